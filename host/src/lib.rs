@@ -1,0 +1,14 @@
+//! Stoa: a WebAssembly application server.
+
+pub mod admin {
+    //! The admin API.
+    pub mod api;
+}
+pub mod engine {
+    //! The runtime.
+    pub mod value;
+}
+pub mod service {
+    //! Services.
+    pub mod settings;
+}

@@ -1,0 +1,243 @@
+//! The settings that a revision is deployed with.
+//!
+//! One shape serves the manifest, the admin API and the stored record: durations
+//! are written as `"250ms"`, `"10s"`, sizes in bytes. Every default stands here,
+//! once, with its reason. Knows nothing of how settings are read or used.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything about a revision but its component.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// HTTP routes into the service.
+    pub routes: Vec<Route>,
+    /// How many instances, and how they are used.
+    pub pool: Pool,
+    /// What one call may use.
+    pub limits: Limits,
+    /// Values that the component reads through `wasi:config/store`.
+    pub config: BTreeMap<String, String>,
+    /// Capabilities beyond the service's own buckets.
+    pub grants: Grants,
+    /// Imported interface (without version) → the service that serves it, for
+    /// when more than one exports it.
+    pub links: BTreeMap<String, String>,
+}
+
+/// One way in over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// Upper-case method; `None` is any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// Lower-case host name without a port; `None` is any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// `/products/{id}`, or with a trailing wildcard `/files/*`.
+    pub path: String,
+    /// What answers.
+    pub target: Target,
+    /// Status of a success; `None` is 200, or 204 where there is no body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Who may call.
+    #[serde(default)]
+    pub access: Access,
+    /// How long clients and proxies may keep an answer to GET.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "duration_option")]
+    pub cache: Option<Duration>,
+    /// Case of the function's own error type → status. The standard
+    /// `stoa:service/types.error` needs none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub errors: BTreeMap<String, u16>,
+}
+
+impl Route {
+    /// The manifest's key for this route: `GET example.com/products/{id}`.
+    pub fn key(&self) -> String {
+        let method = self.method.as_deref().map(|method| format!("{method} ")).unwrap_or_default();
+        format!("{method}{}{}", self.host.as_deref().unwrap_or_default(), self.path)
+    }
+}
+
+/// What a route leads to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    /// An exported function: `shop:product/products.get`.
+    Call(FunctionName),
+    /// The component's own `wasi:http` handler.
+    Http,
+}
+
+/// An interface, without its version, and a function of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct FunctionName {
+    /// `shop:product/products`.
+    pub interface: String,
+    /// `get`.
+    pub function: String,
+}
+
+impl TryFrom<String> for FunctionName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        // A version (`@0.1.0`) may stand before the function; routes don't need it.
+        let bad = || format!("expected PACKAGE/INTERFACE.FUNCTION such as shop:product/products.get, found {text:?}");
+        let slash = text.find('/').ok_or_else(bad)?;
+        let dot = match text[slash..].find(['.', '#']) {
+            Some(at) => slash + at,
+            None => return Err(bad()),
+        };
+        let (interface, function) = (&text[..dot], &text[dot + 1..]);
+        if !interface.contains(':') || interface.ends_with('/') || function.is_empty() {
+            return Err(bad());
+        }
+        Ok(Self { interface: interface.to_owned(), function: function.to_owned() })
+    }
+}
+
+impl From<FunctionName> for String {
+    fn from(name: FunctionName) -> Self {
+        name.to_string()
+    }
+}
+
+impl std::fmt::Display for FunctionName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.interface, self.function)
+    }
+}
+
+/// Who may use a route. Nothing is public by silence.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Anyone.
+    Public,
+    /// Any authenticated principal.
+    #[default]
+    Authenticated,
+    /// An authenticated principal that has this scope.
+    Scope(String),
+}
+
+/// The instances of a revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Pool {
+    /// Instances kept warm; 0 scales to zero.
+    pub min: u32,
+    /// Instances at most.
+    pub max: u32,
+    /// Calls that one instance of an async contract serves at the same time.
+    pub concurrency: u32,
+    /// Calls that an instance serves in its life; `None` is no end.
+    pub reuse: Option<u64>,
+    /// Calls that may wait for an instance.
+    pub queue: u32,
+    /// How long a call may wait for an instance.
+    #[serde(with = "duration")]
+    pub queue_deadline: Duration,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self {
+            // The first call to an idle service waits tens of microseconds: no
+            // reason to hold memory for each service that nobody uses.
+            min: 0,
+            // Enough for calls that wait on other services; a CPU-bound service
+            // gains nothing over the number of cores.
+            max: 64,
+            // A trap ends every call of its instance: sharing one is a choice.
+            concurrency: 1,
+            // Warm instances are worth a factor of eight.
+            reuse: None,
+            // A burst of this size drains well within the deadline.
+            queue: 1024,
+            // Longer, and the client has given up.
+            queue_deadline: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What one call may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Wall time of a call, with all that it waits for.
+    #[serde(with = "duration")]
+    pub deadline: Duration,
+    /// Linear memory of one instance, in bytes.
+    pub memory: u64,
+    /// Request body, in bytes.
+    pub body: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // What load balancers and browsers wait at least.
+            deadline: Duration::from_secs(30),
+            // A Rust or JavaScript guest needs a few MiB; this is where a leak
+            // is caught before it is the machine's problem.
+            memory: 128 << 20,
+            // JSON requests are far smaller; uploads raise it for their service.
+            body: 1 << 20,
+        }
+    }
+}
+
+/// What a service may use beyond its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Grants {
+    /// Buckets of other services: `product` for all of them, `product/stock` for one.
+    pub keyvalue: Vec<String>,
+    /// Origins that outgoing HTTP may reach: `https://api.example.com`.
+    pub http: Vec<String>,
+}
+
+/// Durations as people write them (`"1m 30s"`).
+pub mod duration {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// Writes `"250ms"`.
+    pub fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&humantime::format_duration(*value))
+    }
+
+    /// Reads `"250ms"`.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        let text = String::deserialize(from)?;
+        humantime::parse_duration(&text)
+            .map_err(|fault| D::Error::custom(format!("expected a duration such as \"250ms\" or \"10s\", found {text:?}: {fault}")))
+    }
+}
+
+mod duration_option {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Text(#[serde(with = "super::duration")] Duration);
+
+    pub fn serialize<S: Serializer>(value: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+        value.map(Text).serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::<Text>::deserialize(from)?.map(|text| text.0))
+    }
+}
