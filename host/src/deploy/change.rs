@@ -1,0 +1,345 @@
+//! Deploying: the steps from a request to live services.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::mpsc;
+
+use super::check::{self, Candidate, Candidates};
+use super::load::{Prepared, assemble, prepare, warm};
+use super::record::{KIND, RevisionRecord};
+use super::{ChangeError, Deployed, Deployments, Loaded, fault, table};
+use crate::admin::api::{DeployEvent, DeployRequest, Fault, ServiceDeploy, Step};
+use crate::engine::Origin;
+use crate::service::contract::Contract;
+use crate::service::settings::Settings;
+use crate::store::Change;
+use crate::telemetry::metrics::Metrics;
+
+/// Where the progress of a deployment goes. Nobody need listen.
+#[derive(Clone)]
+pub(super) struct Progress {
+    events: mpsc::UnboundedSender<DeployEvent>,
+    metrics: Arc<Metrics>,
+}
+
+impl Progress {
+    fn send(&self, event: DeployEvent) {
+        // The client may have gone; the deployment goes on.
+        let _ = self.events.send(event);
+    }
+
+    fn started(&self, service: &str, step: Step) {
+        self.send(DeployEvent::Started { service: service.to_owned(), step });
+    }
+
+    fn finished(&self, service: &str, step: Step, took: Duration, note: Option<String>) {
+        self.metrics.deploy_step(step_name(step), took);
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.send(DeployEvent::Finished { service: service.to_owned(), step, micros, note });
+    }
+}
+
+impl Deployments {
+    /// Deploys services together: all of them become live, or none.
+    ///
+    /// Progress goes to `events`; its last event says how it ended. The deployment
+    /// goes on when nobody listens.
+    ///
+    /// # Errors
+    ///
+    /// Every fault that was found. Nothing has changed then.
+    pub async fn deploy(
+        self: &Arc<Self>,
+        request: DeployRequest,
+        events: mpsc::UnboundedSender<DeployEvent>,
+    ) -> Result<BTreeMap<String, u64>, ChangeError> {
+        let progress = Progress { events, metrics: self.parts.telemetry.metrics.clone() };
+        let wait = request.wait;
+        let deployed = self.run_deploy(request, &progress).await;
+        let (result, outcome) = match deployed {
+            Ok((revisions, retired)) => {
+                self.drain(retired, &progress, wait).await;
+                progress.send(DeployEvent::Done { revisions: revisions.clone() });
+                ("done", Ok(revisions))
+            }
+            Err(error) => {
+                progress.send(DeployEvent::Refused { faults: faults_of(&error) });
+                ("refused", Err(error))
+            }
+        };
+        self.parts.telemetry.metrics.deploy_swap(result);
+        outcome
+    }
+
+    async fn run_deploy(
+        self: &Arc<Self>,
+        request: DeployRequest,
+        progress: &Progress,
+    ) -> Result<(BTreeMap<String, u64>, Vec<Loaded>), ChangeError> {
+        let faults = request_faults(&request);
+        if !faults.is_empty() {
+            return Err(ChangeError::Refused(faults));
+        }
+        let prepared = self.prepare_all(&request.services, progress).await?;
+        // From here on changes come one after the other.
+        let mut services = self.services.lock().await;
+        let mut next = services.clone();
+        let began = Instant::now();
+        for service in prepared.keys() {
+            progress.started(service, Step::Link);
+        }
+        let fresh = self.link_all(&mut next, &request.services, &prepared)?;
+        let table = table(&next).map_err(ChangeError::Refused)?;
+        for service in prepared.keys() {
+            progress.finished(service, Step::Link, began.elapsed(), None);
+        }
+        warm_all(&fresh, progress).await?;
+        let changed: Vec<String> = prepared.into_keys().collect();
+        for service in &changed {
+            progress.started(service, Step::Swap);
+        }
+        let began = Instant::now();
+        self.keep(&next, &changed).await?;
+        self.publish(&next, &changed, table);
+        for service in &changed {
+            progress.finished(service, Step::Swap, began.elapsed(), None);
+        }
+        let retired = self.replace(&mut services, next, &changed);
+        Ok((fresh.iter().map(|loaded| (loaded.revision.service.to_string(), loaded.revision.number)).collect(), retired))
+    }
+
+    /// Reads and compiles what comes, all at the same time.
+    async fn prepare_all(
+        self: &Arc<Self>,
+        services: &[ServiceDeploy],
+        progress: &Progress,
+    ) -> Result<BTreeMap<String, Prepared>, ChangeError> {
+        let mut working = Vec::new();
+        for ServiceDeploy { service, component, .. } in services {
+            progress.started(service, Step::Verify);
+            let (deployments, service, digest) = (self.clone(), service.clone(), component.clone());
+            let progress = progress.clone();
+            working.push(tokio::task::spawn_blocking(move || {
+                let prepared = prepare(&deployments.parts, &service, &digest)?;
+                progress.finished(&service, Step::Verify, prepared.verified, None);
+                let note = (prepared.origin == Origin::Cache).then(|| "from cache".to_owned());
+                progress.started(&service, Step::Compile);
+                progress.finished(&service, Step::Compile, prepared.built, note);
+                Ok((service, prepared))
+            }));
+        }
+        let mut prepared = BTreeMap::new();
+        let mut faults = Vec::new();
+        for work in working {
+            match work.await {
+                Ok(Ok((service, one))) => {
+                    prepared.insert(service, one);
+                }
+                Ok(Err(mut found)) => faults.append(&mut found),
+                Err(panic) => faults.push(Fault {
+                    service: None,
+                    code: "not_compilable".to_owned(),
+                    message: format!("reading or compiling a component failed unexpectedly: {panic}"),
+                }),
+            }
+        }
+        if faults.is_empty() { Ok(prepared) } else { Err(ChangeError::Refused(faults)) }
+    }
+
+    /// Checks that all fits together and adds the new revisions to `next`.
+    fn link_all(
+        &self,
+        next: &mut BTreeMap<String, Deployed>,
+        requests: &[ServiceDeploy],
+        prepared: &BTreeMap<String, Prepared>,
+    ) -> Result<Vec<Loaded>, ChangeError> {
+        for request in requests {
+            let deployed = next.entry(request.service.clone()).or_insert_with(Deployed::empty);
+            let revision = RevisionRecord {
+                number: deployed.record.newest + 1,
+                component: request.component.clone(),
+                size: prepared[&request.service].size,
+                deployed: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+                settings: request.settings.clone(),
+            };
+            deployed.record.add(revision, request.canary);
+        }
+        let faults = check::faults(&candidates(next, prepared));
+        if !faults.is_empty() {
+            return Err(ChangeError::Refused(faults));
+        }
+        let mut fresh = Vec::new();
+        let mut faults = Vec::new();
+        for (service, prepared) in prepared {
+            let Some(deployed) = next.get_mut(service) else { continue };
+            let number = deployed.record.newest;
+            let Some(record) = deployed.record.revision(number) else { continue };
+            match assemble(&self.parts, service, record, prepared, deployed.record.scale) {
+                Ok(loaded) => {
+                    deployed.loaded.insert(number, loaded.clone());
+                    fresh.push(loaded);
+                }
+                Err(mut found) => faults.append(&mut found),
+            }
+        }
+        if faults.is_empty() { Ok(fresh) } else { Err(ChangeError::Refused(faults)) }
+    }
+
+    /// Writes changed services down, all or none.
+    pub(super) async fn keep(&self, next: &BTreeMap<String, Deployed>, changed: &[String]) -> Result<(), ChangeError> {
+        let changes = changed.iter().map(|name| match next.get(name) {
+            Some(deployed) => Change::put(KIND, name, &deployed.record).expect("a record's keys are strings"),
+            None => Change::remove(KIND, name),
+        });
+        Ok(self.parts.records.apply(changes.collect()).await?)
+    }
+
+    /// Makes `next` the state; returns the revisions that lost their traffic.
+    pub(super) fn replace(
+        &self,
+        services: &mut BTreeMap<String, Deployed>,
+        next: BTreeMap<String, Deployed>,
+        changed: &[String],
+    ) -> Vec<Loaded> {
+        let before = std::mem::replace(services, next);
+        let mut retired = Vec::new();
+        for name in changed {
+            let Some(was) = before.get(name) else { continue };
+            let now = services.get(name).map(|deployed| &deployed.record);
+            for (_, loaded) in was.live() {
+                if now.is_none_or(|record| record.weight(loaded.revision.number) == 0) {
+                    retired.push(loaded.clone());
+                }
+            }
+            if let Some(deployed) = services.get_mut(name) {
+                deployed.unload(&self.parts.telemetry.metrics);
+            }
+        }
+        retired
+    }
+
+    /// Lets retired revisions end their calls.
+    pub(super) async fn drain(&self, retired: Vec<Loaded>, progress: &Progress, wait: bool) {
+        let mut draining = Vec::new();
+        for loaded in retired {
+            let progress = progress.clone();
+            let revision = loaded.revision;
+            revision.pool.drain();
+            draining.push(tokio::spawn(async move {
+                progress.started(&revision.service, Step::Drain);
+                let began = Instant::now();
+                // Each call ends at its deadline at the latest, so this does.
+                revision.pool.settled().await;
+                progress.finished(&revision.service, Step::Drain, began.elapsed(), None);
+            }));
+        }
+        if wait {
+            for drained in draining {
+                // A panic there would be in the log; the swap has happened.
+                let _ = drained.await;
+            }
+        }
+    }
+
+    pub(super) fn silent_progress(&self) -> Progress {
+        Progress { events: mpsc::unbounded_channel().0, metrics: self.parts.telemetry.metrics.clone() }
+    }
+}
+
+// === impl Deployed ===
+
+impl Deployed {
+    fn empty() -> Self {
+        Self { record: super::ServiceRecord::default(), loaded: BTreeMap::new() }
+    }
+
+    /// Keeps in memory what is live, and what was: a rollback to it is a swap.
+    fn unload(&mut self, metrics: &Metrics) {
+        let record = &self.record;
+        self.loaded.retain(|number, loaded| {
+            let keep = record.weight(*number) > 0 || record.previous == Some(*number);
+            if !keep {
+                metrics.forget_revision(&loaded.revision.service, *number);
+            }
+            keep
+        });
+    }
+}
+
+async fn warm_all(fresh: &[Loaded], progress: &Progress) -> Result<(), ChangeError> {
+    let mut faults = Vec::new();
+    for loaded in fresh {
+        let service = &loaded.revision.service;
+        progress.started(service, Step::Warm);
+        let began = Instant::now();
+        match warm(loaded).await {
+            Ok(note) => progress.finished(service, Step::Warm, began.elapsed(), Some(note)),
+            Err(mut found) => faults.append(&mut found),
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(ChangeError::Refused(faults)) }
+}
+
+/// Every live revision of every service, as it will be.
+fn candidates<'a>(
+    next: &'a BTreeMap<String, Deployed>,
+    prepared: &'a BTreeMap<String, Prepared>,
+) -> Candidates<'a> {
+    next.iter()
+        .map(|(name, deployed)| {
+            let live = deployed.record.live.iter().filter_map(|live| {
+                let new = prepared.get(name).filter(|_| live.revision == deployed.record.newest);
+                let contract: &Contract = match new {
+                    Some(prepared) => &prepared.contract,
+                    None => &deployed.loaded.get(&live.revision)?.revision.contract,
+                };
+                let settings: &Settings = &deployed.record.revision(live.revision)?.settings;
+                Some(Candidate { contract, settings, is_new: new.is_some() })
+            });
+            (name.as_str(), live.collect())
+        })
+        .collect()
+}
+
+fn request_faults(request: &DeployRequest) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut seen = BTreeSet::new();
+    if request.services.is_empty() {
+        let message = "the deployment names no service".to_owned();
+        faults.push(Fault { service: None, code: "empty".to_owned(), message });
+    }
+    for ServiceDeploy { service, canary, .. } in &request.services {
+        if !seen.insert(service) {
+            faults.push(fault(service, "twice", format!("{service} is in the deployment more than once")));
+        }
+        if let Err(reason) = crate::service::settings::check_service_name(service) {
+            faults.push(fault(service, "service_name", reason));
+        }
+        if canary.is_some_and(|share| share == 0 || share > 100) {
+            let message = format!("canary of {service}: expected a share from 1 to 100 per cent");
+            faults.push(fault(service, "canary", message));
+        }
+    }
+    faults
+}
+
+/// What went wrong, as the API tells it.
+pub(super) fn faults_of(error: &ChangeError) -> Vec<Fault> {
+    match error {
+        ChangeError::Refused(faults) => faults.clone(),
+        other => vec![Fault { service: None, code: "host".to_owned(), message: other.to_string() }],
+    }
+}
+
+fn step_name(step: Step) -> &'static str {
+    match step {
+        Step::Verify => "verify",
+        Step::Compile => "compile",
+        Step::Link => "link",
+        Step::Warm => "warm",
+        Step::Swap => "swap",
+        Step::Drain => "drain",
+    }
+}

@@ -1,0 +1,138 @@
+//! Whether a set of services fits together: every import has somebody to meet
+//! it, and nobody loses what it depends on.
+
+use std::collections::BTreeMap;
+
+use super::fault;
+use crate::admin::api::Fault;
+use crate::engine::host_meets;
+use crate::service::contract::{Contract, Interface, compat};
+use crate::service::settings::Settings;
+
+/// A revision as far as its neighbours are concerned.
+#[derive(Clone, Copy)]
+pub(super) struct Candidate<'a> {
+    pub(super) contract: &'a Contract,
+    pub(super) settings: &'a Settings,
+    /// Whether the change brings it, or it is there already.
+    pub(super) is_new: bool,
+}
+
+/// Service → each of its revisions that will be live.
+pub(super) type Candidates<'a> = BTreeMap<&'a str, Vec<Candidate<'a>>>;
+
+/// Everything that keeps these services from working together.
+pub(super) fn faults(candidates: &Candidates<'_>) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (service, revisions) in candidates {
+        for revision in revisions {
+            for import in revision.contract.imports() {
+                faults.extend(import_fault(service, *revision, import, candidates));
+            }
+        }
+    }
+    faults
+}
+
+fn providers<'a>(import: &Interface, candidates: &Candidates<'a>) -> Vec<&'a str> {
+    let exports = |candidate: &Candidate<'a>| export(candidate.contract, import).is_some();
+    candidates.iter().filter(|(_, revisions)| revisions.iter().any(exports)).map(|(name, _)| *name).collect()
+}
+
+fn export<'a>(contract: &'a Contract, import: &Interface) -> Option<&'a Interface> {
+    contract.exports().iter().find(|export| import.name.compatible_with(&export.name))
+}
+
+fn import_fault(
+    service: &str,
+    revision: Candidate<'_>,
+    import: &Interface,
+    candidates: &Candidates<'_>,
+) -> Option<Fault> {
+    if host_meets(&import.name.to_string()) || import.is_types_only() {
+        return None;
+    }
+    let providers = providers(import, candidates);
+    let chosen = revision.settings.links.get(&import.name.unversioned());
+    let provider = match (providers.as_slice(), chosen) {
+        ([], _) => return Some(nobody(service, revision, import, candidates)),
+        (several, Some(chosen)) => match several.iter().find(|name| *name == chosen) {
+            Some(provider) => *provider,
+            None => return Some(not_chosen(service, import, chosen, several)),
+        },
+        ([one], None) => *one,
+        (several, None) => return Some(ambiguous(service, import, several)),
+    };
+    if let Some(handles) = &import.handles {
+        let name = &import.name;
+        let message = format!(
+            "{service} imports {name} from {provider}, but {handles}: handles can't cross from one service to \
+             another; pass plain values instead"
+        );
+        return Some(fault(service, "handles_in_link", message));
+    }
+    candidates[provider].iter().find_map(|candidate| mismatch(service, revision, import, provider, *candidate))
+}
+
+fn mismatch(
+    service: &str,
+    revision: Candidate<'_>,
+    import: &Interface,
+    provider: &str,
+    candidate: Candidate<'_>,
+) -> Option<Fault> {
+    let Some(export) = export(candidate.contract, import) else {
+        let message = format!("{service} imports {}, which this revision of {provider} does not export", import.name);
+        return Some(blame(service, revision, provider, candidate, message));
+    };
+    let refused = compat::provides(candidate.contract, &export.name, revision.contract, &import.name).err()?;
+    let message = format!("{service} imports {} and {provider} exports {}: {refused}", import.name, export.name);
+    Some(blame(service, revision, provider, candidate, message))
+}
+
+/// Whoever comes new is at fault.
+fn blame(service: &str, revision: Candidate<'_>, provider: &str, candidate: Candidate<'_>, message: String) -> Fault {
+    if candidate.is_new && !revision.is_new {
+        fault(provider, "breaks_dependent", message)
+    } else {
+        fault(service, "incompatible_import", message)
+    }
+}
+
+fn nobody(service: &str, revision: Candidate<'_>, import: &Interface, candidates: &Candidates<'_>) -> Fault {
+    let name = &import.name;
+    let other_versions: Vec<String> = candidates
+        .iter()
+        .flat_map(|(provider, revisions)| revisions.iter().map(move |candidate| (provider, candidate)))
+        .flat_map(|(provider, candidate)| candidate.contract.exports().iter().map(move |export| (provider, export)))
+        .filter(|(_, export)| export.name.unversioned() == name.unversioned())
+        .map(|(provider, export)| format!("{provider} exports {}", export.name))
+        .collect();
+    let found = if other_versions.is_empty() { "nothing does".to_owned() } else { other_versions.join(", ") };
+    let message = format!(
+        "{service} imports {name}: expected the host or a service to export a compatible version, but {found}; deploy \
+         the service that exports it first or together with {service}"
+    );
+    let code = if revision.is_new { "unknown_import" } else { "breaks_dependent" };
+    fault(service, code, message)
+}
+
+fn ambiguous(service: &str, import: &Interface, providers: &[&str]) -> Fault {
+    let message = format!(
+        "{service} imports {}, which {} export; choose one with [service.{service}.links] \"{}\" = \"{}\"",
+        import.name,
+        providers.join(" and "),
+        import.name.unversioned(),
+        providers[0]
+    );
+    fault(service, "ambiguous_import", message)
+}
+
+fn not_chosen(service: &str, import: &Interface, chosen: &str, providers: &[&str]) -> Fault {
+    let message = format!(
+        "[service.{service}.links] says that {chosen} exports {}, but it is {}",
+        import.name,
+        providers.join(" and ")
+    );
+    fault(service, "unknown_import", message)
+}

@@ -1,0 +1,217 @@
+//! From a component's digest to a revision that is ready to serve.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::guest_log::RevisionLog;
+use super::record::{RevisionRecord, ScaleRecord};
+use super::{Loaded, Parts, contract_fault, fault, runtime_fault};
+use crate::admin::api::Fault;
+use crate::capabilities::config::LiveConfig;
+use crate::capabilities::{Granted, keyvalue};
+use crate::engine::link::Link;
+use crate::engine::{Code, Compiled, InstanceSettings, Origin, host_meets};
+use crate::gateway::Endpoint;
+use crate::mesh::link::ServiceLink;
+use crate::service::contract::Contract;
+use crate::service::pool::Pool;
+use crate::service::revision::{self, Revision};
+use crate::service::settings::{FunctionName, Settings};
+
+/// A component that is read and compiled, but not linked.
+pub(super) struct Prepared {
+    pub(super) contract: Arc<Contract>,
+    pub(super) compiled: Compiled,
+    pub(super) origin: Origin,
+    /// Bytes of the component.
+    pub(super) size: u64,
+    /// Time for reading and checking.
+    pub(super) verified: Duration,
+    /// Time for compiling, or for loading compiled code.
+    pub(super) built: Duration,
+}
+
+/// Reads, checks and compiles. Takes as long as compiling does: for a thread
+/// that may block.
+pub(super) fn prepare(parts: &Parts, service: &str, digest: &str) -> Result<Prepared, Vec<Fault>> {
+    let began = Instant::now();
+    let bytes = parts.components.read(digest).map_err(|error| {
+        vec![fault(service, "no_component", format!("the component {digest} of {service} can't be read: {error}"))]
+    })?;
+    let contract = Contract::read(&bytes).map_err(|refused| vec![contract_fault(service, &refused)])?;
+    let verified = began.elapsed();
+    let began = Instant::now();
+    let (compiled, origin) = parts
+        .runtime
+        .compile(&bytes, digest, contract.is_async())
+        .map_err(|error| vec![runtime_fault(service, &error)])?;
+    Ok(Prepared {
+        contract: Arc::new(contract),
+        compiled,
+        origin,
+        size: bytes.len() as u64,
+        verified,
+        built: began.elapsed(),
+    })
+}
+
+/// Links a component and works its routes out.
+pub(super) fn assemble(
+    parts: &Parts,
+    service: &str,
+    record: &RevisionRecord,
+    prepared: &Prepared,
+    scale: Option<ScaleRecord>,
+) -> Result<Loaded, Vec<Fault>> {
+    let service: Arc<str> = Arc::from(service);
+    let mut faults = setting_faults(parts, &service, record, &prepared.contract);
+    let links = links(parts, &service, &record.settings, prepared);
+    let code = match parts.runtime.link(&prepared.compiled, links) {
+        Ok(code) => Arc::new(code),
+        Err(error) => {
+            faults.push(runtime_fault(&service, &error));
+            return Err(faults);
+        }
+    };
+    let revision = Arc::new(make_revision(parts, &service, record, prepared, code, scale));
+    let mut endpoints = Vec::new();
+    for route in &record.settings.routes {
+        match Endpoint::new(route, &revision, &parts.telemetry.metrics) {
+            Ok(endpoint) => endpoints.push(Arc::new(endpoint)),
+            Err(reasons) => faults.extend(reasons.into_iter().map(|reason| {
+                fault(&service, "route_target", format!("route {:?} of {service}: {reason}", route.key()))
+            })),
+        }
+    }
+    if faults.is_empty() { Ok(Loaded { revision, endpoints }) } else { Err(faults) }
+}
+
+/// Makes the first instances and asks the service whether it is well.
+pub(super) async fn warm(loaded: &Loaded) -> Result<String, Vec<Fault>> {
+    let revision = &loaded.revision;
+    let refuse = |reason: String| vec![fault(&revision.service, "unhealthy", reason)];
+    revision.pool.resume();
+    revision
+        .pool
+        .warm()
+        .await
+        .map_err(|error| refuse(format!("{} could not start: {error}", revision.service)))?;
+    if let Some(check) = health_function(&revision.code) {
+        crate::mesh::check_health(revision, check)
+            .await
+            .map_err(|reason| refuse(format!("{} says that it is not healthy: {reason}", revision.service)))?;
+    }
+    let (minimum, _) = revision.pool.bounds();
+    Ok(format!("{minimum} instance{}", if minimum == 1 { "" } else { "s" }))
+}
+
+fn health_function(code: &Code) -> Option<crate::engine::FunctionIndex> {
+    let name = FunctionName { interface: "stoa:service/health".to_owned(), function: "check".to_owned() };
+    code.find(&name)
+}
+
+fn make_revision(
+    parts: &Parts,
+    service: &Arc<str>,
+    record: &RevisionRecord,
+    prepared: &Prepared,
+    code: Arc<Code>,
+    scale: Option<ScaleRecord>,
+) -> Revision {
+    let settings = Arc::new(record.settings.clone());
+    let log = RevisionLog {
+        logs: parts.telemetry.logs.clone(),
+        service: service.clone(),
+        revision: record.number,
+    };
+    let granted = Granted {
+        service: service.clone(),
+        keyvalue: parts.keyvalue.clone(),
+        buckets: settings.grants.keyvalue.clone(),
+        limits: keyvalue::Limits::default(),
+        config: LiveConfig::new(settings.config.clone()),
+        log: Arc::new(log),
+        region: parts.region.clone(),
+    };
+    let instance =
+        InstanceSettings { service: service.clone(), memory: settings.limits.memory, granted: Arc::new(granted) };
+    let mut size = settings.pool.clone();
+    if let Some(scale) = scale {
+        (size.min, size.max) = (scale.min, scale.max);
+    }
+    let metrics = &parts.telemetry.metrics;
+    let pool = Pool::new(code.clone(), instance, record.number, &size, metrics.pool(service, record.number));
+    let reading: std::sync::Weak<Pool> = Arc::downgrade(&pool);
+    metrics.register_pool(reading);
+    Revision::new(revision::Parts {
+        service: service.clone(),
+        number: record.number,
+        component: record.component.clone(),
+        settings,
+        contract: prepared.contract.clone(),
+        code,
+        pool,
+    })
+}
+
+/// The imports that other services meet.
+fn links(parts: &Parts, service: &Arc<str>, settings: &Settings, prepared: &Prepared) -> Vec<Link> {
+    let imports = prepared.contract.imports().iter();
+    let linked = imports.filter(|import| !host_meets(&import.name.to_string()));
+    linked
+        .map(|import| {
+            let functions = prepared.compiled.imported_functions(&import.name.to_string());
+            let chosen = settings.links.get(&import.name.unversioned()).cloned();
+            let metrics = &parts.telemetry.metrics;
+            ServiceLink::link(&parts.registry, metrics, service, import.name.clone(), chosen, functions)
+        })
+        .collect()
+}
+
+fn setting_faults(parts: &Parts, service: &str, record: &RevisionRecord, contract: &Contract) -> Vec<Fault> {
+    let settings = &record.settings;
+    let mut reasons = Vec::new();
+    if settings.limits.memory > parts.max_memory {
+        reasons.push(format!(
+            "limits.memory of {service} is {} bytes, but this host gives an instance at most {} (setting \
+             engine.max_memory)",
+            settings.limits.memory, parts.max_memory
+        ));
+    }
+    let pool = &settings.pool;
+    if pool.max == 0 || pool.min > pool.max {
+        reasons.push(format!(
+            "pool of {service}: expected min ≤ max and max ≥ 1, found min = {} and max = {}",
+            pool.min, pool.max
+        ));
+    }
+    if pool.concurrency == 0 || pool.reuse == Some(0) {
+        reasons.push(format!("pool of {service}: concurrency and reuse must be at least 1"));
+    }
+    if pool.concurrency > 1
+        && let Some(export) = synchronous_export(contract)
+    {
+        reasons.push(format!(
+            "pool.concurrency of {service} is {}, but its export {export} is synchronous: an instance then serves one \
+             call at a time; make it an async func, or raise pool.max instead",
+            pool.concurrency
+        ));
+    }
+    if !settings.grants.http.is_empty() {
+        reasons.push(format!("grants.http of {service}: outgoing HTTP is not in this version; remove the grant"));
+    }
+    reasons.into_iter().map(|reason| fault(service, "settings", reason)).collect()
+}
+
+/// An export that can't be called while another call is under way in the same instance.
+fn synchronous_export(contract: &Contract) -> Option<String> {
+    if contract.serves_http().p2 {
+        return Some("wasi:http/incoming-handler@0.2".to_owned());
+    }
+    let exports = contract.exports().iter();
+    let callable = exports.filter(|export| export.name.unversioned() != "stoa:service/health");
+    let mut functions = callable.flat_map(|export| export.functions.iter().map(move |function| (export, function)));
+    functions
+        .find(|(_, function)| !function.is_async)
+        .map(|(export, function)| format!("{}.{}", export.name, function.name))
+}

@@ -1,0 +1,193 @@
+//! What is deployed, and how that changes.
+//!
+//! ```text
+//!  verify ─► compile ─► link ─► warm ─► swap ─► drain
+//!  (outside the lock)   (one change at a time)   (in the background)
+//! ```
+//!
+//! A change is checked as a whole before anything happens: services that come
+//! together may depend on each other in any order. It is written down before the
+//! swap, so a crash at any moment leaves either the old state or the new one. A
+//! failure before the swap leaves everything as it was.
+//!
+//! - [`Deployments`] is the facade; [`record`] is what is kept on disk;
+//! - [`change`] deploys, [`traffic`] moves traffic and sizes, [`restore`] starts
+//!   over after a restart, [`view`] tells what is there.
+
+mod change;
+mod check;
+mod components;
+mod guest_log;
+mod load;
+mod record;
+mod restore;
+mod traffic;
+mod view;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use crate::admin::api::Fault;
+use crate::engine::{Runtime, RuntimeError};
+use crate::gateway::table::{ServiceRoutes, Table};
+use crate::gateway::{Endpoint, Gateway};
+use crate::mesh::{Live, Registry, Service};
+use crate::service::contract::ContractFault;
+use crate::service::revision::Revision;
+use crate::store::{KeyValue, Records, StoreError};
+use crate::telemetry::Telemetry;
+pub use components::{ComponentError, Components};
+use record::ServiceRecord;
+
+/// What the deployments need of the host.
+pub struct Parts {
+    /// Compiles and links.
+    pub runtime: Arc<Runtime>,
+    /// Where live revisions are found by other services.
+    pub registry: Arc<Registry>,
+    /// Where routes go.
+    pub gateway: Arc<Gateway>,
+    /// Uploaded components.
+    pub components: Components,
+    /// The host's own records.
+    pub records: Arc<dyn Records>,
+    /// The services' state.
+    pub keyvalue: Arc<dyn KeyValue>,
+    /// Logs and metrics.
+    pub telemetry: Telemetry,
+    /// The region that this host serves.
+    pub region: Option<Arc<str>>,
+    /// Linear memory that an instance may be given at most, in bytes.
+    pub max_memory: u64,
+}
+
+/// All services of the host.
+pub struct Deployments {
+    parts: Parts,
+    services: Mutex<BTreeMap<String, Deployed>>,
+}
+
+/// A service as the host has it.
+#[derive(Clone)]
+struct Deployed {
+    record: ServiceRecord,
+    /// Revisions that are ready to serve: those that are live, and the one before.
+    loaded: BTreeMap<u64, Loaded>,
+}
+
+/// A revision in memory, with its routes worked out.
+#[derive(Clone)]
+struct Loaded {
+    revision: Arc<Revision>,
+    endpoints: Vec<Arc<Endpoint>>,
+}
+
+/// Why a change did not happen. Nothing has changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The change itself is at fault.
+    #[error("{}", .0.iter().map(|fault| fault.message.as_str()).collect::<Vec<_>>().join("; "))]
+    Refused(Vec<Fault>),
+    /// There is no such service.
+    #[error("there is no service {0:?}; `stoa ls` lists those that are deployed")]
+    NoService(String),
+    /// There is no such revision.
+    #[error("{service} has no revision {revision}; it has {known}")]
+    NoRevision {
+        /// The service.
+        service: String,
+        /// What was asked for.
+        revision: u64,
+        /// What there is.
+        known: String,
+    },
+    /// The disk failed.
+    #[error("the change could not be written down: {0}")]
+    Store(#[from] StoreError),
+}
+
+impl Deployments {
+    /// Nothing deployed yet; [`Deployments::restore`] brings back what was.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Self { parts, services: Mutex::default() })
+    }
+
+    /// Uploaded components.
+    pub fn components(&self) -> &Components {
+        &self.parts.components
+    }
+
+    /// Ends a window of every pool: drops what its peak did not need, and makes
+    /// up for instances of the minimum that were lost.
+    pub async fn tend_pools(&self) {
+        let snapshot = self.parts.registry.snapshot();
+        for live in snapshot.services.values().flat_map(|service| &service.live) {
+            live.revision.pool.shrink();
+            if let Err(fault) = live.revision.pool.warm().await {
+                tracing::warn!(service = &*live.revision.service, "the pool's minimum could not be kept: {fault}");
+            }
+        }
+    }
+
+    /// Puts services into the registry and the gateway, in one step each.
+    fn publish(&self, services: &BTreeMap<String, Deployed>, changed: &[String], table: Table) {
+        let changes = changed.iter().map(|name| {
+            let service = services.get(name).map(|deployed| Arc::new(deployed.service(name)));
+            (Arc::from(name.as_str()), service)
+        });
+        let snapshot = self.parts.registry.publish(changes.collect());
+        self.parts.telemetry.metrics.set_registry_revision(snapshot.version);
+        self.parts.gateway.publish(table);
+    }
+}
+
+// === impl Deployed ===
+
+impl Deployed {
+    fn service(&self, name: &str) -> Service {
+        let live = self.live().map(|(weight, loaded)| Live { revision: loaded.revision.clone(), weight });
+        Service { name: Arc::from(name), live: live.collect() }
+    }
+
+    /// The live revisions that could be loaded, heaviest first.
+    fn live(&self) -> impl Iterator<Item = (u8, &Loaded)> {
+        self.record.live.iter().filter_map(|live| Some((live.weight, self.loaded.get(&live.revision)?)))
+    }
+
+    fn is_live(&self) -> bool {
+        self.live().next().is_some()
+    }
+}
+
+/// The gateway's table for these services.
+fn table(services: &BTreeMap<String, Deployed>) -> Result<Table, Vec<Fault>> {
+    let routes: Vec<_> = services
+        .iter()
+        .map(|(name, deployed)| ServiceRoutes {
+            service: Arc::from(name.as_str()),
+            live: deployed.live().map(|(weight, loaded)| (weight, loaded.endpoints.clone())).collect(),
+        })
+        .collect();
+    Table::build(&routes).map_err(|conflicts| {
+        conflicts.into_iter().map(|conflict| fault(&conflict.service, "route_conflict", conflict.message)).collect()
+    })
+}
+
+fn fault(service: &str, code: &str, message: impl Into<String>) -> Fault {
+    Fault { service: Some(service.to_owned()), code: code.to_owned(), message: message.into() }
+}
+
+fn contract_fault(service: &str, refused: &ContractFault) -> Fault {
+    fault(service, refused.code.as_str(), refused.message.clone())
+}
+
+fn runtime_fault(service: &str, error: &RuntimeError) -> Fault {
+    let code = match error {
+        RuntimeError::Compile(_) => "not_compilable",
+        RuntimeError::Link(_) => "not_linkable",
+        RuntimeError::Engine(_) | RuntimeError::Cache(_) | RuntimeError::Clock(_) => "host",
+    };
+    fault(service, code, error.to_string())
+}

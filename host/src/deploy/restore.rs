@@ -1,0 +1,73 @@
+//! After a restart: what was live is live again, from compiled code.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use super::record::{KIND, ServiceRecord};
+use super::{ChangeError, Deployed, Deployments, table};
+use crate::store::StoreError;
+
+impl Deployments {
+    /// Brings back the deployments of the data directory. A service that can't be
+    /// brought back is reported and left out; the others serve.
+    ///
+    /// # Errors
+    ///
+    /// When the records can't be read.
+    pub async fn restore(self: &Arc<Self>) -> Result<(), StoreError> {
+        let mut services = self.services.lock().await;
+        let mut restored = BTreeMap::new();
+        for (name, record) in self.parts.records.list(KIND).await? {
+            match serde_json::from_value::<ServiceRecord>(record) {
+                Ok(record) => {
+                    restored.insert(name.clone(), self.restore_service(&name, record).await);
+                }
+                Err(error) => tracing::error!(service.name = name, "its record can't be read; left out: {error}"),
+            }
+        }
+        self.sweep(&restored);
+        match table(&restored) {
+            Ok(table) => self.publish(&restored, &restored.keys().cloned().collect::<Vec<_>>(), table),
+            Err(faults) => tracing::error!(?faults, "the routes of the restored services conflict; none is served"),
+        }
+        *services = restored;
+        Ok(())
+    }
+
+    async fn restore_service(self: &Arc<Self>, name: &str, record: ServiceRecord) -> Deployed {
+        let mut loaded = BTreeMap::new();
+        let warm = record.live.iter().map(|live| live.revision).chain(record.previous);
+        for number in warm {
+            let Some(revision) = record.revision(number) else { continue };
+            match self.revive(name, revision.clone(), record.scale).await {
+                Ok(ready) => {
+                    if record.weight(number) == 0 {
+                        ready.revision.pool.drain();
+                    }
+                    loaded.insert(number, ready);
+                }
+                Err(ChangeError::Refused(faults)) => {
+                    for fault in faults {
+                        tracing::error!(service.name = name, code = fault.code, "not restored: {}", fault.message);
+                    }
+                }
+                Err(error) => tracing::error!(service.name = name, "not restored: {error}"),
+            }
+        }
+        Deployed { record, loaded }
+    }
+
+    /// Removes components that no revision refers to any more.
+    fn sweep(&self, services: &BTreeMap<String, Deployed>) {
+        let revisions = services.values().flat_map(|deployed| &deployed.record.revisions);
+        let used: HashSet<String> = revisions.map(|revision| revision.component.clone()).collect();
+        match self.parts.components.sweep(&used) {
+            Ok(removed) => {
+                for digest in removed.iter().filter(|digest| !digest.is_empty()) {
+                    self.parts.runtime.forget(digest);
+                }
+            }
+            Err(error) => tracing::warn!("old components could not be removed: {error}"),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Changes of what is deployed already: who gets the traffic, how large the
+//! pools are, and the end of a service.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::check::{self, Candidate};
+use super::load::{assemble, prepare, warm};
+use super::record::{LiveRecord, ScaleRecord, ServiceRecord};
+use super::{ChangeError, Deployed, Deployments, Loaded, fault, table};
+use crate::admin::api::{PoolState, ScaleRequest, TrafficReply, TrafficRequest};
+
+impl Deployments {
+    /// Moves traffic between revisions of a service: weights, promote, rollback.
+    ///
+    /// # Errors
+    ///
+    /// When the service or a revision is not there, the weights don't add up, or
+    /// other services would break. Nothing has changed then.
+    pub async fn traffic(self: &Arc<Self>, service: &str, request: &TrafficRequest) -> Result<TrafficReply, ChangeError> {
+        let began = Instant::now();
+        let mut services = self.services.lock().await;
+        let mut next = services.clone();
+        let Some(deployed) = next.get_mut(service) else {
+            return Err(ChangeError::NoService(service.to_owned()));
+        };
+        let live = wanted(service, &deployed.record, request)?;
+        for one in &live {
+            self.load(service, deployed, one.revision).await?;
+        }
+        deployed.record.set_live(live);
+        let faults = check::faults(&candidates(&next, service));
+        if !faults.is_empty() {
+            return Err(ChangeError::Refused(faults));
+        }
+        let table = table(&next).map_err(ChangeError::Refused)?;
+        for (_, loaded) in next[service].live() {
+            loaded.revision.pool.resume();
+        }
+        let changed = [service.to_owned()];
+        self.keep(&next, &changed).await?;
+        self.publish(&next, &changed, table);
+        let retired = self.replace(&mut services, next, &changed);
+        self.drain(retired, &self.silent_progress(), false).await;
+        let live = services[service].live_revisions();
+        Ok(TrafficReply { live, micros: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX) })
+    }
+
+    /// Changes the size of a service's pools, at once and for later revisions too.
+    ///
+    /// # Errors
+    ///
+    /// When the service is not there, or the size makes no sense.
+    pub async fn scale(&self, service: &str, request: &ScaleRequest) -> Result<PoolState, ChangeError> {
+        let mut services = self.services.lock().await;
+        let Some(deployed) = services.get(service) else {
+            return Err(ChangeError::NoService(service.to_owned()));
+        };
+        let mut next = services.clone();
+        let (min, max) = deployed.bounds();
+        let (min, max) = (request.min.unwrap_or(min), request.max.unwrap_or(max));
+        if max == 0 || min > max {
+            let message = format!("scale of {service}: expected min ≤ max and max ≥ 1, found min {min} and max {max}");
+            return Err(ChangeError::Refused(vec![fault(service, "scale", message)]));
+        }
+        if let Some(deployed) = next.get_mut(service) {
+            deployed.record.scale = Some(ScaleRecord { min, max });
+        }
+        self.keep(&next, &[service.to_owned()]).await?;
+        *services = next;
+        let deployed = &services[service];
+        for loaded in deployed.loaded.values() {
+            loaded.revision.pool.scale(min, max);
+        }
+        for (_, loaded) in deployed.live() {
+            if let Err(error) = loaded.revision.pool.warm().await {
+                let message = format!("{service} can't be scaled: {error}");
+                return Err(ChangeError::Refused(vec![fault(service, "unhealthy", message)]));
+            }
+        }
+        Ok(deployed.pool_state())
+    }
+
+    /// Removes a service. Its state stays unless it is purged.
+    ///
+    /// # Errors
+    ///
+    /// When the service is not there, or others depend on it.
+    pub async fn undeploy(self: &Arc<Self>, service: &str, purge: bool) -> Result<(), ChangeError> {
+        let mut services = self.services.lock().await;
+        if !services.contains_key(service) {
+            return Err(ChangeError::NoService(service.to_owned()));
+        }
+        let mut next = services.clone();
+        next.remove(service);
+        let faults = check::faults(&candidates(&next, service));
+        if !faults.is_empty() {
+            return Err(ChangeError::Refused(faults));
+        }
+        let table = table(&next).map_err(ChangeError::Refused)?;
+        let changed = [service.to_owned()];
+        self.keep(&next, &changed).await?;
+        self.publish(&next, &changed, table);
+        let loaded: Vec<u64> = services[service].loaded.keys().copied().collect();
+        let retired = self.replace(&mut services, next, &changed);
+        for number in loaded {
+            self.parts.telemetry.metrics.forget_revision(service, number);
+        }
+        self.drain(retired, &self.silent_progress(), purge).await;
+        if purge {
+            self.parts.keyvalue.purge(service).await?;
+        }
+        Ok(())
+    }
+
+    /// Gets a revision into memory; one that is there already costs nothing.
+    async fn load(self: &Arc<Self>, service: &str, deployed: &mut Deployed, number: u64) -> Result<(), ChangeError> {
+        if deployed.loaded.contains_key(&number) {
+            return Ok(());
+        }
+        let Some(record) = deployed.record.revision(number) else {
+            return Err(no_revision(service, &deployed.record, number));
+        };
+        let loaded = self.revive(service, record.clone(), deployed.record.scale).await?;
+        deployed.loaded.insert(number, loaded);
+        Ok(())
+    }
+
+    /// A revision that was deployed before, ready to serve.
+    pub(super) async fn revive(
+        self: &Arc<Self>,
+        service: &str,
+        record: super::record::RevisionRecord,
+        scale: Option<ScaleRecord>,
+    ) -> Result<Loaded, ChangeError> {
+        let deployments = self.clone();
+        let name = service.to_owned();
+        let assembled = tokio::task::spawn_blocking(move || {
+            let prepared = prepare(&deployments.parts, &name, &record.component)?;
+            assemble(&deployments.parts, &name, &record, &prepared, scale)
+        });
+        let loaded = match assembled.await {
+            Ok(loaded) => loaded.map_err(ChangeError::Refused)?,
+            Err(panic) => {
+                let message = format!("{service} could not be loaded: {panic}");
+                return Err(ChangeError::Refused(vec![fault(service, "not_compilable", message)]));
+            }
+        };
+        warm(&loaded).await.map_err(ChangeError::Refused)?;
+        Ok(loaded)
+    }
+}
+
+/// The live revisions that a request asks for.
+fn wanted(service: &str, record: &ServiceRecord, request: &TrafficRequest) -> Result<Vec<LiveRecord>, ChangeError> {
+    let all = |revision| Ok(vec![LiveRecord { revision, weight: 100 }]);
+    let refuse = |message: String| Err(ChangeError::Refused(vec![fault(service, "traffic", message)]));
+    match request {
+        TrafficRequest::Promote => match record.live.iter().map(|live| live.revision).max() {
+            Some(newest) => all(newest),
+            None => refuse(format!("{service} has no live revision")),
+        },
+        TrafficRequest::Rollback { to: Some(revision) } => match record.revision(*revision) {
+            Some(_) => all(*revision),
+            None => Err(no_revision(service, record, *revision)),
+        },
+        // A canary is the change to take back before the one that was promoted.
+        TrafficRequest::Rollback { to: None } if record.live.len() > 1 => all(record.live[0].revision),
+        TrafficRequest::Rollback { to: None } => match record.previous {
+            Some(previous) => all(previous),
+            None => refuse(format!("{service} has had no other revision to go back to")),
+        },
+        TrafficRequest::Weights(weights) => {
+            if let Some(unknown) = weights.keys().find(|revision| record.revision(**revision).is_none()) {
+                return Err(no_revision(service, record, *unknown));
+            }
+            let sum: u32 = weights.values().map(|weight| u32::from(*weight)).sum();
+            if sum != 100 {
+                return refuse(format!("weights of {service}: expected them to add up to 100, found {sum}"));
+            }
+            Ok(weights.iter().map(|(revision, weight)| LiveRecord { revision: *revision, weight: *weight }).collect())
+        }
+    }
+}
+
+/// What will be live, with the changed service as the newcomer.
+fn candidates<'a>(next: &'a BTreeMap<String, Deployed>, changed: &str) -> check::Candidates<'a> {
+    next.iter()
+        .map(|(name, deployed)| {
+            let candidate = |loaded: &'a Loaded| Candidate {
+                contract: &loaded.revision.contract,
+                settings: &loaded.revision.settings,
+                is_new: name == changed,
+            };
+            (name.as_str(), deployed.live().map(|(_, loaded)| candidate(loaded)).collect())
+        })
+        .collect()
+}
+
+fn no_revision(service: &str, record: &ServiceRecord, revision: u64) -> ChangeError {
+    let known: Vec<_> = record.revisions.iter().map(|revision| revision.number.to_string()).collect();
+    ChangeError::NoRevision { service: service.to_owned(), revision, known: known.join(", ") }
+}

@@ -1,0 +1,193 @@
+//! What is deployed, as the admin API shows it.
+
+use std::collections::BTreeMap;
+
+use super::{ChangeError, Deployed, Deployments};
+use crate::admin::api::{LiveRevision, PoolState, RevisionSummary, RouteSummary, ServiceDetail, ServiceSummary};
+use crate::engine::host_meets;
+use crate::gateway::openapi;
+use crate::service::settings::{Access, Target};
+use crate::telemetry::metrics::PoolReading;
+
+impl Deployments {
+    /// All services.
+    pub async fn list(&self) -> Vec<ServiceSummary> {
+        self.services.lock().await.iter().map(|(name, deployed)| deployed.summary(name)).collect()
+    }
+
+    /// One service.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there.
+    pub async fn show(&self, service: &str) -> Result<ServiceDetail, ChangeError> {
+        self.with(service, |deployed| {
+            let (_, primary) = deployed.live().next()?;
+            let revision = &primary.revision;
+            Some(ServiceDetail {
+                summary: deployed.summary(service),
+                exports: revision.contract.exports().iter().map(|export| export.name.to_string()).collect(),
+                imports: self.imports(&primary.revision),
+                settings: revision.settings.as_ref().clone(),
+            })
+        })
+        .await
+    }
+
+    /// The revisions of a service, newest first.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there.
+    pub async fn revisions(&self, service: &str) -> Result<Vec<RevisionSummary>, ChangeError> {
+        self.with(service, |deployed| {
+            let revisions = deployed.record.revisions.iter().rev().map(|revision| RevisionSummary {
+                revision: revision.number,
+                component: revision.component.clone(),
+                size: revision.size,
+                deployed: revision.deployed.clone(),
+                weight: deployed.record.weight(revision.number),
+            });
+            Some(revisions.collect())
+        })
+        .await
+    }
+
+    /// All routes, by path.
+    pub async fn routes(&self) -> Vec<RouteSummary> {
+        let services = self.services.lock().await;
+        let Ok(table) = super::table(&services) else { return Vec::new() };
+        let mut routes: Vec<_> = table
+            .routes()
+            .iter()
+            .map(|(service, endpoint)| {
+                let route = &endpoint.route;
+                RouteSummary {
+                    method: route.method.clone().unwrap_or_else(|| "*".to_owned()),
+                    host: route.host.clone().unwrap_or_else(|| "*".to_owned()),
+                    path: route.path.clone(),
+                    service: service.to_string(),
+                    target: match &route.target {
+                        Target::Call(function) => function.to_string(),
+                        Target::Http => "wasi:http".to_owned(),
+                    },
+                    access: match &route.access {
+                        Access::Public => "public".to_owned(),
+                        Access::Authenticated => "authenticated".to_owned(),
+                        Access::Scope(scope) => scope.clone(),
+                    },
+                }
+            })
+            .collect();
+        routes.sort_by(|a, b| (&a.path, &a.method, &a.host).cmp(&(&b.path, &b.method, &b.host)));
+        routes
+    }
+
+    /// A service's contract as WIT.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there.
+    pub async fn contract(&self, service: &str) -> Result<String, ChangeError> {
+        self.with(service, |deployed| Some(deployed.live().next()?.1.revision.contract.to_wit())).await
+    }
+
+    /// A service's routes as OpenAPI 3.1.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there.
+    pub async fn openapi(&self, service: &str) -> Result<serde_json::Value, ChangeError> {
+        self.with(service, |deployed| {
+            let revision = &deployed.live().next()?.1.revision;
+            Some(openapi::document(service, &[(service, &revision.contract, &revision.settings.routes)]))
+        })
+        .await
+    }
+
+    /// All routes of all services as OpenAPI 3.1.
+    pub async fn app_openapi(&self) -> serde_json::Value {
+        let services = self.services.lock().await;
+        let live: Vec<_> = services
+            .iter()
+            .filter_map(|(name, deployed)| Some((name.as_str(), &deployed.live().next()?.1.revision)))
+            .collect();
+        let described: Vec<_> = live
+            .iter()
+            .map(|(name, revision)| (*name, revision.contract.as_ref(), revision.settings.routes.as_slice()))
+            .collect();
+        openapi::document("Stoa", &described)
+    }
+
+    /// Whether every service that should be live is.
+    pub async fn ready(&self) -> bool {
+        self.services.lock().await.values().all(Deployed::is_live)
+    }
+
+    async fn with<T>(&self, service: &str, read: impl FnOnce(&Deployed) -> Option<T>) -> Result<T, ChangeError> {
+        let services = self.services.lock().await;
+        let found = services.get(service).and_then(read);
+        found.ok_or_else(|| ChangeError::NoService(service.to_owned()))
+    }
+
+    fn imports(&self, revision: &crate::service::revision::Revision) -> BTreeMap<String, String> {
+        let snapshot = self.parts.registry.snapshot();
+        let met_by = |import: &crate::service::contract::Interface| {
+            if host_meets(&import.name.to_string()) || import.is_types_only() {
+                return "host".to_owned();
+            }
+            let chosen = revision.settings.links.get(&import.name.unversioned()).cloned();
+            let first = || snapshot.providers(&import.name).first().map(|service| service.name.to_string());
+            chosen.or_else(first).unwrap_or_else(|| "nobody".to_owned())
+        };
+        revision.contract.imports().iter().map(|import| (import.name.to_string(), met_by(import))).collect()
+    }
+}
+
+// === impl Deployed ===
+
+impl Deployed {
+    fn summary(&self, name: &str) -> ServiceSummary {
+        ServiceSummary {
+            service: name.to_owned(),
+            live: self.live_revisions(),
+            calls: self.loaded.values().map(|loaded| loaded.revision.pool.calls()).sum(),
+            routes: self.live().next().map_or(0, |(_, loaded)| loaded.endpoints.len()),
+        }
+    }
+
+    pub(super) fn live_revisions(&self) -> Vec<LiveRevision> {
+        let live = self.live().map(|(weight, loaded)| {
+            let revision = &loaded.revision;
+            let (min, max) = revision.pool.bounds();
+            let sample = revision.pool.read();
+            LiveRevision {
+                revision: revision.number,
+                weight,
+                component: revision.component.clone(),
+                pool: PoolState {
+                    min,
+                    max,
+                    busy: small(sample.busy),
+                    idle: small(sample.idle),
+                    queued: small(sample.queued),
+                },
+            }
+        });
+        live.collect()
+    }
+
+    /// The pool of the heaviest revision.
+    pub(super) fn pool_state(&self) -> PoolState {
+        self.live_revisions().into_iter().next().map(|live| live.pool).unwrap_or_default()
+    }
+
+    /// The size that is set: by an operator, else by the settings.
+    pub(super) fn bounds(&self) -> (u32, u32) {
+        self.live().next().map_or((0, 1), |(_, loaded)| loaded.revision.pool.bounds())
+    }
+}
+
+fn small(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,59 @@
+//! Requests into a component's own `wasi:http` handler, 0.2 or 0.3.
+//!
+//! The handler runs on the task of the connection that the request came in on.
+//! A guest may answer before it ends, and write its body bit by bit. A short
+//! answer is complete before the connection is ready for it: then it is handed
+//! over whole, and nothing goes on in the background.
+
+mod body;
+mod exchange;
+mod p2;
+mod p3;
+
+use std::ops::DerefMut;
+
+use tokio::sync::oneshot;
+
+use super::instance::HttpHandler;
+use super::{Fault, Instance};
+use crate::capabilities::CallContext;
+use futures::future::BoxFuture;
+
+pub use body::ResponseBody;
+pub use exchange::{Answer, Exchange, Rest};
+pub use wasmtime_wasi_http::{Error as BodyError, WasiBody};
+
+/// What a handler answers with: a response, or the name of an error code.
+type Answered = Result<http::Response<WasiBody>, String>;
+
+/// Anything that holds an instance for one call, and gives it back when dropped.
+pub trait Lease: DerefMut<Target = Instance> + Send + 'static {}
+
+impl<T: DerefMut<Target = Instance> + Send + 'static> Lease for T {}
+
+/// A handler at work; resolves to the lease when the guest has ended.
+type Running<L> = BoxFuture<'static, (L, Result<(), Fault>)>;
+
+/// Starts the component's handler on `request`. Nothing runs until the exchange is polled.
+///
+/// # Errors
+///
+/// [`Fault::Request`] when the component has no handler, or the request no host.
+pub fn start<L, B>(mut lease: L, request: http::Request<B>, context: CallContext) -> Result<Exchange<L>, Fault>
+where
+    L: Lease,
+    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<BodyError>,
+{
+    lease.begin(context);
+    let (answer, answered) = oneshot::channel();
+    let running: Running<L> = match &lease.http {
+        HttpHandler::P2(_) => Box::pin(p2::run(lease, request, answer)),
+        HttpHandler::P3(service) => {
+            let service = service.clone();
+            Box::pin(p3::run(lease, service, request, answer))
+        }
+        HttpHandler::None => return Err(Fault::Request("the component exports no wasi:http handler".to_owned())),
+    };
+    Ok(Exchange::new(running, answered))
+}

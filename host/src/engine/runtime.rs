@@ -1,0 +1,190 @@
+//! The two engines, their linkers and the cache of compiled code.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+
+use super::cache::Cache;
+use super::code::Code;
+use super::config::{Flavor, config};
+use super::epoch::Ticker;
+use super::link::{self, Link};
+use super::state::State;
+use crate::capabilities;
+
+/// Sizes of the engines.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// Component instances at most, in each of the two engines.
+    pub instances: u32,
+    /// Linear memory that any one instance may be given, in bytes.
+    pub max_memory: u64,
+    /// How long a busy guest runs before others get their turn.
+    pub epoch: Duration,
+    /// Folder for compiled code.
+    pub cache: PathBuf,
+}
+
+/// Why the runtime could not start, compile or link.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// The machine or the settings don't allow an engine.
+    #[error("the WebAssembly engine could not start: {0:#}")]
+    Engine(wasmtime::Error),
+    /// The folder for compiled code can't be used.
+    #[error("the folder for compiled code can't be used: {0}")]
+    Cache(#[source] io::Error),
+    /// No thread for the epoch clock.
+    #[error("no thread for the clock that interrupts components: {0}")]
+    Clock(#[source] io::Error),
+    /// The component is not valid, or uses what the engine lacks.
+    #[error("the component can't be compiled: {0:#}")]
+    Compile(wasmtime::Error),
+    /// An import can't be met.
+    #[error("the component can't be linked: {0:#}")]
+    Link(wasmtime::Error),
+}
+
+/// Where native code came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// It was made now.
+    Compiled,
+    /// It was on disk.
+    Cache,
+}
+
+/// A compiled component that is not linked yet. Cheap to clone.
+#[derive(Clone)]
+pub struct Compiled {
+    pub(super) component: Component,
+    flavor: Flavor,
+}
+
+/// The engines. One for each host.
+pub struct Runtime {
+    sync: Lane,
+    asynchronous: Lane,
+    cache: Cache,
+    _ticker: Ticker,
+}
+
+struct Lane {
+    engine: Engine,
+    linker: Linker<State>,
+    compatibility: u64,
+}
+
+impl Runtime {
+    /// Starts both engines.
+    ///
+    /// # Errors
+    ///
+    /// When the address space, the cache folder or a thread can't be had.
+    pub fn new(settings: &EngineSettings) -> Result<Self, RuntimeError> {
+        let sync = Lane::new(Flavor::Sync, settings)?;
+        let asynchronous = Lane::new(Flavor::Async, settings)?;
+        let engines = vec![sync.engine.clone(), asynchronous.engine.clone()];
+        Ok(Self {
+            sync,
+            asynchronous,
+            cache: Cache::open(settings.cache.clone()).map_err(RuntimeError::Cache)?,
+            _ticker: Ticker::start(engines, settings.epoch).map_err(RuntimeError::Clock)?,
+        })
+    }
+
+    /// Native code for a component, from the cache or made now. Takes as long as
+    /// compiling does: not for a thread that serves requests.
+    ///
+    /// `digest` is the SHA-256 of `bytes`; `asynchronous` says that the contract
+    /// has async functions.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::Compile`] when the bytes are no valid component.
+    pub fn compile(&self, bytes: &[u8], digest: &str, asynchronous: bool) -> Result<(Compiled, Origin), RuntimeError> {
+        let flavor = if asynchronous { Flavor::Async } else { Flavor::Sync };
+        let lane = self.lane(flavor);
+        let name = format!("{digest}-{}-{:016x}", flavor.name(), lane.compatibility);
+        if let Some(component) = self.cache.load(&name).and_then(|code| lane.deserialize(&code)) {
+            return Ok((Compiled { component, flavor }, Origin::Cache));
+        }
+        let component = Component::from_binary(&lane.engine, bytes).map_err(RuntimeError::Compile)?;
+        let code = component.serialize().map_err(RuntimeError::Compile)?;
+        if let Err(error) = self.cache.store(&name, &code) {
+            tracing::warn!(%error, name, "compiled code could not be kept; the next start compiles again");
+        }
+        Ok((Compiled { component, flavor }, Origin::Compiled))
+    }
+
+    /// Meets the imports of a component: capabilities by the host, the rest by `links`.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::Link`] names the import that nothing meets.
+    pub fn link(&self, compiled: &Compiled, links: Vec<Link>) -> Result<Code, RuntimeError> {
+        let mut linker = self.lane(compiled.flavor).linker.clone();
+        for link in links {
+            link::define(&mut linker, link).map_err(RuntimeError::Link)?;
+        }
+        let pre = linker.instantiate_pre(&compiled.component).map_err(RuntimeError::Link)?;
+        Code::new(pre, compiled.flavor).map_err(RuntimeError::Link)
+    }
+
+    /// Drops the compiled code of a component from the disk.
+    pub fn forget(&self, digest: &str) {
+        self.cache.remove(digest);
+    }
+
+    fn lane(&self, flavor: Flavor) -> &Lane {
+        match flavor {
+            Flavor::Sync => &self.sync,
+            Flavor::Async => &self.asynchronous,
+        }
+    }
+}
+
+// === impl Lane ===
+
+impl Lane {
+    fn new(flavor: Flavor, settings: &EngineSettings) -> Result<Self, RuntimeError> {
+        let engine = Engine::new(&config(flavor, settings)).map_err(RuntimeError::Engine)?;
+        let linker = host_linker(&engine, flavor).map_err(RuntimeError::Engine)?;
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        Ok(Self { engine, linker, compatibility: hasher.finish() })
+    }
+
+    /// Loading native code is trusting it: callers pass only what the cache has verified.
+    #[expect(unsafe_code, reason = "the one way to load precompiled code; its bytes carry this host's keyed hash")]
+    fn deserialize(&self, code: &[u8]) -> Option<Component> {
+        // SAFETY: `Cache::load` returns only bytes that this host wrote after
+        // compiling them, by a keyed hash over name and content; the name holds
+        // the engine's compatibility hash.
+        match unsafe { Component::deserialize(&self.engine, code) } {
+            Ok(component) => Some(component),
+            Err(error) => {
+                tracing::warn!(%error, "compiled code in the cache does not fit this engine; compiling again");
+                None
+            }
+        }
+    }
+}
+
+/// All that the host offers to any component. Linking is not granting: what a
+/// service may do is checked at each call.
+fn host_linker(engine: &Engine, flavor: Flavor) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    if flavor == Flavor::Async {
+        wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+        wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    }
+    capabilities::add_to_linker(&mut linker)?;
+    Ok(linker)
+}

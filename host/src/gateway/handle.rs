@@ -1,0 +1,176 @@
+//! One request, from its head to its response's head.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::request::Parts;
+use http::{Method, Request, StatusCode, Uri, Version, header};
+use hyper::body::Incoming;
+
+use super::endpoint::{Endpoint, Kind};
+use super::input::{announced_within, read_json};
+use super::origin::{Origin, authorize};
+use super::respond::{self, REQUEST_ID, Refusal, Response};
+use super::table::{Found, Parameters};
+use super::transcode::{Operation, Reply};
+use super::{Gateway, forward};
+use crate::capabilities::CallContext;
+use crate::config::AccessLog;
+use crate::engine::FunctionIndex;
+use crate::engine::value::Val;
+use crate::mesh;
+
+impl Gateway {
+    /// Answers a request. There is always an answer.
+    pub(super) async fn handle(&self, request: Request<Incoming>) -> Response {
+        let began = Instant::now();
+        let _active = self.active.enter();
+        let (parts, body) = request.into_parts();
+        let origin = Origin::of(&parts.headers);
+        let (method, uri) = (parts.method.clone(), parts.uri.clone());
+        let (endpoint, answered) = match self.find(&parts, &uri) {
+            Ok((endpoint, parameters)) => {
+                let answered = self.answer(&endpoint, parts, body, &uri, &parameters, &origin).await;
+                (Some(endpoint), answered)
+            }
+            Err(refusal) => (None, Err(refusal)),
+        };
+        let trace = origin.trace.trace_id_hex();
+        let mut response = match answered {
+            Ok(Answer::Function(reply, endpoint)) => respond::reply(reply, endpoint, &trace),
+            Ok(Answer::Component(response)) => respond::pass(response),
+            Err(refusal) => self.refuse(refusal, endpoint.as_deref(), &trace),
+        };
+        if let Some(id) = origin.id_header() {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        self.record(&method, &uri, endpoint.as_deref(), response.status(), &origin, began);
+        response
+    }
+
+    fn find<'u>(&self, parts: &Parts, uri: &'u Uri) -> Result<(Arc<Endpoint>, Parameters<'u>), Refusal> {
+        let host = host(parts)?;
+        match self.table.load().find(host, &parts.method, uri.path()) {
+            Found::Endpoint(endpoint, parameters) => Ok((endpoint, parameters)),
+            Found::OtherMethods(methods) if parts.method == Method::OPTIONS => Err(Refusal::Options(methods)),
+            Found::OtherMethods(methods) => Err(Refusal::MethodNotAllowed(methods)),
+            Found::Nothing => Err(Refusal::NoRoute),
+        }
+    }
+
+    async fn answer<'e>(
+        &self,
+        endpoint: &'e Endpoint,
+        parts: Parts,
+        body: Incoming,
+        uri: &Uri,
+        parameters: &Parameters<'_>,
+        origin: &Origin,
+    ) -> Result<Answer<'e>, Refusal> {
+        let principal = authorize(&endpoint.route.access, &parts.headers, &self.operator_token)?;
+        let revision = &endpoint.revision;
+        let context = origin.context(&parts.headers, principal, revision.deadline(None));
+        let limit = revision.settings.limits.body;
+        match &endpoint.kind {
+            Kind::Function { function, operation } => {
+                let json = if operation.takes_body() {
+                    read_json(&parts.headers, body, limit, context.deadline).await.map_err(Refusal::Body)?
+                } else {
+                    bytes::Bytes::new()
+                };
+                let params =
+                    operation.decode(parameters.as_slice(), uri.query(), &json).map_err(Refusal::Input)?;
+                let reply = call(endpoint, *function, operation, context, &params).await?;
+                Ok(Answer::Function(reply, endpoint))
+            }
+            Kind::Http => {
+                announced_within(&body, limit).map_err(Refusal::Body)?;
+                let request = forward::request(parts, body, limit, origin);
+                let answered = mesh::http(revision, request, context).await;
+                answered.map(Answer::Component).map_err(Refusal::Call)
+            }
+        }
+    }
+
+    fn refuse(&self, refusal: Refusal, endpoint: Option<&Endpoint>, trace: &str) -> Response {
+        if let Some(reason) = respond::reason(&refusal) {
+            self.metrics.rejected(reason).inc();
+            let service = endpoint.map(|endpoint| &*endpoint.revision.service);
+            tracing::debug!(reason, service, "request refused: {refusal:?}");
+        }
+        respond::refuse(refusal, trace)
+    }
+
+    fn record(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        endpoint: Option<&Endpoint>,
+        status: StatusCode,
+        origin: &Origin,
+        began: Instant,
+    ) {
+        let took = began.elapsed();
+        let metrics = endpoint.map_or(&self.unrouted, |endpoint| &endpoint.metrics);
+        metrics.observe(method.as_str(), status.as_u16(), took);
+        let wanted = match self.access_log {
+            AccessLog::Off => false,
+            AccessLog::Errors => status.is_server_error(),
+            AccessLog::All => true,
+        };
+        if wanted {
+            tracing::info!(
+                http.request.method = method.as_str(),
+                url.path = uri.path(),
+                http.response.status_code = status.as_u16(),
+                http.request.id = &*origin.request_id,
+                trace.id = origin.trace.trace_id_hex(),
+                event.duration = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX),
+                service = endpoint.map(|endpoint| &*endpoint.revision.service),
+                revision = endpoint.map(|endpoint| endpoint.revision.number),
+                "request"
+            );
+        }
+    }
+}
+
+/// What a service answered.
+enum Answer<'e> {
+    Function(Reply, &'e Endpoint),
+    Component(http::Response<crate::engine::http::ResponseBody>),
+}
+
+async fn call(
+    endpoint: &Endpoint,
+    function: FunctionIndex,
+    operation: &Operation,
+    context: CallContext,
+    params: &[Val],
+) -> Result<Reply, Refusal> {
+    // A function of the component model has one result or none.
+    let mut results = [const { Val::Bool(false) }; 1];
+    let results = &mut results[..operation.result_slots()];
+    mesh::call(&endpoint.revision, function, context, params, results).await.map_err(Refusal::Call)?;
+    Ok(operation.encode(results))
+}
+
+/// The host that a request names, without its port. HTTP/1.1 asks for exactly one,
+/// RFC 9112 section 3.2; two are a way to make gateways disagree.
+fn host(parts: &Parts) -> Result<Option<&str>, Refusal> {
+    if let Some(authority) = parts.uri.authority() {
+        return Ok(Some(authority.host()));
+    }
+    let mut values = parts.headers.get_all(header::HOST).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return match parts.version {
+            Version::HTTP_10 if !parts.headers.contains_key(header::HOST) => Ok(None),
+            _ => Err(Refusal::BadRequest("expected exactly one Host header")),
+        };
+    };
+    let value = value.to_str().map_err(|_| Refusal::BadRequest("the Host header is not text"))?;
+    // The port follows the last colon, unless that is inside an IPv6 address.
+    Ok(Some(match value.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
+        _ => value,
+    }))
+}

@@ -1,0 +1,120 @@
+//! Reading a request's body for a function.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, header};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use crate::engine::http::BodyError;
+use crate::mesh::within;
+
+/// Why a body could not be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BodyFault {
+    #[error("the body is larger than the {limit} bytes that the route allows")]
+    TooLarge { limit: u64 },
+    #[error("expected a body of type application/json, found {found:?}")]
+    MediaType { found: String },
+    #[error("expected a JSON body, found none")]
+    Missing,
+    #[error("the body ended before it was complete")]
+    Broken,
+    #[error("the body did not arrive in time")]
+    TooSlow,
+}
+
+/// Reads a JSON body whole, at the latest by `deadline`.
+pub(super) async fn read_json(
+    headers: &HeaderMap,
+    body: Incoming,
+    limit: u64,
+    deadline: Instant,
+) -> Result<Bytes, BodyFault> {
+    announced_within(&body, limit)?;
+    if !body.is_end_stream() {
+        check_media_type(headers)?;
+    }
+    within(deadline, collect(body, limit)).await.map_err(|_| BodyFault::TooSlow)?
+}
+
+/// Refuses a body whose announced length is over the limit, before it is read.
+pub(super) fn announced_within(body: &Incoming, limit: u64) -> Result<(), BodyFault> {
+    if body.size_hint().lower() > limit { Err(BodyFault::TooLarge { limit }) } else { Ok(()) }
+}
+
+/// `application/json` and types built on it, RFC 6839; charset parameters are
+/// ignored as RFC 8259 asks.
+fn check_media_type(headers: &HeaderMap) -> Result<(), BodyFault> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else {
+        return Err(BodyFault::MediaType { found: "no Content-Type".to_owned() });
+    };
+    let text = value.to_str().unwrap_or_default();
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    let (kind, subtype) = essence.split_once('/').unwrap_or((essence, ""));
+    let json = kind.eq_ignore_ascii_case("application")
+        && (subtype.eq_ignore_ascii_case("json") || subtype.to_ascii_lowercase().ends_with("+json"));
+    if json { Ok(()) } else { Err(BodyFault::MediaType { found: text.to_owned() }) }
+}
+
+/// A body that comes in one piece, as nearly all do, is not copied.
+async fn collect(mut body: Incoming, limit: u64) -> Result<Bytes, BodyFault> {
+    let mut first = Bytes::new();
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| BodyFault::Broken)?.into_data() else { continue };
+        if (first.len() + whole.len() + data.len()) as u64 > limit {
+            return Err(BodyFault::TooLarge { limit });
+        }
+        if first.is_empty() && whole.is_empty() {
+            first = data;
+        } else {
+            whole.extend_from_slice(&std::mem::take(&mut first));
+            whole.extend_from_slice(&data);
+        }
+    }
+    Ok(if whole.is_empty() { first } else { whole.freeze() })
+}
+
+/// A body on its way into a component, cut off at the route's limit.
+pub(super) struct Limited {
+    body: Incoming,
+    limit: u64,
+    left: u64,
+}
+
+impl Limited {
+    pub(super) fn new(body: Incoming, limit: u64) -> Self {
+        Self { body, limit, left: limit }
+    }
+}
+
+impl Body for Limited {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Some(frame) = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx)) else {
+            return Poll::Ready(None);
+        };
+        let frame = frame.map_err(BodyError::Hyper)?;
+        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+        match self.left.checked_sub(length) {
+            Some(left) => self.left = left,
+            None => return Poll::Ready(Some(Err(BodyError::HttpRequestBodySize(Some(self.limit))))),
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,70 @@
+//! HTTP in front of the services.
+//!
+//! ```text
+//!  accept ─► connection ─► handle ─► table: method + host + path ─► endpoint
+//!                             │                                        │
+//!                             │        function: transcode ─► mesh::call
+//!                             │        wasi:http: pass on  ─► mesh::http
+//!                             ◄── respond: the one place that picks a status
+//! ```
+//!
+//! A request is served on its connection's task from its first byte to its last:
+//! no task is made for it and no lock is held while it waits. Knows nothing of
+//! how revisions come to be; it is handed a [`Table`] of endpoints.
+
+pub mod accept;
+mod connection;
+mod endpoint;
+mod forward;
+mod handle;
+mod input;
+pub mod openapi;
+mod origin;
+mod respond;
+pub mod table;
+pub mod transcode;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::config;
+use crate::telemetry::metrics::{ActiveRequests, Metrics, RouteMetrics};
+
+pub use endpoint::Endpoint;
+pub use table::Table;
+
+/// The gateway of one host.
+pub struct Gateway {
+    table: ArcSwap<Table>,
+    settings: config::Gateway,
+    access_log: config::AccessLog,
+    region: Option<Arc<str>>,
+    /// Bearer token that stands for the operator, until other identities exist.
+    operator_token: Arc<str>,
+    metrics: Arc<Metrics>,
+    active: Arc<ActiveRequests>,
+    /// For requests that no route takes.
+    unrouted: Arc<RouteMetrics>,
+}
+
+impl Gateway {
+    /// A gateway without routes.
+    pub fn new(config: &config::Config, operator_token: Arc<str>, metrics: &Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self {
+            table: ArcSwap::default(),
+            settings: config.gateway.clone(),
+            access_log: config.log.access,
+            region: config.region.as_deref().map(Arc::from),
+            operator_token,
+            active: metrics.active_requests(),
+            unrouted: metrics.unrouted(),
+            metrics: metrics.clone(),
+        })
+    }
+
+    /// Sends new requests by `table` from now on.
+    pub fn publish(&self, table: Table) {
+        self.table.store(Arc::new(table));
+    }
+}

@@ -1,0 +1,212 @@
+//! From what happened to a response: the one place that picks a status.
+//!
+//! What the client sees says what it can do; what went wrong inside is for the
+//! log alone. Errors are RFC 9457 problems.
+
+mod body;
+mod problem;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, StatusCode};
+
+use super::endpoint::Endpoint;
+use super::input::BodyFault;
+use super::transcode::{FaultKind, InputFault, Reply};
+use crate::engine::http::ResponseBody;
+use crate::engine::service_error::{ErrorCase, ServiceError};
+use crate::engine::Fault;
+use crate::mesh::CallError;
+use crate::service::pool::PoolError;
+pub(super) use body::GatewayBody;
+use problem::Problem;
+
+pub(super) type Response = http::Response<GatewayBody>;
+
+/// `x-request-id`.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Why a request got no answer of its service.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The request breaks HTTP: what is wrong.
+    BadRequest(&'static str),
+    NoRoute,
+    /// The path takes these methods.
+    MethodNotAllowed(Vec<Method>),
+    /// A list of methods was asked for.
+    Options(Vec<Method>),
+    Unauthenticated,
+    /// The caller lacks this scope.
+    Forbidden(String),
+    Body(BodyFault),
+    Input(InputFault),
+    Call(CallError),
+}
+
+/// A service's answer as a response.
+pub(super) fn reply(reply: Reply, endpoint: &Endpoint, trace: &str) -> Response {
+    match reply {
+        Reply::Body { json, version } => {
+            let mut response = json_response(success(endpoint, StatusCode::OK), json);
+            if let Some(etag) = version.and_then(|version| HeaderValue::try_from(format!("\"{version}\"")).ok()) {
+                response.headers_mut().insert(header::ETAG, etag);
+            }
+            if let Some(cache) = &endpoint.cache_control {
+                response.headers_mut().insert(header::CACHE_CONTROL, cache.clone());
+            }
+            response
+        }
+        Reply::Empty => {
+            let mut response = Response::new(GatewayBody::empty());
+            *response.status_mut() = success(endpoint, StatusCode::NO_CONTENT);
+            response
+        }
+        Reply::Error(error) => service_error(error, trace),
+        Reply::OwnError { case, json, status } => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            Problem::new(status, &case).value(json).response(trace)
+        }
+        Reply::Internal { .. } => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal").response(trace),
+    }
+}
+
+/// A component's own response.
+pub(super) fn pass(response: http::Response<ResponseBody>) -> Response {
+    response.map(GatewayBody::from)
+}
+
+/// The host's own answer.
+pub(super) fn refuse(refusal: Refusal, trace: &str) -> Response {
+    match refusal {
+        Refusal::BadRequest(detail) => {
+            Problem::new(StatusCode::BAD_REQUEST, "bad_request").detail(detail).response(trace)
+        }
+        Refusal::NoRoute => Problem::new(StatusCode::NOT_FOUND, "no_route")
+            .detail("no service has a route for this path")
+            .response(trace),
+        Refusal::MethodNotAllowed(methods) => {
+            let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
+            allow(problem.detail("the path takes other methods: see the Allow header").response(trace), &methods)
+        }
+        Refusal::Options(methods) => {
+            let mut response = Response::new(GatewayBody::empty());
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            allow(response, &methods)
+        }
+        Refusal::Unauthenticated => {
+            let problem = Problem::new(StatusCode::UNAUTHORIZED, "unauthorized");
+            let mut response = problem.detail("the route asks for a bearer token").response(trace);
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response
+        }
+        Refusal::Forbidden(scope) => Problem::new(StatusCode::FORBIDDEN, "forbidden")
+            .detail(format!("the route asks for the scope {scope:?}"))
+            .response(trace),
+        Refusal::Body(fault) => body_fault(&fault, trace),
+        Refusal::Input(fault) => input_fault(fault, trace),
+        Refusal::Call(error) => call_error(&error, trace),
+    }
+}
+
+fn success(endpoint: &Endpoint, default: StatusCode) -> StatusCode {
+    endpoint.route.status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(default)
+}
+
+fn json_response(status: StatusCode, json: Vec<u8>) -> Response {
+    let mut response = Response::new(GatewayBody::whole(json));
+    *response.status_mut() = status;
+    let mut headers = HeaderMap::with_capacity(6);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    *response.headers_mut() = headers;
+    response
+}
+
+fn service_error(error: ServiceError, trace: &str) -> Response {
+    let (status, code) = match error.case {
+        ErrorCase::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+        ErrorCase::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+        ErrorCase::Conflict => (StatusCode::CONFLICT, "conflict"),
+        ErrorCase::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "precondition_failed"),
+        ErrorCase::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
+        ErrorCase::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+        ErrorCase::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
+        ErrorCase::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+    };
+    let retry = matches!(error.case, ErrorCase::TooManyRequests | ErrorCase::Unavailable);
+    let errors = error.violations.into_iter().map(|violation| (violation.pointer, violation.detail)).collect();
+    let problem = Problem::new(status, code).detail(error.detail).errors(errors);
+    if retry { problem.retry_after().response(trace) } else { problem.response(trace) }
+}
+
+fn input_fault(fault: InputFault, trace: &str) -> Response {
+    let (status, code) = match fault.kind {
+        FaultKind::Syntax => (StatusCode::BAD_REQUEST, "malformed_json"),
+        FaultKind::Path => (StatusCode::BAD_REQUEST, "bad_path_parameter"),
+        FaultKind::Query => (StatusCode::BAD_REQUEST, "bad_query_parameter"),
+        FaultKind::Shape => (StatusCode::UNPROCESSABLE_ENTITY, "bad_shape"),
+    };
+    let place = fault.place.to_string();
+    Problem::new(status, code)
+        .detail(format!("{place}: {}", fault.message))
+        .errors(vec![(fault.place.pointer(), fault.message)])
+        .response(trace)
+}
+
+fn body_fault(fault: &BodyFault, trace: &str) -> Response {
+    let (status, code) = match fault {
+        BodyFault::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+        BodyFault::MediaType { .. } => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+        BodyFault::Missing => (StatusCode::BAD_REQUEST, "missing_body"),
+        BodyFault::Broken => (StatusCode::BAD_REQUEST, "broken_body"),
+        BodyFault::TooSlow => (StatusCode::REQUEST_TIMEOUT, "body_too_slow"),
+    };
+    Problem::new(status, code).detail(fault.to_string()).response(trace)
+}
+
+fn call_error(error: &CallError, trace: &str) -> Response {
+    let (status, code, detail) = match error {
+        CallError::Pool(PoolError::QueueFull { .. } | PoolError::QueueDeadline { .. }) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "the service has more calls than it can take")
+        }
+        CallError::Pool(PoolError::Start(_)) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "no_instance", "no instance of the service could be started")
+        }
+        CallError::Deadline => (StatusCode::GATEWAY_TIMEOUT, "deadline", "the service did not answer in time"),
+        CallError::Fault(Fault::Memory { .. }) => {
+            (StatusCode::BAD_GATEWAY, "memory_limit", "the service ran out of memory in this call")
+        }
+        CallError::Fault(Fault::Request(_)) => {
+            (StatusCode::BAD_REQUEST, "bad_request", "the request can't be passed to the service")
+        }
+        CallError::Fault(_) => (StatusCode::BAD_GATEWAY, "trap", "the service failed in this call"),
+    };
+    let problem = Problem::new(status, code).detail(detail);
+    if status == StatusCode::SERVICE_UNAVAILABLE { problem.retry_after().response(trace) } else { problem.response(trace) }
+}
+
+/// The reason of a refusal as metrics name it; `None` where the host refused nothing.
+pub(super) fn reason(refusal: &Refusal) -> Option<&'static str> {
+    Some(match refusal {
+        Refusal::Options(_) => return None,
+        Refusal::BadRequest(_) => "bad_request",
+        Refusal::NoRoute => "no_route",
+        Refusal::MethodNotAllowed(_) => "method",
+        Refusal::Unauthenticated => "unauthorized",
+        Refusal::Forbidden(_) => "forbidden",
+        Refusal::Body(_) | Refusal::Input(_) => "input",
+        Refusal::Call(CallError::Pool(PoolError::QueueFull { .. })) => "queue_full",
+        Refusal::Call(CallError::Pool(PoolError::QueueDeadline { .. })) => "queue_deadline",
+        Refusal::Call(CallError::Pool(PoolError::Start(_))) => "no_instance",
+        Refusal::Call(CallError::Deadline) => "deadline",
+        Refusal::Call(CallError::Fault(Fault::Memory { .. })) => "memory",
+        Refusal::Call(CallError::Fault(_)) => "trap",
+    })
+}
+
+fn allow(mut response: Response, methods: &[Method]) -> Response {
+    let methods: Vec<_> = methods.iter().map(Method::as_str).collect();
+    if let Ok(value) = HeaderValue::try_from(methods.join(", ")) {
+        response.headers_mut().insert(header::ALLOW, value);
+    }
+    response
+}

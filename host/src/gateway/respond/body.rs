@@ -1,0 +1,53 @@
+//! The body of every response of the gateway.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::engine::http::{BodyError, ResponseBody};
+use crate::gateway::connection::Serving;
+
+/// A body, and the mark of a request that is being answered until it is sent.
+pub(in crate::gateway) struct GatewayBody {
+    body: ResponseBody,
+    _serving: Option<Serving>,
+}
+
+impl GatewayBody {
+    pub(in crate::gateway) fn whole(bytes: impl Into<Bytes>) -> Self {
+        ResponseBody::whole(bytes).into()
+    }
+
+    pub(in crate::gateway) fn empty() -> Self {
+        Self::whole(Bytes::new())
+    }
+
+    pub(in crate::gateway) fn with_guard(self, serving: Serving) -> Self {
+        Self { _serving: Some(serving), ..self }
+    }
+}
+
+impl From<ResponseBody> for GatewayBody {
+    fn from(body: ResponseBody) -> Self {
+        Self { body, _serving: None }
+    }
+}
+
+impl Body for GatewayBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,228 @@
+//! Which endpoint takes a request: by method, host and path, most specific wins.
+//!
+//! Segments are matched as a whole: `/products` does not take `/products-for-sale`.
+//! At each segment a literal goes before a parameter and a parameter before the
+//! trailing wildcard; a route for the method goes before one for any method, and
+//! one for the host before one for any host.
+
+mod path;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use http::Method;
+
+use super::Endpoint;
+use crate::mesh::pick;
+use path::Pattern;
+
+/// Parameters that a path may have.
+pub const MAX_PARAMETERS: usize = 8;
+
+/// All routes of all live revisions.
+#[derive(Default)]
+pub struct Table {
+    hosts: HashMap<String, Paths>,
+    any_host: Paths,
+    routes: Vec<(Arc<str>, Arc<Endpoint>)>,
+}
+
+/// A service's live revisions with their endpoints.
+pub struct ServiceRoutes {
+    /// The service's name.
+    pub service: Arc<str>,
+    /// Weight in per cent and endpoints, heaviest first.
+    pub live: Vec<(u8, Vec<Arc<Endpoint>>)>,
+}
+
+/// Two services that want the same requests, or a path that can't be used.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The service that came second.
+    pub service: Arc<str>,
+    /// What is wrong, with both sides.
+    pub message: String,
+}
+
+/// The endpoints of one route, by weight.
+type Choices = Vec<(u8, Arc<Endpoint>)>;
+
+/// What a look-up found.
+pub(super) enum Found<'p> {
+    Endpoint(Arc<Endpoint>, Parameters<'p>),
+    /// The path is there, for these methods.
+    OtherMethods(Vec<Method>),
+    Nothing,
+}
+
+/// Raw path parameters, in the template's order.
+#[derive(Default)]
+pub(super) struct Parameters<'p> {
+    values: [&'p str; MAX_PARAMETERS],
+    length: usize,
+}
+
+impl Parameters<'_> {
+    pub(super) fn as_slice(&self) -> &[&str] {
+        &self.values[..self.length]
+    }
+}
+
+impl Table {
+    /// Puts the routes of all services together.
+    ///
+    /// # Errors
+    ///
+    /// Every conflict between two services.
+    pub fn build(services: &[ServiceRoutes]) -> Result<Self, Vec<Conflict>> {
+        let mut routes: BTreeMap<Key, (Arc<str>, Choices)> = BTreeMap::new();
+        let mut conflicts = Vec::new();
+        for service in services {
+            for (weight, endpoints) in &service.live {
+                for endpoint in endpoints {
+                    if let Err(message) = add(&mut routes, &service.service, *weight, endpoint) {
+                        conflicts.push(Conflict { service: service.service.clone(), message });
+                    }
+                }
+            }
+        }
+        if !conflicts.is_empty() {
+            return Err(conflicts);
+        }
+        Ok(Self::assemble(routes))
+    }
+
+    /// Every route with its service and its endpoint in the heaviest revision.
+    pub fn routes(&self) -> &[(Arc<str>, Arc<Endpoint>)] {
+        &self.routes
+    }
+
+    pub(super) fn find<'p>(&self, host: Option<&str>, method: &Method, path: &'p str) -> Found<'p> {
+        let own = match host {
+            Some(host) if !self.hosts.is_empty() => self.hosts.get(&host.to_ascii_lowercase()),
+            _ => None,
+        };
+        for paths in own.into_iter().chain([&self.any_host]) {
+            if let Some((endpoint, parameters)) = paths.find(method, path) {
+                return Found::Endpoint(endpoint, parameters);
+            }
+        }
+        let mut others: Vec<Method> =
+            own.into_iter().chain([&self.any_host]).flat_map(|paths| paths.methods(path)).collect();
+        others.dedup();
+        if others.is_empty() { Found::Nothing } else { Found::OtherMethods(others) }
+    }
+
+    fn assemble(routes: BTreeMap<Key, (Arc<str>, Choices)>) -> Self {
+        let mut table = Self::default();
+        let mut methods: BTreeSet<String> = routes.keys().filter_map(|key| key.method.clone()).collect();
+        methods.insert(Method::HEAD.to_string());
+        for (key, (service, choices)) in &routes {
+            table.routes.push((service.clone(), choices[0].1.clone()));
+            let paths = match &key.host {
+                Some(host) => table.hosts.entry(host.clone()).or_default(),
+                None => &mut table.any_host,
+            };
+            paths.patterns.push((key.method.clone(), key.pattern.clone(), choices.clone()));
+        }
+        for paths in table.hosts.values_mut().chain([&mut table.any_host]) {
+            paths.compile(&methods);
+        }
+        table
+    }
+}
+
+/// What makes two routes the same.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    host: Option<String>,
+    pattern: Pattern,
+    method: Option<String>,
+}
+
+fn add(
+    routes: &mut BTreeMap<Key, (Arc<str>, Choices)>,
+    service: &Arc<str>,
+    weight: u8,
+    endpoint: &Arc<Endpoint>,
+) -> Result<(), String> {
+    let route = &endpoint.route;
+    let key = Key { host: route.host.clone(), pattern: Pattern::parse(&route.path)?, method: route.method.clone() };
+    let (owner, choices) = routes.entry(key).or_insert_with(|| (service.clone(), Vec::new()));
+    let twice = choices.iter().find(|(_, other)| {
+        *owner != *service || Arc::ptr_eq(&other.revision, &endpoint.revision)
+    });
+    if let Some((_, other)) = twice {
+        return Err(format!(
+            "the route {:?} of {service} takes the same requests as {:?} of {owner}; change one of them",
+            route.key(),
+            other.route.key()
+        ));
+    }
+    choices.push((weight, endpoint.clone()));
+    Ok(())
+}
+
+/// The routes of one host.
+#[derive(Default)]
+struct Paths {
+    patterns: Vec<(Option<String>, Pattern, Choices)>,
+    methods: HashMap<Method, matchit::Router<Choices>>,
+    /// For methods that no route names.
+    any_method: matchit::Router<Choices>,
+}
+
+impl Paths {
+    fn find<'p>(&self, method: &Method, path: &'p str) -> Option<(Arc<Endpoint>, Parameters<'p>)> {
+        let router = self.methods.get(method).unwrap_or(&self.any_method);
+        let found = router.at(path).ok()?;
+        let mut parameters = Parameters::default();
+        for (slot, (_, value)) in parameters.values.iter_mut().zip(found.params.iter()) {
+            *slot = value;
+            parameters.length += 1;
+        }
+        Some((pick(found.value, |choice| choice.0).1.clone(), parameters))
+    }
+
+    fn methods(&self, path: &str) -> Vec<Method> {
+        let mut methods: Vec<_> =
+            self.methods.iter().filter(|(_, router)| router.at(path).is_ok()).map(|(method, _)| method.clone()).collect();
+        methods.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        methods
+    }
+
+    fn compile(&mut self, methods: &BTreeSet<String>) {
+        for name in methods {
+            let Ok(method) = Method::from_bytes(name.as_bytes()) else { continue };
+            let router = self.router(Some(name));
+            self.methods.insert(method, router);
+        }
+        self.any_method = self.router(None);
+    }
+
+    /// What one method sees: its own routes, for HEAD those of GET, then those for any.
+    fn router(&self, method: Option<&str>) -> matchit::Router<Choices> {
+        let also = (method == Some("HEAD")).then_some("GET");
+        let rank = |of: &Option<String>| match of.as_deref() {
+            None => Some(2),
+            of if of == method => Some(0),
+            of if of == also => Some(1),
+            _ => None,
+        };
+        let mut seen: Vec<_> =
+            self.patterns.iter().filter_map(|entry| Some((rank(&entry.0)?, &entry.1, &entry.2))).collect();
+        seen.sort_by_key(|(rank, pattern, _)| (*rank, (*pattern).clone()));
+        let mut router = matchit::Router::new();
+        // A wildcard also takes its own prefix, unless another route does.
+        for (_, pattern, choices) in &seen {
+            // Insertion fails only where a more specific entry is there already.
+            let _ = router.insert(pattern.template(), (*choices).clone());
+        }
+        for (_, pattern, choices) in &seen {
+            for prefix in pattern.wildcard_prefixes() {
+                let _ = router.insert(prefix, (*choices).clone());
+            }
+        }
+        router
+    }
+}

@@ -1,0 +1,131 @@
+//! The path of every call: an instance, a deadline, and what became of it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::deadline::{Elapsed, within};
+use crate::capabilities::{CallContext, TraceContext};
+use crate::engine::http::{self as handler, BodyError, ResponseBody, Rest};
+use crate::engine::value::Val;
+use crate::engine::{Fault, FunctionIndex};
+use crate::service::pool::{ExclusiveLease, Lease, PoolError};
+use crate::service::revision::Revision;
+
+/// Why a call got no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// No instance could be had.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// The call took too long and was stopped.
+    #[error("the call was stopped at its deadline")]
+    Deadline,
+    /// The component failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl From<Elapsed> for CallError {
+    fn from(_: Elapsed) -> Self {
+        Self::Deadline
+    }
+}
+
+/// Calls a function of a revision and fills `results`, whose length is the
+/// function's number of results.
+///
+/// # Errors
+///
+/// When no instance can be had in time, the deadline passes or the guest fails.
+/// Whatever it is, it costs this call and at most its instance.
+pub async fn call(
+    revision: &Revision,
+    function: FunctionIndex,
+    context: CallContext,
+    params: &[Val],
+    results: &mut [Val],
+) -> Result<(), CallError> {
+    let deadline = context.deadline;
+    let trace = context.trace;
+    let called = match within(deadline, revision.pool.acquire(deadline)).await?? {
+        Lease::Exclusive(mut lease) => {
+            let called = within(deadline, lease.call(function, context, params, results)).await;
+            flatten(called).map(|()| lease.keep())
+        }
+        Lease::Shared(lease) => {
+            let instance = lease.instance();
+            let called = instance.call(Box::new(lease), function, context, params.to_vec(), results.len());
+            flatten(within(deadline, called).await).map(|values| results.clone_from_slice(&values))
+        }
+    };
+    called.inspect_err(|error| report(revision, &revision.code.function(function).function, &trace, error))
+}
+
+/// Passes a request to a revision's own HTTP handler. What the handler does after
+/// its answer goes on in the background, up to the deadline.
+///
+/// # Errors
+///
+/// As for [`call`].
+pub async fn http<B>(
+    revision: &Arc<Revision>,
+    request: http::Request<B>,
+    context: CallContext,
+) -> Result<http::Response<ResponseBody>, CallError>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BodyError>,
+{
+    let deadline = context.deadline;
+    let trace = context.trace;
+    let answered = match within(deadline, revision.pool.acquire(deadline)).await?? {
+        Lease::Exclusive(lease) => {
+            let exchange = handler::start(lease, request, context)?;
+            let answered = flatten(within(deadline, exchange).await);
+            answered.map(|answer| {
+                go_on(revision, answer.rest, deadline, trace);
+                answer.response
+            })
+        }
+        Lease::Shared(lease) => {
+            let instance = lease.instance();
+            let answered = instance.http(Box::new(lease), request, context);
+            flatten(within(deadline, answered).await)
+        }
+    };
+    answered.inspect_err(|error| report(revision, "wasi:http", &trace, error))
+}
+
+/// Lets a guest that has answered work on, for instance at its body.
+fn go_on(revision: &Arc<Revision>, rest: Rest<ExclusiveLease>, deadline: Instant, trace: TraceContext) {
+    let running = match rest {
+        Rest::Ended(lease) => return lease.keep(),
+        Rest::Running(running) => running,
+    };
+    let revision = revision.clone();
+    tokio::spawn(async move {
+        let ended = match within(deadline, running).await {
+            Ok((lease, Ok(()))) => return lease.keep(),
+            Ok((_, Err(fault))) => CallError::Fault(fault),
+            Err(Elapsed) => CallError::Deadline,
+        };
+        report(&revision, "wasi:http (after its answer)", &trace, &ended);
+    });
+}
+
+fn flatten<T>(outcome: Result<Result<T, Fault>, Elapsed>) -> Result<T, CallError> {
+    Ok(outcome??)
+}
+
+/// Tells the operator what the client is not told.
+fn report(revision: &Revision, function: &str, trace: &TraceContext, error: &CallError) {
+    tracing::error!(
+        service = &*revision.service,
+        revision = revision.number,
+        function,
+        trace.id = format_args!("{:032x}", trace.trace_id),
+        "call failed: {error}"
+    );
+}

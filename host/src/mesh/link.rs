@@ -1,0 +1,168 @@
+//! Calls from component to component.
+
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Instant;
+
+use futures::future::BoxFuture;
+
+use super::call::{CallError, call};
+use super::registry::Registry;
+use crate::capabilities::CallContext;
+use crate::engine::link::{Link, LinkTarget, LinkedFunction};
+use crate::engine::service_error;
+use crate::engine::value::{FunctionType, Type, Val};
+use crate::service::contract::InterfaceName;
+use crate::service::revision::Revision;
+use crate::telemetry::metrics::{CallMetrics, Metrics};
+
+/// Calls that may be nested: A calls B calls A … Deeper is a mistake in nearly
+/// every case, and each level holds an instance.
+pub const MAX_DEPTH: u8 = 16;
+
+/// Where the calls of one imported interface go: to whichever live revision
+/// exports it at the time of the call.
+pub struct ServiceLink {
+    registry: Weak<Registry>,
+    consumer: Arc<str>,
+    interface: InterfaceName,
+    track: String,
+    /// The service that the consumer's settings name, where several export it.
+    chosen: Option<String>,
+    functions: Vec<Function>,
+    metrics: Arc<Metrics>,
+}
+
+struct Function {
+    name: String,
+    failure: Failure,
+    /// Of the provider that answered first; it hardly ever changes.
+    metrics: OnceLock<(Arc<str>, Arc<CallMetrics>)>,
+}
+
+/// How a function can tell its caller that the call failed.
+#[derive(Clone, Copy)]
+enum Failure {
+    /// As `stoa:service/types.error` in its result.
+    Value,
+    /// Not at all: the caller traps.
+    Trap,
+}
+
+impl ServiceLink {
+    /// A link for one import of `consumer`. `functions` are those that it imports.
+    pub fn link(
+        registry: &Arc<Registry>,
+        metrics: &Arc<Metrics>,
+        consumer: &Arc<str>,
+        interface: InterfaceName,
+        chosen: Option<String>,
+        functions: Vec<(String, FunctionType)>,
+    ) -> Link {
+        let full_name = interface.to_string();
+        let linked = functions
+            .iter()
+            .map(|(name, ty)| LinkedFunction { name: name.clone(), asynchronous: ty.async_() })
+            .collect();
+        let target = Self {
+            registry: Arc::downgrade(registry),
+            consumer: consumer.clone(),
+            track: interface.track(),
+            interface,
+            chosen,
+            functions: functions.into_iter().map(Function::new).collect(),
+            metrics: metrics.clone(),
+        };
+        Link { interface: full_name, functions: linked, target: Arc::new(target) }
+    }
+
+    async fn forward(
+        &self,
+        function: &Function,
+        context: CallContext,
+        params: &[Val],
+        results: &mut [Val],
+    ) -> Result<(), String> {
+        if context.depth >= MAX_DEPTH {
+            return Err(format!(
+                "{} calls {} {MAX_DEPTH} calls deep: services call each other in a circle",
+                self.consumer, self.interface
+            ));
+        }
+        let revision = self.resolve()?;
+        let Some(index) = revision.find(&self.track, &function.name) else {
+            return Err(format!("{} no longer exports {}.{}", revision.service, self.interface, function.name));
+        };
+        let context = context.nested(revision.deadline(Some(context.deadline)));
+        let began = Instant::now();
+        let called = call(&revision, index, context, params, results).await;
+        self.observe(function, &revision.service, began);
+        called.map_err(|error| self.explain(&revision, function, &error))
+    }
+
+    fn resolve(&self) -> Result<Arc<Revision>, String> {
+        let registry = self.registry.upgrade().ok_or("the host is shutting down")?;
+        registry.read(|snapshot| {
+            let providers = snapshot.providers_of_track(&self.track);
+            let service = match &self.chosen {
+                Some(chosen) => providers.iter().find(|service| *service.name == **chosen),
+                None => providers.first(),
+            };
+            service
+                .map(|service| service.pick().clone())
+                .ok_or_else(|| format!("no live service exports {}, which {} imports", self.interface, self.consumer))
+        })
+    }
+
+    /// For the caller's code and log; the cause of a crash stays in the host's log.
+    fn explain(&self, revision: &Revision, function: &Function, error: &CallError) -> String {
+        let what = match error {
+            CallError::Fault(_) => "the component failed".to_owned(),
+            other => other.to_string(),
+        };
+        format!("{}.{} of {}: {what}", self.interface, function.name, revision.service)
+    }
+
+    fn observe(&self, function: &Function, provider: &Arc<str>, began: Instant) {
+        let resolve = || self.metrics.call(&self.consumer, provider, &function.name);
+        let (known, metrics) = function.metrics.get_or_init(|| (provider.clone(), resolve()));
+        if known == provider {
+            metrics.observe(began.elapsed());
+        } else {
+            resolve().observe(began.elapsed());
+        }
+    }
+}
+
+impl LinkTarget for ServiceLink {
+    fn call<'a>(
+        &'a self,
+        function: usize,
+        context: CallContext,
+        params: &'a [Val],
+        results: &'a mut [Val],
+    ) -> BoxFuture<'a, Result<(), String>> {
+        let function = &self.functions[function];
+        Box::pin(async move {
+            match (self.forward(function, context, params, results).await, function.failure) {
+                (Err(reason), Failure::Value) => {
+                    results[0] = Val::Result(Err(Some(Box::new(service_error::unavailable(&reason)))));
+                    Ok(())
+                }
+                (outcome, _) => outcome,
+            }
+        })
+    }
+}
+
+// === impl Function ===
+
+impl Function {
+    fn new((name, ty): (String, FunctionType)) -> Self {
+        let standard = match ty.results().next() {
+            Some(Type::Result(result)) => result.err().is_some_and(|error| service_error::is_standard(&error)),
+            _ => false,
+        };
+        let failure = if standard { Failure::Value } else { Failure::Trap };
+        Self { name, failure, metrics: OnceLock::new() }
+    }
+}

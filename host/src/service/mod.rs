@@ -1,0 +1,13 @@
+//! Services: their revisions and the pools of instances that serve them.
+//!
+//! - [`settings`]: what a revision is deployed with;
+//! - [`contract`]: what a component imports and exports, read from its bytes;
+//! - [`revision`]: one immutable version of a service, ready to serve;
+//! - [`pool`]: the instances of one revision, grown and shrunk on their own.
+//!
+//! Knows nothing of HTTP, routing or other services.
+
+pub mod contract;
+pub mod pool;
+pub mod revision;
+pub mod settings;

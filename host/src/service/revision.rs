@@ -1,0 +1,77 @@
+//! One immutable version of a service, ready to serve.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::contract::{Contract, InterfaceName};
+use super::pool::Pool;
+use super::settings::Settings;
+use crate::engine::{Code, FunctionIndex};
+
+/// A component and the settings it was deployed with.
+pub struct Revision {
+    /// The service that it is a version of.
+    pub service: Arc<str>,
+    /// Counted for each service from 1.
+    pub number: u64,
+    /// SHA-256 of its component, in hex.
+    pub component: String,
+    /// What it was deployed with.
+    pub settings: Arc<Settings>,
+    /// What it imports and exports.
+    pub contract: Arc<Contract>,
+    /// Its compiled and linked component.
+    pub code: Arc<Code>,
+    /// Its instances.
+    pub pool: Arc<Pool>,
+    /// Version track of an interface → function → where it is.
+    exports: HashMap<String, HashMap<String, FunctionIndex>>,
+}
+
+/// What makes a [`Revision`].
+pub struct Parts {
+    /// The service's name.
+    pub service: Arc<str>,
+    /// The revision's number.
+    pub number: u64,
+    /// SHA-256 of its component, in hex.
+    pub component: String,
+    /// What it is deployed with.
+    pub settings: Arc<Settings>,
+    /// What its component imports and exports.
+    pub contract: Arc<Contract>,
+    /// Its linked component.
+    pub code: Arc<Code>,
+    /// Its pool.
+    pub pool: Arc<Pool>,
+}
+
+impl Revision {
+    /// Puts a revision together.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { service, number, component, settings, contract, code, pool } = parts;
+        let mut exports: HashMap<String, HashMap<String, FunctionIndex>> = HashMap::new();
+        for (index, function) in code.functions_indexed() {
+            let Ok(interface) = function.interface.parse::<InterfaceName>() else { continue };
+            exports.entry(interface.track()).or_default().insert(function.function.clone(), index);
+        }
+        Self { service, number, component, settings, contract, code, pool, exports }
+    }
+
+    /// An exported function, by [`InterfaceName::track`] and name.
+    pub fn find(&self, track: &str, function: &str) -> Option<FunctionIndex> {
+        self.exports.get(track)?.get(function).copied()
+    }
+
+    /// The tracks of the interfaces with functions that it exports.
+    pub fn tracks(&self) -> impl Iterator<Item = &str> {
+        self.exports.keys().map(String::as_str)
+    }
+
+    /// When a call that begins now must have ended, if its caller waits until `caller`.
+    pub fn deadline(&self, caller: Option<Instant>) -> Instant {
+        let own = Instant::now() + self.settings.limits.deadline;
+        caller.map_or(own, |caller| own.min(caller))
+    }
+}

@@ -1,0 +1,119 @@
+//! The end of the host: signals, and waiting for what is under way.
+
+
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal as listen};
+use tokio::sync::{mpsc, watch};
+
+/// Completes at the first SIGINT or SIGTERM. A second one ends the process at
+/// once, with the exit code that shells give for an interrupt.
+///
+/// # Errors
+///
+/// When the system refuses the signal handlers.
+pub async fn signal() -> std::io::Result<()> {
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        std::process::exit(130);
+    });
+    Ok(())
+}
+
+/// Held by everything that must end before the host does.
+#[derive(Clone)]
+pub struct Drain {
+    begun: watch::Receiver<bool>,
+    /// Nothing is ever sent: the last drop tells that all have ended.
+    _held: mpsc::Sender<()>,
+}
+
+/// Begins a drain and waits for its end.
+pub struct Drainer {
+    begin: watch::Sender<bool>,
+    drain: Option<Drain>,
+    ended: mpsc::Receiver<()>,
+}
+
+/// How a drain ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// Everything has ended by itself.
+    All,
+    /// The time was over; what was left is cut off.
+    InPart,
+}
+
+impl Drain {
+    /// Waits until the drain begins.
+    pub async fn begun(&self) {
+        let mut begun = self.begun.clone();
+        // An error means that the drainer is gone: nobody waits any more.
+        let _ = begun.wait_for(|begun| *begun).await;
+    }
+}
+
+impl Drainer {
+    /// A drain that has not begun.
+    pub fn new() -> Self {
+        let (begin, begun) = watch::channel(false);
+        let (held, ended) = mpsc::channel(1);
+        Self { begin, drain: Some(Drain { begun, _held: held }), ended }
+    }
+
+    /// A hold on the drain.
+    pub fn drain(&self) -> Drain {
+        self.drain.clone().expect("holds are given out before the drain begins")
+    }
+
+    /// Begins the drain and waits until every hold is dropped, at most for `limit`.
+    pub async fn run(mut self, limit: Duration) -> Drained {
+        // There may be nobody who holds it.
+        let _ = self.begin.send(true);
+        self.drain = None;
+        match tokio::time::timeout(limit, self.ended.recv()).await {
+            Ok(_) => Drained::All,
+            Err(_) => Drained::InPart,
+        }
+    }
+}
+
+impl Default for Drainer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drain_waits_for_its_holds() {
+        let drainer = Drainer::new();
+        let hold = drainer.drain();
+        let worker = tokio::spawn(async move {
+            hold.begun().await;
+            drop(hold);
+        });
+        assert_eq!(drainer.run(Duration::from_secs(60)).await, Drained::All);
+        worker.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drain_ends_at_its_limit() {
+        let drainer = Drainer::new();
+        let _hold = drainer.drain();
+        assert_eq!(drainer.run(Duration::from_secs(60)).await, Drained::InPart);
+    }
+}
