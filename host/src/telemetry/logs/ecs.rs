@@ -53,7 +53,7 @@ fn push_text(line: &mut String, name: &str, text: &str) {
 
 fn push_plain(line: &mut String, name: &str, value: impl std::fmt::Display) {
     push_string(line, name);
-    write!(line, ":{value},").expect("writing to a String does not fail");
+    write!(line, ":{value},").expect("a String takes any text");
 }
 
 /// A JSON string. Beyond what JSON asks for it escapes DEL, the C1 controls and
@@ -61,20 +61,28 @@ fn push_plain(line: &mut String, name: &str, value: impl std::fmt::Display) {
 /// others.
 fn push_string(line: &mut String, text: &str) {
     line.push('"');
-    for c in text.chars() {
+    let mut plain = 0;
+    for (at, c) in text.char_indices() {
+        if !is_escaped(c) {
+            continue;
+        }
+        line.push_str(&text[plain..at]);
+        plain = at + c.len_utf8();
         match c {
             '"' => line.push_str("\\\""),
             '\\' => line.push_str("\\\\"),
             '\n' => line.push_str("\\n"),
             '\r' => line.push_str("\\r"),
             '\t' => line.push_str("\\t"),
-            '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{2028}' | '\u{2029}' => {
-                write!(line, "\\u{:04x}", u32::from(c)).expect("writing to a String does not fail");
-            }
-            c => line.push(c),
+            c => write!(line, "\\u{:04x}", u32::from(c)).expect("a String takes any text"),
         }
     }
+    line.push_str(&text[plain..]);
     line.push('"');
+}
+
+fn is_escaped(c: char) -> bool {
+    matches!(c, '"' | '\\' | '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]

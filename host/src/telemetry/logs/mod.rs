@@ -296,10 +296,12 @@ impl<'a> GuestRecord<'a> {
         if let Some(id) = self.request_id {
             fields.set("http.request.id".into(), Value::text(id));
         }
+        // The end of a line that was printed is no part of what it says.
+        let message = self.message.trim_ascii_end();
         Record {
             timestamp: timestamp().into(),
             level: self.level,
-            message: clip(String::from_utf8_lossy(self.message)),
+            message: clip(String::from_utf8_lossy(message)),
             service: self.service.into(),
             version: self.revision.to_string().into(),
             logger: clip(Cow::Borrowed(self.context.unwrap_or_default())),

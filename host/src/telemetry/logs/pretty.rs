@@ -124,7 +124,7 @@ fn paint_of(level: Level) -> &'static str {
 
 fn push_painted(out: &mut String, paint: &str, text: &str, colour: Colour) {
     if colour == Colour::On {
-        write!(out, "\x1b[{paint}m").expect("writing to a String does not fail");
+        write!(out, "\x1b[{paint}m").expect("a String takes any text");
     }
     push_clean(out, text, "⏎");
     if colour == Colour::On {

@@ -174,7 +174,7 @@ fn a_guest_record_is_in_the_same_stream() {
         handle.guest(&GuestRecord {
             level: Level::Critical,
             context: Some("inventory"),
-            message: b"out of stock",
+            message: b"out of stock\r\n",
             trace_id: Some(1),
             request_id: Some("r1"),
             ..GUEST

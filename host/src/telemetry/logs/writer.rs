@@ -111,7 +111,10 @@ impl Writer {
         }
         queue.bytes = bytes;
         queue.lines.push_back(line);
-        self.0.wake(queue);
+        // The thread sleeps on an empty queue only, and waking is a system call.
+        if queue.lines.len() == 1 {
+            self.0.wake(queue);
+        }
     }
 
     /// Keeps lines back until [`Writer::announce`] or [`Writer::flush`].
