@@ -1,0 +1,216 @@
+//! Measurements in Prometheus' text form.
+//!
+//! The hot path never looks anything up: [`Metrics::route`], [`Metrics::call`] and
+//! [`Metrics::pool`] are asked once, when a route, link or pool goes live, and give
+//! handles whose `observe` is two relaxed additions. Pools are asked for their
+//! state when somebody scrapes ([`Metrics::register_pool`]).
+//!
+//! Label sets go away again ([`Metrics::forget_revision`]), so a host that deploys
+//! all day does not grow. Labels are bounded: route templates, not paths; known
+//! methods and statuses, else `_OTHER`.
+//!
+//! Other parts add families of their own with [`Metrics::register`].
+
+mod buckets;
+mod call;
+mod histogram;
+mod pool;
+mod process;
+mod route;
+mod series;
+mod shard;
+mod steps;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+pub use call::CallMetrics;
+pub use histogram::Histogram;
+pub use pool::{PoolMetrics, PoolReading, PoolSample};
+pub use route::RouteMetrics;
+pub use shard::{ActiveRequest, ActiveRequests};
+
+use super::lock;
+use call::Calls;
+use pool::Pools;
+use process::Process;
+use route::Routes;
+use steps::Steps;
+
+/// `Content-Type` of what [`Metrics::encode`] returns.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// One label whose values are words of the host's own code, so they are few.
+type Word = [(&'static str, &'static str); 1];
+
+/// Every measurement of one host.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Mutex<Registry>,
+    routes: Arc<Routes>,
+    calls: Arc<Calls>,
+    pools: Arc<Pools>,
+    active_requests: Arc<ActiveRequests>,
+    rejected: Family<Word, Counter>,
+    deploy_swaps: Family<Word, Counter>,
+    deploy_steps: Arc<Steps>,
+    registry_revision: Gauge,
+    state_flush: Arc<Histogram>,
+}
+
+impl Metrics {
+    /// All families of the host, empty.
+    pub fn new() -> Self {
+        let metrics = Self {
+            registry: Mutex::default(),
+            routes: Arc::default(),
+            calls: Arc::default(),
+            pools: Arc::default(),
+            active_requests: Arc::default(),
+            rejected: Family::default(),
+            deploy_swaps: Family::default(),
+            deploy_steps: Arc::default(),
+            registry_revision: Gauge::default(),
+            state_flush: Arc::new(Histogram::new(buckets::FLUSH)),
+        };
+        metrics.register_families();
+        metrics
+    }
+
+    /// The text of one scrape; its type is [`CONTENT_TYPE`].
+    pub fn encode(&self) -> String {
+        let mut text = String::with_capacity(16 * 1024);
+        // Without its closing `# EOF` a scraper refuses the whole, which is right:
+        // half of the numbers would look like a restart.
+        if text::encode(&mut text, &lock(&self.registry)).is_err() {
+            tracing::error!("a collector failed, so this scrape is incomplete and will be refused");
+        }
+        text
+    }
+
+    /// Adds families that are collected at each scrape.
+    pub fn register(&self, collector: impl Collector) {
+        lock(&self.registry).register_collector(Box::new(collector));
+    }
+
+    /// The requests that are answered right now.
+    pub fn active_requests(&self) -> Arc<ActiveRequests> {
+        Arc::clone(&self.active_requests)
+    }
+
+    /// The handle of a route (its template, such as `/products/{id}`) of a revision.
+    /// The same arguments give the same handle.
+    pub fn route(&self, route: &str, service: &str, revision: u64) -> Arc<RouteMetrics> {
+        self.routes.of(route, service, revision)
+    }
+
+    /// The handle for requests that no route took: all its labels but method and
+    /// status are empty.
+    pub fn unrouted(&self) -> Arc<RouteMetrics> {
+        self.routes.unrouted()
+    }
+
+    /// The handle of a link: calls of `function` (`shop:product/products.get`) that
+    /// service `from` makes of service `to`.
+    pub fn call(&self, from: &str, to: &str, function: &str) -> Arc<CallMetrics> {
+        self.calls.of(from, to, function)
+    }
+
+    /// The handle of a revision's pool.
+    pub fn pool(&self, service: &str, revision: u64) -> Arc<PoolMetrics> {
+        self.pools.of(service, revision)
+    }
+
+    /// Asks `pool` for its state at each scrape, until it is dropped.
+    pub fn register_pool(&self, pool: Weak<dyn PoolReading>) {
+        self.pools.register(pool);
+    }
+
+    /// The counter of requests that the host refused for `reason`, such as
+    /// `queue-full`: one of a few words, never text from outside.
+    pub fn rejected(&self, reason: &'static str) -> Counter {
+        self.rejected.get_or_create_owned(&[("reason", reason)])
+    }
+
+    /// Counts a deployment that ended with `result`, such as `swapped` or `refused`.
+    pub fn deploy_swap(&self, result: &'static str) {
+        self.deploy_swaps.get_or_create(&[("result", result)]).inc();
+    }
+
+    /// Records how long one step of a deployment (`compile`, `warm`) took.
+    pub fn deploy_step(&self, step: &'static str, took: Duration) {
+        self.deploy_steps.of(step).observe(took);
+    }
+
+    /// Tells which revision of the registry of services is live.
+    pub fn set_registry_revision(&self, revision: u64) {
+        // A count of changes; it does not reach 2^63.
+        self.registry_revision.set(revision.cast_signed());
+    }
+
+    /// Where the store records how long it took to make a group of writes durable.
+    pub fn state_flush(&self) -> Arc<Histogram> {
+        Arc::clone(&self.state_flush)
+    }
+
+    /// Drops the label sets of a retired revision, and of links of its service that
+    /// nothing holds any more. Handles that are still held stay usable; what they
+    /// record is no longer shown.
+    pub fn forget_revision(&self, service: &str, revision: u64) {
+        self.routes.forget(service, revision);
+        self.pools.forget(service, revision);
+        self.calls.forget_unused(service);
+    }
+
+    fn register_families(&self) {
+        self.register(Arc::clone(&self.routes));
+        self.register(Arc::clone(&self.active_requests));
+        self.register(Arc::clone(&self.pools));
+        self.register(Arc::clone(&self.calls));
+        self.register(Arc::clone(&self.deploy_steps));
+        self.register(Process::new());
+        let mut registry = lock(&self.registry);
+        registry.register(
+            "stoa_rejected",
+            "Requests refused by the host",
+            self.rejected.clone(),
+        );
+        registry.register(
+            "stoa_deploy_swaps",
+            "Deployments, by how they ended",
+            self.deploy_swaps.clone(),
+        );
+        registry.register(
+            "stoa_registry_revision",
+            "Number of the live state of the registry of services",
+            self.registry_revision.clone(),
+        );
+        registry.register_with_unit(
+            "stoa_state_flush",
+            "Time to make a group of writes durable",
+            Unit::Seconds,
+            histogram::Shared(Arc::clone(&self.state_flush)),
+        );
+        registry.register(
+            "stoa_build",
+            "The running host",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
