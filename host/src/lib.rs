@@ -8,8 +8,13 @@ pub mod engine {
     //! The runtime.
     pub mod value;
 }
+pub mod gateway {
+    //! The way in over HTTP.
+    pub mod openapi;
+}
 pub mod service {
     //! Services.
+    pub mod contract;
     pub mod settings;
 }
 pub mod telemetry;
