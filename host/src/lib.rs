@@ -12,3 +12,4 @@ pub mod service {
     //! Services.
     pub mod settings;
 }
+pub mod store;
