@@ -4,6 +4,7 @@ pub mod admin {
     //! The admin API.
     pub mod api;
 }
+pub mod capabilities;
 pub mod engine {
     //! The runtime.
     pub mod value;
