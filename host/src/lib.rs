@@ -4,17 +4,13 @@ pub mod admin {
     //! The admin API.
     pub mod api;
 }
+pub mod capabilities;
 pub mod engine {
     //! The runtime.
     pub mod value;
 }
-pub mod gateway {
-    //! The way in over HTTP.
-    pub mod openapi;
-}
 pub mod service {
     //! Services.
-    pub mod contract;
     pub mod settings;
 }
-pub mod telemetry;
+pub mod store;

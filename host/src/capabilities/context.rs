@@ -1,0 +1,254 @@
+//! `stoa:service/context`: who calls, and under which conditions.
+//!
+//! The plain types of a call stand here too, since every way in makes a
+//! [`CallContext`] and every capability may read it.
+
+mod request_id;
+mod trace;
+
+pub use self::request_id::RequestId;
+pub use self::trace::TraceContext;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use wasmtime::component::Linker;
+
+use self::bindings::stoa::service::context as contract;
+use super::{CapabilitiesView, HasCapabilities, View};
+
+/// What is known of one call. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct CallContext {
+    /// The authenticated caller.
+    pub principal: Option<Arc<Principal>>,
+    /// The request's id; one for all calls that a request leads to.
+    pub request_id: RequestId,
+    /// This call's place in its trace.
+    pub trace: TraceContext,
+    /// When the host stops the call.
+    pub deadline: Instant,
+    /// The client's `Idempotency-Key` header.
+    pub idempotency_key: Option<Arc<str>>,
+    /// The client's `If-Match` header, without quotes; `*` for any.
+    pub if_match: Option<Arc<str>>,
+    /// Calls between services that led here; 0 for the first.
+    pub depth: u8,
+}
+
+/// Who calls.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Principal {
+    /// The caller's name, unique with its issuer.
+    pub subject: String,
+    /// What the caller may do.
+    pub scopes: Vec<String>,
+    /// Further claims of the caller's token, as strings.
+    pub claims: Vec<(String, String)>,
+}
+
+/// The call that an instance serves. Clones share it: the engine sets it, the
+/// capabilities and the instance's output read it.
+///
+/// There is one for an instance. An instance that serves several calls at once
+/// can't tell which of them asks: give such calls a context without a principal.
+#[derive(Debug, Clone)]
+pub struct CurrentCall(Arc<Mutex<CallContext>>);
+
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../wit/stoa-service",
+        inline: "
+            package stoa:host;
+            world imports {
+                import stoa:service/types@0.1.0;
+                import stoa:service/context@0.1.0;
+            }
+        ",
+        imports: { default: trappable },
+    });
+}
+
+pub(super) fn add_to_linker<T: View>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    contract::add_to_linker::<_, HasCapabilities>(linker, T::capabilities)?;
+    // Types only: there is nothing in it to link, but it shows as an import.
+    linker.instance("stoa:service/types@0.1.0")?;
+    Ok(())
+}
+
+// === impl CallContext ===
+
+impl CallContext {
+    /// A call that nobody asked for from outside: a warm-up, a schedule.
+    pub fn new(deadline: Instant) -> Self {
+        Self {
+            principal: None,
+            request_id: RequestId::new(),
+            trace: TraceContext::root(),
+            deadline,
+            idempotency_key: None,
+            if_match: None,
+            depth: 0,
+        }
+    }
+
+    /// The context of a call that this one makes to another service: the same
+    /// caller, request, trace and deadline. Conditions of the client's request
+    /// stay behind, as they are about the function that its route names.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self {
+            trace: self.trace.child(),
+            idempotency_key: None,
+            if_match: None,
+            depth: self.depth.saturating_add(1),
+            ..self.clone()
+        }
+    }
+
+    /// Time until the host stops the call.
+    pub fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+}
+
+// === impl CurrentCall ===
+
+impl CurrentCall {
+    /// An instance's first call.
+    pub fn new(call: CallContext) -> Self {
+        Self(Arc::new(Mutex::new(call)))
+    }
+
+    /// The instance serves `call` from now on.
+    pub fn set(&self, call: CallContext) {
+        *self.lock() = call;
+    }
+
+    /// The call that the instance serves.
+    pub fn get(&self) -> CallContext {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, CallContext> {
+        // Nothing runs under the lock but a move or a clone.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl CapabilitiesView ===
+
+impl contract::Host for CapabilitiesView<'_> {
+    fn caller(&mut self) -> wasmtime::Result<Option<contract::Principal>> {
+        let principal = self.ctx.call.lock().principal.clone();
+        Ok(principal.map(|principal| contract::Principal {
+            subject: principal.subject.clone(),
+            scopes: principal.scopes.clone(),
+            claims: principal.claims.clone(),
+        }))
+    }
+
+    fn request_id(&mut self) -> wasmtime::Result<String> {
+        Ok(self.ctx.call.lock().request_id.to_string())
+    }
+
+    fn traceparent(&mut self) -> wasmtime::Result<String> {
+        Ok(self.ctx.call.lock().trace.to_string())
+    }
+
+    fn region(&mut self) -> wasmtime::Result<Option<String>> {
+        Ok(self.ctx.granted.region.as_deref().map(str::to_owned))
+    }
+
+    fn remaining_ms(&mut self) -> wasmtime::Result<u64> {
+        let left = self.ctx.call.lock().remaining();
+        Ok(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn idempotency_key(&mut self) -> wasmtime::Result<Option<String>> {
+        Ok(self
+            .ctx
+            .call
+            .lock()
+            .idempotency_key
+            .as_deref()
+            .map(str::to_owned))
+    }
+
+    fn if_match(&mut self) -> wasmtime::Result<Option<String>> {
+        Ok(self.ctx.call.lock().if_match.as_deref().map(str::to_owned))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::contract::Host as _;
+    use super::*;
+    use crate::capabilities::keyvalue::Limits;
+    use crate::capabilities::tests::{data, store};
+
+    #[test]
+    fn a_guest_sees_the_call_that_was_set_last() {
+        let (_dir, store) = store();
+        let mut data = data(&store, &[], Limits::default());
+        let principal = Principal {
+            subject: "ada".into(),
+            scopes: vec!["orders:write".into()],
+            claims: vec![],
+        };
+        let call = CallContext {
+            principal: Some(Arc::new(principal)),
+            request_id: RequestId::parse("r-1").unwrap(),
+            idempotency_key: Some("k".into()),
+            if_match: Some("7".into()),
+            ..CallContext::new(Instant::now() + Duration::from_secs(60))
+        };
+        let mut view = data.capabilities();
+        assert!(view.caller().unwrap().is_none());
+        view.ctx.call.set(call.clone());
+        let caller = view.caller().unwrap().unwrap();
+        assert_eq!(
+            (&caller.subject[..], &caller.scopes[..]),
+            ("ada", &["orders:write".to_owned()][..])
+        );
+        assert_eq!(view.request_id().unwrap(), "r-1");
+        assert_eq!(
+            TraceContext::parse(&view.traceparent().unwrap()),
+            Some(call.trace)
+        );
+        assert_eq!(view.region().unwrap().as_deref(), Some("eu"));
+        assert_eq!(view.idempotency_key().unwrap().as_deref(), Some("k"));
+        assert_eq!(view.if_match().unwrap().as_deref(), Some("7"));
+        assert!((1..=60_000).contains(&view.remaining_ms().unwrap()));
+        view.ctx.call.set(CallContext {
+            deadline: Instant::now(),
+            ..call
+        });
+        assert_eq!(view.remaining_ms().unwrap(), 0);
+    }
+
+    #[test]
+    fn a_call_to_another_service_keeps_the_caller_but_not_the_conditions() {
+        let first = CallContext {
+            principal: Some(Arc::default()),
+            idempotency_key: Some("k".into()),
+            if_match: Some("7".into()),
+            depth: u8::MAX - 1,
+            ..CallContext::new(Instant::now())
+        };
+        let next = first.child();
+        assert_eq!(next.principal, first.principal);
+        assert_eq!(next.request_id, first.request_id);
+        assert_eq!(
+            (next.trace.trace_id, next.deadline),
+            (first.trace.trace_id, first.deadline)
+        );
+        assert_ne!(next.trace.span_id, first.trace.span_id);
+        assert_eq!(
+            (next.idempotency_key.clone(), next.if_match.clone()),
+            (None, None)
+        );
+        assert_eq!(next.depth, u8::MAX);
+        assert_eq!(next.child().depth, u8::MAX, "depth never wraps");
+    }
+}

@@ -1,0 +1,71 @@
+//! The id of a request.
+
+use std::fmt;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+/// A request's id: the client's own, or one that the host made.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RequestId(Form);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Form {
+    /// Written only where someone looks: making one allocates nothing.
+    Made(Uuid),
+    Given(Arc<str>),
+}
+
+impl RequestId {
+    /// Longest id taken from a client, in bytes. Twice what tracing systems use.
+    pub const MAX: usize = 128;
+
+    /// A new id; later ones sort after earlier ones.
+    #[expect(clippy::new_without_default, reason = "no two are the same")]
+    pub fn new() -> Self {
+        Self(Form::Made(Uuid::now_v7()))
+    }
+
+    /// A client's id, if it is one to repeat in logs and headers: 1 to
+    /// [`Self::MAX`] visible ASCII characters.
+    pub fn parse(header: &str) -> Option<Self> {
+        let fits = (1..=Self::MAX).contains(&header.len());
+        (fits && header.bytes().all(|byte| byte.is_ascii_graphic()))
+            .then(|| Self(Form::Given(header.into())))
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Form::Made(id) => id.fmt(f),
+            Form::Given(id) => f.write_str(id),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ids_fit_for_a_log_line_are_taken() {
+        let long = "x".repeat(RequestId::MAX);
+        for good in ["a", "018f-AB_c.~", &long] {
+            assert_eq!(RequestId::parse(good).unwrap().to_string(), good);
+        }
+        for bad in ["", "a b", "a\n", "\u{e9}", &format!("{long}x")] {
+            assert_eq!(RequestId::parse(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn made_ids_differ_and_can_be_given_back() {
+        let id = RequestId::new();
+        assert_ne!(id, RequestId::new());
+        assert_eq!(
+            RequestId::parse(&id.to_string()).unwrap().to_string(),
+            id.to_string()
+        );
+    }
+}

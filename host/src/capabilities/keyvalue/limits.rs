@@ -1,0 +1,38 @@
+//! What a guest may ask of its buckets.
+
+/// Bounds on each request, so that no guest can fill the host's memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest key, in bytes.
+    pub key: usize,
+    /// Longest value, in bytes.
+    pub value: usize,
+    /// Keys in one page of a listing.
+    pub page: usize,
+    /// Keys in one batch.
+    pub batch: usize,
+    /// Values in one answer to a batch, in bytes together.
+    pub answer: usize,
+    /// Values that an instance's open compare-and-swap handles keep, in bytes
+    /// together.
+    pub held: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // Longer than any name or path; pages of such keys are still small.
+            key: 4 << 10,
+            // Documents and images fit; files belong in a blob store.
+            value: 8 << 20,
+            // What other stores return at once.
+            page: 1_000,
+            // As a page, so that a page of keys can be read or removed at once.
+            batch: 1_000,
+            // Half of what an instance may have as memory by default.
+            answer: 64 << 20,
+            // As an answer: eight of the largest values.
+            held: 64 << 20,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Durable state: what guests keep in buckets and what the host knows of itself.
+//!
+//! The traits say what state can do; [`Store`] is the one for a single machine.
+//! A write whose future completed is on disk and survives `kill -9` and the loss
+//! of power. A read never waits for the disk's acknowledgement: it may see a
+//! write that is still on its way there, and a later write that completes puts
+//! that one on disk too.
+//!
+//! Nothing here knows of WebAssembly, of grants or of limits for guests.
+
+mod error;
+mod keyvalue;
+mod records;
+mod sled;
+
+pub use self::error::StoreError;
+pub use self::keyvalue::{BucketId, Current, KeyValue, Page};
+pub use self::records::{Change, Records};
+pub use self::sled::Store;
+
+use futures::future::{BoxFuture, Either, Ready};
+
+/// An answer of the store: ready at once, or a future where it must wait. Only
+/// the second kind allocates.
+pub type Reply<'a, T> = Either<Ready<Result<T, StoreError>>, BoxFuture<'a, Result<T, StoreError>>>;
+
+/// A reply that is there already.
+pub fn ready<'a, T>(result: Result<T, StoreError>) -> Reply<'a, T> {
+    Either::Left(futures::future::ready(result))
+}
+
+/// A reply that takes its time.
+pub fn waiting<'a, T>(
+    reply: impl Future<Output = Result<T, StoreError>> + Send + 'a,
+) -> Reply<'a, T> {
+    Either::Right(Box::pin(reply))
+}
