@@ -6,7 +6,12 @@ pub mod admin {
 }
 pub mod engine {
     //! The runtime.
+    pub mod service_error;
     pub mod value;
+}
+pub mod gateway {
+    //! The way in over HTTP.
+    pub mod transcode;
 }
 pub mod service {
     //! Services.
