@@ -7,7 +7,12 @@ pub mod admin {
 pub mod capabilities;
 pub mod engine {
     //! The runtime.
+    pub mod service_error;
     pub mod value;
+}
+pub mod gateway {
+    //! The way in over HTTP.
+    pub mod transcode;
 }
 pub mod service {
     //! Services.

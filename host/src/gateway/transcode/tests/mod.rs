@@ -1,0 +1,7 @@
+//! Tests of transcoding: values by table, routes, properties of random types.
+
+mod fixture;
+mod operations;
+mod properties;
+mod replies;
+mod values;
