@@ -1,0 +1,427 @@
+//! A client of the admin API: one typed method an endpoint.
+//!
+//! Speaks plain HTTP, since the admin API listens on loopback or behind a proxy
+//! of the operator's. Knows nothing of terminals: what is shown is the command's.
+
+mod error;
+mod stream;
+mod upload;
+
+pub use error::ClientError;
+pub use stream::{Events, Progress};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client as Http;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::path::Path;
+use std::time::Duration;
+
+use super::api::{
+    DeployEvent, DeployRequest, PoolState, Problem, RevisionSummary, RouteSummary, ScaleRequest,
+    ServiceDetail, ServiceSummary, TrafficReply, TrafficRequest,
+};
+
+/// How long a connection may take: a host that is there answers at once, one
+/// behind a dropped route never does.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// The longest answer that is read at once, in bytes: a contract or an OpenAPI
+/// document is far below.
+const LONGEST: usize = 32 << 20;
+
+/// What stays as it is in a segment of a path.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+type Body = BoxBody<Bytes, std::io::Error>;
+
+/// A host's admin API, seen from outside.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: Http<HttpConnector, Body>,
+    base: String,
+    token: Option<String>,
+}
+
+/// Which lines of the log are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogQuery {
+    /// Those of one service; `None` is all.
+    pub service: Option<String>,
+    /// The least level; `None` is what the host logs.
+    pub level: Option<String>,
+    /// What happens when the lines so far are read.
+    pub end: LogEnd,
+}
+
+/// Where a log ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogEnd {
+    /// With what the host remembers.
+    #[default]
+    Now,
+    /// Never: new lines follow.
+    Never,
+}
+
+impl Client {
+    /// A client of the host at `address`, `http://HOST:PORT`. Connects when it
+    /// is first used.
+    ///
+    /// # Errors
+    /// If the address is none, or not plain HTTP.
+    pub fn new(address: &str, token: Option<String>) -> Result<Self, ClientError> {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT));
+        connector.set_nodelay(true);
+        let http = Http::builder(TokioExecutor::new()).build(connector);
+        Ok(Self {
+            http,
+            base: base(address)?,
+            token,
+        })
+    }
+
+    /// The host's address, `http://HOST:PORT`.
+    pub fn address(&self) -> &str {
+        &self.base
+    }
+
+    /// Whether the host has the component with this SHA-256, in hex.
+    ///
+    /// # Errors
+    /// If the host can't be reached or refuses.
+    pub async fn has_component(&self, digest: &str) -> Result<bool, ClientError> {
+        let path = format!("/v1/components/{}", segment(digest));
+        let response = self.send(Method::HEAD, &path, None).await?;
+        match response.status() {
+            StatusCode::NOT_FOUND => Ok(false),
+            _ => self.accepted(response).await.map(|_| true),
+        }
+    }
+
+    /// Uploads a component from its file, in pieces; `sent` is told the bytes of
+    /// each.
+    ///
+    /// # Errors
+    /// If the file can't be read, the host can't be reached, or it refuses.
+    pub async fn put_component(
+        &self,
+        digest: &str,
+        file: &Path,
+        sent: impl Fn(u64) + Send + Sync + 'static,
+    ) -> Result<(), ClientError> {
+        let unreadable = |cause| ClientError::File {
+            path: file.to_owned(),
+            cause,
+        };
+        let (size, body) = upload::body(file, sent).await.map_err(unreadable)?;
+        let request = self
+            .request(Method::PUT, &format!("/v1/components/{}", segment(digest)))
+            .header(header::CONTENT_TYPE, "application/wasm")
+            .header(header::CONTENT_LENGTH, size);
+        let response = self.exchange(request, body.boxed()).await?;
+        self.accepted(response).await.map(|_| ())
+    }
+
+    /// Deploys services together; the progress is read as it comes. With
+    /// `Wait::Drained` it ends when the old revisions have drained.
+    ///
+    /// # Errors
+    /// If the host can't be reached or refuses before the first step.
+    pub async fn deploy(
+        &self,
+        request: &DeployRequest,
+        wait: Wait,
+    ) -> Result<Progress, ClientError> {
+        let path = match wait {
+            Wait::Live => "/v1/deployments",
+            Wait::Drained => "/v1/deployments?wait=true",
+        };
+        let response = self.send(Method::POST, path, Some(json(request))).await?;
+        let response = self.accepted(response).await?;
+        Ok(Progress::new(response.into_body(), &self.base))
+    }
+
+    /// Every service.
+    ///
+    /// # Errors
+    /// If the host can't be reached or refuses.
+    pub async fn services(&self) -> Result<Vec<ServiceSummary>, ClientError> {
+        self.get("/v1/services").await
+    }
+
+    /// One service.
+    ///
+    /// # Errors
+    /// If the host can't be reached or refuses, as for an unknown service.
+    pub async fn service(&self, service: &str) -> Result<ServiceDetail, ClientError> {
+        self.get(&of(service, "")).await
+    }
+
+    /// The revisions of a service.
+    ///
+    /// # Errors
+    /// If the host can't be reached or refuses.
+    pub async fn revisions(&self, service: &str) -> Result<Vec<RevisionSummary>, ClientError> {
+        self.get(&of(service, "/revisions")).await
+    }
+
+    /// The routes of all services.
+    ///
+    /// # Errors
+    /// If the host can't be reached or refuses.
+    pub async fn routes(&self) -> Result<Vec<RouteSummary>, ClientError> {
+        self.get("/v1/routes").await
+    }
+
+    /// Gives the revisions of a service other shares of the traffic.
+    ///
+    /// # Errors
+    /// If the host can't be reached or refuses.
+    pub async fn traffic(
+        &self,
+        service: &str,
+        request: &TrafficRequest,
+    ) -> Result<TrafficReply, ClientError> {
+        let path = of(service, "/traffic");
+        self.parsed(self.send(Method::POST, &path, Some(json(request))).await?)
+            .await
+    }
+
+    /// Gives the pool of a service other bounds.
+    ///
+    /// # Errors
+    /// If the host can't be reached or refuses.
+    pub async fn scale(
+        &self,
+        service: &str,
+        request: &ScaleRequest,
+    ) -> Result<PoolState, ClientError> {
+        let path = of(service, "/scale");
+        self.parsed(self.send(Method::PUT, &path, Some(json(request))).await?)
+            .await
+    }
+
+    /// Takes a service away.
+    ///
+    /// # Errors
+    /// If the host can't be reached or refuses, as when others depend on it.
+    pub async fn undeploy(&self, service: &str, state: State) -> Result<(), ClientError> {
+        let path = match state {
+            State::Keep => of(service, ""),
+            State::Purge => of(service, "?purge=true"),
+        };
+        let response = self.send(Method::DELETE, &path, None).await?;
+        self.accepted(response).await.map(|_| ())
+    }
+
+    /// The contract of a service's live revision, as WIT.
+    ///
+    /// # Errors
+    /// If the host can't be reached or refuses.
+    pub async fn contract(&self, service: &str) -> Result<String, ClientError> {
+        let response = self
+            .send(Method::GET, &of(service, "/contract"), None)
+            .await?;
+        let bytes = self.whole(self.accepted(response).await?).await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The OpenAPI document of a service's routes.
+    ///
+    /// # Errors
+    /// If the host can't be reached or refuses.
+    pub async fn openapi(&self, service: &str) -> Result<serde_json::Value, ClientError> {
+        self.get(&of(service, "/openapi")).await
+    }
+
+    /// The OpenAPI document of all routes.
+    ///
+    /// # Errors
+    /// If the host can't be reached or refuses.
+    pub async fn app_openapi(&self) -> Result<serde_json::Value, ClientError> {
+        self.get("/v1/app/openapi.json").await
+    }
+
+    /// The OpenAPI document of the admin API itself.
+    ///
+    /// # Errors
+    /// If the host can't be reached or refuses.
+    pub async fn admin_openapi(&self) -> Result<serde_json::Value, ClientError> {
+        self.get("/v1/openapi.json").await
+    }
+
+    /// The log, line by line; each is an ECS object in JSON.
+    ///
+    /// # Errors
+    /// If the host can't be reached or refuses.
+    pub async fn logs(&self, query: &LogQuery) -> Result<Events, ClientError> {
+        let path = match &query.service {
+            Some(service) => of(service, "/logs"),
+            None => "/v1/logs".to_owned(),
+        };
+        let follow = query.end == LogEnd::Never;
+        let level = query
+            .level
+            .as_deref()
+            .map(|level| format!("&level={}", segment(level)));
+        let path = format!("{path}?follow={follow}{}", level.unwrap_or_default());
+        let response = self.send(Method::GET, &path, None).await?;
+        let response = self.accepted(response).await?;
+        Ok(Events::new(response.into_body(), &self.base))
+    }
+}
+
+/// What happens to the state of a service that is taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It stays, for when the service comes back.
+    Keep,
+    /// It is deleted for good.
+    Purge,
+}
+
+/// When a deployment is over for who waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// New calls go to the new revisions.
+    Live,
+    /// And those under way on the old ones have ended.
+    Drained,
+}
+
+// === the exchange ===
+
+impl Client {
+    fn request(&self, method: Method, path: &str) -> http::request::Builder {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base));
+        match &self.token {
+            Some(token) => request.header(header::AUTHORIZATION, format!("Bearer {token}")),
+            None => request,
+        }
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let mut request = self.request(method, path);
+        if body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let body = Full::new(body.unwrap_or_default()).map_err(|never| match never {});
+        self.exchange(request, body.boxed()).await
+    }
+
+    async fn exchange(
+        &self,
+        request: http::request::Builder,
+        body: Body,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let bad = |fault: http::Error| ClientError::Request(fault.to_string());
+        let request = request.body(body).map_err(bad)?;
+        let response = self.http.request(request).await;
+        response.map_err(|fault| ClientError::of_exchange(&self.base, &fault))
+    }
+
+    /// A response of success, or the reason that the host gives.
+    async fn accepted(
+        &self,
+        response: Response<Incoming>,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let address = self.base.clone();
+        if status == StatusCode::UNAUTHORIZED {
+            return Err(ClientError::Unauthorized { address });
+        }
+        let bytes = self.whole(response).await?;
+        match serde_json::from_slice::<Problem>(&bytes) {
+            Ok(problem) => Err(ClientError::Refused(Box::new(problem))),
+            Err(_) => Err(ClientError::Foreign {
+                address,
+                found: format!("status {status}"),
+            }),
+        }
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.parsed(self.send(Method::GET, path, None).await?).await
+    }
+
+    async fn parsed<T: DeserializeOwned>(
+        &self,
+        response: Response<Incoming>,
+    ) -> Result<T, ClientError> {
+        let bytes = self.whole(self.accepted(response).await?).await?;
+        serde_json::from_slice(&bytes).map_err(|fault| ClientError::Foreign {
+            address: self.base.clone(),
+            found: format!("an answer of another shape ({fault})"),
+        })
+    }
+
+    async fn whole(&self, response: Response<Incoming>) -> Result<Bytes, ClientError> {
+        let body = Limited::new(response.into_body(), LONGEST).collect().await;
+        body.map(|body| body.to_bytes())
+            .map_err(|fault| ClientError::Broken {
+                address: self.base.clone(),
+                cause: fault.to_string(),
+            })
+    }
+}
+
+/// Path of a service, and what follows it.
+fn of(service: &str, rest: &str) -> String {
+    format!("/v1/services/{}{rest}", segment(service))
+}
+
+fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+fn json(value: &impl Serialize) -> Bytes {
+    serde_json::to_vec(value)
+        .expect("the shapes of the API have string keys")
+        .into()
+}
+
+/// `http://HOST:PORT`, from what people write.
+fn base(address: &str) -> Result<String, ClientError> {
+    let bad = || ClientError::Address {
+        found: address.to_owned(),
+    };
+    let full = match address.contains("://") {
+        true => address.to_owned(),
+        false => format!("http://{address}"),
+    };
+    let uri: http::Uri = full.parse().map_err(|_| bad())?;
+    let plain =
+        uri.scheme_str() == Some("http") && matches!(uri.path(), "" | "/") && uri.query().is_none();
+    match uri.authority() {
+        Some(authority) if plain && !authority.as_str().contains('@') => {
+            Ok(format!("http://{authority}"))
+        }
+        _ => Err(bad()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! A TOML text read key by key, each fault with its line.
+//!
+//! Deserializing with serde would end at the first fault; this goes on. Knows
+//! nothing of which keys there are: its callers do.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::faults::{Fault, Faults, nearest};
+use super::values;
+
+/// A key, and where it stands.
+pub type Key<'t> = Spanned<DeString<'t>>;
+/// A value, and where it stands.
+pub type Value<'t> = Spanned<DeValue<'t>>;
+/// Keys and values.
+pub type Table<'t> = DeTable<'t>;
+
+/// Collects the faults of one text.
+#[derive(Debug)]
+pub struct Document<'t> {
+    origin: String,
+    text: &'t str,
+    faults: Faults,
+}
+
+impl<'t> Document<'t> {
+    /// Parses a text; `origin` names it in faults. A text with faults in its
+    /// syntax gives the part that could be read.
+    pub fn parse(origin: impl Into<String>, text: &'t str) -> (Self, Table<'t>) {
+        let (table, errors) = DeTable::parse_recoverable(text);
+        let mut document = Self {
+            origin: origin.into(),
+            text,
+            faults: Faults::default(),
+        };
+        for error in errors {
+            let message = error.message().lines().collect::<Vec<_>>().join(", ");
+            document.fault(error.span().unwrap_or(0..0), message);
+        }
+        (document, table.into_inner())
+    }
+
+    /// What was wrong, in no order.
+    pub fn into_faults(self) -> Faults {
+        self.faults
+    }
+
+    /// Notes a fault at a place of the text.
+    pub fn fault(&mut self, span: Range<usize>, message: impl Into<String>) {
+        let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        self.faults.push(Fault {
+            origin: self.origin.clone(),
+            line: Some(line),
+            message: message.into(),
+        });
+    }
+
+    /// Notes a key that nobody knows, with the one that was likely meant.
+    pub fn unknown(&mut self, key: &Key<'_>, place: &str, known: &[&str]) {
+        let hint = match nearest(key.get_ref(), known.iter().copied()) {
+            Some(known) => format!("did you mean `{known}`?"),
+            None => format!("known are {}", quoted(known)),
+        };
+        let place = if place.is_empty() {
+            "at the top level".into()
+        } else {
+            format!("in [{place}]")
+        };
+        self.fault(
+            key.span(),
+            format!("unknown key `{}` {place}: {hint}", key.get_ref()),
+        );
+    }
+
+    /// Parses a value, and notes under its key what is wrong with it.
+    pub fn check<T>(
+        &mut self,
+        key: &Key<'_>,
+        value: &Value<'_>,
+        parsed: Result<T, String>,
+    ) -> Option<T> {
+        parsed
+            .map_err(|fault| self.fault(value.span(), format!("`{}`: {fault}", key.get_ref())))
+            .ok()
+    }
+
+    /// Writes a parsed value to its place, or notes what is wrong with it.
+    pub fn set<T>(
+        &mut self,
+        place: &mut T,
+        key: &Key<'_>,
+        value: &Value<'_>,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) {
+        let parsed = scalar(value.get_ref()).and_then(|text| parse(&text));
+        if let Some(parsed) = self.check(key, value, parsed) {
+            *place = parsed;
+        }
+    }
+
+    /// A string.
+    pub fn string(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<String> {
+        let found = value.get_ref();
+        let text = found.as_str().map(str::to_owned);
+        self.check(key, value, text.ok_or_else(|| expected("a string", found)))
+    }
+
+    /// A list of strings.
+    pub fn strings(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Vec<String>> {
+        let found = value.get_ref();
+        let list = found.as_array().map(|list| {
+            let texts = list
+                .iter()
+                .map(|item| item.get_ref().as_str().map(str::to_owned));
+            texts.collect::<Option<Vec<_>>>()
+        });
+        let list = list.flatten();
+        self.check(
+            key,
+            value,
+            list.ok_or_else(|| expected("a list of strings", found)),
+        )
+    }
+
+    /// A duration.
+    pub fn duration(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Duration> {
+        let text = self.string(key, value)?;
+        self.check(key, value, values::duration(&text))
+    }
+
+    /// A table.
+    pub fn table<'v>(&mut self, key: &Key<'_>, value: &'v Value<'t>) -> Option<&'v Table<'t>> {
+        let found = value.get_ref();
+        let table = found.as_table();
+        self.check(key, value, table.ok_or_else(|| expected("a table", found)))
+    }
+}
+
+/// A string, number or truth value, as it was written.
+///
+/// # Errors
+/// What was found instead.
+pub fn scalar(value: &DeValue<'_>) -> Result<String, String> {
+    match value {
+        DeValue::String(text) => Ok(text.to_string()),
+        DeValue::Integer(number) => i128::from_str_radix(number.as_str(), number.radix())
+            .map(|number| number.to_string())
+            .map_err(|_| format!("expected a number that fits, found {number}")),
+        DeValue::Float(number) => Ok(number.to_string()),
+        DeValue::Boolean(truth) => Ok(truth.to_string()),
+        other => Err(expected("a single value", other)),
+    }
+}
+
+/// "expected A, found B".
+pub fn expected(what: &str, found: &DeValue<'_>) -> String {
+    let kind = match found {
+        DeValue::Integer(_) => "an integer",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+        DeValue::String(_) => "a string",
+        DeValue::Float(_) => "a float",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+    };
+    format!("expected {what}, found {kind}")
+}
+
+/// `` `a`, `b` ``.
+pub fn quoted(names: &[&str]) -> String {
+    names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}

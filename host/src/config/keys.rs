@@ -1,0 +1,276 @@
+//! Every key of the host's settings, and how each source sets it.
+//!
+//! One table serves file, environment (`STOA_` and the key in capitals) and
+//! flags, so that none of them can know a key that another does not.
+
+use std::path::PathBuf;
+
+use super::document::{Document, Key as Name, Value};
+use super::faults::{Faults, nearest};
+use super::{AccessLog, Config, Flag, LogFormat, values};
+
+/// A setting: its key with its table, and how a text sets it.
+struct Key {
+    name: &'static str,
+    set: fn(&mut Config, &str) -> Result<(), String>,
+}
+
+const fn key(name: &'static str, set: fn(&mut Config, &str) -> Result<(), String>) -> Key {
+    Key { name, set }
+}
+
+fn put<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
+    *place = value?;
+    Ok(())
+}
+
+const FORMATS: [(&str, LogFormat); 3] = [
+    ("auto", LogFormat::Auto),
+    ("pretty", LogFormat::Pretty),
+    ("json", LogFormat::Json),
+];
+
+const ACCESS: [(&str, AccessLog); 3] = [
+    ("off", AccessLog::Off),
+    ("errors", AccessLog::Errors),
+    ("all", AccessLog::All),
+];
+
+/// Where a memory ends that is addressed with 32 bits.
+const MEMORY_END: u64 = 4 << 30;
+
+const KEYS: &[Key] = &[
+    key("listen", |c, v| put(&mut c.listen, values::address(v))),
+    key("admin", |c, v| put(&mut c.admin, values::address(v))),
+    key("data", |c, v| put(&mut c.data, path(v))),
+    key("region", |c, v| put(&mut c.region, Ok(region(v)))),
+    key("drain", |c, v| put(&mut c.drain, values::duration(v))),
+    key("gateway.header_timeout", |c, v| {
+        put(&mut c.gateway.header_timeout, values::positive(v))
+    }),
+    key("gateway.idle_timeout", |c, v| {
+        put(&mut c.gateway.idle_timeout, values::positive(v))
+    }),
+    key("gateway.max_connections", |c, v| {
+        put(
+            &mut c.gateway.max_connections,
+            values::number(v, 1..=1_000_000),
+        )
+    }),
+    key("gateway.max_header_bytes", |c, v| {
+        put(&mut c.gateway.max_header_bytes, header_bytes(v))
+    }),
+    key("gateway.max_headers", |c, v| {
+        put(&mut c.gateway.max_headers, values::number(v, 1..=4096))
+    }),
+    key("gateway.http2_streams", |c, v| {
+        put(&mut c.gateway.http2_streams, values::number(v, 1..=65_535))
+    }),
+    key("engine.instances", |c, v| {
+        put(&mut c.engine.instances, values::number(v, 1..=100_000))
+    }),
+    key("engine.max_memory", |c, v| {
+        put(&mut c.engine.max_memory, bytes(v, 64 << 10, MEMORY_END))
+    }),
+    key("engine.max_component", |c, v| {
+        put(&mut c.engine.max_component, bytes(v, 1, u64::MAX))
+    }),
+    key("engine.epoch", |c, v| {
+        put(&mut c.engine.epoch, values::positive(v))
+    }),
+    key("log.level", |c, v| put(&mut c.log.level, level(v))),
+    key("log.format", |c, v| {
+        put(&mut c.log.format, values::word(v, &FORMATS))
+    }),
+    key("log.access", |c, v| {
+        put(&mut c.log.access, values::word(v, &ACCESS))
+    }),
+];
+
+/// What other servers call a setting → what it is called here.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("address", "listen"),
+    ("bind", "listen"),
+    ("port", "listen"),
+    ("admin_listen", "admin"),
+    ("data_dir", "data"),
+    ("state_dir", "data"),
+    ("shutdown_timeout", "drain"),
+    ("drain_timeout", "drain"),
+    ("keep_alive", "gateway.idle_timeout"),
+    ("keepalive_timeout", "gateway.idle_timeout"),
+    ("max_instances", "engine.instances"),
+    ("log_level", "log.level"),
+    ("log_format", "log.format"),
+    ("access_log", "log.access"),
+];
+
+/// Sets what the file says.
+pub fn from_file(config: &mut Config, file: &str, text: &str) -> Faults {
+    let (mut document, table) = Document::parse(file, text);
+    for (name, value) in &table {
+        if !sections().any(|section| section == name.get_ref()) {
+            one_of_file(config, &mut document, "", name, value);
+        } else if let Some(section) = document.table(name, value) {
+            for (inner, value) in section {
+                one_of_file(config, &mut document, name.get_ref(), inner, value);
+            }
+        }
+    }
+    document.into_faults()
+}
+
+/// Sets what the environment says; what is not `STOA_…` is none of our business.
+pub fn from_environment(
+    config: &mut Config,
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> Faults {
+    let mut faults = Faults::default();
+    for (name, value) in variables {
+        let known = KEYS.iter().find(|key| variable(key) == name);
+        match known.map(|key| (key.set)(config, &value)) {
+            Some(Ok(())) => {}
+            Some(Err(fault)) => faults.add(name, fault),
+            None => {
+                if let Some(meant) = misspelt(&name) {
+                    faults.add(name, format!("unknown setting: did you mean {meant}?"));
+                }
+            }
+        }
+    }
+    faults
+}
+
+/// Sets what the command line says.
+pub fn from_flags(config: &mut Config, flags: &[Flag]) -> Faults {
+    let mut faults = Faults::default();
+    for (name, value) in flags {
+        let key = KEYS.iter().find(|key| key.name == *name);
+        let key = key.expect("a flag is made for a key of this table");
+        if let Err(fault) = (key.set)(config, value) {
+            faults.add(format!("--{}", name.replace(['.', '_'], "-")), fault);
+        }
+    }
+    faults
+}
+
+fn one_of_file(
+    config: &mut Config,
+    document: &mut Document<'_>,
+    section: &str,
+    name: &Name<'_>,
+    value: &Value<'_>,
+) {
+    let full = qualified(section, name.get_ref());
+    match KEYS.iter().find(|key| key.name == full) {
+        Some(key) => {
+            let set = |text: &str| (key.set)(config, text);
+            document.set(&mut (), name, value, set);
+        }
+        None => stranger(document, section, name),
+    }
+}
+
+/// A key that is not known where it stands: perhaps it is elsewhere, or under
+/// another name.
+fn stranger(document: &mut Document<'_>, section: &str, name: &Name<'_>) {
+    let plain: &str = name.get_ref();
+    let home = KEYS.iter().find(|key| last(key.name) == plain);
+    let renamed = ELSEWHERE.iter().find(|(other, _)| *other == plain);
+    match (home, renamed) {
+        (Some(key), _) => {
+            let place = match key.name.split_once('.') {
+                Some((section, _)) => format!("in [{section}]"),
+                None => "at the top level".to_owned(),
+            };
+            document.fault(name.span(), format!("`{plain}` belongs {place}"));
+        }
+        (None, Some((_, here))) => {
+            document.fault(name.span(), format!("`{plain}` is called `{here}` here"));
+        }
+        (None, None) => document.unknown(name, section, &known(section)),
+    }
+}
+
+/// The names that may stand in a section.
+fn known(section: &str) -> Vec<&'static str> {
+    let here = KEYS
+        .iter()
+        .filter(|key| qualified(section, last(key.name)) == key.name);
+    let mut known: Vec<_> = here.map(|key| last(key.name)).collect();
+    if section.is_empty() {
+        known.extend(sections());
+    }
+    known
+}
+
+fn sections() -> impl Iterator<Item = &'static str> {
+    let mut sections: Vec<_> = KEYS
+        .iter()
+        .filter_map(|key| Some(key.name.split_once('.')?.0))
+        .collect();
+    sections.dedup();
+    sections.into_iter()
+}
+
+fn qualified(section: &str, name: &str) -> String {
+    if section.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{section}.{name}")
+    }
+}
+
+fn last(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(_, last)| last)
+}
+
+fn variable(key: &Key) -> String {
+    format!("STOA_{}", key.name.replace('.', "_").to_uppercase())
+}
+
+/// The variable that a misspelt one means. Orchestrators set `STOA_…` variables
+/// of their own (`STOA_SERVICE_PORT`): only a slip or two is taken for a typo.
+fn misspelt(name: &str) -> Option<String> {
+    const OF_CLIENTS: [&str; 3] = ["STOA_HOST", "STOA_TOKEN", "STOA_CONFIG"];
+    if !name.starts_with("STOA_") || OF_CLIENTS.contains(&name) {
+        return None;
+    }
+    let known: Vec<_> = KEYS.iter().map(variable).collect();
+    let meant = nearest(name, known.iter().map(String::as_str))?;
+    (strsim::damerau_levenshtein(name, meant) <= 2).then(|| meant.to_owned())
+}
+
+fn bytes(text: &str, least: u64, most: u64) -> Result<u64, String> {
+    let size = values::size(text)?;
+    if (least..=most).contains(&size) {
+        Ok(size)
+    } else {
+        Err(format!("expected {least} to {most} bytes, found {text:?}"))
+    }
+}
+
+fn header_bytes(text: &str) -> Result<usize, String> {
+    let size = bytes(text, 1 << 10, 16 << 20)?;
+    Ok(usize::try_from(size).expect("16 MiB fit into any address space"))
+}
+
+fn region(text: &str) -> Option<String> {
+    Some(text.to_owned()).filter(|region| !region.is_empty())
+}
+
+fn path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() {
+        return Err("expected the path of a directory, found nothing".into());
+    }
+    Ok(text.into())
+}
+
+fn level(text: &str) -> Result<String, String> {
+    let directives = tracing_subscriber::EnvFilter::builder().parse(text);
+    directives.map(|_| text.to_owned()).map_err(|fault| {
+        format!(
+            "expected a level or directives such as \"info,stoa=debug\", found {text:?}: {fault}"
+        )
+    })
+}

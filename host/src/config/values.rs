@@ -1,0 +1,148 @@
+//! Values as people write them: durations, sizes, addresses, numbers.
+//!
+//! Each parser says what it expected and what it found. Knows nothing of keys.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A duration such as `250ms`, `10s` or `1m 30s`.
+///
+/// # Errors
+/// What was expected and what was found.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_| format!("expected a duration such as \"250ms\" or \"10s\", found {text:?}"))
+}
+
+/// A duration that is not zero.
+///
+/// # Errors
+/// What was expected and what was found.
+pub fn positive(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err(format!("expected more than no time at all, found {text:?}")),
+        time => Ok(time),
+    }
+}
+
+/// A size in bytes: `65536`, `64KiB`, `1 MB`.
+///
+/// # Errors
+/// What was expected and what was found.
+pub fn size(text: &str) -> Result<u64, String> {
+    let expected = || {
+        format!(
+            "expected a number of bytes, or a size such as \"64MiB\" or \"1MB\", found {text:?}"
+        )
+    };
+    let plain = text.replace('_', "");
+    let digits = plain
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(plain.len());
+    let (number, unit) = plain.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| expected())?;
+    let unit: u64 = match unit.trim() {
+        "" | "B" => 1,
+        "kB" | "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err(expected()),
+    };
+    number.checked_mul(unit).ok_or_else(expected)
+}
+
+/// An address and a port: `127.0.0.1:8080`, `[::1]:0`.
+///
+/// # Errors
+/// What was expected and what was found.
+pub fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        format!(
+            "expected ADDRESS:PORT such as 127.0.0.1:8080 (port 0 takes a free one), found {text:?}"
+        )
+    })
+}
+
+/// A whole number within bounds.
+///
+/// # Errors
+/// What was expected and what was found.
+pub fn number<N>(text: &str, bounds: RangeInclusive<N>) -> Result<N, String>
+where
+    N: FromStr + PartialOrd + Display,
+{
+    text.replace('_', "")
+        .parse()
+        .ok()
+        .filter(|number| bounds.contains(number))
+        .ok_or_else(|| {
+            format!(
+                "expected a whole number from {} to {}, found {text:?}",
+                bounds.start(),
+                bounds.end()
+            )
+        })
+}
+
+/// One word out of a few.
+///
+/// # Errors
+/// The words, and what was found.
+pub fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
+    let found = words.iter().find(|(word, _)| *word == text);
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let words: Vec<_> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
+        format!("expected {}, found {text:?}", words.join(" or "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("65_536", 65_536),
+            ("64KiB", 64 << 10),
+            ("64 MiB", 64 << 20),
+            ("1MB", 1_000_000),
+            ("4GiB", 4 << 30),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "MiB", "1.5MiB", "-1", "64mib", "99999999999999GiB"] {
+            assert!(
+                size(text)
+                    .unwrap_err()
+                    .ends_with(&format!("found {text:?}"))
+            );
+        }
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(
+            duration("10"),
+            Err("expected a duration such as \"250ms\" or \"10s\", found \"10\"".into())
+        );
+        assert!(positive("0s").is_err());
+    }
+
+    #[test]
+    fn numbers_within_bounds() {
+        assert_eq!(number("10_000", 1..=u32::MAX), Ok(10_000));
+        assert_eq!(
+            number::<u32>("0", 1..=9),
+            Err("expected a whole number from 1 to 9, found \"0\"".into())
+        );
+    }
+}

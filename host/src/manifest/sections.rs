@@ -1,0 +1,278 @@
+//! The sections of one service: `[service.NAME]` and what lies below it.
+
+use std::path::{Component, Path, PathBuf};
+
+use crate::config::document::{Document, Key, Table, Value, scalar};
+use crate::config::values::{duration, number, positive, size};
+use crate::service::settings::{Grants, Limits, Pool, Settings};
+
+use super::{ServiceManifest, route};
+
+const SERVICE: &[&str] = &[
+    "component",
+    "build",
+    "watch",
+    "routes",
+    "pool",
+    "limits",
+    "config",
+    "grants",
+    "links",
+];
+const POOL: &[&str] = &[
+    "min",
+    "max",
+    "concurrency",
+    "reuse",
+    "queue",
+    "queue_deadline",
+];
+const LIMITS: &[&str] = &["deadline", "memory", "body"];
+const GRANTS: &[&str] = &["keyvalue", "http"];
+
+/// The most instances or waiting calls that a pool can be given: beyond, a
+/// number is a slip.
+const MOST: u32 = 1_000_000;
+
+/// Reads the table of one service.
+pub fn service<'t>(
+    document: &mut Document<'t>,
+    name: &Key<'t>,
+    table: &Table<'t>,
+    folder: &Path,
+) -> ServiceManifest {
+    let mut reader = Reader {
+        document,
+        place: format!("service.{}", name.get_ref()),
+        folder,
+    };
+    let mut service = ServiceManifest::default();
+    let mut found = false;
+    for (key, value) in table {
+        found |= key.get_ref() == "component";
+        reader.entry(&mut service, key, value);
+    }
+    if !found {
+        let message = format!(
+            "[{}] has no `component`: give the file of one",
+            reader.place
+        );
+        reader.document.fault(name.span(), message);
+    }
+    service
+}
+
+/// What the parts of one service's table share.
+struct Reader<'d, 't> {
+    document: &'d mut Document<'t>,
+    place: String,
+    folder: &'d Path,
+}
+
+impl<'t> Reader<'_, 't> {
+    fn entry(&mut self, service: &mut ServiceManifest, key: &Key<'t>, value: &Value<'t>) {
+        match key.get_ref().as_ref() {
+            "component" => service.component = self.component(key, value).unwrap_or_default(),
+            "build" => service.build = self.document.string(key, value),
+            "watch" => {
+                let paths = self.document.strings(key, value).unwrap_or_default();
+                service.watch = paths
+                    .iter()
+                    .map(|path| resolve(self.folder, path))
+                    .collect();
+            }
+            other => self.section(&mut service.settings, other, key, value),
+        }
+    }
+
+    fn section(&mut self, settings: &mut Settings, name: &str, key: &Key<'t>, value: &Value<'t>) {
+        let known = SERVICE.contains(&name);
+        let Some(table) = known.then(|| self.document.table(key, value)).flatten() else {
+            if !known {
+                self.stranger(key);
+            }
+            return;
+        };
+        match name {
+            "routes" => {
+                let section = format!("{}.routes", self.place);
+                settings.routes = route::routes(self.document, &section, table);
+            }
+            "pool" => self.pool(&mut settings.pool, table),
+            "limits" => self.limits(&mut settings.limits, table),
+            "grants" => self.grants(&mut settings.grants, table),
+            "config" => {
+                for (key, value) in table {
+                    let text = scalar(value.get_ref());
+                    if let Some(text) = self.document.check(key, value, text) {
+                        settings.config.insert(key.get_ref().to_string(), text);
+                    }
+                }
+            }
+            _ => {
+                for (key, value) in table {
+                    if let Some((interface, service)) = self.link(key, value) {
+                        settings.links.insert(interface, service);
+                    }
+                }
+            }
+        }
+    }
+
+    fn component(&mut self, key: &Key<'t>, value: &Value<'t>) -> Option<PathBuf> {
+        let path = self.document.string(key, value)?;
+        if path.contains("://") {
+            let fault = format!(
+                "`component`: registries are not in this version of Stoa: expected a file, found {path:?}"
+            );
+            self.document.fault(value.span(), fault);
+        } else if path.is_empty() {
+            self.document
+                .fault(value.span(), "`component`: expected a file, found nothing");
+        }
+        Some(resolve(self.folder, &path))
+    }
+
+    fn pool(&mut self, pool: &mut Pool, table: &Table<'t>) {
+        for (key, value) in table {
+            let document = &mut *self.document;
+            match key.get_ref().as_ref() {
+                "min" => document.set(&mut pool.min, key, value, |v| number(v, 0..=MOST)),
+                "max" => document.set(&mut pool.max, key, value, |v| number(v, 1..=MOST)),
+                "concurrency" => {
+                    document.set(&mut pool.concurrency, key, value, |v| number(v, 1..=MOST));
+                }
+                "reuse" => {
+                    document.set(&mut pool.reuse, key, value, |v| {
+                        number(v, 1..=u64::MAX).map(Some)
+                    });
+                }
+                "queue" => document.set(&mut pool.queue, key, value, |v| number(v, 0..=MOST)),
+                "queue_deadline" => document.set(&mut pool.queue_deadline, key, value, duration),
+                _ => self.unknown(key, "pool", POOL),
+            }
+        }
+        if pool.min > pool.max {
+            let fault = format!("`min` is {}, above `max`, which is {}", pool.min, pool.max);
+            let place = table.keys().find(|key| key.get_ref() == "min");
+            let place = place.or_else(|| table.keys().next());
+            self.document.fault(place.map_or(0..0, Key::span), fault);
+        }
+    }
+
+    fn limits(&mut self, limits: &mut Limits, table: &Table<'t>) {
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "deadline" => self
+                    .document
+                    .set(&mut limits.deadline, key, value, positive),
+                "memory" => self.document.set(&mut limits.memory, key, value, memory),
+                "body" => self.document.set(&mut limits.body, key, value, size),
+                "cpu" => self.later(key, "limits.cpu"),
+                _ => self.unknown(key, "limits", LIMITS),
+            }
+        }
+    }
+
+    fn grants(&mut self, grants: &mut Grants, table: &Table<'t>) {
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "keyvalue" => {
+                    grants.keyvalue = self.document.strings(key, value).unwrap_or_default();
+                }
+                "http" => {
+                    grants.http = self.document.strings(key, value).unwrap_or_default();
+                    for origin in &grants.http {
+                        let checked = self::origin(origin);
+                        self.document.check(key, value, checked);
+                    }
+                }
+                "secrets" => self.later(key, "grants.secrets"),
+                _ => self.unknown(key, "grants", GRANTS),
+            }
+        }
+    }
+
+    /// A link: interface → service.
+    fn link(&mut self, key: &Key<'t>, value: &Value<'t>) -> Option<(String, String)> {
+        let interface = key.get_ref().as_ref();
+        let plain = interface.contains(':') && interface.contains('/') && !interface.contains('@');
+        if !plain {
+            let fault = format!(
+                "expected an interface without its version such as \"shop:product/inventory\", found {interface:?}"
+            );
+            self.document.fault(key.span(), fault);
+        }
+        let service = self.document.string(key, value)?;
+        let name = super::service_name(&service).map(str::to_owned);
+        Some((interface.to_owned(), self.document.check(key, value, name)?))
+    }
+
+    /// A key of a service that is none: of a later version, of a section below,
+    /// or a slip.
+    fn stranger(&mut self, key: &Key<'t>) {
+        let name = key.get_ref().as_ref();
+        if ["breaker", "queues", "schedules", "secrets"].contains(&name) {
+            return self.later(key, name);
+        }
+        let homes = [("pool", POOL), ("limits", LIMITS), ("grants", GRANTS)];
+        match homes.iter().find(|(_, keys)| keys.contains(&name)) {
+            Some((section, _)) => {
+                let fault = format!("`{name}` belongs in [{}.{section}]", self.place);
+                self.document.fault(key.span(), fault);
+            }
+            None => self.document.unknown(key, &self.place, SERVICE),
+        }
+    }
+
+    fn unknown(&mut self, key: &Key<'t>, section: &str, known: &[&str]) {
+        self.document
+            .unknown(key, &format!("{}.{section}", self.place), known);
+    }
+
+    fn later(&mut self, key: &Key<'t>, what: &str) {
+        let fault = format!("`{what}` is not in this version of Stoa: leave it out");
+        self.document.fault(key.span(), fault);
+    }
+}
+
+/// A path of the manifest, from where the command runs. `..` is resolved by its
+/// letters, so that a file can be named before a build has made its folders.
+fn resolve(folder: &Path, path: &str) -> PathBuf {
+    let mut resolved = PathBuf::new();
+    for part in folder.join(path).components() {
+        let last = resolved.components().next_back();
+        match (part, last) {
+            (Component::ParentDir, Some(Component::Normal(_))) => {
+                resolved.pop();
+            }
+            (Component::CurDir, _) => {}
+            _ => resolved.push(part),
+        }
+    }
+    resolved
+}
+
+fn memory(text: &str) -> Result<u64, String> {
+    // One page of Wasm is the least that an instance can have.
+    match size(text)? {
+        bytes if bytes < 64 << 10 => Err(format!("expected 64KiB at least, found {text:?}")),
+        bytes => Ok(bytes),
+    }
+}
+
+/// Whether a text is an origin: scheme, host, perhaps a port.
+fn origin(text: &str) -> Result<(), String> {
+    let bad = || format!("expected an origin such as \"https://api.example.com\", found {text:?}");
+    let uri: http::Uri = text.parse().map_err(|_| bad())?;
+    let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
+    let bare = uri.path() == "/" && uri.query().is_none() && !text.ends_with('/');
+    let host = uri
+        .authority()
+        .is_some_and(|authority| !authority.as_str().contains('@'));
+    if scheme && bare && host {
+        Ok(())
+    } else {
+        Err(bad())
+    }
+}
