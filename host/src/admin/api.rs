@@ -13,6 +13,9 @@ use crate::service::settings::Settings;
 pub struct DeployRequest {
     /// The services, in any order; they may depend on each other, cycles included.
     pub services: Vec<ServiceDeploy>,
+    /// Whether to answer only when the replaced revisions have ended their calls.
+    #[serde(default)]
+    pub wait: bool,
 }
 
 /// One service of a deployment.

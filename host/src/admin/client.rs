@@ -8,6 +8,7 @@ mod stream;
 mod upload;
 
 pub use error::ClientError;
+pub(crate) use error::describe;
 pub use stream::{Events, Progress};
 
 use bytes::Bytes;
@@ -21,12 +22,13 @@ use hyper_util::rt::TokioExecutor;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
 use super::api::{
-    DeployEvent, DeployRequest, PoolState, Problem, RevisionSummary, RouteSummary, ScaleRequest,
-    ServiceDetail, ServiceSummary, TrafficReply, TrafficRequest,
+    DeployRequest, PoolState, Problem, RevisionSummary, RouteSummary, ScaleRequest, ServiceDetail,
+    ServiceSummary, TrafficReply, TrafficRequest,
 };
 
 /// How long a connection may take: a host that is there answers at once, one
@@ -47,7 +49,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 type Body = BoxBody<Bytes, std::io::Error>;
 
 /// A host's admin API, seen from outside.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Client {
     http: Http<HttpConnector, Body>,
     base: String,
@@ -131,25 +133,18 @@ impl Client {
             .request(Method::PUT, &format!("/v1/components/{}", segment(digest)))
             .header(header::CONTENT_TYPE, "application/wasm")
             .header(header::CONTENT_LENGTH, size);
-        let response = self.exchange(request, body.boxed()).await?;
+        let response = self.exchange(request, body).await?;
         self.accepted(response).await.map(|_| ())
     }
 
-    /// Deploys services together; the progress is read as it comes. With
-    /// `Wait::Drained` it ends when the old revisions have drained.
+    /// Deploys services together; the progress is read as it comes.
     ///
     /// # Errors
     /// If the host can't be reached or refuses before the first step.
-    pub async fn deploy(
-        &self,
-        request: &DeployRequest,
-        wait: Wait,
-    ) -> Result<Progress, ClientError> {
-        let path = match wait {
-            Wait::Live => "/v1/deployments",
-            Wait::Drained => "/v1/deployments?wait=true",
-        };
-        let response = self.send(Method::POST, path, Some(json(request))).await?;
+    pub async fn deploy(&self, request: &DeployRequest) -> Result<Progress, ClientError> {
+        let response = self
+            .send(Method::POST, "/v1/deployments", Some(json(request)))
+            .await?;
         let response = self.accepted(response).await?;
         Ok(Progress::new(response.into_body(), &self.base))
     }
@@ -293,13 +288,13 @@ pub enum State {
     Purge,
 }
 
-/// When a deployment is over for who waits for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wait {
-    /// New calls go to the new revisions.
-    Live,
-    /// And those under way on the old ones have ended.
-    Drained,
+impl fmt::Debug for Client {
+    /// Leaves the token out: it must not reach a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("base", &self.base)
+            .finish_non_exhaustive()
+    }
 }
 
 // === the exchange ===

@@ -12,7 +12,8 @@ pub use self::trace::TraceContext;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use wasmtime::component::Linker;
+use wasmtime::AsContextMut;
+use wasmtime::component::{Access, Linker};
 
 use self::bindings::stoa::service::context as contract;
 use super::{CapabilitiesView, HasCapabilities, View};
@@ -51,7 +52,7 @@ pub struct Principal {
 /// capabilities and the instance's output read it.
 ///
 /// There is one for an instance. An instance that serves several calls at once
-/// can't tell which of them asks: give such calls a context without a principal.
+/// tells them apart by [`View::current_call`].
 #[derive(Debug, Clone)]
 pub struct CurrentCall(Arc<Mutex<CallContext>>);
 
@@ -65,7 +66,7 @@ mod bindings {
                 import stoa:service/context@0.1.0;
             }
         ",
-        imports: { default: trappable },
+        imports: { default: store | trappable },
     });
 }
 
@@ -136,48 +137,47 @@ impl CurrentCall {
     }
 }
 
-// === impl CapabilitiesView ===
+// === impl HasCapabilities ===
 
-impl contract::Host for CapabilitiesView<'_> {
-    fn caller(&mut self) -> wasmtime::Result<Option<contract::Principal>> {
-        let principal = self.ctx.call.lock().principal.clone();
-        Ok(principal.map(|principal| contract::Principal {
+impl contract::Host for CapabilitiesView<'_> {}
+
+impl<T: View> contract::HostWithStore<T> for HasCapabilities {
+    fn caller(store: Access<'_, T, Self>) -> wasmtime::Result<Option<contract::Principal>> {
+        Ok(call_of(store).principal.map(|principal| contract::Principal {
             subject: principal.subject.clone(),
             scopes: principal.scopes.clone(),
             claims: principal.claims.clone(),
         }))
     }
 
-    fn request_id(&mut self) -> wasmtime::Result<String> {
-        Ok(self.ctx.call.lock().request_id.to_string())
+    fn request_id(store: Access<'_, T, Self>) -> wasmtime::Result<String> {
+        Ok(call_of(store).request_id.to_string())
     }
 
-    fn traceparent(&mut self) -> wasmtime::Result<String> {
-        Ok(self.ctx.call.lock().trace.to_string())
+    fn traceparent(store: Access<'_, T, Self>) -> wasmtime::Result<String> {
+        Ok(call_of(store).trace.to_string())
     }
 
-    fn region(&mut self) -> wasmtime::Result<Option<String>> {
-        Ok(self.ctx.granted.region.as_deref().map(str::to_owned))
+    fn region(mut store: Access<'_, T, Self>) -> wasmtime::Result<Option<String>> {
+        Ok(store.get().ctx.granted.region.as_deref().map(str::to_owned))
     }
 
-    fn remaining_ms(&mut self) -> wasmtime::Result<u64> {
-        let left = self.ctx.call.lock().remaining();
+    fn remaining_ms(store: Access<'_, T, Self>) -> wasmtime::Result<u64> {
+        let left = call_of(store).remaining();
         Ok(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
     }
 
-    fn idempotency_key(&mut self) -> wasmtime::Result<Option<String>> {
-        Ok(self
-            .ctx
-            .call
-            .lock()
-            .idempotency_key
-            .as_deref()
-            .map(str::to_owned))
+    fn idempotency_key(store: Access<'_, T, Self>) -> wasmtime::Result<Option<String>> {
+        Ok(call_of(store).idempotency_key.as_deref().map(str::to_owned))
     }
 
-    fn if_match(&mut self) -> wasmtime::Result<Option<String>> {
-        Ok(self.ctx.call.lock().if_match.as_deref().map(str::to_owned))
+    fn if_match(store: Access<'_, T, Self>) -> wasmtime::Result<Option<String>> {
+        Ok(call_of(store).if_match.as_deref().map(str::to_owned))
     }
+}
+
+fn call_of<T: View>(mut store: Access<'_, T, HasCapabilities>) -> CallContext {
+    T::current_call(store.as_context_mut())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ mod output;
 
 pub use self::output::{Output, Stream};
 
-use wasmtime::StoreContextMut;
+use wasmtime::{AsContextMut, StoreContextMut};
 use wasmtime::component::{ComponentType, Lift, Linker, Lower};
 
 use super::View;
@@ -60,11 +60,10 @@ pub(super) fn add_to_linker<T: View>(linker: &mut Linker<T>) -> wasmtime::Result
             "log",
             |mut store: StoreContextMut<'_, T>,
              (level, context, message): (Level, String, String)| {
+                let call = T::current_call(store.as_context_mut());
                 let ctx = store.data_mut().capabilities().ctx;
                 let (context, message) = (cut(context, MAX_CONTEXT), cut(message, MAX_MESSAGE));
-                ctx.granted
-                    .log
-                    .log(level, &context, &message, &ctx.call.get());
+                ctx.granted.log.log(level, &context, &message, &call);
                 Ok(())
             },
         )?;

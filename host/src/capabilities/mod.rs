@@ -14,10 +14,11 @@ pub mod logging;
 
 use std::sync::Arc;
 
+use wasmtime::StoreContextMut;
 use wasmtime::component::{HasData, Linker, ResourceTable};
 
 use self::config::LiveConfig;
-use self::context::CurrentCall;
+use self::context::{CallContext, CurrentCall};
 use self::logging::GuestLog;
 use crate::store::KeyValue;
 
@@ -33,9 +34,15 @@ pub fn add_to_linker<T: View>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
 }
 
 /// The data of a store whose guest uses these capabilities.
-pub trait View: Send + 'static {
+pub trait View: Send + Sized + 'static {
     /// The capabilities, and the table that their resources go to.
     fn capabilities(&mut self) -> CapabilitiesView<'_>;
+
+    /// The call that the guest is in. A store whose instance serves several at the
+    /// same time must tell them apart.
+    fn current_call(mut store: StoreContextMut<'_, Self>) -> CallContext {
+        store.data_mut().capabilities().ctx.call.get()
+    }
 }
 
 /// What a host function works on.

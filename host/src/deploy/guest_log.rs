@@ -15,14 +15,18 @@ pub(super) struct RevisionLog {
 
 impl GuestLog for RevisionLog {
     fn log(&self, level: Level, context: &str, message: &str, call: &CallContext) {
+        let level = level_of(level);
+        if !self.logs.guest_enabled(&self.service, level) {
+            return;
+        }
         self.logs.guest(&GuestRecord {
             service: &self.service,
             revision: self.revision,
-            level: level_of(level),
+            level,
             context: (!context.is_empty()).then_some(context),
             message: message.as_bytes(),
             trace_id: Some(call.trace.trace_id),
-            request_id: Some(call.request_id.as_str()),
+            request_id: Some(&call.request_id.to_string()),
         });
     }
 }

@@ -8,7 +8,7 @@
 mod body;
 mod exchange;
 mod p2;
-mod p3;
+pub(super) mod p3;
 
 use std::ops::DerefMut;
 
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::instance::HttpHandler;
 use super::{Fault, Instance};
-use crate::capabilities::CallContext;
+use crate::capabilities::context::CallContext;
 use futures::future::BoxFuture;
 
 pub use body::ResponseBody;

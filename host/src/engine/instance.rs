@@ -10,7 +10,8 @@ use super::code::{Code, FunctionIndex, HttpExport};
 use super::fault::{Fault, TrapReport};
 use super::state::State;
 use super::value::Val;
-use crate::capabilities::{CallContext, ServiceCapabilities};
+use crate::capabilities::Granted;
+use crate::capabilities::context::CallContext;
 
 /// What every instance of a revision is made with.
 pub struct InstanceSettings {
@@ -18,8 +19,8 @@ pub struct InstanceSettings {
     pub service: Arc<str>,
     /// Linear memory of one instance, in bytes.
     pub memory: u64,
-    /// What the host offers to it.
-    pub capabilities: ServiceCapabilities,
+    /// What it may use.
+    pub granted: Arc<Granted>,
 }
 
 /// An instance. It serves one call at a time; after a fault, or a call that was
@@ -98,7 +99,7 @@ impl Instance {
     /// Prepares the store for one call.
     pub(super) fn begin(&mut self, context: CallContext) {
         self.calls += 1;
-        self.store.data_mut().capabilities.begin_call(context);
+        self.store.data().capabilities.call.set(context);
         self.store.set_epoch_deadline(1);
     }
 

@@ -14,7 +14,7 @@ use wasmtime::component::types::ComponentFunc;
 use wasmtime::component::{Linker, LinkerInstance, Val};
 
 use super::state::{State, current_call};
-use crate::capabilities::CallContext;
+use crate::capabilities::context::CallContext;
 
 /// Where the calls of a link go.
 pub trait LinkTarget: Send + Sync + 'static {

@@ -30,4 +30,4 @@ pub use code::{Code, ExportedFunction, FunctionIndex};
 pub use fault::Fault;
 pub use host_imports::meets as host_meets;
 pub use instance::{Instance, InstanceSettings};
-pub use runtime::{EngineSettings, Runtime, RuntimeError};
+pub use runtime::{Compiled, EngineSettings, Origin, Runtime, RuntimeError};

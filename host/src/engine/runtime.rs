@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use wasmtime::Engine;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
 use super::cache::Cache;
@@ -14,6 +15,7 @@ use super::config::{Flavor, config};
 use super::epoch::Ticker;
 use super::link::{self, Link};
 use super::state::State;
+use super::value::FunctionType;
 use crate::capabilities;
 
 /// Sizes of the engines.
@@ -63,6 +65,21 @@ pub enum Origin {
 pub struct Compiled {
     pub(super) component: Component,
     flavor: Flavor,
+}
+
+impl Compiled {
+    /// The functions of an imported interface, named with its version.
+    pub fn imported_functions(&self, interface: &str) -> Vec<(String, FunctionType)> {
+        let engine = self.component.engine();
+        let imports = self.component.component_type();
+        let Some(import) = imports.get_import(engine, interface) else { return Vec::new() };
+        let ComponentItem::ComponentInstance(instance) = import.ty else { return Vec::new() };
+        let functions = instance.exports(engine).filter_map(|(name, export)| match export.ty {
+            ComponentItem::ComponentFunc(ty) => Some((name.to_owned(), ty)),
+            _ => None,
+        });
+        functions.collect()
+    }
 }
 
 /// The engines. One for each host.

@@ -21,7 +21,7 @@ use super::instance::HttpHandler;
 use super::state::State;
 use super::value::Val;
 use super::{Fault, FunctionIndex, Instance};
-use crate::capabilities::CallContext;
+use crate::capabilities::context::CallContext;
 use job::{Job, Request};
 use watch::Watch;
 

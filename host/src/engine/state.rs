@@ -1,7 +1,7 @@
 //! What a store holds for its instance: the capabilities' state and its limits.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::time::Instant;
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{GuestTaskId, ResourceTable};
@@ -11,7 +11,9 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::memory::MemoryLimit;
 use super::outbound::Outbound;
 use super::InstanceSettings;
-use crate::capabilities::{CallContext, Capabilities, CapabilitiesView, View};
+use crate::capabilities::context::{CallContext, CurrentCall};
+use crate::capabilities::logging::{Output, Stream};
+use crate::capabilities::{Capabilities, CapabilitiesView, View};
 
 /// Resources (streams, buckets, requests …) that an instance may hold at a time.
 /// A guest that leaks them meets this and is replaced.
@@ -33,11 +35,14 @@ impl State {
     /// Linking is not granting: the WASI context has no folder, no socket and no
     /// variable; standard output goes to the log.
     pub(super) fn new(settings: &InstanceSettings) -> Self {
+        let granted = &settings.granted;
+        let call = CurrentCall::new(CallContext::new(Instant::now()));
+        let output = |stream| Output::new(stream, granted.log.clone(), call.clone());
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
         let wasi = WasiCtx::builder()
-            .stdout(settings.capabilities.stdout())
-            .stderr(settings.capabilities.stderr())
+            .stdout(output(Stream::Stdout))
+            .stderr(output(Stream::Stderr))
             .allow_tcp(false)
             .allow_udp(false)
             .build();
@@ -45,8 +50,8 @@ impl State {
             table,
             wasi,
             http: WasiHttpCtx::new(),
-            outbound: Outbound::new(Arc::clone(&settings.service)),
-            capabilities: settings.capabilities.instance(),
+            outbound: Outbound::new(settings.service.clone()),
+            capabilities: Capabilities::new(granted.clone(), call.clone()),
             memory: MemoryLimit::new(settings.memory),
             shared_calls: HashMap::new(),
         }
@@ -71,7 +76,7 @@ pub(super) fn current_call(mut store: StoreContextMut<'_, State>) -> CallContext
     {
         return context.clone();
     }
-    store.data().capabilities.call().clone()
+    store.data().capabilities.call.get()
 }
 
 impl WasiView for State {
@@ -89,5 +94,9 @@ impl WasiHttpView for State {
 impl View for State {
     fn capabilities(&mut self) -> CapabilitiesView<'_> {
         CapabilitiesView { ctx: &mut self.capabilities, table: &mut self.table }
+    }
+
+    fn current_call(store: StoreContextMut<'_, Self>) -> CallContext {
+        current_call(store)
     }
 }

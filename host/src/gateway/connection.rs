@@ -8,7 +8,7 @@ mod activity;
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 
 use super::Gateway;
 use crate::shutdown::Drain;
+pub(super) use activity::Serving;
 use activity::{Activity, Verdict, Watched};
 
 /// The least that hyper's HTTP/1 buffer may be set to.

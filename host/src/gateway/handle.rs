@@ -14,7 +14,7 @@ use super::respond::{self, REQUEST_ID, Refusal, Response};
 use super::table::{Found, Parameters};
 use super::transcode::{Operation, Reply};
 use super::{Gateway, forward};
-use crate::capabilities::CallContext;
+use crate::capabilities::context::CallContext;
 use crate::config::AccessLog;
 use crate::engine::FunctionIndex;
 use crate::engine::value::Val;
@@ -35,16 +35,12 @@ impl Gateway {
             }
             Err(refusal) => (None, Err(refusal)),
         };
-        let trace = origin.trace.trace_id_hex();
-        let mut response = match answered {
-            Ok(Answer::Function(reply, endpoint)) => respond::reply(reply, endpoint, &trace),
-            Ok(Answer::Component(response)) => respond::pass(response),
-            Err(refusal) => self.refuse(refusal, endpoint.as_deref(), &trace),
-        };
+        let endpoint = endpoint.as_deref();
+        let mut response = answered.unwrap_or_else(|refusal| self.refuse(refusal, endpoint, &origin));
         if let Some(id) = origin.id_header() {
             response.headers_mut().insert(REQUEST_ID, id);
         }
-        self.record(&method, &uri, endpoint.as_deref(), response.status(), &origin, began);
+        self.record(&method, &uri, endpoint, response.status(), &origin, began);
         response
     }
 
@@ -58,15 +54,15 @@ impl Gateway {
         }
     }
 
-    async fn answer<'e>(
+    async fn answer(
         &self,
-        endpoint: &'e Endpoint,
+        endpoint: &Endpoint,
         parts: Parts,
         body: Incoming,
         uri: &Uri,
         parameters: &Parameters<'_>,
         origin: &Origin,
-    ) -> Result<Answer<'e>, Refusal> {
+    ) -> Result<Response, Refusal> {
         let principal = authorize(&endpoint.route.access, &parts.headers, &self.operator_token)?;
         let revision = &endpoint.revision;
         let context = origin.context(&parts.headers, principal, revision.deadline(None));
@@ -81,24 +77,24 @@ impl Gateway {
                 let params =
                     operation.decode(parameters.as_slice(), uri.query(), &json).map_err(Refusal::Input)?;
                 let reply = call(endpoint, *function, operation, context, &params).await?;
-                Ok(Answer::Function(reply, endpoint))
+                Ok(respond::reply(reply, endpoint, origin))
             }
             Kind::Http => {
                 announced_within(&body, limit).map_err(Refusal::Body)?;
                 let request = forward::request(parts, body, limit, origin);
                 let answered = mesh::http(revision, request, context).await;
-                answered.map(Answer::Component).map_err(Refusal::Call)
+                answered.map(respond::pass).map_err(Refusal::Call)
             }
         }
     }
 
-    fn refuse(&self, refusal: Refusal, endpoint: Option<&Endpoint>, trace: &str) -> Response {
+    fn refuse(&self, refusal: Refusal, endpoint: Option<&Endpoint>, origin: &Origin) -> Response {
         if let Some(reason) = respond::reason(&refusal) {
             self.metrics.rejected(reason).inc();
             let service = endpoint.map(|endpoint| &*endpoint.revision.service);
             tracing::debug!(reason, service, "request refused: {refusal:?}");
         }
-        respond::refuse(refusal, trace)
+        respond::refuse(refusal, origin)
     }
 
     fn record(
@@ -123,8 +119,8 @@ impl Gateway {
                 http.request.method = method.as_str(),
                 url.path = uri.path(),
                 http.response.status_code = status.as_u16(),
-                http.request.id = &*origin.request_id,
-                trace.id = origin.trace.trace_id_hex(),
+                http.request.id = %origin.request_id,
+                trace.id = origin.trace_id(),
                 event.duration = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX),
                 service = endpoint.map(|endpoint| &*endpoint.revision.service),
                 revision = endpoint.map(|endpoint| endpoint.revision.number),
@@ -132,12 +128,6 @@ impl Gateway {
             );
         }
     }
-}
-
-/// What a service answered.
-enum Answer<'e> {
-    Function(Reply, &'e Endpoint),
-    Component(http::Response<crate::engine::http::ResponseBody>),
 }
 
 async fn call(

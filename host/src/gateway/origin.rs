@@ -6,7 +6,7 @@ use std::time::Instant;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::respond::{REQUEST_ID, Refusal};
-use crate::capabilities::{CallContext, Principal, TraceContext};
+use crate::capabilities::context::{CallContext, Principal, RequestId, TraceContext};
 use crate::service::settings::Access;
 
 pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -17,7 +17,7 @@ const LONGEST: usize = 255;
 
 /// Where a request comes from.
 pub(super) struct Origin {
-    pub(super) request_id: Arc<str>,
+    pub(super) request_id: RequestId,
     pub(super) trace: TraceContext,
 }
 
@@ -26,14 +26,19 @@ impl Origin {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let trace = text(headers, &TRACEPARENT)
             .and_then(TraceContext::parse)
-            .map_or_else(TraceContext::new, |parent| parent.child());
-        let request_id = text(headers, &REQUEST_ID).map_or_else(new_id, Arc::from);
+            .map_or_else(TraceContext::root, |parent| parent.child());
+        let request_id = text(headers, &REQUEST_ID).and_then(RequestId::parse).unwrap_or_else(RequestId::new);
         Self { request_id, trace }
+    }
+
+    /// The trace's id as logs and problems write it.
+    pub(super) fn trace_id(&self) -> String {
+        format!("{:032x}", self.trace.trace_id)
     }
 
     /// The request's id as a header.
     pub(super) fn id_header(&self) -> Option<HeaderValue> {
-        HeaderValue::from_str(&self.request_id).ok()
+        HeaderValue::try_from(self.request_id.to_string()).ok()
     }
 
     /// The context of the call that this request becomes.
@@ -84,9 +89,4 @@ fn operator(scopes: Vec<String>) -> Arc<Principal> {
 fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let value = headers.get(name)?.to_str().ok()?;
     (!value.is_empty() && value.len() <= LONGEST).then_some(value)
-}
-
-fn new_id() -> Arc<str> {
-    let mut buffer = uuid::Uuid::encode_buffer();
-    Arc::from(&*uuid::Uuid::now_v7().as_hyphenated().encode_lower(&mut buffer))
 }

@@ -11,7 +11,8 @@ use http::{Method, StatusCode};
 
 use super::endpoint::Endpoint;
 use super::input::BodyFault;
-use super::transcode::{FaultKind, InputFault, Reply};
+use super::origin::Origin;
+use super::transcode::{FaultKind, InputFault, Place, Reply};
 use crate::engine::http::ResponseBody;
 use crate::engine::service_error::{ErrorCase, ServiceError};
 use crate::engine::Fault;
@@ -44,7 +45,7 @@ pub(super) enum Refusal {
 }
 
 /// A service's answer as a response.
-pub(super) fn reply(reply: Reply, endpoint: &Endpoint, trace: &str) -> Response {
+pub(super) fn reply(reply: Reply, endpoint: &Endpoint, origin: &Origin) -> Response {
     match reply {
         Reply::Body { json, version } => {
             let mut response = json_response(success(endpoint, StatusCode::OK), json);
@@ -61,12 +62,12 @@ pub(super) fn reply(reply: Reply, endpoint: &Endpoint, trace: &str) -> Response 
             *response.status_mut() = success(endpoint, StatusCode::NO_CONTENT);
             response
         }
-        Reply::Error(error) => service_error(error, trace),
+        Reply::Error(error) => service_error(error, origin),
         Reply::OwnError { case, json, status } => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            Problem::new(status, &case).value(json).response(trace)
+            Problem::new(status, &case).value(json).response(origin)
         }
-        Reply::Internal { .. } => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal").response(trace),
+        Reply::Internal { .. } => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal").response(origin),
     }
 }
 
@@ -76,17 +77,17 @@ pub(super) fn pass(response: http::Response<ResponseBody>) -> Response {
 }
 
 /// The host's own answer.
-pub(super) fn refuse(refusal: Refusal, trace: &str) -> Response {
+pub(super) fn refuse(refusal: Refusal, origin: &Origin) -> Response {
     match refusal {
         Refusal::BadRequest(detail) => {
-            Problem::new(StatusCode::BAD_REQUEST, "bad_request").detail(detail).response(trace)
+            Problem::new(StatusCode::BAD_REQUEST, "bad_request").detail(detail).response(origin)
         }
         Refusal::NoRoute => Problem::new(StatusCode::NOT_FOUND, "no_route")
             .detail("no service has a route for this path")
-            .response(trace),
+            .response(origin),
         Refusal::MethodNotAllowed(methods) => {
             let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
-            allow(problem.detail("the path takes other methods: see the Allow header").response(trace), &methods)
+            allow(problem.detail("the path takes other methods: see the Allow header").response(origin), &methods)
         }
         Refusal::Options(methods) => {
             let mut response = Response::new(GatewayBody::empty());
@@ -95,16 +96,16 @@ pub(super) fn refuse(refusal: Refusal, trace: &str) -> Response {
         }
         Refusal::Unauthenticated => {
             let problem = Problem::new(StatusCode::UNAUTHORIZED, "unauthorized");
-            let mut response = problem.detail("the route asks for a bearer token").response(trace);
+            let mut response = problem.detail("the route asks for a bearer token").response(origin);
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             response
         }
         Refusal::Forbidden(scope) => Problem::new(StatusCode::FORBIDDEN, "forbidden")
             .detail(format!("the route asks for the scope {scope:?}"))
-            .response(trace),
-        Refusal::Body(fault) => body_fault(&fault, trace),
-        Refusal::Input(fault) => input_fault(fault, trace),
-        Refusal::Call(error) => call_error(&error, trace),
+            .response(origin),
+        Refusal::Body(fault) => body_fault(&fault, origin),
+        Refusal::Input(fault) => input_fault(fault, origin),
+        Refusal::Call(error) => call_error(&error, origin),
     }
 }
 
@@ -121,7 +122,7 @@ fn json_response(status: StatusCode, json: Vec<u8>) -> Response {
     response
 }
 
-fn service_error(error: ServiceError, trace: &str) -> Response {
+fn service_error(error: ServiceError, origin: &Origin) -> Response {
     let (status, code) = match error.case {
         ErrorCase::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
         ErrorCase::NotFound => (StatusCode::NOT_FOUND, "not_found"),
@@ -135,24 +136,24 @@ fn service_error(error: ServiceError, trace: &str) -> Response {
     let retry = matches!(error.case, ErrorCase::TooManyRequests | ErrorCase::Unavailable);
     let errors = error.violations.into_iter().map(|violation| (violation.pointer, violation.detail)).collect();
     let problem = Problem::new(status, code).detail(error.detail).errors(errors);
-    if retry { problem.retry_after().response(trace) } else { problem.response(trace) }
+    if retry { problem.retry_after().response(origin) } else { problem.response(origin) }
 }
 
-fn input_fault(fault: InputFault, trace: &str) -> Response {
+fn input_fault(fault: InputFault, origin: &Origin) -> Response {
     let (status, code) = match fault.kind {
         FaultKind::Syntax => (StatusCode::BAD_REQUEST, "malformed_json"),
         FaultKind::Path => (StatusCode::BAD_REQUEST, "bad_path_parameter"),
         FaultKind::Query => (StatusCode::BAD_REQUEST, "bad_query_parameter"),
         FaultKind::Shape => (StatusCode::UNPROCESSABLE_ENTITY, "bad_shape"),
     };
-    let place = fault.place.to_string();
-    Problem::new(status, code)
-        .detail(format!("{place}: {}", fault.message))
-        .errors(vec![(fault.place.pointer(), fault.message)])
-        .response(trace)
+    let problem = Problem::new(status, code).detail(fault.to_string());
+    match fault.place {
+        Place::Body { pointer } => problem.errors(vec![(pointer, fault.message)]).response(origin),
+        Place::Path { .. } | Place::Query { .. } => problem.response(origin),
+    }
 }
 
-fn body_fault(fault: &BodyFault, trace: &str) -> Response {
+fn body_fault(fault: &BodyFault, origin: &Origin) -> Response {
     let (status, code) = match fault {
         BodyFault::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
         BodyFault::MediaType { .. } => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
@@ -160,10 +161,10 @@ fn body_fault(fault: &BodyFault, trace: &str) -> Response {
         BodyFault::Broken => (StatusCode::BAD_REQUEST, "broken_body"),
         BodyFault::TooSlow => (StatusCode::REQUEST_TIMEOUT, "body_too_slow"),
     };
-    Problem::new(status, code).detail(fault.to_string()).response(trace)
+    Problem::new(status, code).detail(fault.to_string()).response(origin)
 }
 
-fn call_error(error: &CallError, trace: &str) -> Response {
+fn call_error(error: &CallError, origin: &Origin) -> Response {
     let (status, code, detail) = match error {
         CallError::Pool(PoolError::QueueFull { .. } | PoolError::QueueDeadline { .. }) => {
             (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "the service has more calls than it can take")
@@ -181,7 +182,7 @@ fn call_error(error: &CallError, trace: &str) -> Response {
         CallError::Fault(_) => (StatusCode::BAD_GATEWAY, "trap", "the service failed in this call"),
     };
     let problem = Problem::new(status, code).detail(detail);
-    if status == StatusCode::SERVICE_UNAVAILABLE { problem.retry_after().response(trace) } else { problem.response(trace) }
+    if status == StatusCode::SERVICE_UNAVAILABLE { problem.retry_after().response(origin) } else { problem.response(origin) }
 }
 
 /// The reason of a refusal as metrics name it; `None` where the host refused nothing.

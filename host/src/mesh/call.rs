@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::deadline::{Elapsed, within};
-use crate::capabilities::{CallContext, TraceContext};
+use crate::capabilities::context::{CallContext, TraceContext};
 use crate::engine::http::{self as handler, BodyError, ResponseBody, Rest};
 use crate::engine::value::Val;
 use crate::engine::{Fault, FunctionIndex};
@@ -61,6 +61,25 @@ pub async fn call(
         }
     };
     called.inspect_err(|error| report(revision, &revision.code.function(function).function, &trace, error))
+}
+
+/// Asks a revision's `stoa:service/health.check` whether it may get traffic.
+///
+/// # Errors
+///
+/// Why not: in the service's own words, or what went wrong with the call.
+pub async fn check_health(revision: &Revision, check: FunctionIndex) -> Result<(), String> {
+    let context = CallContext::new(revision.deadline(None));
+    let mut results = [Val::Bool(false)];
+    call(revision, check, context, &[], &mut results).await.map_err(|error| error.to_string())?;
+    match &results[0] {
+        Val::Result(Err(Some(reason))) => match reason.as_ref() {
+            Val::String(reason) => Err(reason.clone()),
+            _ => Err("it gives no reason".to_owned()),
+        },
+        Val::Result(Err(None)) => Err("it gives no reason".to_owned()),
+        _ => Ok(()),
+    }
 }
 
 /// Passes a request to a revision's own HTTP handler. What the handler does after

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 
 use super::call::{CallError, call};
 use super::registry::Registry;
-use crate::capabilities::CallContext;
+use crate::capabilities::context::CallContext;
 use crate::engine::link::{Link, LinkTarget, LinkedFunction};
 use crate::engine::service_error;
 use crate::engine::value::{FunctionType, Type, Val};
@@ -92,7 +92,7 @@ impl ServiceLink {
         let Some(index) = revision.find(&self.track, &function.name) else {
             return Err(format!("{} no longer exports {}.{}", revision.service, self.interface, function.name));
         };
-        let context = context.nested(revision.deadline(Some(context.deadline)));
+        let context = CallContext { deadline: revision.deadline(Some(context.deadline)), ..context.child() };
         let began = Instant::now();
         let called = call(&revision, index, context, params, results).await;
         self.observe(function, &revision.service, began);
@@ -145,7 +145,7 @@ impl LinkTarget for ServiceLink {
         Box::pin(async move {
             match (self.forward(function, context, params, results).await, function.failure) {
                 (Err(reason), Failure::Value) => {
-                    results[0] = Val::Result(Err(Some(Box::new(service_error::unavailable(&reason)))));
+                    results[0] = Val::Result(Err(Some(Box::new(service_error::unavailable(reason)))));
                     Ok(())
                 }
                 (outcome, _) => outcome,

@@ -14,6 +14,6 @@ mod deadline;
 pub mod link;
 pub mod registry;
 
-pub use call::{CallError, call, http};
+pub use call::{CallError, call, check_health, http};
 pub use deadline::within;
 pub use registry::{Live, Registry, Service, Snapshot, pick};

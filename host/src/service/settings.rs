@@ -28,6 +28,22 @@ pub struct Settings {
     pub links: BTreeMap<String, String>,
 }
 
+/// Checks a service's name, which stands in metrics, paths and host names.
+///
+/// # Errors
+///
+/// What was expected and what was found. The rule is that of DNS labels (RFC 1035).
+pub fn check_service_name(name: &str) -> Result<(), String> {
+    let letters = name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+    if letters && name.len() <= 63 && name.starts_with(|first: char| first.is_ascii_lowercase()) {
+        return Ok(());
+    }
+    Err(format!(
+        "expected a service name of lower-case letters, digits and dashes that begins with a letter and has 63 \
+         characters at most, found {name:?}"
+    ))
+}
+
 /// One way in over HTTP.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

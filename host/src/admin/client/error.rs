@@ -96,13 +96,13 @@ fn refusal(problem: &Problem) -> String {
         .unwrap_or_else(|| problem.title.clone());
     for fault in &problem.faults {
         // Writing to a string can't fail.
-        let _ = write!(text, "\n  {}", line(fault));
+        let _ = write!(text, "\n  {}", describe(fault));
     }
     text
 }
 
 /// A fault in one line: the service and the reason.
-pub(crate) fn line(fault: &Fault) -> String {
+pub(crate) fn describe(fault: &Fault) -> String {
     match &fault.service {
         Some(service) => format!("{service}: {}", fault.message),
         None => fault.message.clone(),

@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::admin::api::{Fault, Step};
+use crate::admin::api::{DeployEvent, Fault, Step};
 
 /// What one request got.
 struct Answer {
@@ -152,8 +152,11 @@ async fn a_deployment_is_followed_to_its_end() {
         chunks,
     }])
     .await;
-    let request = DeployRequest { services: vec![] };
-    let mut progress = server.client.deploy(&request, Wait::Drained).await.unwrap();
+    let request = DeployRequest {
+        services: vec![],
+        wait: true,
+    };
+    let mut progress = server.client.deploy(&request).await.unwrap();
     let first = progress.next().await.unwrap();
     assert!(
         matches!(
@@ -169,8 +172,8 @@ async fn a_deployment_is_followed_to_its_end() {
     assert!(matches!(second, Some(DeployEvent::Done { revisions }) if revisions["a"] == 3));
     assert!(progress.next().await.unwrap().is_none());
     let asked = server.asked.lock().unwrap();
-    assert_eq!(asked[0].0, "POST /v1/deployments?wait=true");
-    assert_eq!(asked[0].2, "{\"services\":[]}");
+    assert_eq!(asked[0].0, "POST /v1/deployments");
+    assert_eq!(asked[0].2, "{\"services\":[],\"wait\":true}");
 }
 
 #[tokio::test]

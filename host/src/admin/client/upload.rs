@@ -5,8 +5,9 @@ use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
 use futures::stream;
-use http_body::{Body, Frame};
-use http_body_util::StreamBody;
+use http_body::Frame;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, StreamBody};
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 
@@ -18,10 +19,7 @@ const PIECE: usize = 64 << 10;
 pub async fn body(
     file: &Path,
     sent: impl Fn(u64) + Send + Sync + 'static,
-) -> io::Result<(
-    u64,
-    impl Body<Data = Bytes, Error = io::Error> + Send + Sync + use<>,
-)> {
+) -> io::Result<(u64, BoxBody<Bytes, io::Error>)> {
     let file = File::open(file).await?;
     let size = file.metadata().await?.len();
     let pieces = stream::try_unfold((file, sent), async |(mut file, sent)| {
@@ -33,5 +31,5 @@ pub async fn body(
         sent(read as u64);
         Ok(Some((Frame::data(piece.freeze()), (file, sent))))
     });
-    Ok((size, StreamBody::new(pieces)))
+    Ok((size, BodyExt::boxed(StreamBody::new(pieces))))
 }

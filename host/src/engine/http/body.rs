@@ -30,7 +30,7 @@ pub(super) enum Stage {
 }
 
 impl ResponseBody {
-    pub(super) fn new(stream: WasiBody) -> Self {
+    pub(in crate::engine) fn new(stream: WasiBody) -> Self {
         Self { ready: Bytes::new(), stream: Some(stream) }
     }
 

@@ -3,7 +3,7 @@
 //! The store's event loop moves the body, so it runs until the body's last frame
 //! is taken, even when the guest's own code has ended.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -18,7 +18,7 @@ use wasmtime_wasi_http::p3::bindings::Service;
 use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 
 use super::{Answered, BodyError, Lease};
-use crate::capabilities::CallContext;
+use crate::capabilities::context::CallContext;
 use crate::engine::Fault;
 use crate::engine::state::State;
 
@@ -48,6 +48,9 @@ where
     (lease, outcome)
 }
 
+/// Tells the guest what became of its request's body.
+type Transmitted = Pin<Box<dyn Future<Output = Result<(), BodyError>> + Send>>;
+
 /// Runs the handler up to its answer; the receiver closes when the body has left.
 /// `context` is given where the instance serves several calls.
 pub(in crate::engine) async fn handle<B>(
@@ -61,10 +64,11 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {
-    let function = *service.wasi_http_handler().func_handle();
+    let function = service.wasi_http_handler().func_handle();
     let (call, transmitted) = accessor.with(|mut access| {
         let view = access.data_mut().http();
         let (request, transmitted) = Request::from_http(view.hooks, request);
+        let transmitted: Transmitted = Box::pin(transmitted);
         let request = view.table.push(request)?;
         let call = function.start_call_concurrent(&mut access, (request,))?;
         if let Some(context) = context {

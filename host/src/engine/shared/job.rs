@@ -7,7 +7,7 @@ use wasmtime_wasi_http::WasiBody;
 
 use super::watch::Ticket;
 use super::{Exports, Guard};
-use crate::capabilities::CallContext;
+use crate::capabilities::context::CallContext;
 use crate::engine::Fault;
 use crate::engine::http::p3;
 use crate::engine::state::State;

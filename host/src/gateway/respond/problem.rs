@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{GatewayBody, Response};
+use crate::gateway::origin::Origin;
 
 /// What a client should wait before it tries again, in seconds, where no better
 /// is known: bursts and restarts are over by then.
@@ -69,14 +70,15 @@ impl<'a> Problem<'a> {
         Self { retry: true, ..self }
     }
 
-    pub(super) fn response(self, trace: &str) -> Response {
+    pub(super) fn response(self, origin: &Origin) -> Response {
+        let trace = origin.trace_id();
         let document = Document {
             r#type: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             detail: self.detail.as_deref(),
             code: self.code,
-            trace_id: trace,
+            trace_id: &trace,
             errors: self.errors.iter().map(|(pointer, detail)| Place { pointer, detail }).collect(),
             value: self.value.as_deref(),
         };

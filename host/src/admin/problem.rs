@@ -1,0 +1,95 @@
+//! What the admin API refuses, and with which status: RFC 9457 problems.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::api::Problem;
+use crate::deploy::{ChangeError, ComponentError};
+
+/// Why a request was refused.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    Token,
+    NoPath,
+    Method,
+    NotReady,
+    /// The body or a parameter can't be understood.
+    Input(String),
+    Change(ChangeError),
+    Component(ComponentError),
+    /// There is no such component.
+    NoComponent,
+}
+
+impl From<ChangeError> for Refusal {
+    fn from(error: ChangeError) -> Self {
+        Self::Change(error)
+    }
+}
+
+impl From<ComponentError> for Refusal {
+    fn from(error: ComponentError) -> Self {
+        Self::Component(error)
+    }
+}
+
+impl Refusal {
+    fn status_and_code(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Token => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::NoPath => (StatusCode::NOT_FOUND, "no_path"),
+            Self::NoComponent => (StatusCode::NOT_FOUND, "no_component"),
+            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
+            Self::Input(_) => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::Change(ChangeError::Refused(_)) => (StatusCode::CONFLICT, "refused"),
+            Self::Change(ChangeError::NoService(_)) => (StatusCode::NOT_FOUND, "no_service"),
+            Self::Change(ChangeError::NoRevision { .. }) => (StatusCode::NOT_FOUND, "no_revision"),
+            Self::Change(ChangeError::Store(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "store"),
+            Self::Component(ComponentError::Digest(_)) => (StatusCode::BAD_REQUEST, "bad_digest"),
+            Self::Component(ComponentError::Mismatch { .. }) => (StatusCode::UNPROCESSABLE_ENTITY, "digest_mismatch"),
+            Self::Component(ComponentError::TooLarge { .. }) => (StatusCode::PAYLOAD_TOO_LARGE, "component_too_large"),
+            Self::Component(ComponentError::Upload(_)) => (StatusCode::BAD_REQUEST, "broken_upload"),
+            Self::Component(ComponentError::Io(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "store"),
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::Token => "expected \"Authorization: Bearer TOKEN\" with the token from the file `token` in the \
+                            host's data directory"
+                .to_owned(),
+            Self::NoPath => "there is no such path; GET /v1/openapi.json lists them".to_owned(),
+            Self::NoComponent => "the component has not been uploaded".to_owned(),
+            Self::Method => "the path takes other methods; GET /v1/openapi.json lists them".to_owned(),
+            Self::NotReady => "a service that should be live could not be loaded: see the log".to_owned(),
+            Self::Input(reason) => reason.clone(),
+            Self::Change(error) => error.to_string(),
+            Self::Component(error) => error.to_string(),
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, code) = self.status_and_code();
+        let detail = Some(self.detail());
+        if status.is_server_error() {
+            tracing::error!(code, "admin request failed: {self:?}");
+        }
+        let faults = match self {
+            Self::Change(ChangeError::Refused(faults)) => faults,
+            _ => Vec::new(),
+        };
+        let title = status.canonical_reason().unwrap_or("Error").to_owned();
+        let problem = Problem { status: status.as_u16(), title, detail, code: code.to_owned(), faults };
+        let mut response = (status, Json(problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

@@ -1,0 +1,99 @@
+//! The admin API's router: what is open, what asks for the token.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::problem::Refusal;
+use super::{handlers, logs};
+use crate::deploy::Deployments;
+use crate::shutdown::Drain;
+use crate::telemetry::Telemetry;
+use crate::telemetry::metrics::CONTENT_TYPE;
+
+/// What the handlers work on. Cheap to clone.
+#[derive(Clone)]
+pub struct Admin {
+    /// The services.
+    pub deployments: Arc<Deployments>,
+    /// Logs and metrics.
+    pub telemetry: Telemetry,
+    /// What a client must send as bearer token.
+    pub token: Arc<str>,
+    /// Ends what a client follows, when the host ends.
+    pub drain: Drain,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Stoa admin API", description = "Deploy, look, scale, roll back."),
+    modifiers(&Bearer),
+    security(("token" = []))
+)]
+struct Document;
+
+struct Bearer;
+
+impl utoipa::Modify for Bearer {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+        document.components.get_or_insert_default().add_security_scheme("token", scheme);
+    }
+}
+
+/// The whole API.
+pub fn router(admin: Admin) -> Router {
+    let (guarded, document) = OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(handlers::has_component, handlers::put_component))
+        .routes(routes!(handlers::deploy))
+        .routes(routes!(handlers::list))
+        .routes(routes!(handlers::show, handlers::undeploy))
+        .routes(routes!(handlers::revisions))
+        .routes(routes!(handlers::traffic))
+        .routes(routes!(handlers::scale))
+        .routes(routes!(handlers::contract))
+        .routes(routes!(handlers::openapi))
+        .routes(routes!(handlers::app_openapi))
+        .routes(routes!(handlers::routes))
+        .routes(routes!(logs::service))
+        .routes(routes!(logs::all))
+        .split_for_parts();
+    let guarded = guarded
+        .route("/v1/openapi.json", get(move || std::future::ready(axum::Json(document.clone()))))
+        .layer(middleware::from_fn_with_state(admin.clone(), authenticate));
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .merge(guarded)
+        .fallback(|| async { Refusal::NoPath })
+        .method_not_allowed_fallback(|| async { Refusal::Method })
+        .with_state(admin)
+}
+
+async fn authenticate(State(admin): State<Admin>, request: Request, next: Next) -> Response {
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given = given.and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
+    // Compared by hash: how long it takes tells nothing of the token.
+    match given {
+        Some(given) if blake3::hash(given.as_bytes()) == blake3::hash(admin.token.as_bytes()) => next.run(request).await,
+        _ => Refusal::Token.into_response(),
+    }
+}
+
+async fn ready(State(admin): State<Admin>) -> Result<&'static str, Refusal> {
+    if admin.deployments.ready().await { Ok("ready\n") } else { Err(Refusal::NotReady) }
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], admin.telemetry.metrics.encode()).into_response()
+}

@@ -1,0 +1,215 @@
+//! The composition root: builds the host, runs it, drains it.
+
+use std::fs;
+use std::future::Future;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::net::TcpListener;
+
+use crate::admin::server::{Admin, router};
+use crate::config::{Config, LogFormat};
+use crate::deploy::{Components, Deployments, Parts};
+use crate::engine::{EngineSettings, Runtime};
+use crate::gateway::{Gateway, accept};
+use crate::mesh::Registry;
+use crate::shutdown::{Drained, Drainer};
+use crate::store::Store;
+use crate::telemetry::{Telemetry, logs};
+
+/// How often pools look at the peak of their use. Six such windows are looked
+/// back on: a burst keeps its instances for a minute.
+const POOL_WINDOW: Duration = Duration::from_secs(10);
+/// Time for the last records to get out when the process ends.
+const LOG_FLUSH: Duration = Duration::from_secs(2);
+
+/// A running host.
+pub struct Host {
+    gateway_addr: SocketAddr,
+    admin_addr: SocketAddr,
+    token: Arc<str>,
+    config: Config,
+    telemetry: Telemetry,
+    drainer: Drainer,
+    store: Store,
+}
+
+impl Host {
+    /// Binds both addresses, opens the data directory, brings back what was
+    /// deployed and serves. The first line on standard error is
+    /// `Serving HTTP on http://ADDR:PORT/`.
+    ///
+    /// # Errors
+    ///
+    /// When an address is taken, the data directory can't be used, or the machine
+    /// can't run the engine. Says which, and what to do.
+    pub async fn start(config: Config) -> Result<Self> {
+        let telemetry = telemetry(&config)?;
+        match Self::build(config, telemetry.clone()).await {
+            Ok(host) => Ok(host),
+            Err(error) => {
+                telemetry.logs.flush(LOG_FLUSH);
+                Err(error)
+            }
+        }
+    }
+
+    /// Where the gateway listens.
+    pub fn gateway_addr(&self) -> SocketAddr {
+        self.gateway_addr
+    }
+
+    /// Where the admin API listens.
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin_addr
+    }
+
+    /// The admin API's bearer token.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Serves until `shutdown` completes, then drains: no new connections, calls
+    /// under way end, for at most the configured time.
+    ///
+    /// # Errors
+    ///
+    /// None at present; the process should end with what this says.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<()> {
+        shutdown.await;
+        tracing::info!("draining: calls under way end, for at most {:?}", self.config.drain);
+        if self.drainer.run(self.config.drain).await == Drained::InPart {
+            tracing::warn!("the drain's time is over: calls that are still under way are cut off");
+        }
+        // The last writes are on disk before the process ends.
+        let store = self.store;
+        tokio::task::spawn_blocking(move || store.close()).await.context("closing the store failed")?;
+        tracing::info!("stopped");
+        self.telemetry.logs.flush(LOG_FLUSH);
+        Ok(())
+    }
+
+    async fn build(config: Config, telemetry: Telemetry) -> Result<Self> {
+        let gateway_listener = bind(config.listen, "the gateway", "--listen").await?;
+        let admin_listener = bind(config.admin, "the admin API", "--admin").await?;
+        let gateway_addr = gateway_listener.local_addr()?;
+        let admin_addr = admin_listener.local_addr()?;
+        let store = Store::open(&config.data)?;
+        let token: Arc<str> = token(&config.data)?.into();
+        let gateway = Gateway::new(&config, token.clone(), &telemetry.metrics);
+        let deployments = deployments(&config, &telemetry, &gateway, &store)?;
+        let drainer = Drainer::new();
+
+        telemetry
+            .logs
+            .announce(&format!("Serving HTTP on http://{gateway_addr}/\nAdmin API on http://{admin_addr}/"));
+        deployments.restore().await?;
+        tokio::spawn(accept::serve(gateway, gateway_listener, drainer.drain()));
+        let admin = Admin {
+            deployments: deployments.clone(),
+            telemetry: telemetry.clone(),
+            token: token.clone(),
+            drain: drainer.drain(),
+        };
+        serve_admin(admin, admin_listener, &drainer);
+        tend_pools(deployments, &drainer);
+        Ok(Self { gateway_addr, admin_addr, token, config, telemetry, drainer, store })
+    }
+}
+
+fn telemetry(config: &Config) -> Result<Telemetry> {
+    let format = match config.log.format {
+        LogFormat::Auto => logs::Format::for_stderr(),
+        LogFormat::Json => logs::Format::Json,
+        LogFormat::Pretty => logs::Format::Pretty,
+    };
+    let logs = logs::init(&config.log.level, format)?;
+    logs.hold();
+    Ok(Telemetry::new(logs))
+}
+
+async fn bind(address: SocketAddr, what: &str, flag: &str) -> Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("{what} can't listen on {address}; choose another address with {flag}"))
+}
+
+fn deployments(
+    config: &Config,
+    telemetry: &Telemetry,
+    gateway: &Arc<Gateway>,
+    store: &Store,
+) -> Result<Arc<Deployments>> {
+    let runtime = Runtime::new(&EngineSettings {
+        instances: config.engine.instances,
+        max_memory: config.engine.max_memory,
+        epoch: config.engine.epoch,
+        cache: config.data.join("compiled"),
+    })?;
+    let components = Components::open(config.data.join("components"), config.engine.max_component)
+        .context("the folder for components can't be made")?;
+    Ok(Deployments::new(Parts {
+        runtime: Arc::new(runtime),
+        registry: Arc::new(Registry::default()),
+        gateway: gateway.clone(),
+        components,
+        records: store.records(),
+        keyvalue: store.keyvalue(),
+        telemetry: telemetry.clone(),
+        region: config.region.as_deref().map(Arc::from),
+        max_memory: config.engine.max_memory,
+    }))
+}
+
+/// The admin token: made on first start, readable by its owner alone.
+fn token(data: &Path) -> Result<String> {
+    let path = data.join("token");
+    match fs::read_to_string(&path) {
+        Ok(token) if !token.trim().is_empty() => return Ok(token.trim().to_owned()),
+        Ok(_) => fs::remove_file(&path).with_context(|| format!("{} is empty and can't be replaced", path.display()))?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| format!("{} can't be read", path.display())),
+    }
+    let mut random = [0; 24];
+    getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("the system gives no random bytes: {error}"))?;
+    let token = hex::encode(random);
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .with_context(|| format!("{} can't be written", path.display()))?;
+    writeln!(file, "{token}")?;
+    file.sync_all()?;
+    Ok(token)
+}
+
+fn serve_admin(admin: Admin, listener: TcpListener, drainer: &Drainer) {
+    let drain = drainer.drain();
+    let ended = drainer.drain();
+    tokio::spawn(async move {
+        let ended = async move { ended.begun().await };
+        if let Err(error) = axum::serve(listener, router(admin)).with_graceful_shutdown(ended).await {
+            tracing::error!("the admin API has ended: {error}");
+        }
+        drop(drain);
+    });
+}
+
+fn tend_pools(deployments: Arc<Deployments>, drainer: &Drainer) {
+    let drain = drainer.drain();
+    tokio::spawn(async move {
+        let mut windows = tokio::time::interval(POOL_WINDOW);
+        loop {
+            tokio::select! {
+                _ = windows.tick() => deployments.tend_pools().await,
+                () = drain.begun() => return,
+            }
+        }
+    });
+}
