@@ -82,13 +82,18 @@ impl Host {
     /// None at present; the process should end with what this says.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<()> {
         shutdown.await;
-        tracing::info!("draining: calls under way end, for at most {:?}", self.config.drain);
+        tracing::info!(
+            "draining: calls under way end, for at most {:?}",
+            self.config.drain
+        );
         if self.drainer.run(self.config.drain).await == Drained::InPart {
             tracing::warn!("the drain's time is over: calls that are still under way are cut off");
         }
         // The last writes are on disk before the process ends.
         let store = self.store;
-        tokio::task::spawn_blocking(move || store.close()).await.context("closing the store failed")?;
+        tokio::task::spawn_blocking(move || store.close())
+            .await
+            .context("closing the store failed")?;
         tracing::info!("stopped");
         self.telemetry.logs.flush(LOG_FLUSH);
         Ok(())
@@ -105,9 +110,9 @@ impl Host {
         let deployments = deployments(&config, &telemetry, &gateway, &store)?;
         let drainer = Drainer::new();
 
-        telemetry
-            .logs
-            .announce(&format!("Serving HTTP on http://{gateway_addr}/\nAdmin API on http://{admin_addr}/"));
+        telemetry.logs.announce(&format!(
+            "Serving HTTP on http://{gateway_addr}/\nAdmin API on http://{admin_addr}/"
+        ));
         deployments.restore().await?;
         tokio::spawn(accept::serve(gateway, gateway_listener, drainer.drain()));
         let admin = Admin {
@@ -118,7 +123,15 @@ impl Host {
         };
         serve_admin(admin, admin_listener, &drainer);
         tend_pools(deployments, &drainer);
-        Ok(Self { gateway_addr, admin_addr, token, config, telemetry, drainer, store })
+        Ok(Self {
+            gateway_addr,
+            admin_addr,
+            token,
+            config,
+            telemetry,
+            drainer,
+            store,
+        })
     }
 }
 
@@ -134,9 +147,9 @@ fn telemetry(config: &Config) -> Result<Telemetry> {
 }
 
 async fn bind(address: SocketAddr, what: &str, flag: &str) -> Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("{what} can't listen on {address}; choose another address with {flag}"))
+    TcpListener::bind(address).await.with_context(|| {
+        format!("{what} can't listen on {address}; choose another address with {flag}")
+    })
 }
 
 fn deployments(
@@ -171,12 +184,16 @@ fn token(data: &Path) -> Result<String> {
     let path = data.join("token");
     match fs::read_to_string(&path) {
         Ok(token) if !token.trim().is_empty() => return Ok(token.trim().to_owned()),
-        Ok(_) => fs::remove_file(&path).with_context(|| format!("{} is empty and can't be replaced", path.display()))?,
+        Ok(_) => fs::remove_file(&path)
+            .with_context(|| format!("{} is empty and can't be replaced", path.display()))?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error).with_context(|| format!("{} can't be read", path.display())),
+        Err(error) => {
+            return Err(error).with_context(|| format!("{} can't be read", path.display()));
+        }
     }
     let mut random = [0; 24];
-    getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("the system gives no random bytes: {error}"))?;
+    getrandom::fill(&mut random)
+        .map_err(|error| anyhow::anyhow!("the system gives no random bytes: {error}"))?;
     let token = hex::encode(random);
     let mut file = fs::OpenOptions::new()
         .write(true)
@@ -194,7 +211,10 @@ fn serve_admin(admin: Admin, listener: TcpListener, drainer: &Drainer) {
     let ended = drainer.drain();
     tokio::spawn(async move {
         let ended = async move { ended.begun().await };
-        if let Err(error) = axum::serve(listener, router(admin)).with_graceful_shutdown(ended).await {
+        if let Err(error) = axum::serve(listener, router(admin))
+            .with_graceful_shutdown(ended)
+            .await
+        {
             tracing::error!("the admin API has ended: {error}");
         }
         drop(drain);

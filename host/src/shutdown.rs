@@ -1,6 +1,5 @@
 //! The end of the host: signals, and waiting for what is under way.
 
-
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal as listen};
@@ -67,12 +66,18 @@ impl Drainer {
     pub fn new() -> Self {
         let (begin, begun) = watch::channel(false);
         let (held, ended) = mpsc::channel(1);
-        Self { begin, drain: Some(Drain { begun, _held: held }), ended }
+        Self {
+            begin,
+            drain: Some(Drain { begun, _held: held }),
+            ended,
+        }
     }
 
     /// A hold on the drain.
     pub fn drain(&self) -> Drain {
-        self.drain.clone().expect("holds are given out before the drain begins")
+        self.drain
+            .clone()
+            .expect("holds are given out before the drain begins")
     }
 
     /// Begins the drain and waits until every hold is dropped, at most for `limit`.
@@ -92,7 +97,6 @@ impl Default for Drainer {
         Self::new()
     }
 }
-
 
 #[cfg(test)]
 mod tests {

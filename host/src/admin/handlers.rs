@@ -13,8 +13,8 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use utoipa::IntoParams;
 
 use super::api::{
-    DeployEvent, DeployRequest, PoolState, Problem, RevisionSummary, RouteSummary, ScaleRequest, ServiceDetail,
-    ServiceSummary, TrafficReply, TrafficRequest,
+    DeployEvent, DeployRequest, PoolState, Problem, RevisionSummary, RouteSummary, ScaleRequest,
+    ServiceDetail, ServiceSummary, TrafficReply, TrafficRequest,
 };
 use super::problem::Refusal;
 use super::server::Admin;
@@ -51,7 +51,11 @@ pub(super) async fn has_component(
     State(admin): State<Admin>,
     Path(digest): Path<String>,
 ) -> Result<StatusCode, Refusal> {
-    if admin.deployments.components().has(&digest)? { Ok(StatusCode::OK) } else { Err(Refusal::NoComponent) }
+    if admin.deployments.components().has(&digest)? {
+        Ok(StatusCode::OK)
+    } else {
+        Err(Refusal::NoComponent)
+    }
 }
 
 /// Uploads a component.
@@ -64,7 +68,11 @@ pub(super) async fn put_component(
     Path(digest): Path<String>,
     body: Body,
 ) -> Result<StatusCode, Refusal> {
-    admin.deployments.components().store(&digest, body.into_data_stream()).await?;
+    admin
+        .deployments
+        .components()
+        .store(&digest, body.into_data_stream())
+        .await?;
     Ok(StatusCode::CREATED)
 }
 
@@ -72,7 +80,10 @@ pub(super) async fn put_component(
 /// last line says how it ended.
 #[utoipa::path(post, path = "/v1/deployments", tag = "services", request_body = DeployRequest,
     responses((status = 200, body = DeployEvent, content_type = "application/x-ndjson")))]
-pub(super) async fn deploy(State(admin): State<Admin>, Input(request): Input<DeployRequest>) -> Response {
+pub(super) async fn deploy(
+    State(admin): State<Admin>,
+    Input(request): Input<DeployRequest>,
+) -> Response {
     let (events, progress) = mpsc::unbounded_channel();
     // It goes on when the client goes away: half a deployment is none.
     tokio::spawn(async move {
@@ -85,7 +96,11 @@ pub(super) async fn deploy(State(admin): State<Admin>, Input(request): Input<Dep
         line.push(b'\n');
         Ok::<_, serde_json::Error>(Bytes::from(line))
     });
-    ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response()
+    (
+        [(header::CONTENT_TYPE, "application/x-ndjson")],
+        Body::from_stream(lines),
+    )
+        .into_response()
 }
 
 /// All services.
@@ -97,7 +112,10 @@ pub(super) async fn list(State(admin): State<Admin>) -> Json<Vec<ServiceSummary>
 /// One service.
 #[utoipa::path(get, path = "/v1/services/{service}", tag = "services", params(("service" = String, Path)),
     responses((status = 200, body = ServiceDetail), (status = 404, body = Problem)))]
-pub(super) async fn show(State(admin): State<Admin>, Path(service): Path<String>) -> Answer<ServiceDetail> {
+pub(super) async fn show(
+    State(admin): State<Admin>,
+    Path(service): Path<String>,
+) -> Answer<ServiceDetail> {
     Ok(Json(admin.deployments.show(&service).await?))
 }
 
@@ -124,7 +142,10 @@ pub(super) async fn undeploy(
 /// The revisions of a service, newest first.
 #[utoipa::path(get, path = "/v1/services/{service}/revisions", tag = "services", params(("service" = String, Path)),
     responses((status = 200, body = Vec<RevisionSummary>), (status = 404, body = Problem)))]
-pub(super) async fn revisions(State(admin): State<Admin>, Path(service): Path<String>) -> Answer<Vec<RevisionSummary>> {
+pub(super) async fn revisions(
+    State(admin): State<Admin>,
+    Path(service): Path<String>,
+) -> Answer<Vec<RevisionSummary>> {
     Ok(Json(admin.deployments.revisions(&service).await?))
 }
 
@@ -155,14 +176,20 @@ pub(super) async fn scale(
 /// A service's contract, as WIT.
 #[utoipa::path(get, path = "/v1/services/{service}/contract", tag = "contracts", params(("service" = String, Path)),
     responses((status = 200, body = String, content_type = "text/plain"), (status = 404, body = Problem)))]
-pub(super) async fn contract(State(admin): State<Admin>, Path(service): Path<String>) -> Result<String, Refusal> {
+pub(super) async fn contract(
+    State(admin): State<Admin>,
+    Path(service): Path<String>,
+) -> Result<String, Refusal> {
     Ok(admin.deployments.contract(&service).await?)
 }
 
 /// A service's routes, as OpenAPI 3.1.
 #[utoipa::path(get, path = "/v1/services/{service}/openapi", tag = "contracts", params(("service" = String, Path)),
     responses((status = 200, body = Object), (status = 404, body = Problem)))]
-pub(super) async fn openapi(State(admin): State<Admin>, Path(service): Path<String>) -> Answer<serde_json::Value> {
+pub(super) async fn openapi(
+    State(admin): State<Admin>,
+    Path(service): Path<String>,
+) -> Answer<serde_json::Value> {
     Ok(Json(admin.deployments.openapi(&service).await?))
 }
 

@@ -50,12 +50,21 @@ fn events(
     wanted: &Wanted,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Refusal> {
     let min_level = match &wanted.level {
-        Some(level) => level.parse::<Level>().map_err(|error| Refusal::Input(error.to_string()))?,
+        Some(level) => level
+            .parse::<Level>()
+            .map_err(|error| Refusal::Input(error.to_string()))?,
         None => Level::Trace,
     };
-    let (recent, tail) = admin.telemetry.logs.subscribe(LogFilter { service, min_level });
+    let (recent, tail) = admin
+        .telemetry
+        .logs
+        .subscribe(LogFilter { service, min_level });
     let recent = stream::iter(recent.into_iter().map(Tailed::Record));
-    let tail = if wanted.follow { tail.boxed() } else { stream::empty().boxed() };
+    let tail = if wanted.follow {
+        tail.boxed()
+    } else {
+        stream::empty().boxed()
+    };
     let records = recent.chain(tail).map(|tailed| {
         Ok(match tailed {
             Tailed::Record(line) => Event::default().data(&*line),

@@ -48,9 +48,15 @@ impl Refusal {
             Self::Change(ChangeError::NoRevision { .. }) => (StatusCode::NOT_FOUND, "no_revision"),
             Self::Change(ChangeError::Store(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "store"),
             Self::Component(ComponentError::Digest(_)) => (StatusCode::BAD_REQUEST, "bad_digest"),
-            Self::Component(ComponentError::Mismatch { .. }) => (StatusCode::UNPROCESSABLE_ENTITY, "digest_mismatch"),
-            Self::Component(ComponentError::TooLarge { .. }) => (StatusCode::PAYLOAD_TOO_LARGE, "component_too_large"),
-            Self::Component(ComponentError::Upload(_)) => (StatusCode::BAD_REQUEST, "broken_upload"),
+            Self::Component(ComponentError::Mismatch { .. }) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "digest_mismatch")
+            }
+            Self::Component(ComponentError::TooLarge { .. }) => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "component_too_large")
+            }
+            Self::Component(ComponentError::Upload(_)) => {
+                (StatusCode::BAD_REQUEST, "broken_upload")
+            }
             Self::Component(ComponentError::Io(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "store"),
         }
     }
@@ -83,10 +89,19 @@ impl IntoResponse for Refusal {
             _ => Vec::new(),
         };
         let title = status.canonical_reason().unwrap_or("Error").to_owned();
-        let problem = Problem { status: status.as_u16(), title, detail, code: code.to_owned(), faults };
+        let problem = Problem {
+            status: status.as_u16(),
+            title,
+            detail,
+            code: code.to_owned(),
+            faults,
+        };
         let mut response = (status, Json(problem)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

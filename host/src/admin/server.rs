@@ -45,8 +45,12 @@ struct Bearer;
 
 impl utoipa::Modify for Bearer {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
-        document.components.get_or_insert_default().add_security_scheme("token", scheme);
+        let scheme =
+            SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("token", scheme);
     }
 }
 
@@ -68,7 +72,10 @@ pub fn router(admin: Admin) -> Router {
         .routes(routes!(logs::all))
         .split_for_parts();
     let guarded = guarded
-        .route("/v1/openapi.json", get(move || std::future::ready(axum::Json(document.clone()))))
+        .route(
+            "/v1/openapi.json",
+            get(move || std::future::ready(axum::Json(document.clone()))),
+        )
         .layer(middleware::from_fn_with_state(admin.clone(), authenticate));
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
@@ -81,19 +88,34 @@ pub fn router(admin: Admin) -> Router {
 }
 
 async fn authenticate(State(admin): State<Admin>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
+    let given = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let given = given
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .map(str::trim);
     // Compared by hash: how long it takes tells nothing of the token.
     match given {
-        Some(given) if blake3::hash(given.as_bytes()) == blake3::hash(admin.token.as_bytes()) => next.run(request).await,
+        Some(given) if blake3::hash(given.as_bytes()) == blake3::hash(admin.token.as_bytes()) => {
+            next.run(request).await
+        }
         _ => Refusal::Token.into_response(),
     }
 }
 
 async fn ready(State(admin): State<Admin>) -> Result<&'static str, Refusal> {
-    if admin.deployments.ready().await { Ok("ready\n") } else { Err(Refusal::NotReady) }
+    if admin.deployments.ready().await {
+        Ok("ready\n")
+    } else {
+        Err(Refusal::NotReady)
+    }
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], admin.telemetry.metrics.encode()).into_response()
+    (
+        [(header::CONTENT_TYPE, CONTENT_TYPE)],
+        admin.telemetry.metrics.encode(),
+    )
+        .into_response()
 }

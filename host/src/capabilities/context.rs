@@ -143,11 +143,13 @@ impl contract::Host for CapabilitiesView<'_> {}
 
 impl<T: View> contract::HostWithStore<T> for HasCapabilities {
     fn caller(store: Access<'_, T, Self>) -> wasmtime::Result<Option<contract::Principal>> {
-        Ok(call_of(store).principal.map(|principal| contract::Principal {
-            subject: principal.subject.clone(),
-            scopes: principal.scopes.clone(),
-            claims: principal.claims.clone(),
-        }))
+        Ok(call_of(store)
+            .principal
+            .map(|principal| contract::Principal {
+                subject: principal.subject.clone(),
+                scopes: principal.scopes.clone(),
+                claims: principal.claims.clone(),
+            }))
     }
 
     fn request_id(store: Access<'_, T, Self>) -> wasmtime::Result<String> {

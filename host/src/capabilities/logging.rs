@@ -4,8 +4,8 @@ mod output;
 
 pub use self::output::{Output, Stream};
 
-use wasmtime::{AsContextMut, StoreContextMut};
 use wasmtime::component::{ComponentType, Lift, Linker, Lower};
+use wasmtime::{AsContextMut, StoreContextMut};
 
 use super::View;
 use super::context::CallContext;

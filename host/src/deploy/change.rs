@@ -31,13 +31,21 @@ impl Progress {
     }
 
     fn started(&self, service: &str, step: Step) {
-        self.send(DeployEvent::Started { service: service.to_owned(), step });
+        self.send(DeployEvent::Started {
+            service: service.to_owned(),
+            step,
+        });
     }
 
     fn finished(&self, service: &str, step: Step, took: Duration, note: Option<String>) {
         self.metrics.deploy_step(step_name(step), took);
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.send(DeployEvent::Finished { service: service.to_owned(), step, micros, note });
+        self.send(DeployEvent::Finished {
+            service: service.to_owned(),
+            step,
+            micros,
+            note,
+        });
     }
 }
 
@@ -55,17 +63,24 @@ impl Deployments {
         request: DeployRequest,
         events: mpsc::UnboundedSender<DeployEvent>,
     ) -> Result<BTreeMap<String, u64>, ChangeError> {
-        let progress = Progress { events, metrics: self.parts.telemetry.metrics.clone() };
+        let progress = Progress {
+            events,
+            metrics: self.parts.telemetry.metrics.clone(),
+        };
         let wait = request.wait;
         let deployed = self.run_deploy(request, &progress).await;
         let (result, outcome) = match deployed {
             Ok((revisions, retired)) => {
                 self.drain(retired, &progress, wait).await;
-                progress.send(DeployEvent::Done { revisions: revisions.clone() });
+                progress.send(DeployEvent::Done {
+                    revisions: revisions.clone(),
+                });
                 ("done", Ok(revisions))
             }
             Err(error) => {
-                progress.send(DeployEvent::Refused { faults: faults_of(&error) });
+                progress.send(DeployEvent::Refused {
+                    faults: faults_of(&error),
+                });
                 ("refused", Err(error))
             }
         };
@@ -107,7 +122,13 @@ impl Deployments {
             progress.finished(service, Step::Swap, began.elapsed(), None);
         }
         let retired = self.replace(&mut services, next, &changed);
-        Ok((fresh.iter().map(|loaded| (loaded.revision.service.to_string(), loaded.revision.number)).collect(), retired))
+        Ok((
+            fresh
+                .iter()
+                .map(|loaded| (loaded.revision.service.to_string(), loaded.revision.number))
+                .collect(),
+            retired,
+        ))
     }
 
     /// Reads and compiles what comes, all at the same time.
@@ -117,7 +138,10 @@ impl Deployments {
         progress: &Progress,
     ) -> Result<BTreeMap<String, Prepared>, ChangeError> {
         let mut working = Vec::new();
-        for ServiceDeploy { service, component, .. } in services {
+        for ServiceDeploy {
+            service, component, ..
+        } in services
+        {
             progress.started(service, Step::Verify);
             let (deployments, service, digest) = (self.clone(), service.clone(), component.clone());
             let progress = progress.clone();
@@ -141,11 +165,17 @@ impl Deployments {
                 Err(panic) => faults.push(Fault {
                     service: None,
                     code: "not_compilable".to_owned(),
-                    message: format!("reading or compiling a component failed unexpectedly: {panic}"),
+                    message: format!(
+                        "reading or compiling a component failed unexpectedly: {panic}"
+                    ),
                 }),
             }
         }
-        if faults.is_empty() { Ok(prepared) } else { Err(ChangeError::Refused(faults)) }
+        if faults.is_empty() {
+            Ok(prepared)
+        } else {
+            Err(ChangeError::Refused(faults))
+        }
     }
 
     /// Checks that all fits together and adds the new revisions to `next`.
@@ -156,7 +186,9 @@ impl Deployments {
         prepared: &BTreeMap<String, Prepared>,
     ) -> Result<Vec<Loaded>, ChangeError> {
         for request in requests {
-            let deployed = next.entry(request.service.clone()).or_insert_with(Deployed::empty);
+            let deployed = next
+                .entry(request.service.clone())
+                .or_insert_with(Deployed::empty);
             let revision = RevisionRecord {
                 number: deployed.record.newest + 1,
                 component: request.component.clone(),
@@ -173,10 +205,20 @@ impl Deployments {
         let mut fresh = Vec::new();
         let mut faults = Vec::new();
         for (service, prepared) in prepared {
-            let Some(deployed) = next.get_mut(service) else { continue };
+            let Some(deployed) = next.get_mut(service) else {
+                continue;
+            };
             let number = deployed.record.newest;
-            let Some(record) = deployed.record.revision(number) else { continue };
-            match assemble(&self.parts, service, record, prepared, deployed.record.scale) {
+            let Some(record) = deployed.record.revision(number) else {
+                continue;
+            };
+            match assemble(
+                &self.parts,
+                service,
+                record,
+                prepared,
+                deployed.record.scale,
+            ) {
                 Ok(loaded) => {
                     deployed.loaded.insert(number, loaded.clone());
                     fresh.push(loaded);
@@ -184,13 +226,23 @@ impl Deployments {
                 Err(mut found) => faults.append(&mut found),
             }
         }
-        if faults.is_empty() { Ok(fresh) } else { Err(ChangeError::Refused(faults)) }
+        if faults.is_empty() {
+            Ok(fresh)
+        } else {
+            Err(ChangeError::Refused(faults))
+        }
     }
 
     /// Writes changed services down, all or none.
-    pub(super) async fn keep(&self, next: &BTreeMap<String, Deployed>, changed: &[String]) -> Result<(), ChangeError> {
+    pub(super) async fn keep(
+        &self,
+        next: &BTreeMap<String, Deployed>,
+        changed: &[String],
+    ) -> Result<(), ChangeError> {
         let changes = changed.iter().map(|name| match next.get(name) {
-            Some(deployed) => Change::put(KIND, name, &deployed.record).expect("a record's keys are strings"),
+            Some(deployed) => {
+                Change::put(KIND, name, &deployed.record).expect("a record's keys are strings")
+            }
             None => Change::remove(KIND, name),
         });
         Ok(self.parts.records.apply(changes.collect()).await?)
@@ -206,7 +258,9 @@ impl Deployments {
         let before = std::mem::replace(services, next);
         let mut retired = Vec::new();
         for name in changed {
-            let Some(was) = before.get(name) else { continue };
+            let Some(was) = before.get(name) else {
+                continue;
+            };
             let now = services.get(name).map(|deployed| &deployed.record);
             for (_, loaded) in was.live() {
                 if now.is_none_or(|record| record.weight(loaded.revision.number) == 0) {
@@ -244,7 +298,10 @@ impl Deployments {
     }
 
     pub(super) fn silent_progress(&self) -> Progress {
-        Progress { events: mpsc::unbounded_channel().0, metrics: self.parts.telemetry.metrics.clone() }
+        Progress {
+            events: mpsc::unbounded_channel().0,
+            metrics: self.parts.telemetry.metrics.clone(),
+        }
     }
 }
 
@@ -252,7 +309,10 @@ impl Deployments {
 
 impl Deployed {
     fn empty() -> Self {
-        Self { record: super::ServiceRecord::default(), loaded: BTreeMap::new() }
+        Self {
+            record: super::ServiceRecord::default(),
+            loaded: BTreeMap::new(),
+        }
     }
 
     /// Keeps in memory what is live, and what was: a rollback to it is a swap.
@@ -279,7 +339,11 @@ async fn warm_all(fresh: &[Loaded], progress: &Progress) -> Result<(), ChangeErr
             Err(mut found) => faults.append(&mut found),
         }
     }
-    if faults.is_empty() { Ok(()) } else { Err(ChangeError::Refused(faults)) }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(ChangeError::Refused(faults))
+    }
 }
 
 /// Every live revision of every service, as it will be.
@@ -290,13 +354,19 @@ fn candidates<'a>(
     next.iter()
         .map(|(name, deployed)| {
             let live = deployed.record.live.iter().filter_map(|live| {
-                let new = prepared.get(name).filter(|_| live.revision == deployed.record.newest);
+                let new = prepared
+                    .get(name)
+                    .filter(|_| live.revision == deployed.record.newest);
                 let contract: &Contract = match new {
                     Some(prepared) => &prepared.contract,
                     None => &deployed.loaded.get(&live.revision)?.revision.contract,
                 };
                 let settings: &Settings = &deployed.record.revision(live.revision)?.settings;
-                Some(Candidate { contract, settings, is_new: new.is_some() })
+                Some(Candidate {
+                    contract,
+                    settings,
+                    is_new: new.is_some(),
+                })
             });
             (name.as_str(), live.collect())
         })
@@ -308,11 +378,22 @@ fn request_faults(request: &DeployRequest) -> Vec<Fault> {
     let mut seen = BTreeSet::new();
     if request.services.is_empty() {
         let message = "the deployment names no service".to_owned();
-        faults.push(Fault { service: None, code: "empty".to_owned(), message });
+        faults.push(Fault {
+            service: None,
+            code: "empty".to_owned(),
+            message,
+        });
     }
-    for ServiceDeploy { service, canary, .. } in &request.services {
+    for ServiceDeploy {
+        service, canary, ..
+    } in &request.services
+    {
         if !seen.insert(service) {
-            faults.push(fault(service, "twice", format!("{service} is in the deployment more than once")));
+            faults.push(fault(
+                service,
+                "twice",
+                format!("{service} is in the deployment more than once"),
+            ));
         }
         if let Err(reason) = crate::service::settings::check_service_name(service) {
             faults.push(fault(service, "service_name", reason));
@@ -329,7 +410,11 @@ fn request_faults(request: &DeployRequest) -> Vec<Fault> {
 pub(super) fn faults_of(error: &ChangeError) -> Vec<Fault> {
     match error {
         ChangeError::Refused(faults) => faults.clone(),
-        other => vec![Fault { service: None, code: "host".to_owned(), message: other.to_string() }],
+        other => vec![Fault {
+            service: None,
+            code: "host".to_owned(),
+            message: other.to_string(),
+        }],
     }
 }
 

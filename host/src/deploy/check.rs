@@ -36,11 +36,18 @@ pub(super) fn faults(candidates: &Candidates<'_>) -> Vec<Fault> {
 
 fn providers<'a>(import: &Interface, candidates: &Candidates<'a>) -> Vec<&'a str> {
     let exports = |candidate: &Candidate<'a>| export(candidate.contract, import).is_some();
-    candidates.iter().filter(|(_, revisions)| revisions.iter().any(exports)).map(|(name, _)| *name).collect()
+    candidates
+        .iter()
+        .filter(|(_, revisions)| revisions.iter().any(exports))
+        .map(|(name, _)| *name)
+        .collect()
 }
 
 fn export<'a>(contract: &'a Contract, import: &Interface) -> Option<&'a Interface> {
-    contract.exports().iter().find(|export| import.name.compatible_with(&export.name))
+    contract
+        .exports()
+        .iter()
+        .find(|export| import.name.compatible_with(&export.name))
 }
 
 fn import_fault(
@@ -71,7 +78,9 @@ fn import_fault(
         );
         return Some(fault(service, "handles_in_link", message));
     }
-    candidates[provider].iter().find_map(|candidate| mismatch(service, revision, import, provider, *candidate))
+    candidates[provider]
+        .iter()
+        .find_map(|candidate| mismatch(service, revision, import, provider, *candidate))
 }
 
 fn mismatch(
@@ -82,16 +91,34 @@ fn mismatch(
     candidate: Candidate<'_>,
 ) -> Option<Fault> {
     let Some(export) = export(candidate.contract, import) else {
-        let message = format!("{service} imports {}, which this revision of {provider} does not export", import.name);
+        let message = format!(
+            "{service} imports {}, which this revision of {provider} does not export",
+            import.name
+        );
         return Some(blame(service, revision, provider, candidate, message));
     };
-    let refused = compat::provides(candidate.contract, &export.name, revision.contract, &import.name).err()?;
-    let message = format!("{service} imports {} and {provider} exports {}: {refused}", import.name, export.name);
+    let refused = compat::provides(
+        candidate.contract,
+        &export.name,
+        revision.contract,
+        &import.name,
+    )
+    .err()?;
+    let message = format!(
+        "{service} imports {} and {provider} exports {}: {refused}",
+        import.name, export.name
+    );
     Some(blame(service, revision, provider, candidate, message))
 }
 
 /// Whoever comes new is at fault.
-fn blame(service: &str, revision: Candidate<'_>, provider: &str, candidate: Candidate<'_>, message: String) -> Fault {
+fn blame(
+    service: &str,
+    revision: Candidate<'_>,
+    provider: &str,
+    candidate: Candidate<'_>,
+    message: String,
+) -> Fault {
     if candidate.is_new && !revision.is_new {
         fault(provider, "breaks_dependent", message)
     } else {
@@ -99,21 +126,42 @@ fn blame(service: &str, revision: Candidate<'_>, provider: &str, candidate: Cand
     }
 }
 
-fn nobody(service: &str, revision: Candidate<'_>, import: &Interface, candidates: &Candidates<'_>) -> Fault {
+fn nobody(
+    service: &str,
+    revision: Candidate<'_>,
+    import: &Interface,
+    candidates: &Candidates<'_>,
+) -> Fault {
     let name = &import.name;
     let other_versions: Vec<String> = candidates
         .iter()
-        .flat_map(|(provider, revisions)| revisions.iter().map(move |candidate| (provider, candidate)))
-        .flat_map(|(provider, candidate)| candidate.contract.exports().iter().map(move |export| (provider, export)))
+        .flat_map(|(provider, revisions)| {
+            revisions.iter().map(move |candidate| (provider, candidate))
+        })
+        .flat_map(|(provider, candidate)| {
+            candidate
+                .contract
+                .exports()
+                .iter()
+                .map(move |export| (provider, export))
+        })
         .filter(|(_, export)| export.name.unversioned() == name.unversioned())
         .map(|(provider, export)| format!("{provider} exports {}", export.name))
         .collect();
-    let found = if other_versions.is_empty() { "nothing does".to_owned() } else { other_versions.join(", ") };
+    let found = if other_versions.is_empty() {
+        "nothing does".to_owned()
+    } else {
+        other_versions.join(", ")
+    };
     let message = format!(
         "{service} imports {name}: expected the host or a service to export a compatible version, but {found}; deploy \
          the service that exports it first or together with {service}"
     );
-    let code = if revision.is_new { "unknown_import" } else { "breaks_dependent" };
+    let code = if revision.is_new {
+        "unknown_import"
+    } else {
+        "breaks_dependent"
+    };
     fault(service, code, message)
 }
 

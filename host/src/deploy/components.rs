@@ -24,7 +24,9 @@ pub enum ComponentError {
     #[error("expected a SHA-256 digest as 64 lower-case hexadecimal digits, found {0:?}")]
     Digest(String),
     /// The bytes are others than announced.
-    #[error("expected bytes with the SHA-256 {announced}, found {found}; upload the component again")]
+    #[error(
+        "expected bytes with the SHA-256 {announced}, found {found}; upload the component again"
+    )]
     Mismatch {
         /// What the client said.
         announced: String,
@@ -32,7 +34,9 @@ pub enum ComponentError {
         found: String,
     },
     /// More bytes than the host takes.
-    #[error("the component is larger than the {limit} bytes that this host takes (setting engine.max_component)")]
+    #[error(
+        "the component is larger than the {limit} bytes that this host takes (setting engine.max_component)"
+    )]
     TooLarge {
         /// The limit, in bytes.
         limit: u64,
@@ -76,7 +80,9 @@ impl Components {
         mut upload: impl Stream<Item = Result<Bytes, E>> + Unpin,
     ) -> Result<(), ComponentError> {
         let target = self.path(digest)?;
-        let temporary = self.folder.join(format!("{digest}.{:016x}.tmp", fastrand::u64(..)));
+        let temporary = self
+            .folder
+            .join(format!("{digest}.{:016x}.tmp", fastrand::u64(..)));
         let stored = self.receive(digest, &temporary, &mut upload).await;
         match stored {
             Ok(()) => Ok(fs::rename(&temporary, &target).await?),
@@ -97,7 +103,10 @@ impl Components {
         let bytes = std::fs::read(self.path(digest)?)?;
         let found = hex::encode(Sha256::digest(&bytes));
         if found != digest {
-            return Err(ComponentError::Mismatch { announced: digest.to_owned(), found });
+            return Err(ComponentError::Mismatch {
+                announced: digest.to_owned(),
+                found,
+            });
         }
         Ok(bytes)
     }
@@ -141,7 +150,10 @@ impl Components {
         }
         let found = hex::encode(hasher.finalize());
         if found != digest {
-            return Err(ComponentError::Mismatch { announced: digest.to_owned(), found });
+            return Err(ComponentError::Mismatch {
+                announced: digest.to_owned(),
+                found,
+            });
         }
         // A deployment that is acknowledged must find its component after a crash.
         Ok(file.sync_all().await?)
@@ -163,7 +175,12 @@ mod tests {
     type Chunk = Result<Bytes, String>;
 
     fn upload(chunks: &[&'static str]) -> impl Stream<Item = Chunk> + Unpin + use<> {
-        futures::stream::iter(chunks.iter().map(|chunk| Ok(Bytes::from(*chunk))).collect::<Vec<Chunk>>())
+        futures::stream::iter(
+            chunks
+                .iter()
+                .map(|chunk| Ok(Bytes::from(*chunk)))
+                .collect::<Vec<Chunk>>(),
+        )
     }
 
     fn digest(text: &str) -> String {
@@ -176,7 +193,10 @@ mod tests {
         let components = Components::open(folder.path().to_owned(), 100).unwrap();
         let name = digest("two chunks");
         assert!(!components.has(&name).unwrap());
-        components.store(&name, upload(&["two ", "chunks"])).await.unwrap();
+        components
+            .store(&name, upload(&["two ", "chunks"]))
+            .await
+            .unwrap();
         assert!(components.has(&name).unwrap());
         assert_eq!(components.read(&name).unwrap(), b"two chunks");
         assert_eq!(components.sweep(&HashSet::new()).unwrap(), [name.clone()]);
@@ -188,12 +208,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let components = Components::open(folder.path().to_owned(), 5).unwrap();
         let other = components.store(&digest("other"), upload(&["abc"])).await;
-        assert!(matches!(other, Err(ComponentError::Mismatch { .. })), "{other:?}");
-        let large = components.store(&digest("abcdef"), upload(&["abc", "def"])).await;
-        assert!(matches!(large, Err(ComponentError::TooLarge { limit: 5 })), "{large:?}");
-        let broken = futures::stream::iter([Ok(Bytes::from("ab")), Err("connection reset".to_owned())]);
+        assert!(
+            matches!(other, Err(ComponentError::Mismatch { .. })),
+            "{other:?}"
+        );
+        let large = components
+            .store(&digest("abcdef"), upload(&["abc", "def"]))
+            .await;
+        assert!(
+            matches!(large, Err(ComponentError::TooLarge { limit: 5 })),
+            "{large:?}"
+        );
+        let broken =
+            futures::stream::iter([Ok(Bytes::from("ab")), Err("connection reset".to_owned())]);
         let broken = components.store(&digest("abc"), broken).await;
-        assert!(matches!(broken, Err(ComponentError::Upload(_))), "{broken:?}");
+        assert!(
+            matches!(broken, Err(ComponentError::Upload(_))),
+            "{broken:?}"
+        );
         let path = components.store("../../etc/passwd", upload(&["abc"])).await;
         assert!(matches!(path, Err(ComponentError::Digest(_))), "{path:?}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -204,8 +236,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let components = Components::open(folder.path().to_owned(), 100).unwrap();
         let name = digest("component");
-        components.store(&name, upload(&["component"])).await.unwrap();
+        components
+            .store(&name, upload(&["component"]))
+            .await
+            .unwrap();
         std::fs::write(folder.path().join(format!("{name}.wasm")), "something").unwrap();
-        assert!(matches!(components.read(&name), Err(ComponentError::Mismatch { .. })));
+        assert!(matches!(
+            components.read(&name),
+            Err(ComponentError::Mismatch { .. })
+        ));
     }
 }

@@ -36,9 +36,14 @@ pub(super) struct Prepared {
 pub(super) fn prepare(parts: &Parts, service: &str, digest: &str) -> Result<Prepared, Vec<Fault>> {
     let began = Instant::now();
     let bytes = parts.components.read(digest).map_err(|error| {
-        vec![fault(service, "no_component", format!("the component {digest} of {service} can't be read: {error}"))]
+        vec![fault(
+            service,
+            "no_component",
+            format!("the component {digest} of {service} can't be read: {error}"),
+        )]
     })?;
-    let contract = Contract::read(&bytes).map_err(|refused| vec![contract_fault(service, &refused)])?;
+    let contract =
+        Contract::read(&bytes).map_err(|refused| vec![contract_fault(service, &refused)])?;
     let verified = began.elapsed();
     let began = Instant::now();
     let (compiled, origin) = parts
@@ -73,17 +78,30 @@ pub(super) fn assemble(
             return Err(faults);
         }
     };
-    let revision = Arc::new(make_revision(parts, &service, record, prepared, code, scale));
+    let revision = Arc::new(make_revision(
+        parts, &service, record, prepared, code, scale,
+    ));
     let mut endpoints = Vec::new();
     for route in &record.settings.routes {
         match Endpoint::new(route, &revision, &parts.telemetry.metrics) {
             Ok(endpoint) => endpoints.push(Arc::new(endpoint)),
             Err(reasons) => faults.extend(reasons.into_iter().map(|reason| {
-                fault(&service, "route_target", format!("route {:?} of {service}: {reason}", route.key()))
+                fault(
+                    &service,
+                    "route_target",
+                    format!("route {:?} of {service}: {reason}", route.key()),
+                )
             })),
         }
     }
-    if faults.is_empty() { Ok(Loaded { revision, endpoints }) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(Loaded {
+            revision,
+            endpoints,
+        })
+    } else {
+        Err(faults)
+    }
 }
 
 /// Makes the first instances and asks the service whether it is well.
@@ -99,14 +117,25 @@ pub(super) async fn warm(loaded: &Loaded) -> Result<String, Vec<Fault>> {
     if let Some(check) = health_function(&revision.code) {
         crate::mesh::check_health(revision, check)
             .await
-            .map_err(|reason| refuse(format!("{} says that it is not healthy: {reason}", revision.service)))?;
+            .map_err(|reason| {
+                refuse(format!(
+                    "{} says that it is not healthy: {reason}",
+                    revision.service
+                ))
+            })?;
     }
     let (minimum, _) = revision.pool.bounds();
-    Ok(format!("{minimum} instance{}", if minimum == 1 { "" } else { "s" }))
+    Ok(format!(
+        "{minimum} instance{}",
+        if minimum == 1 { "" } else { "s" }
+    ))
 }
 
 fn health_function(code: &Code) -> Option<crate::engine::FunctionIndex> {
-    let name = FunctionName { interface: "stoa:service/health".to_owned(), function: "check".to_owned() };
+    let name = FunctionName {
+        interface: "stoa:service/health".to_owned(),
+        function: "check".to_owned(),
+    };
     code.find(&name)
 }
 
@@ -133,14 +162,23 @@ fn make_revision(
         log: Arc::new(log),
         region: parts.region.clone(),
     };
-    let instance =
-        InstanceSettings { service: service.clone(), memory: settings.limits.memory, granted: Arc::new(granted) };
+    let instance = InstanceSettings {
+        service: service.clone(),
+        memory: settings.limits.memory,
+        granted: Arc::new(granted),
+    };
     let mut size = settings.pool.clone();
     if let Some(scale) = scale {
         (size.min, size.max) = (scale.min, scale.max);
     }
     let metrics = &parts.telemetry.metrics;
-    let pool = Pool::new(code.clone(), instance, record.number, &size, metrics.pool(service, record.number));
+    let pool = Pool::new(
+        code.clone(),
+        instance,
+        record.number,
+        &size,
+        metrics.pool(service, record.number),
+    );
     let reading: std::sync::Weak<Pool> = Arc::downgrade(&pool);
     metrics.register_pool(reading);
     Revision::new(revision::Parts {
@@ -160,15 +198,29 @@ fn links(parts: &Parts, service: &Arc<str>, settings: &Settings, prepared: &Prep
     let linked = imports.filter(|import| !host_meets(&import.name.to_string()));
     linked
         .map(|import| {
-            let functions = prepared.compiled.imported_functions(&import.name.to_string());
+            let functions = prepared
+                .compiled
+                .imported_functions(&import.name.to_string());
             let chosen = settings.links.get(&import.name.unversioned()).cloned();
             let metrics = &parts.telemetry.metrics;
-            ServiceLink::link(&parts.registry, metrics, service, import.name.clone(), chosen, functions)
+            ServiceLink::link(
+                &parts.registry,
+                metrics,
+                service,
+                import.name.clone(),
+                chosen,
+                functions,
+            )
         })
         .collect()
 }
 
-fn setting_faults(parts: &Parts, service: &str, record: &RevisionRecord, contract: &Contract) -> Vec<Fault> {
+fn setting_faults(
+    parts: &Parts,
+    service: &str,
+    record: &RevisionRecord,
+    contract: &Contract,
+) -> Vec<Fault> {
     let settings = &record.settings;
     let mut reasons = Vec::new();
     if settings.limits.memory > parts.max_memory {
@@ -186,7 +238,9 @@ fn setting_faults(parts: &Parts, service: &str, record: &RevisionRecord, contrac
         ));
     }
     if pool.concurrency == 0 || pool.reuse == Some(0) {
-        reasons.push(format!("pool of {service}: concurrency and reuse must be at least 1"));
+        reasons.push(format!(
+            "pool of {service}: concurrency and reuse must be at least 1"
+        ));
     }
     if pool.concurrency > 1
         && let Some(export) = synchronous_export(contract)
@@ -198,9 +252,14 @@ fn setting_faults(parts: &Parts, service: &str, record: &RevisionRecord, contrac
         ));
     }
     if !settings.grants.http.is_empty() {
-        reasons.push(format!("grants.http of {service}: outgoing HTTP is not in this version; remove the grant"));
+        reasons.push(format!(
+            "grants.http of {service}: outgoing HTTP is not in this version; remove the grant"
+        ));
     }
-    reasons.into_iter().map(|reason| fault(service, "settings", reason)).collect()
+    reasons
+        .into_iter()
+        .map(|reason| fault(service, "settings", reason))
+        .collect()
 }
 
 /// An export that can't be called while another call is under way in the same instance.
@@ -210,7 +269,12 @@ fn synchronous_export(contract: &Contract) -> Option<String> {
     }
     let exports = contract.exports().iter();
     let callable = exports.filter(|export| export.name.unversioned() != "stoa:service/health");
-    let mut functions = callable.flat_map(|export| export.functions.iter().map(move |function| (export, function)));
+    let mut functions = callable.flat_map(|export| {
+        export
+            .functions
+            .iter()
+            .map(move |function| (export, function))
+    });
     functions
         .find(|(_, function)| !function.is_async)
         .map(|(export, function)| format!("{}.{}", export.name, function.name))

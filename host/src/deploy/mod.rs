@@ -111,7 +111,10 @@ pub enum ChangeError {
 impl Deployments {
     /// Nothing deployed yet; [`Deployments::restore`] brings back what was.
     pub fn new(parts: Parts) -> Arc<Self> {
-        Arc::new(Self { parts, services: Mutex::default() })
+        Arc::new(Self {
+            parts,
+            services: Mutex::default(),
+        })
     }
 
     /// Uploaded components.
@@ -126,7 +129,10 @@ impl Deployments {
         for live in snapshot.services.values().flat_map(|service| &service.live) {
             live.revision.pool.shrink();
             if let Err(fault) = live.revision.pool.warm().await {
-                tracing::warn!(service = &*live.revision.service, "the pool's minimum could not be kept: {fault}");
+                tracing::warn!(
+                    service = &*live.revision.service,
+                    "the pool's minimum could not be kept: {fault}"
+                );
             }
         }
     }
@@ -134,11 +140,16 @@ impl Deployments {
     /// Puts services into the registry and the gateway, in one step each.
     fn publish(&self, services: &BTreeMap<String, Deployed>, changed: &[String], table: Table) {
         let changes = changed.iter().map(|name| {
-            let service = services.get(name).map(|deployed| Arc::new(deployed.service(name)));
+            let service = services
+                .get(name)
+                .map(|deployed| Arc::new(deployed.service(name)));
             (Arc::from(name.as_str()), service)
         });
         let snapshot = self.parts.registry.publish(changes.collect());
-        self.parts.telemetry.metrics.set_registry_revision(snapshot.version);
+        self.parts
+            .telemetry
+            .metrics
+            .set_registry_revision(snapshot.version);
         self.parts.gateway.publish(table);
     }
 }
@@ -147,13 +158,22 @@ impl Deployments {
 
 impl Deployed {
     fn service(&self, name: &str) -> Service {
-        let live = self.live().map(|(weight, loaded)| Live { revision: loaded.revision.clone(), weight });
-        Service { name: Arc::from(name), live: live.collect() }
+        let live = self.live().map(|(weight, loaded)| Live {
+            revision: loaded.revision.clone(),
+            weight,
+        });
+        Service {
+            name: Arc::from(name),
+            live: live.collect(),
+        }
     }
 
     /// The live revisions that could be loaded, heaviest first.
     fn live(&self) -> impl Iterator<Item = (u8, &Loaded)> {
-        self.record.live.iter().filter_map(|live| Some((live.weight, self.loaded.get(&live.revision)?)))
+        self.record
+            .live
+            .iter()
+            .filter_map(|live| Some((live.weight, self.loaded.get(&live.revision)?)))
     }
 
     fn is_live(&self) -> bool {
@@ -167,16 +187,26 @@ fn table(services: &BTreeMap<String, Deployed>) -> Result<Table, Vec<Fault>> {
         .iter()
         .map(|(name, deployed)| ServiceRoutes {
             service: Arc::from(name.as_str()),
-            live: deployed.live().map(|(weight, loaded)| (weight, loaded.endpoints.clone())).collect(),
+            live: deployed
+                .live()
+                .map(|(weight, loaded)| (weight, loaded.endpoints.clone()))
+                .collect(),
         })
         .collect();
     Table::build(&routes).map_err(|conflicts| {
-        conflicts.into_iter().map(|conflict| fault(&conflict.service, "route_conflict", conflict.message)).collect()
+        conflicts
+            .into_iter()
+            .map(|conflict| fault(&conflict.service, "route_conflict", conflict.message))
+            .collect()
     })
 }
 
 fn fault(service: &str, code: &str, message: impl Into<String>) -> Fault {
-    Fault { service: Some(service.to_owned()), code: code.to_owned(), message: message.into() }
+    Fault {
+        service: Some(service.to_owned()),
+        code: code.to_owned(),
+        message: message.into(),
+    }
 }
 
 fn contract_fault(service: &str, refused: &ContractFault) -> Fault {

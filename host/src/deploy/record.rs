@@ -57,11 +57,16 @@ pub(super) struct ScaleRecord {
 
 impl ServiceRecord {
     pub(super) fn revision(&self, number: u64) -> Option<&RevisionRecord> {
-        self.revisions.iter().find(|revision| revision.number == number)
+        self.revisions
+            .iter()
+            .find(|revision| revision.number == number)
     }
 
     pub(super) fn weight(&self, number: u64) -> u8 {
-        self.live.iter().find(|live| live.revision == number).map_or(0, |live| live.weight)
+        self.live
+            .iter()
+            .find(|live| live.revision == number)
+            .map_or(0, |live| live.weight)
     }
 
     /// Adds a revision. Without a share it takes all traffic, else its share of it;
@@ -74,11 +79,20 @@ impl ServiceRecord {
             (Some(share), Some(stable)) if share < 100 => {
                 let rest = 100 - share;
                 self.set_live(vec![
-                    LiveRecord { revision: stable.revision, weight: rest },
-                    LiveRecord { revision: number, weight: share },
+                    LiveRecord {
+                        revision: stable.revision,
+                        weight: rest,
+                    },
+                    LiveRecord {
+                        revision: number,
+                        weight: share,
+                    },
                 ]);
             }
-            _ => self.set_live(vec![LiveRecord { revision: number, weight: 100 }]),
+            _ => self.set_live(vec![LiveRecord {
+                revision: number,
+                weight: 100,
+            }]),
         }
         self.trim();
     }
@@ -102,7 +116,9 @@ impl ServiceRecord {
             let unused = |revision: &RevisionRecord| {
                 self.weight(revision.number) == 0 && self.previous != Some(revision.number)
             };
-            let Some(oldest) = self.revisions.iter().position(unused) else { return };
+            let Some(oldest) = self.revisions.iter().position(unused) else {
+                return;
+            };
             self.revisions.remove(oldest);
         }
     }
@@ -123,7 +139,11 @@ mod tests {
     }
 
     fn live(record: &ServiceRecord) -> Vec<(u64, u8)> {
-        record.live.iter().map(|live| (live.revision, live.weight)).collect()
+        record
+            .live
+            .iter()
+            .map(|live| (live.revision, live.weight))
+            .collect()
     }
 
     #[test]
@@ -139,9 +159,16 @@ mod tests {
     fn a_canary_takes_its_share_and_a_second_one_replaces_it() {
         let mut record = ServiceRecord::default();
         record.add(revision(1), Some(10));
-        assert_eq!(live(&record), [(1, 100)], "the first revision has nobody to share with");
+        assert_eq!(
+            live(&record),
+            [(1, 100)],
+            "the first revision has nobody to share with"
+        );
         record.add(revision(2), Some(10));
-        assert_eq!((live(&record), record.previous), (vec![(1, 90), (2, 10)], None));
+        assert_eq!(
+            (live(&record), record.previous),
+            (vec![(1, 90), (2, 10)], None)
+        );
         record.add(revision(3), Some(50));
         assert_eq!(live(&record), [(1, 50), (3, 50)]);
     }
@@ -154,7 +181,10 @@ mod tests {
             record.add(revision(number), Some(10));
         }
         assert_eq!(record.revisions.len(), HISTORY);
-        assert!(record.revision(1).is_some(), "the stable revision is the oldest");
+        assert!(
+            record.revision(1).is_some(),
+            "the stable revision is the oldest"
+        );
         assert!(record.revision(100).is_some());
     }
 }

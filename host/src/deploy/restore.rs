@@ -22,13 +22,23 @@ impl Deployments {
                 Ok(record) => {
                     restored.insert(name.clone(), self.restore_service(&name, record).await);
                 }
-                Err(error) => tracing::error!(service.name = name, "its record can't be read; left out: {error}"),
+                Err(error) => tracing::error!(
+                    service.name = name,
+                    "its record can't be read; left out: {error}"
+                ),
             }
         }
         self.sweep(&restored);
         match table(&restored) {
-            Ok(table) => self.publish(&restored, &restored.keys().cloned().collect::<Vec<_>>(), table),
-            Err(faults) => tracing::error!(?faults, "the routes of the restored services conflict; none is served"),
+            Ok(table) => self.publish(
+                &restored,
+                &restored.keys().cloned().collect::<Vec<_>>(),
+                table,
+            ),
+            Err(faults) => tracing::error!(
+                ?faults,
+                "the routes of the restored services conflict; none is served"
+            ),
         }
         *services = restored;
         Ok(())
@@ -36,9 +46,15 @@ impl Deployments {
 
     async fn restore_service(self: &Arc<Self>, name: &str, record: ServiceRecord) -> Deployed {
         let mut loaded = BTreeMap::new();
-        let warm = record.live.iter().map(|live| live.revision).chain(record.previous);
+        let warm = record
+            .live
+            .iter()
+            .map(|live| live.revision)
+            .chain(record.previous);
         for number in warm {
-            let Some(revision) = record.revision(number) else { continue };
+            let Some(revision) = record.revision(number) else {
+                continue;
+            };
             match self.revive(name, revision.clone(), record.scale).await {
                 Ok(ready) => {
                     if record.weight(number) == 0 {
@@ -48,7 +64,12 @@ impl Deployments {
                 }
                 Err(ChangeError::Refused(faults)) => {
                     for fault in faults {
-                        tracing::error!(service.name = name, code = fault.code, "not restored: {}", fault.message);
+                        tracing::error!(
+                            service.name = name,
+                            code = fault.code,
+                            "not restored: {}",
+                            fault.message
+                        );
                     }
                 }
                 Err(error) => tracing::error!(service.name = name, "not restored: {error}"),
@@ -59,8 +80,12 @@ impl Deployments {
 
     /// Removes components that no revision refers to any more.
     fn sweep(&self, services: &BTreeMap<String, Deployed>) {
-        let revisions = services.values().flat_map(|deployed| &deployed.record.revisions);
-        let used: HashSet<String> = revisions.map(|revision| revision.component.clone()).collect();
+        let revisions = services
+            .values()
+            .flat_map(|deployed| &deployed.record.revisions);
+        let used: HashSet<String> = revisions
+            .map(|revision| revision.component.clone())
+            .collect();
         match self.parts.components.sweep(&used) {
             Ok(removed) => {
                 for digest in removed.iter().filter(|digest| !digest.is_empty()) {

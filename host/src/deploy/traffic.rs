@@ -18,7 +18,11 @@ impl Deployments {
     ///
     /// When the service or a revision is not there, the weights don't add up, or
     /// other services would break. Nothing has changed then.
-    pub async fn traffic(self: &Arc<Self>, service: &str, request: &TrafficRequest) -> Result<TrafficReply, ChangeError> {
+    pub async fn traffic(
+        self: &Arc<Self>,
+        service: &str,
+        request: &TrafficRequest,
+    ) -> Result<TrafficReply, ChangeError> {
         let began = Instant::now();
         let mut services = self.services.lock().await;
         let mut next = services.clone();
@@ -44,7 +48,10 @@ impl Deployments {
         let retired = self.replace(&mut services, next, &changed);
         self.drain(retired, &self.silent_progress(), false).await;
         let live = services[service].live_revisions();
-        Ok(TrafficReply { live, micros: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX) })
+        Ok(TrafficReply {
+            live,
+            micros: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+        })
     }
 
     /// Changes the size of a service's pools, at once and for later revisions too.
@@ -52,7 +59,11 @@ impl Deployments {
     /// # Errors
     ///
     /// When the service is not there, or the size makes no sense.
-    pub async fn scale(&self, service: &str, request: &ScaleRequest) -> Result<PoolState, ChangeError> {
+    pub async fn scale(
+        &self,
+        service: &str,
+        request: &ScaleRequest,
+    ) -> Result<PoolState, ChangeError> {
         let mut services = self.services.lock().await;
         let Some(deployed) = services.get(service) else {
             return Err(ChangeError::NoService(service.to_owned()));
@@ -61,7 +72,9 @@ impl Deployments {
         let (min, max) = deployed.bounds();
         let (min, max) = (request.min.unwrap_or(min), request.max.unwrap_or(max));
         if max == 0 || min > max {
-            let message = format!("scale of {service}: expected min ≤ max and max ≥ 1, found min {min} and max {max}");
+            let message = format!(
+                "scale of {service}: expected min ≤ max and max ≥ 1, found min {min} and max {max}"
+            );
             return Err(ChangeError::Refused(vec![fault(service, "scale", message)]));
         }
         if let Some(deployed) = next.get_mut(service) {
@@ -76,7 +89,11 @@ impl Deployments {
         for (_, loaded) in deployed.live() {
             if let Err(error) = loaded.revision.pool.warm().await {
                 let message = format!("{service} can't be scaled: {error}");
-                return Err(ChangeError::Refused(vec![fault(service, "unhealthy", message)]));
+                return Err(ChangeError::Refused(vec![fault(
+                    service,
+                    "unhealthy",
+                    message,
+                )]));
             }
         }
         Ok(deployed.pool_state())
@@ -105,7 +122,10 @@ impl Deployments {
         let loaded: Vec<u64> = services[service].loaded.keys().copied().collect();
         let retired = self.replace(&mut services, next, &changed);
         for number in loaded {
-            self.parts.telemetry.metrics.forget_revision(service, number);
+            self.parts
+                .telemetry
+                .metrics
+                .forget_revision(service, number);
         }
         self.drain(retired, &self.silent_progress(), purge).await;
         if purge {
@@ -115,14 +135,21 @@ impl Deployments {
     }
 
     /// Gets a revision into memory; one that is there already costs nothing.
-    async fn load(self: &Arc<Self>, service: &str, deployed: &mut Deployed, number: u64) -> Result<(), ChangeError> {
+    async fn load(
+        self: &Arc<Self>,
+        service: &str,
+        deployed: &mut Deployed,
+        number: u64,
+    ) -> Result<(), ChangeError> {
         if deployed.loaded.contains_key(&number) {
             return Ok(());
         }
         let Some(record) = deployed.record.revision(number) else {
             return Err(no_revision(service, &deployed.record, number));
         };
-        let loaded = self.revive(service, record.clone(), deployed.record.scale).await?;
+        let loaded = self
+            .revive(service, record.clone(), deployed.record.scale)
+            .await?;
         deployed.loaded.insert(number, loaded);
         Ok(())
     }
@@ -144,7 +171,11 @@ impl Deployments {
             Ok(loaded) => loaded.map_err(ChangeError::Refused)?,
             Err(panic) => {
                 let message = format!("{service} could not be loaded: {panic}");
-                return Err(ChangeError::Refused(vec![fault(service, "not_compilable", message)]));
+                return Err(ChangeError::Refused(vec![fault(
+                    service,
+                    "not_compilable",
+                    message,
+                )]));
             }
         };
         warm(&loaded).await.map_err(ChangeError::Refused)?;
@@ -153,9 +184,22 @@ impl Deployments {
 }
 
 /// The live revisions that a request asks for.
-fn wanted(service: &str, record: &ServiceRecord, request: &TrafficRequest) -> Result<Vec<LiveRecord>, ChangeError> {
-    let all = |revision| Ok(vec![LiveRecord { revision, weight: 100 }]);
-    let refuse = |message: String| Err(ChangeError::Refused(vec![fault(service, "traffic", message)]));
+fn wanted(
+    service: &str,
+    record: &ServiceRecord,
+    request: &TrafficRequest,
+) -> Result<Vec<LiveRecord>, ChangeError> {
+    let all = |revision| {
+        Ok(vec![LiveRecord {
+            revision,
+            weight: 100,
+        }])
+    };
+    let refuse = |message: String| {
+        Err(ChangeError::Refused(vec![fault(
+            service, "traffic", message,
+        )]))
+    };
     match request {
         TrafficRequest::Promote => match record.live.iter().map(|live| live.revision).max() {
             Some(newest) => all(newest),
@@ -166,20 +210,33 @@ fn wanted(service: &str, record: &ServiceRecord, request: &TrafficRequest) -> Re
             None => Err(no_revision(service, record, *revision)),
         },
         // A canary is the change to take back before the one that was promoted.
-        TrafficRequest::Rollback { to: None } if record.live.len() > 1 => all(record.live[0].revision),
+        TrafficRequest::Rollback { to: None } if record.live.len() > 1 => {
+            all(record.live[0].revision)
+        }
         TrafficRequest::Rollback { to: None } => match record.previous {
             Some(previous) => all(previous),
             None => refuse(format!("{service} has had no other revision to go back to")),
         },
         TrafficRequest::Weights(weights) => {
-            if let Some(unknown) = weights.keys().find(|revision| record.revision(**revision).is_none()) {
+            if let Some(unknown) = weights
+                .keys()
+                .find(|revision| record.revision(**revision).is_none())
+            {
                 return Err(no_revision(service, record, *unknown));
             }
             let sum: u32 = weights.values().map(|weight| u32::from(*weight)).sum();
             if sum != 100 {
-                return refuse(format!("weights of {service}: expected them to add up to 100, found {sum}"));
+                return refuse(format!(
+                    "weights of {service}: expected them to add up to 100, found {sum}"
+                ));
             }
-            Ok(weights.iter().map(|(revision, weight)| LiveRecord { revision: *revision, weight: *weight }).collect())
+            Ok(weights
+                .iter()
+                .map(|(revision, weight)| LiveRecord {
+                    revision: *revision,
+                    weight: *weight,
+                })
+                .collect())
         }
     }
 }
@@ -193,12 +250,26 @@ fn candidates<'a>(next: &'a BTreeMap<String, Deployed>, changed: &str) -> check:
                 settings: &loaded.revision.settings,
                 is_new: name == changed,
             };
-            (name.as_str(), deployed.live().map(|(_, loaded)| candidate(loaded)).collect())
+            (
+                name.as_str(),
+                deployed
+                    .live()
+                    .map(|(_, loaded)| candidate(loaded))
+                    .collect(),
+            )
         })
         .collect()
 }
 
 fn no_revision(service: &str, record: &ServiceRecord, revision: u64) -> ChangeError {
-    let known: Vec<_> = record.revisions.iter().map(|revision| revision.number.to_string()).collect();
-    ChangeError::NoRevision { service: service.to_owned(), revision, known: known.join(", ") }
+    let known: Vec<_> = record
+        .revisions
+        .iter()
+        .map(|revision| revision.number.to_string())
+        .collect();
+    ChangeError::NoRevision {
+        service: service.to_owned(),
+        revision,
+        known: known.join(", "),
+    }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{ChangeError, Deployed, Deployments};
-use crate::admin::api::{LiveRevision, PoolState, RevisionSummary, RouteSummary, ServiceDetail, ServiceSummary};
+use crate::admin::api::{
+    LiveRevision, PoolState, RevisionSummary, RouteSummary, ServiceDetail, ServiceSummary,
+};
 use crate::engine::host_meets;
 use crate::gateway::openapi;
 use crate::service::settings::{Access, Target};
@@ -12,7 +14,12 @@ use crate::telemetry::metrics::PoolReading;
 impl Deployments {
     /// All services.
     pub async fn list(&self) -> Vec<ServiceSummary> {
-        self.services.lock().await.iter().map(|(name, deployed)| deployed.summary(name)).collect()
+        self.services
+            .lock()
+            .await
+            .iter()
+            .map(|(name, deployed)| deployed.summary(name))
+            .collect()
     }
 
     /// One service.
@@ -26,7 +33,12 @@ impl Deployments {
             let revision = &primary.revision;
             Some(ServiceDetail {
                 summary: deployed.summary(service),
-                exports: revision.contract.exports().iter().map(|export| export.name.to_string()).collect(),
+                exports: revision
+                    .contract
+                    .exports()
+                    .iter()
+                    .map(|export| export.name.to_string())
+                    .collect(),
                 imports: self.imports(&primary.revision),
                 settings: revision.settings.as_ref().clone(),
             })
@@ -41,13 +53,19 @@ impl Deployments {
     /// When it is not there.
     pub async fn revisions(&self, service: &str) -> Result<Vec<RevisionSummary>, ChangeError> {
         self.with(service, |deployed| {
-            let revisions = deployed.record.revisions.iter().rev().map(|revision| RevisionSummary {
-                revision: revision.number,
-                component: revision.component.clone(),
-                size: revision.size,
-                deployed: revision.deployed.clone(),
-                weight: deployed.record.weight(revision.number),
-            });
+            let revisions =
+                deployed
+                    .record
+                    .revisions
+                    .iter()
+                    .rev()
+                    .map(|revision| RevisionSummary {
+                        revision: revision.number,
+                        component: revision.component.clone(),
+                        size: revision.size,
+                        deployed: revision.deployed.clone(),
+                        weight: deployed.record.weight(revision.number),
+                    });
             Some(revisions.collect())
         })
         .await
@@ -56,7 +74,9 @@ impl Deployments {
     /// All routes, by path.
     pub async fn routes(&self) -> Vec<RouteSummary> {
         let services = self.services.lock().await;
-        let Ok(table) = super::table(&services) else { return Vec::new() };
+        let Ok(table) = super::table(&services) else {
+            return Vec::new();
+        };
         let mut routes: Vec<_> = table
             .routes()
             .iter()
@@ -89,7 +109,10 @@ impl Deployments {
     ///
     /// When it is not there.
     pub async fn contract(&self, service: &str) -> Result<String, ChangeError> {
-        self.with(service, |deployed| Some(deployed.live().next()?.1.revision.contract.to_wit())).await
+        self.with(service, |deployed| {
+            Some(deployed.live().next()?.1.revision.contract.to_wit())
+        })
+        .await
     }
 
     /// A service's routes as OpenAPI 3.1.
@@ -100,7 +123,10 @@ impl Deployments {
     pub async fn openapi(&self, service: &str) -> Result<serde_json::Value, ChangeError> {
         self.with(service, |deployed| {
             let revision = &deployed.live().next()?.1.revision;
-            Some(openapi::document(service, &[(service, &revision.contract, &revision.settings.routes)]))
+            Some(openapi::document(
+                service,
+                &[(service, &revision.contract, &revision.settings.routes)],
+            ))
         })
         .await
     }
@@ -110,11 +136,19 @@ impl Deployments {
         let services = self.services.lock().await;
         let live: Vec<_> = services
             .iter()
-            .filter_map(|(name, deployed)| Some((name.as_str(), &deployed.live().next()?.1.revision)))
+            .filter_map(|(name, deployed)| {
+                Some((name.as_str(), &deployed.live().next()?.1.revision))
+            })
             .collect();
         let described: Vec<_> = live
             .iter()
-            .map(|(name, revision)| (*name, revision.contract.as_ref(), revision.settings.routes.as_slice()))
+            .map(|(name, revision)| {
+                (
+                    *name,
+                    revision.contract.as_ref(),
+                    revision.settings.routes.as_slice(),
+                )
+            })
             .collect();
         openapi::document("Stoa", &described)
     }
@@ -124,7 +158,11 @@ impl Deployments {
         self.services.lock().await.values().all(Deployed::is_live)
     }
 
-    async fn with<T>(&self, service: &str, read: impl FnOnce(&Deployed) -> Option<T>) -> Result<T, ChangeError> {
+    async fn with<T>(
+        &self,
+        service: &str,
+        read: impl FnOnce(&Deployed) -> Option<T>,
+    ) -> Result<T, ChangeError> {
         let services = self.services.lock().await;
         let found = services.get(service).and_then(read);
         found.ok_or_else(|| ChangeError::NoService(service.to_owned()))
@@ -136,11 +174,25 @@ impl Deployments {
             if host_meets(&import.name.to_string()) || import.is_types_only() {
                 return "host".to_owned();
             }
-            let chosen = revision.settings.links.get(&import.name.unversioned()).cloned();
-            let first = || snapshot.providers(&import.name).first().map(|service| service.name.to_string());
+            let chosen = revision
+                .settings
+                .links
+                .get(&import.name.unversioned())
+                .cloned();
+            let first = || {
+                snapshot
+                    .providers(&import.name)
+                    .first()
+                    .map(|service| service.name.to_string())
+            };
             chosen.or_else(first).unwrap_or_else(|| "nobody".to_owned())
         };
-        revision.contract.imports().iter().map(|import| (import.name.to_string(), met_by(import))).collect()
+        revision
+            .contract
+            .imports()
+            .iter()
+            .map(|import| (import.name.to_string(), met_by(import)))
+            .collect()
     }
 }
 
@@ -151,8 +203,15 @@ impl Deployed {
         ServiceSummary {
             service: name.to_owned(),
             live: self.live_revisions(),
-            calls: self.loaded.values().map(|loaded| loaded.revision.pool.calls()).sum(),
-            routes: self.live().next().map_or(0, |(_, loaded)| loaded.endpoints.len()),
+            calls: self
+                .loaded
+                .values()
+                .map(|loaded| loaded.revision.pool.calls())
+                .sum(),
+            routes: self
+                .live()
+                .next()
+                .map_or(0, |(_, loaded)| loaded.endpoints.len()),
         }
     }
 
@@ -179,12 +238,18 @@ impl Deployed {
 
     /// The pool of the heaviest revision.
     pub(super) fn pool_state(&self) -> PoolState {
-        self.live_revisions().into_iter().next().map(|live| live.pool).unwrap_or_default()
+        self.live_revisions()
+            .into_iter()
+            .next()
+            .map(|live| live.pool)
+            .unwrap_or_default()
     }
 
     /// The size that is set: by an operator, else by the settings.
     pub(super) fn bounds(&self) -> (u32, u32) {
-        self.live().next().map_or((0, 1), |(_, loaded)| loaded.revision.pool.bounds())
+        self.live()
+            .next()
+            .map_or((0, 1), |(_, loaded)| loaded.revision.pool.bounds())
     }
 }
 

@@ -30,13 +30,19 @@ impl Cache {
     pub(super) fn load(&self, name: &str) -> Option<Vec<u8>> {
         let mut content = fs::read(self.path(name)).ok()?;
         if content.len() < MAC {
-            tracing::warn!(name, "compiled code in the cache is cut short; compiling again");
+            tracing::warn!(
+                name,
+                "compiled code in the cache is cut short; compiling again"
+            );
             return None;
         }
         let code = content.split_off(MAC);
         let stored = <[u8; MAC]>::try_from(content.as_slice()).expect("the length was checked");
         if self.mac(name, &code) != blake3::Hash::from(stored) {
-            tracing::warn!(name, "compiled code in the cache is damaged or not from this host; compiling again");
+            tracing::warn!(
+                name,
+                "compiled code in the cache is damaged or not from this host; compiling again"
+            );
             return None;
         }
         Some(code)
@@ -45,7 +51,9 @@ impl Cache {
     /// Stores code under `name`; a crash in between leaves the old state.
     pub(super) fn store(&self, name: &str, code: &[u8]) -> io::Result<()> {
         let target = self.path(name);
-        let temporary = self.folder.join(format!("{name}.{:016x}.tmp", fastrand::u64(..)));
+        let temporary = self
+            .folder
+            .join(format!("{name}.{:016x}.tmp", fastrand::u64(..)));
         let mut file = fs::File::create(&temporary)?;
         file.write_all(self.mac(name, code).as_bytes())?;
         file.write_all(code)?;
@@ -69,22 +77,33 @@ impl Cache {
 
     /// The name is part of what is signed, so that one file can't pose as another.
     fn mac(&self, name: &str, code: &[u8]) -> blake3::Hash {
-        blake3::Hasher::new_keyed(&self.key).update(name.as_bytes()).update(&[0]).update(code).finalize()
+        blake3::Hasher::new_keyed(&self.key)
+            .update(name.as_bytes())
+            .update(&[0])
+            .update(code)
+            .finalize()
     }
 }
 
 fn read_or_make_key(path: &Path) -> io::Result<[u8; blake3::KEY_LEN]> {
     match fs::read(path) {
         Ok(bytes) if bytes.len() == blake3::KEY_LEN => {
-            return Ok(<[u8; blake3::KEY_LEN]>::try_from(bytes.as_slice()).expect("the length was checked"));
+            return Ok(<[u8; blake3::KEY_LEN]>::try_from(bytes.as_slice())
+                .expect("the length was checked"));
         }
-        Ok(_) => tracing::warn!(path = %path.display(), "the cache's key is damaged; making a new one, and compiling again"),
+        Ok(_) => {
+            tracing::warn!(path = %path.display(), "the cache's key is damaged; making a new one, and compiling again")
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
     let key = random_key()?;
     let _ = fs::remove_file(path);
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(&key)?;
     file.sync_all()?;
     Ok(key)
@@ -107,7 +126,11 @@ mod tests {
         cache.store("a", b"code").unwrap();
         assert_eq!(cache.load("a").as_deref(), Some(&b"code"[..]));
         let again = Cache::open(folder.path().to_owned()).unwrap();
-        assert_eq!(again.load("a").as_deref(), Some(&b"code"[..]), "the key is kept");
+        assert_eq!(
+            again.load("a").as_deref(),
+            Some(&b"code"[..]),
+            "the key is kept"
+        );
     }
 
     #[test]
@@ -142,7 +165,10 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         Cache::open(folder.path().to_owned()).unwrap();
-        let mode = fs::metadata(folder.path().join("key")).unwrap().permissions().mode();
+        let mode = fs::metadata(folder.path().join("key"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 }

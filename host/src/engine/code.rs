@@ -44,7 +44,12 @@ impl Code {
     pub(super) fn new(pre: InstancePre<State>, flavor: Flavor) -> wasmtime::Result<Self> {
         let http = http_export(&pre, flavor);
         let functions = exported_functions(&pre);
-        Ok(Self { pre, http, flavor, functions })
+        Ok(Self {
+            pre,
+            http,
+            flavor,
+            functions,
+        })
     }
 
     /// Whether calls of one instance may overlap.
@@ -64,7 +69,10 @@ impl Code {
 
     /// The functions that it exports, with their places.
     pub fn functions_indexed(&self) -> impl Iterator<Item = (FunctionIndex, &ExportedFunction)> {
-        self.functions.iter().enumerate().map(|(index, function)| (FunctionIndex(index), function))
+        self.functions
+            .iter()
+            .enumerate()
+            .map(|(index, function)| (FunctionIndex(index), function))
     }
 
     /// The function at `index`.
@@ -104,11 +112,19 @@ fn exported_functions(pre: &InstancePre<State>) -> Vec<ExportedFunction> {
     let engine = component.engine();
     let mut functions = Vec::new();
     for (interface, export) in component.component_type().exports(engine) {
-        let ComponentItem::ComponentInstance(instance) = export.ty else { continue };
-        let Some(parent) = component.get_export_index(None, interface) else { continue };
+        let ComponentItem::ComponentInstance(instance) = export.ty else {
+            continue;
+        };
+        let Some(parent) = component.get_export_index(None, interface) else {
+            continue;
+        };
         for (function, export) in instance.exports(engine) {
-            let ComponentItem::ComponentFunc(ty) = export.ty else { continue };
-            let Some(index) = component.get_export_index(Some(&parent), function) else { continue };
+            let ComponentItem::ComponentFunc(ty) = export.ty else {
+                continue;
+            };
+            let Some(index) = component.get_export_index(Some(&parent), function) else {
+                continue;
+            };
             functions.push(ExportedFunction {
                 interface: interface.to_owned(),
                 function: function.to_owned(),

@@ -3,8 +3,8 @@
 //! Guests check the engine's epoch in loops and at function entries; when it
 //! has moved they yield to the host, which may run other work or stop them.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -23,15 +23,20 @@ impl Ticker {
     pub(super) fn start(engines: Vec<Engine>, interval: Duration) -> std::io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
-        let thread = std::thread::Builder::new().name("stoa-epoch".to_owned()).spawn(move || {
-            while !stopped.load(Ordering::Relaxed) {
-                std::thread::park_timeout(interval);
-                for engine in &engines {
-                    engine.increment_epoch();
+        let thread = std::thread::Builder::new()
+            .name("stoa-epoch".to_owned())
+            .spawn(move || {
+                while !stopped.load(Ordering::Relaxed) {
+                    std::thread::park_timeout(interval);
+                    for engine in &engines {
+                        engine.increment_epoch();
+                    }
                 }
-            }
-        })?;
-        Ok(Self { stop, thread: Some(thread) })
+            })?;
+        Ok(Self {
+            stop,
+            thread: Some(thread),
+        })
     }
 }
 

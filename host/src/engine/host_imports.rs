@@ -27,7 +27,11 @@ const DRAFTS: &[(&str, &[&str])] = &[
 ];
 
 /// What Stoa adds to the standard.
-const OWN: &[&str] = &["stoa:service/types", "stoa:service/context", "stoa:service/health"];
+const OWN: &[&str] = &[
+    "stoa:service/types",
+    "stoa:service/context",
+    "stoa:service/health",
+];
 
 /// Whether the host meets an import of `interface`, with its version.
 pub fn meets(interface: &str) -> bool {
@@ -41,7 +45,9 @@ pub fn meets(interface: &str) -> bool {
     }
     PACKAGES.iter().any(|(offered, track)| {
         *offered == package
-            && version.strip_prefix(track).is_some_and(|patch| patch.starts_with('.') && !patch.contains('-'))
+            && version
+                .strip_prefix(track)
+                .is_some_and(|patch| patch.starts_with('.') && !patch.contains('-'))
     })
 }
 

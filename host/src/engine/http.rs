@@ -39,7 +39,11 @@ type Running<L> = BoxFuture<'static, (L, Result<(), Fault>)>;
 /// # Errors
 ///
 /// [`Fault::Request`] when the component has no handler, or the request no host.
-pub fn start<L, B>(mut lease: L, request: http::Request<B>, context: CallContext) -> Result<Exchange<L>, Fault>
+pub fn start<L, B>(
+    mut lease: L,
+    request: http::Request<B>,
+    context: CallContext,
+) -> Result<Exchange<L>, Fault>
 where
     L: Lease,
     B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
@@ -53,7 +57,11 @@ where
             let service = service.clone();
             Box::pin(p3::run(lease, service, request, answer))
         }
-        HttpHandler::None => return Err(Fault::Request("the component exports no wasi:http handler".to_owned())),
+        HttpHandler::None => {
+            return Err(Fault::Request(
+                "the component exports no wasi:http handler".to_owned(),
+            ));
+        }
     };
     Ok(Exchange::new(running, answered))
 }

@@ -55,16 +55,29 @@ impl Instance {
         // A guest that computes hands the thread back at each tick of the epoch.
         store.epoch_deadline_async_yield_and_update(1);
         store.set_epoch_deadline(1);
-        let instance = code.pre.instantiate_async(&mut store).await.map_err(instantiate)?;
+        let instance = code
+            .pre
+            .instantiate_async(&mut store)
+            .await
+            .map_err(instantiate)?;
         let http = match &code.http {
             HttpExport::None => HttpHandler::None,
-            HttpExport::P2(indices) => HttpHandler::P2(indices.load(&mut store, &instance).map_err(instantiate)?),
-            HttpExport::P3(indices) => {
-                HttpHandler::P3(Arc::new(indices.load(&mut store, &instance).map_err(instantiate)?))
+            HttpExport::P2(indices) => {
+                HttpHandler::P2(indices.load(&mut store, &instance).map_err(instantiate)?)
             }
+            HttpExport::P3(indices) => HttpHandler::P3(Arc::new(
+                indices.load(&mut store, &instance).map_err(instantiate)?,
+            )),
         };
         let functions = vec![None; code.functions().len()];
-        Ok(Self { store, http, code: Arc::clone(code), instance, functions, calls: 0 })
+        Ok(Self {
+            store,
+            http,
+            code: Arc::clone(code),
+            instance,
+            functions,
+            calls: 0,
+        })
     }
 
     /// Calls an exported function and fills `results`, whose length is the
@@ -128,7 +141,10 @@ impl State {
     pub(super) fn fault(&self, error: wasmtime::Error) -> Fault {
         let report = TrapReport::new(error);
         if self.memory.denied() {
-            return Fault::Memory { limit: self.memory.limit(), report };
+            return Fault::Memory {
+                limit: self.memory.limit(),
+                report,
+            };
         }
         Fault::Trap(report)
     }

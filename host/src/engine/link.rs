@@ -74,7 +74,10 @@ fn define_sync(
         let target = target.clone();
         let context = current_call(store);
         Box::new(async move {
-            target.call(number, context, params, results).await.map_err(wasmtime::Error::msg)
+            target
+                .call(number, context, params, results)
+                .await
+                .map_err(wasmtime::Error::msg)
         }) as Box<dyn Future<Output = wasmtime::Result<()>> + Send + '_>
     })
 }

@@ -32,7 +32,11 @@ impl WasiHttpHooks for Outbound {
         _options: Option<RequestOptions>,
         _transmission: Transmission,
     ) -> Box<dyn Future<Output = Result<(Response, Transmission), Error>> + Send> {
-        let origin = request.uri().authority().map(ToString::to_string).unwrap_or_default();
+        let origin = request
+            .uri()
+            .authority()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         tracing::warn!(
             service = &*self.service,
             origin,

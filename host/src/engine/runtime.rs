@@ -72,12 +72,18 @@ impl Compiled {
     pub fn imported_functions(&self, interface: &str) -> Vec<(String, FunctionType)> {
         let engine = self.component.engine();
         let imports = self.component.component_type();
-        let Some(import) = imports.get_import(engine, interface) else { return Vec::new() };
-        let ComponentItem::ComponentInstance(instance) = import.ty else { return Vec::new() };
-        let functions = instance.exports(engine).filter_map(|(name, export)| match export.ty {
-            ComponentItem::ComponentFunc(ty) => Some((name.to_owned(), ty)),
-            _ => None,
-        });
+        let Some(import) = imports.get_import(engine, interface) else {
+            return Vec::new();
+        };
+        let ComponentItem::ComponentInstance(instance) = import.ty else {
+            return Vec::new();
+        };
+        let functions = instance
+            .exports(engine)
+            .filter_map(|(name, export)| match export.ty {
+                ComponentItem::ComponentFunc(ty) => Some((name.to_owned(), ty)),
+                _ => None,
+            });
         functions.collect()
     }
 }
@@ -123,14 +129,28 @@ impl Runtime {
     /// # Errors
     ///
     /// [`RuntimeError::Compile`] when the bytes are no valid component.
-    pub fn compile(&self, bytes: &[u8], digest: &str, asynchronous: bool) -> Result<(Compiled, Origin), RuntimeError> {
-        let flavor = if asynchronous { Flavor::Async } else { Flavor::Sync };
+    pub fn compile(
+        &self,
+        bytes: &[u8],
+        digest: &str,
+        asynchronous: bool,
+    ) -> Result<(Compiled, Origin), RuntimeError> {
+        let flavor = if asynchronous {
+            Flavor::Async
+        } else {
+            Flavor::Sync
+        };
         let lane = self.lane(flavor);
         let name = format!("{digest}-{}-{:016x}", flavor.name(), lane.compatibility);
-        if let Some(component) = self.cache.load(&name).and_then(|code| lane.deserialize(&code)) {
+        if let Some(component) = self
+            .cache
+            .load(&name)
+            .and_then(|code| lane.deserialize(&code))
+        {
             return Ok((Compiled { component, flavor }, Origin::Cache));
         }
-        let component = Component::from_binary(&lane.engine, bytes).map_err(RuntimeError::Compile)?;
+        let component =
+            Component::from_binary(&lane.engine, bytes).map_err(RuntimeError::Compile)?;
         let code = component.serialize().map_err(RuntimeError::Compile)?;
         if let Err(error) = self.cache.store(&name, &code) {
             tracing::warn!(%error, name, "compiled code could not be kept; the next start compiles again");
@@ -148,7 +168,9 @@ impl Runtime {
         for link in links {
             link::define(&mut linker, link).map_err(RuntimeError::Link)?;
         }
-        let pre = linker.instantiate_pre(&compiled.component).map_err(RuntimeError::Link)?;
+        let pre = linker
+            .instantiate_pre(&compiled.component)
+            .map_err(RuntimeError::Link)?;
         Code::new(pre, compiled.flavor).map_err(RuntimeError::Link)
     }
 
@@ -173,11 +195,18 @@ impl Lane {
         let linker = host_linker(&engine, flavor).map_err(RuntimeError::Engine)?;
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        Ok(Self { engine, linker, compatibility: hasher.finish() })
+        Ok(Self {
+            engine,
+            linker,
+            compatibility: hasher.finish(),
+        })
     }
 
     /// Loading native code is trusting it: callers pass only what the cache has verified.
-    #[expect(unsafe_code, reason = "the one way to load precompiled code; its bytes carry this host's keyed hash")]
+    #[expect(
+        unsafe_code,
+        reason = "the one way to load precompiled code; its bytes carry this host's keyed hash"
+    )]
     fn deserialize(&self, code: &[u8]) -> Option<Component> {
         // SAFETY: `Cache::load` returns only bytes that this host wrote after
         // compiling them, by a keyed hash over name and content; the name holds

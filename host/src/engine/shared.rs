@@ -49,8 +49,18 @@ impl SharedInstance {
             .map(|index| instance.function(FunctionIndex(index)))
             .collect::<Result<Vec<_>, _>>()?;
         let (jobs, queue) = mpsc::unbounded_channel();
-        let shared = Self { jobs, watch: Arc::default(), memory: Arc::new(AtomicUsize::new(instance.memory())), calls: Arc::default() };
-        let worker = Worker { instance, functions, watch: shared.watch.clone(), memory: shared.memory.clone() };
+        let shared = Self {
+            jobs,
+            watch: Arc::default(),
+            memory: Arc::new(AtomicUsize::new(instance.memory())),
+            calls: Arc::default(),
+        };
+        let worker = Worker {
+            instance,
+            functions,
+            watch: shared.watch.clone(),
+            memory: shared.memory.clone(),
+        };
         tokio::spawn(worker.run(queue));
         Ok(shared)
     }
@@ -84,7 +94,16 @@ impl SharedInstance {
         results: usize,
     ) -> Result<Vec<Val>, Fault> {
         let (reply, replied) = oneshot::channel();
-        self.send(guard, context, Request::Call { function, params, results, reply })?;
+        self.send(
+            guard,
+            context,
+            Request::Call {
+                function,
+                params,
+                results,
+                reply,
+            },
+        )?;
         replied.await.unwrap_or(Err(Fault::InstanceLost))
     }
 
@@ -117,7 +136,14 @@ impl SharedInstance {
     fn send(&self, guard: Guard, context: CallContext, request: Request) -> Result<(), Fault> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let ticket = self.watch.enter(context.deadline);
-        self.jobs.send(Job { request, context, ticket, _guard: guard }).map_err(|_| Fault::InstanceLost)
+        self.jobs
+            .send(Job {
+                request,
+                context,
+                ticket,
+                _guard: guard,
+            })
+            .map_err(|_| Fault::InstanceLost)
     }
 }
 

@@ -8,9 +8,9 @@ use wasmtime::component::{GuestTaskId, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::InstanceSettings;
 use super::memory::MemoryLimit;
 use super::outbound::Outbound;
-use super::InstanceSettings;
 use crate::capabilities::context::{CallContext, CurrentCall};
 use crate::capabilities::logging::{Output, Stream};
 use crate::capabilities::{Capabilities, CapabilitiesView, View};
@@ -72,7 +72,9 @@ impl State {
 pub(super) fn current_call(mut store: StoreContextMut<'_, State>) -> CallContext {
     if !store.data().shared_calls.is_empty()
         && let Ok(tasks) = store.async_call_stack().map(Iterator::collect::<Vec<_>>)
-        && let Some(context) = tasks.iter().find_map(|task| store.data().shared_calls.get(task))
+        && let Some(context) = tasks
+            .iter()
+            .find_map(|task| store.data().shared_calls.get(task))
     {
         return context.clone();
     }
@@ -81,19 +83,29 @@ pub(super) fn current_call(mut store: StoreContextMut<'_, State>) -> CallContext
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.outbound }
+        WasiHttpCtxView {
+            ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: &mut self.outbound,
+        }
     }
 }
 
 impl View for State {
     fn capabilities(&mut self) -> CapabilitiesView<'_> {
-        CapabilitiesView { ctx: &mut self.capabilities, table: &mut self.table }
+        CapabilitiesView {
+            ctx: &mut self.capabilities,
+            table: &mut self.table,
+        }
     }
 
     fn current_call(store: StoreContextMut<'_, Self>) -> CallContext {

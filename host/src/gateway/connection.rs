@@ -38,7 +38,11 @@ pub(super) async fn serve(gateway: Arc<Gateway>, stream: TcpStream, drain: Drain
     let io = TokioIo::new(Watched::new(stream, activity.clone()));
     let builder = builder(&gateway);
     let beat = gateway.settings.header_timeout / BEATS;
-    let idle_beats = gateway.settings.idle_timeout.as_millis().div_ceil(beat.as_millis().max(1));
+    let idle_beats = gateway
+        .settings
+        .idle_timeout
+        .as_millis()
+        .div_ceil(beat.as_millis().max(1));
     let service = {
         let activity = activity.clone();
         service_fn(move |request| {

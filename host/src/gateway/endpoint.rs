@@ -24,7 +24,10 @@ pub struct Endpoint {
 /// What serves a request.
 pub(super) enum Kind {
     /// An exported function.
-    Function { function: FunctionIndex, operation: Operation },
+    Function {
+        function: FunctionIndex,
+        operation: Operation,
+    },
     /// The component's own handler.
     Http,
 }
@@ -35,11 +38,15 @@ impl Endpoint {
     /// # Errors
     ///
     /// Every reason why the revision can't serve it.
-    pub fn new(route: &Route, revision: &Arc<Revision>, metrics: &Metrics) -> Result<Self, Vec<String>> {
+    pub fn new(
+        route: &Route,
+        revision: &Arc<Revision>,
+        metrics: &Metrics,
+    ) -> Result<Self, Vec<String>> {
         let kind = kind(route, revision)?;
-        let cache_control = route
-            .cache
-            .and_then(|age| HeaderValue::try_from(format!("public, max-age={}", age.as_secs())).ok());
+        let cache_control = route.cache.and_then(|age| {
+            HeaderValue::try_from(format!("public, max-age={}", age.as_secs())).ok()
+        });
         Ok(Self {
             route: route.clone(),
             revision: revision.clone(),
@@ -63,11 +70,24 @@ fn kind(route: &Route, revision: &Revision) -> Result<Kind, Vec<String>> {
         }
     };
     let Some(function) = revision.code.find(name) else {
-        let exported: Vec<_> =
-            revision.code.functions().iter().map(|f| format!("{}.{}", f.interface, f.function)).collect();
-        let exported = if exported.is_empty() { "nothing".to_owned() } else { exported.join(", ") };
-        return Err(vec![format!("the route wants {name}, but the component exports {exported}")]);
+        let exported: Vec<_> = revision
+            .code
+            .functions()
+            .iter()
+            .map(|f| format!("{}.{}", f.interface, f.function))
+            .collect();
+        let exported = if exported.is_empty() {
+            "nothing".to_owned()
+        } else {
+            exported.join(", ")
+        };
+        return Err(vec![format!(
+            "the route wants {name}, but the component exports {exported}"
+        )]);
     };
     let operation = Operation::compile(route, &revision.code.function(function).ty)?;
-    Ok(Kind::Function { function, operation })
+    Ok(Kind::Function {
+        function,
+        operation,
+    })
 }

@@ -21,7 +21,12 @@ const HOP_BY_HOP: [header::HeaderName; 7] = [
 
 /// The request as the component gets it: without the connection's headers, with
 /// the host's id and trace.
-pub(super) fn request(mut parts: Parts, body: Incoming, limit: u64, origin: &Origin) -> http::Request<Limited> {
+pub(super) fn request(
+    mut parts: Parts,
+    body: Incoming,
+    limit: u64,
+    origin: &Origin,
+) -> http::Request<Limited> {
     let headers = &mut parts.headers;
     for name in named_by_connection(headers) {
         headers.remove(name);
@@ -41,6 +46,10 @@ pub(super) fn request(mut parts: Parts, body: Incoming, limit: u64, origin: &Ori
 /// Further headers that the client declared to be of this connection only.
 fn named_by_connection(headers: &http::HeaderMap) -> Vec<header::HeaderName> {
     let values = headers.get_all(header::CONNECTION).iter();
-    let names = values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    names.filter_map(|name| header::HeaderName::try_from(name.trim()).ok()).collect()
+    let names = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    names
+        .filter_map(|name| header::HeaderName::try_from(name.trim()).ok())
+        .collect()
 }

@@ -30,13 +30,16 @@ impl Gateway {
         let (method, uri) = (parts.method.clone(), parts.uri.clone());
         let (endpoint, answered) = match self.find(&parts, &uri) {
             Ok((endpoint, parameters)) => {
-                let answered = self.answer(&endpoint, parts, body, &uri, &parameters, &origin).await;
+                let answered = self
+                    .answer(&endpoint, parts, body, &uri, &parameters, &origin)
+                    .await;
                 (Some(endpoint), answered)
             }
             Err(refusal) => (None, Err(refusal)),
         };
         let endpoint = endpoint.as_deref();
-        let mut response = answered.unwrap_or_else(|refusal| self.refuse(refusal, endpoint, &origin));
+        let mut response =
+            answered.unwrap_or_else(|refusal| self.refuse(refusal, endpoint, &origin));
         if let Some(id) = origin.id_header() {
             response.headers_mut().insert(REQUEST_ID, id);
         }
@@ -44,11 +47,17 @@ impl Gateway {
         response
     }
 
-    fn find<'u>(&self, parts: &Parts, uri: &'u Uri) -> Result<(Arc<Endpoint>, Parameters<'u>), Refusal> {
+    fn find<'u>(
+        &self,
+        parts: &Parts,
+        uri: &'u Uri,
+    ) -> Result<(Arc<Endpoint>, Parameters<'u>), Refusal> {
         let host = host(parts)?;
         match self.table.load().find(host, &parts.method, uri.path()) {
             Found::Endpoint(endpoint, parameters) => Ok((endpoint, parameters)),
-            Found::OtherMethods(methods) if parts.method == Method::OPTIONS => Err(Refusal::Options(methods)),
+            Found::OtherMethods(methods) if parts.method == Method::OPTIONS => {
+                Err(Refusal::Options(methods))
+            }
             Found::OtherMethods(methods) => Err(Refusal::MethodNotAllowed(methods)),
             Found::Nothing => Err(Refusal::NoRoute),
         }
@@ -68,14 +77,20 @@ impl Gateway {
         let context = origin.context(&parts.headers, principal, revision.deadline(None));
         let limit = revision.settings.limits.body;
         match &endpoint.kind {
-            Kind::Function { function, operation } => {
+            Kind::Function {
+                function,
+                operation,
+            } => {
                 let json = if operation.takes_body() {
-                    read_json(&parts.headers, body, limit, context.deadline).await.map_err(Refusal::Body)?
+                    read_json(&parts.headers, body, limit, context.deadline)
+                        .await
+                        .map_err(Refusal::Body)?
                 } else {
                     bytes::Bytes::new()
                 };
-                let params =
-                    operation.decode(parameters.as_slice(), uri.query(), &json).map_err(Refusal::Input)?;
+                let params = operation
+                    .decode(parameters.as_slice(), uri.query(), &json)
+                    .map_err(Refusal::Input)?;
                 let reply = call(endpoint, *function, operation, context, &params).await?;
                 Ok(respond::reply(reply, endpoint, origin))
             }
@@ -140,7 +155,9 @@ async fn call(
     // A function of the component model has one result or none.
     let mut results = [const { Val::Bool(false) }; 1];
     let results = &mut results[..operation.result_slots()];
-    mesh::call(&endpoint.revision, function, context, params, results).await.map_err(Refusal::Call)?;
+    mesh::call(&endpoint.revision, function, context, params, results)
+        .await
+        .map_err(Refusal::Call)?;
     Ok(operation.encode(results))
 }
 
@@ -157,7 +174,9 @@ fn host(parts: &Parts) -> Result<Option<&str>, Refusal> {
             _ => Err(Refusal::BadRequest("expected exactly one Host header")),
         };
     };
-    let value = value.to_str().map_err(|_| Refusal::BadRequest("the Host header is not text"))?;
+    let value = value
+        .to_str()
+        .map_err(|_| Refusal::BadRequest("the Host header is not text"))?;
     // The port follows the last colon, unless that is inside an IPv6 address.
     Ok(Some(match value.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,

@@ -39,26 +39,41 @@ pub(super) async fn read_json(
     if !body.is_end_stream() {
         check_media_type(headers)?;
     }
-    within(deadline, collect(body, limit)).await.map_err(|_| BodyFault::TooSlow)?
+    within(deadline, collect(body, limit))
+        .await
+        .map_err(|_| BodyFault::TooSlow)?
 }
 
 /// Refuses a body whose announced length is over the limit, before it is read.
 pub(super) fn announced_within(body: &Incoming, limit: u64) -> Result<(), BodyFault> {
-    if body.size_hint().lower() > limit { Err(BodyFault::TooLarge { limit }) } else { Ok(()) }
+    if body.size_hint().lower() > limit {
+        Err(BodyFault::TooLarge { limit })
+    } else {
+        Ok(())
+    }
 }
 
 /// `application/json` and types built on it, RFC 6839; charset parameters are
 /// ignored as RFC 8259 asks.
 fn check_media_type(headers: &HeaderMap) -> Result<(), BodyFault> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else {
-        return Err(BodyFault::MediaType { found: "no Content-Type".to_owned() });
+        return Err(BodyFault::MediaType {
+            found: "no Content-Type".to_owned(),
+        });
     };
     let text = value.to_str().unwrap_or_default();
     let essence = text.split(';').next().unwrap_or_default().trim();
     let (kind, subtype) = essence.split_once('/').unwrap_or((essence, ""));
     let json = kind.eq_ignore_ascii_case("application")
-        && (subtype.eq_ignore_ascii_case("json") || subtype.to_ascii_lowercase().ends_with("+json"));
-    if json { Ok(()) } else { Err(BodyFault::MediaType { found: text.to_owned() }) }
+        && (subtype.eq_ignore_ascii_case("json")
+            || subtype.to_ascii_lowercase().ends_with("+json"));
+    if json {
+        Ok(())
+    } else {
+        Err(BodyFault::MediaType {
+            found: text.to_owned(),
+        })
+    }
 }
 
 /// A body that comes in one piece, as nearly all do, is not copied.
@@ -66,7 +81,9 @@ async fn collect(mut body: Incoming, limit: u64) -> Result<Bytes, BodyFault> {
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| BodyFault::Broken)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| BodyFault::Broken)?.into_data() else {
+            continue;
+        };
         if (first.len() + whole.len() + data.len()) as u64 > limit {
             return Err(BodyFault::TooLarge { limit });
         }
@@ -77,7 +94,11 @@ async fn collect(mut body: Incoming, limit: u64) -> Result<Bytes, BodyFault> {
             whole.extend_from_slice(&data);
         }
     }
-    Ok(if whole.is_empty() { first } else { whole.freeze() })
+    Ok(if whole.is_empty() {
+        first
+    } else {
+        whole.freeze()
+    })
 }
 
 /// A body on its way into a component, cut off at the route's limit.
@@ -89,7 +110,11 @@ pub(super) struct Limited {
 
 impl Limited {
     pub(super) fn new(body: Incoming, limit: u64) -> Self {
-        Self { body, limit, left: limit }
+        Self {
+            body,
+            limit,
+            left: limit,
+        }
     }
 }
 
@@ -97,7 +122,10 @@ impl Body for Limited {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let Some(frame) = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx)) else {
             return Poll::Ready(None);
         };
@@ -105,7 +133,9 @@ impl Body for Limited {
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
         match self.left.checked_sub(length) {
             Some(left) => self.left = left,
-            None => return Poll::Ready(Some(Err(BodyError::HttpRequestBodySize(Some(self.limit))))),
+            None => {
+                return Poll::Ready(Some(Err(BodyError::HttpRequestBodySize(Some(self.limit)))));
+            }
         }
         Poll::Ready(Some(Ok(frame)))
     }

@@ -50,7 +50,11 @@ pub struct Gateway {
 
 impl Gateway {
     /// A gateway without routes.
-    pub fn new(config: &config::Config, operator_token: Arc<str>, metrics: &Arc<Metrics>) -> Arc<Self> {
+    pub fn new(
+        config: &config::Config,
+        operator_token: Arc<str>,
+        metrics: &Arc<Metrics>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             table: ArcSwap::default(),
             settings: config.gateway.clone(),

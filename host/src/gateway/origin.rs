@@ -27,7 +27,9 @@ impl Origin {
         let trace = text(headers, &TRACEPARENT)
             .and_then(TraceContext::parse)
             .map_or_else(TraceContext::root, |parent| parent.child());
-        let request_id = text(headers, &REQUEST_ID).and_then(RequestId::parse).unwrap_or_else(RequestId::new);
+        let request_id = text(headers, &REQUEST_ID)
+            .and_then(RequestId::parse)
+            .unwrap_or_else(RequestId::new);
         Self { request_id, trace }
     }
 
@@ -42,7 +44,12 @@ impl Origin {
     }
 
     /// The context of the call that this request becomes.
-    pub(super) fn context(&self, headers: &HeaderMap, principal: Option<Arc<Principal>>, deadline: Instant) -> CallContext {
+    pub(super) fn context(
+        &self,
+        headers: &HeaderMap,
+        principal: Option<Arc<Principal>>,
+        deadline: Instant,
+    ) -> CallContext {
         CallContext {
             principal,
             request_id: self.request_id.clone(),
@@ -69,9 +76,15 @@ pub(super) fn authorize(
             Access::Authenticated | Access::Scope(_) => Err(Refusal::Unauthenticated),
         };
     };
-    let given = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
+    let given = value
+        .to_str()
+        .ok()
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .map(str::trim);
     // Compared by hash: how long it takes tells nothing of the token.
-    let known = given.is_some_and(|given| blake3::hash(given.as_bytes()) == blake3::hash(operator_token.as_bytes()));
+    let known = given.is_some_and(|given| {
+        blake3::hash(given.as_bytes()) == blake3::hash(operator_token.as_bytes())
+    });
     match (known, access) {
         (true, Access::Scope(scope)) => Ok(Some(operator(vec![scope.clone()]))),
         (true, _) => Ok(Some(operator(Vec::new()))),
@@ -82,7 +95,11 @@ pub(super) fn authorize(
 }
 
 fn operator(scopes: Vec<String>) -> Arc<Principal> {
-    Arc::new(Principal { subject: "operator".to_owned(), scopes, claims: Vec::new() })
+    Arc::new(Principal {
+        subject: "operator".to_owned(),
+        scopes,
+        claims: Vec::new(),
+    })
 }
 
 /// A header's value, if it is short and printable.

@@ -13,9 +13,9 @@ use super::endpoint::Endpoint;
 use super::input::BodyFault;
 use super::origin::Origin;
 use super::transcode::{FaultKind, InputFault, Place, Reply};
+use crate::engine::Fault;
 use crate::engine::http::ResponseBody;
 use crate::engine::service_error::{ErrorCase, ServiceError};
-use crate::engine::Fault;
 use crate::mesh::CallError;
 use crate::service::pool::PoolError;
 pub(super) use body::GatewayBody;
@@ -49,11 +49,15 @@ pub(super) fn reply(reply: Reply, endpoint: &Endpoint, origin: &Origin) -> Respo
     match reply {
         Reply::Body { json, version } => {
             let mut response = json_response(success(endpoint, StatusCode::OK), json);
-            if let Some(etag) = version.and_then(|version| HeaderValue::try_from(format!("\"{version}\"")).ok()) {
+            if let Some(etag) =
+                version.and_then(|version| HeaderValue::try_from(format!("\"{version}\"")).ok())
+            {
                 response.headers_mut().insert(header::ETAG, etag);
             }
             if let Some(cache) = &endpoint.cache_control {
-                response.headers_mut().insert(header::CACHE_CONTROL, cache.clone());
+                response
+                    .headers_mut()
+                    .insert(header::CACHE_CONTROL, cache.clone());
             }
             response
         }
@@ -67,7 +71,9 @@ pub(super) fn reply(reply: Reply, endpoint: &Endpoint, origin: &Origin) -> Respo
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             Problem::new(status, &case).value(json).response(origin)
         }
-        Reply::Internal { .. } => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal").response(origin),
+        Reply::Internal { .. } => {
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal").response(origin)
+        }
     }
 }
 
@@ -79,15 +85,20 @@ pub(super) fn pass(response: http::Response<ResponseBody>) -> Response {
 /// The host's own answer.
 pub(super) fn refuse(refusal: Refusal, origin: &Origin) -> Response {
     match refusal {
-        Refusal::BadRequest(detail) => {
-            Problem::new(StatusCode::BAD_REQUEST, "bad_request").detail(detail).response(origin)
-        }
+        Refusal::BadRequest(detail) => Problem::new(StatusCode::BAD_REQUEST, "bad_request")
+            .detail(detail)
+            .response(origin),
         Refusal::NoRoute => Problem::new(StatusCode::NOT_FOUND, "no_route")
             .detail("no service has a route for this path")
             .response(origin),
         Refusal::MethodNotAllowed(methods) => {
             let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
-            allow(problem.detail("the path takes other methods: see the Allow header").response(origin), &methods)
+            allow(
+                problem
+                    .detail("the path takes other methods: see the Allow header")
+                    .response(origin),
+                &methods,
+            )
         }
         Refusal::Options(methods) => {
             let mut response = Response::new(GatewayBody::empty());
@@ -96,8 +107,12 @@ pub(super) fn refuse(refusal: Refusal, origin: &Origin) -> Response {
         }
         Refusal::Unauthenticated => {
             let problem = Problem::new(StatusCode::UNAUTHORIZED, "unauthorized");
-            let mut response = problem.detail("the route asks for a bearer token").response(origin);
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            let mut response = problem
+                .detail("the route asks for a bearer token")
+                .response(origin);
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             response
         }
         Refusal::Forbidden(scope) => Problem::new(StatusCode::FORBIDDEN, "forbidden")
@@ -110,14 +125,21 @@ pub(super) fn refuse(refusal: Refusal, origin: &Origin) -> Response {
 }
 
 fn success(endpoint: &Endpoint, default: StatusCode) -> StatusCode {
-    endpoint.route.status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(default)
+    endpoint
+        .route
+        .status
+        .and_then(|status| StatusCode::from_u16(status).ok())
+        .unwrap_or(default)
 }
 
 fn json_response(status: StatusCode, json: Vec<u8>) -> Response {
     let mut response = Response::new(GatewayBody::whole(json));
     *response.status_mut() = status;
     let mut headers = HeaderMap::with_capacity(6);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     *response.headers_mut() = headers;
     response
 }
@@ -133,10 +155,23 @@ fn service_error(error: ServiceError, origin: &Origin) -> Response {
         ErrorCase::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
         ErrorCase::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
     };
-    let retry = matches!(error.case, ErrorCase::TooManyRequests | ErrorCase::Unavailable);
-    let errors = error.violations.into_iter().map(|violation| (violation.pointer, violation.detail)).collect();
-    let problem = Problem::new(status, code).detail(error.detail).errors(errors);
-    if retry { problem.retry_after().response(origin) } else { problem.response(origin) }
+    let retry = matches!(
+        error.case,
+        ErrorCase::TooManyRequests | ErrorCase::Unavailable
+    );
+    let errors = error
+        .violations
+        .into_iter()
+        .map(|violation| (violation.pointer, violation.detail))
+        .collect();
+    let problem = Problem::new(status, code)
+        .detail(error.detail)
+        .errors(errors);
+    if retry {
+        problem.retry_after().response(origin)
+    } else {
+        problem.response(origin)
+    }
 }
 
 fn input_fault(fault: InputFault, origin: &Origin) -> Response {
@@ -148,7 +183,9 @@ fn input_fault(fault: InputFault, origin: &Origin) -> Response {
     };
     let problem = Problem::new(status, code).detail(fault.to_string());
     match fault.place {
-        Place::Body { pointer } => problem.errors(vec![(pointer, fault.message)]).response(origin),
+        Place::Body { pointer } => problem
+            .errors(vec![(pointer, fault.message)])
+            .response(origin),
         Place::Path { .. } | Place::Query { .. } => problem.response(origin),
     }
 }
@@ -156,33 +193,57 @@ fn input_fault(fault: InputFault, origin: &Origin) -> Response {
 fn body_fault(fault: &BodyFault, origin: &Origin) -> Response {
     let (status, code) = match fault {
         BodyFault::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
-        BodyFault::MediaType { .. } => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+        BodyFault::MediaType { .. } => {
+            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
+        }
         BodyFault::Missing => (StatusCode::BAD_REQUEST, "missing_body"),
         BodyFault::Broken => (StatusCode::BAD_REQUEST, "broken_body"),
         BodyFault::TooSlow => (StatusCode::REQUEST_TIMEOUT, "body_too_slow"),
     };
-    Problem::new(status, code).detail(fault.to_string()).response(origin)
+    Problem::new(status, code)
+        .detail(fault.to_string())
+        .response(origin)
 }
 
 fn call_error(error: &CallError, origin: &Origin) -> Response {
     let (status, code, detail) = match error {
-        CallError::Pool(PoolError::QueueFull { .. } | PoolError::QueueDeadline { .. }) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "the service has more calls than it can take")
-        }
-        CallError::Pool(PoolError::Start(_)) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "no_instance", "no instance of the service could be started")
-        }
-        CallError::Deadline => (StatusCode::GATEWAY_TIMEOUT, "deadline", "the service did not answer in time"),
-        CallError::Fault(Fault::Memory { .. }) => {
-            (StatusCode::BAD_GATEWAY, "memory_limit", "the service ran out of memory in this call")
-        }
-        CallError::Fault(Fault::Request(_)) => {
-            (StatusCode::BAD_REQUEST, "bad_request", "the request can't be passed to the service")
-        }
-        CallError::Fault(_) => (StatusCode::BAD_GATEWAY, "trap", "the service failed in this call"),
+        CallError::Pool(PoolError::QueueFull { .. } | PoolError::QueueDeadline { .. }) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "overloaded",
+            "the service has more calls than it can take",
+        ),
+        CallError::Pool(PoolError::Start(_)) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no_instance",
+            "no instance of the service could be started",
+        ),
+        CallError::Deadline => (
+            StatusCode::GATEWAY_TIMEOUT,
+            "deadline",
+            "the service did not answer in time",
+        ),
+        CallError::Fault(Fault::Memory { .. }) => (
+            StatusCode::BAD_GATEWAY,
+            "memory_limit",
+            "the service ran out of memory in this call",
+        ),
+        CallError::Fault(Fault::Request(_)) => (
+            StatusCode::BAD_REQUEST,
+            "bad_request",
+            "the request can't be passed to the service",
+        ),
+        CallError::Fault(_) => (
+            StatusCode::BAD_GATEWAY,
+            "trap",
+            "the service failed in this call",
+        ),
     };
     let problem = Problem::new(status, code).detail(detail);
-    if status == StatusCode::SERVICE_UNAVAILABLE { problem.retry_after().response(origin) } else { problem.response(origin) }
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        problem.retry_after().response(origin)
+    } else {
+        problem.response(origin)
+    }
 }
 
 /// The reason of a refusal as metrics name it; `None` where the host refused nothing.

@@ -81,7 +81,10 @@ impl Table {
             for (weight, endpoints) in &service.live {
                 for endpoint in endpoints {
                     if let Err(message) = add(&mut routes, &service.service, *weight, endpoint) {
-                        conflicts.push(Conflict { service: service.service.clone(), message });
+                        conflicts.push(Conflict {
+                            service: service.service.clone(),
+                            message,
+                        });
                     }
                 }
             }
@@ -107,15 +110,23 @@ impl Table {
                 return Found::Endpoint(endpoint, parameters);
             }
         }
-        let mut others: Vec<Method> =
-            own.into_iter().chain([&self.any_host]).flat_map(|paths| paths.methods(path)).collect();
+        let mut others: Vec<Method> = own
+            .into_iter()
+            .chain([&self.any_host])
+            .flat_map(|paths| paths.methods(path))
+            .collect();
         others.dedup();
-        if others.is_empty() { Found::Nothing } else { Found::OtherMethods(others) }
+        if others.is_empty() {
+            Found::Nothing
+        } else {
+            Found::OtherMethods(others)
+        }
     }
 
     fn assemble(routes: BTreeMap<Key, (Arc<str>, Choices)>) -> Self {
         let mut table = Self::default();
-        let mut methods: BTreeSet<String> = routes.keys().filter_map(|key| key.method.clone()).collect();
+        let mut methods: BTreeSet<String> =
+            routes.keys().filter_map(|key| key.method.clone()).collect();
         methods.insert(Method::HEAD.to_string());
         for (key, (service, choices)) in &routes {
             table.routes.push((service.clone(), choices[0].1.clone()));
@@ -123,7 +134,9 @@ impl Table {
                 Some(host) => table.hosts.entry(host.clone()).or_default(),
                 None => &mut table.any_host,
             };
-            paths.patterns.push((key.method.clone(), key.pattern.clone(), choices.clone()));
+            paths
+                .patterns
+                .push((key.method.clone(), key.pattern.clone(), choices.clone()));
         }
         for paths in table.hosts.values_mut().chain([&mut table.any_host]) {
             paths.compile(&methods);
@@ -147,11 +160,17 @@ fn add(
     endpoint: &Arc<Endpoint>,
 ) -> Result<(), String> {
     let route = &endpoint.route;
-    let key = Key { host: route.host.clone(), pattern: Pattern::parse(&route.path)?, method: route.method.clone() };
-    let (owner, choices) = routes.entry(key).or_insert_with(|| (service.clone(), Vec::new()));
-    let twice = choices.iter().find(|(_, other)| {
-        *owner != *service || Arc::ptr_eq(&other.revision, &endpoint.revision)
-    });
+    let key = Key {
+        host: route.host.clone(),
+        pattern: Pattern::parse(&route.path)?,
+        method: route.method.clone(),
+    };
+    let (owner, choices) = routes
+        .entry(key)
+        .or_insert_with(|| (service.clone(), Vec::new()));
+    let twice = choices
+        .iter()
+        .find(|(_, other)| *owner != *service || Arc::ptr_eq(&other.revision, &endpoint.revision));
     if let Some((_, other)) = twice {
         return Err(format!(
             "the route {:?} of {service} takes the same requests as {:?} of {owner}; change one of them",
@@ -185,15 +204,21 @@ impl Paths {
     }
 
     fn methods(&self, path: &str) -> Vec<Method> {
-        let mut methods: Vec<_> =
-            self.methods.iter().filter(|(_, router)| router.at(path).is_ok()).map(|(method, _)| method.clone()).collect();
+        let mut methods: Vec<_> = self
+            .methods
+            .iter()
+            .filter(|(_, router)| router.at(path).is_ok())
+            .map(|(method, _)| method.clone())
+            .collect();
         methods.sort_by(|a, b| a.as_str().cmp(b.as_str()));
         methods
     }
 
     fn compile(&mut self, methods: &BTreeSet<String>) {
         for name in methods {
-            let Ok(method) = Method::from_bytes(name.as_bytes()) else { continue };
+            let Ok(method) = Method::from_bytes(name.as_bytes()) else {
+                continue;
+            };
             let router = self.router(Some(name));
             self.methods.insert(method, router);
         }
@@ -209,8 +234,11 @@ impl Paths {
             of if of == also => Some(1),
             _ => None,
         };
-        let mut seen: Vec<_> =
-            self.patterns.iter().filter_map(|entry| Some((rank(&entry.0)?, &entry.1, &entry.2))).collect();
+        let mut seen: Vec<_> = self
+            .patterns
+            .iter()
+            .filter_map(|entry| Some((rank(&entry.0)?, &entry.1, &entry.2)))
+            .collect();
         seen.sort_by_key(|(rank, pattern, _)| (*rank, (*pattern).clone()));
         let mut router = matchit::Router::new();
         // A wildcard also takes its own prefix, unless another route does.

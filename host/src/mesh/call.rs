@@ -56,11 +56,24 @@ pub async fn call(
         }
         Lease::Shared(lease) => {
             let instance = lease.instance();
-            let called = instance.call(Box::new(lease), function, context, params.to_vec(), results.len());
+            let called = instance.call(
+                Box::new(lease),
+                function,
+                context,
+                params.to_vec(),
+                results.len(),
+            );
             flatten(within(deadline, called).await).map(|values| results.clone_from_slice(&values))
         }
     };
-    called.inspect_err(|error| report(revision, &revision.code.function(function).function, &trace, error))
+    called.inspect_err(|error| {
+        report(
+            revision,
+            &revision.code.function(function).function,
+            &trace,
+            error,
+        )
+    })
 }
 
 /// Asks a revision's `stoa:service/health.check` whether it may get traffic.
@@ -71,7 +84,9 @@ pub async fn call(
 pub async fn check_health(revision: &Revision, check: FunctionIndex) -> Result<(), String> {
     let context = CallContext::new(revision.deadline(None));
     let mut results = [Val::Bool(false)];
-    call(revision, check, context, &[], &mut results).await.map_err(|error| error.to_string())?;
+    call(revision, check, context, &[], &mut results)
+        .await
+        .map_err(|error| error.to_string())?;
     match &results[0] {
         Val::Result(Err(Some(reason))) => match reason.as_ref() {
             Val::String(reason) => Err(reason.clone()),
@@ -118,7 +133,12 @@ where
 }
 
 /// Lets a guest that has answered work on, for instance at its body.
-fn go_on(revision: &Arc<Revision>, rest: Rest<ExclusiveLease>, deadline: Instant, trace: TraceContext) {
+fn go_on(
+    revision: &Arc<Revision>,
+    rest: Rest<ExclusiveLease>,
+    deadline: Instant,
+    trace: TraceContext,
+) {
     let running = match rest {
         Rest::Ended(lease) => return lease.keep(),
         Rest::Running(running) => running,

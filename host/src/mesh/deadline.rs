@@ -17,7 +17,11 @@ pub struct Elapsed;
 /// for registering it costs more than the shortest calls do. A busy guest never
 /// lets the timer's task run in time, so the clock is asked at each poll as well.
 pub fn within<F: Future>(deadline: Instant, work: F) -> Within<F> {
-    Within { deadline, timer: None, work }
+    Within {
+        deadline,
+        timer: None,
+        work,
+    }
 }
 
 pin_project_lite::pin_project! {
@@ -42,7 +46,9 @@ impl<F: Future> Future for Within<F> {
         if Instant::now() >= deadline {
             return Poll::Ready(Err(Elapsed));
         }
-        let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
+        let timer = this
+            .timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
         timer.as_mut().poll(cx).map(|()| Err(Elapsed))
     }
 }

@@ -61,7 +61,10 @@ impl ServiceLink {
         let full_name = interface.to_string();
         let linked = functions
             .iter()
-            .map(|(name, ty)| LinkedFunction { name: name.clone(), asynchronous: ty.async_() })
+            .map(|(name, ty)| LinkedFunction {
+                name: name.clone(),
+                asynchronous: ty.async_(),
+            })
             .collect();
         let target = Self {
             registry: Arc::downgrade(registry),
@@ -72,7 +75,11 @@ impl ServiceLink {
             functions: functions.into_iter().map(Function::new).collect(),
             metrics: metrics.clone(),
         };
-        Link { interface: full_name, functions: linked, target: Arc::new(target) }
+        Link {
+            interface: full_name,
+            functions: linked,
+            target: Arc::new(target),
+        }
     }
 
     async fn forward(
@@ -90,9 +97,15 @@ impl ServiceLink {
         }
         let revision = self.resolve()?;
         let Some(index) = revision.find(&self.track, &function.name) else {
-            return Err(format!("{} no longer exports {}.{}", revision.service, self.interface, function.name));
+            return Err(format!(
+                "{} no longer exports {}.{}",
+                revision.service, self.interface, function.name
+            ));
         };
-        let context = CallContext { deadline: revision.deadline(Some(context.deadline)), ..context.child() };
+        let context = CallContext {
+            deadline: revision.deadline(Some(context.deadline)),
+            ..context.child()
+        };
         let began = Instant::now();
         let called = call(&revision, index, context, params, results).await;
         self.observe(function, &revision.service, began);
@@ -109,7 +122,12 @@ impl ServiceLink {
             };
             service
                 .map(|service| service.pick().clone())
-                .ok_or_else(|| format!("no live service exports {}, which {} imports", self.interface, self.consumer))
+                .ok_or_else(|| {
+                    format!(
+                        "no live service exports {}, which {} imports",
+                        self.interface, self.consumer
+                    )
+                })
         })
     }
 
@@ -119,12 +137,17 @@ impl ServiceLink {
             CallError::Fault(_) => "the component failed".to_owned(),
             other => other.to_string(),
         };
-        format!("{}.{} of {}: {what}", self.interface, function.name, revision.service)
+        format!(
+            "{}.{} of {}: {what}",
+            self.interface, function.name, revision.service
+        )
     }
 
     fn observe(&self, function: &Function, provider: &Arc<str>, began: Instant) {
         let resolve = || self.metrics.call(&self.consumer, provider, &function.name);
-        let (known, metrics) = function.metrics.get_or_init(|| (provider.clone(), resolve()));
+        let (known, metrics) = function
+            .metrics
+            .get_or_init(|| (provider.clone(), resolve()));
         if known == provider {
             metrics.observe(began.elapsed());
         } else {
@@ -143,9 +166,13 @@ impl LinkTarget for ServiceLink {
     ) -> BoxFuture<'a, Result<(), String>> {
         let function = &self.functions[function];
         Box::pin(async move {
-            match (self.forward(function, context, params, results).await, function.failure) {
+            match (
+                self.forward(function, context, params, results).await,
+                function.failure,
+            ) {
                 (Err(reason), Failure::Value) => {
-                    results[0] = Val::Result(Err(Some(Box::new(service_error::unavailable(reason)))));
+                    results[0] =
+                        Val::Result(Err(Some(Box::new(service_error::unavailable(reason)))));
                     Ok(())
                 }
                 (outcome, _) => outcome,
@@ -159,10 +186,20 @@ impl LinkTarget for ServiceLink {
 impl Function {
     fn new((name, ty): (String, FunctionType)) -> Self {
         let standard = match ty.results().next() {
-            Some(Type::Result(result)) => result.err().is_some_and(|error| service_error::is_standard(&error)),
+            Some(Type::Result(result)) => result
+                .err()
+                .is_some_and(|error| service_error::is_standard(&error)),
             _ => false,
         };
-        let failure = if standard { Failure::Value } else { Failure::Trap };
-        Self { name, failure, metrics: OnceLock::new() }
+        let failure = if standard {
+            Failure::Value
+        } else {
+            Failure::Trap
+        };
+        Self {
+            name,
+            failure,
+            metrics: OnceLock::new(),
+        }
     }
 }

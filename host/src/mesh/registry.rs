@@ -76,10 +76,17 @@ impl Snapshot {
         let mut providers: HashMap<String, Vec<Arc<Service>>> = HashMap::new();
         for service in services.values() {
             for track in service.primary().tracks() {
-                providers.entry(track.to_owned()).or_default().push(service.clone());
+                providers
+                    .entry(track.to_owned())
+                    .or_default()
+                    .push(service.clone());
             }
         }
-        Self { version, services, providers }
+        Self {
+            version,
+            services,
+            providers,
+        }
     }
 
     /// The services that export an interface in a compatible version.
@@ -136,8 +143,13 @@ mod tests {
     fn calls_are_shared_by_weight() {
         fastrand::seed(7);
         let weights = [("stable", 90), ("canary", 10)];
-        let canary = (0..10_000).filter(|_| pick(&weights, |item| item.1).0 == "canary").count();
-        assert!((800..1200).contains(&canary), "10 % of 10 000 calls, got {canary}");
+        let canary = (0..10_000)
+            .filter(|_| pick(&weights, |item| item.1).0 == "canary")
+            .count();
+        assert!(
+            (800..1200).contains(&canary),
+            "10 % of 10 000 calls, got {canary}"
+        );
     }
 
     #[test]

@@ -50,13 +50,35 @@ pub struct Parts {
 impl Revision {
     /// Puts a revision together.
     pub fn new(parts: Parts) -> Self {
-        let Parts { service, number, component, settings, contract, code, pool } = parts;
+        let Parts {
+            service,
+            number,
+            component,
+            settings,
+            contract,
+            code,
+            pool,
+        } = parts;
         let mut exports: HashMap<String, HashMap<String, FunctionIndex>> = HashMap::new();
         for (index, function) in code.functions_indexed() {
-            let Ok(interface) = function.interface.parse::<InterfaceName>() else { continue };
-            exports.entry(interface.track()).or_default().insert(function.function.clone(), index);
+            let Ok(interface) = function.interface.parse::<InterfaceName>() else {
+                continue;
+            };
+            exports
+                .entry(interface.track())
+                .or_default()
+                .insert(function.function.clone(), index);
         }
-        Self { service, number, component, settings, contract, code, pool, exports }
+        Self {
+            service,
+            number,
+            component,
+            settings,
+            contract,
+            code,
+            pool,
+            exports,
+        }
     }
 
     /// An exported function, by [`InterfaceName::track`] and name.

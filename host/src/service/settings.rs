@@ -34,7 +34,9 @@ pub struct Settings {
 ///
 /// What was expected and what was found. The rule is that of DNS labels (RFC 1035).
 pub fn check_service_name(name: &str) -> Result<(), String> {
-    let letters = name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+    let letters = name
+        .bytes()
+        .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
     if letters && name.len() <= 63 && name.starts_with(|first: char| first.is_ascii_lowercase()) {
         return Ok(());
     }
@@ -65,7 +67,11 @@ pub struct Route {
     #[serde(default)]
     pub access: Access,
     /// How long clients and proxies may keep an answer to GET.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "duration_option")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "duration_option"
+    )]
     pub cache: Option<Duration>,
     /// Case of the function's own error type → status. The standard
     /// `stoa:service/types.error` needs none.
@@ -76,8 +82,16 @@ pub struct Route {
 impl Route {
     /// The manifest's key for this route: `GET example.com/products/{id}`.
     pub fn key(&self) -> String {
-        let method = self.method.as_deref().map(|method| format!("{method} ")).unwrap_or_default();
-        format!("{method}{}{}", self.host.as_deref().unwrap_or_default(), self.path)
+        let method = self
+            .method
+            .as_deref()
+            .map(|method| format!("{method} "))
+            .unwrap_or_default();
+        format!(
+            "{method}{}{}",
+            self.host.as_deref().unwrap_or_default(),
+            self.path
+        )
     }
 }
 
@@ -106,7 +120,11 @@ impl TryFrom<String> for FunctionName {
 
     fn try_from(text: String) -> Result<Self, String> {
         // A version (`@0.1.0`) may stand before the function; routes don't need it.
-        let bad = || format!("expected PACKAGE/INTERFACE.FUNCTION such as shop:product/products.get, found {text:?}");
+        let bad = || {
+            format!(
+                "expected PACKAGE/INTERFACE.FUNCTION such as shop:product/products.get, found {text:?}"
+            )
+        };
         let slash = text.find('/').ok_or_else(bad)?;
         let dot = match text[slash..].find(['.', '#']) {
             Some(at) => slash + at,
@@ -116,7 +134,10 @@ impl TryFrom<String> for FunctionName {
         if !interface.contains(':') || interface.ends_with('/') || function.is_empty() {
             return Err(bad());
         }
-        Ok(Self { interface: interface.to_owned(), function: function.to_owned() })
+        Ok(Self {
+            interface: interface.to_owned(),
+            function: function.to_owned(),
+        })
     }
 }
 
@@ -236,8 +257,11 @@ pub mod duration {
     /// Reads `"250ms"`.
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         let text = String::deserialize(from)?;
-        humantime::parse_duration(&text)
-            .map_err(|fault| D::Error::custom(format!("expected a duration such as \"250ms\" or \"10s\", found {text:?}: {fault}")))
+        humantime::parse_duration(&text).map_err(|fault| {
+            D::Error::custom(format!(
+                "expected a duration such as \"250ms\" or \"10s\", found {text:?}: {fault}"
+            ))
+        })
     }
 }
 

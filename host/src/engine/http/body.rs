@@ -31,18 +31,26 @@ pub(super) enum Stage {
 
 impl ResponseBody {
     pub(in crate::engine) fn new(stream: WasiBody) -> Self {
-        Self { ready: Bytes::new(), stream: Some(stream) }
+        Self {
+            ready: Bytes::new(),
+            stream: Some(stream),
+        }
     }
 
     /// A body that is complete.
     pub fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self { ready: bytes.into(), stream: None }
+        Self {
+            ready: bytes.into(),
+            stream: None,
+        }
     }
 
     /// Takes what the guest has written so far.
     pub(super) fn gather(&mut self, cx: &mut Context<'_>) -> Stage {
         loop {
-            let Some(stream) = &mut self.stream else { return Stage::Complete };
+            let Some(stream) = &mut self.stream else {
+                return Stage::Complete;
+            };
             if self.ready.len() > WHOLE {
                 return Stage::Streaming;
             }
@@ -82,7 +90,10 @@ impl Body for ResponseBody {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if !self.ready.is_empty() {
             let ready = std::mem::take(&mut self.ready);
             return Poll::Ready(Some(Ok(Frame::data(ready))));

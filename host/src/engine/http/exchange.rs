@@ -35,7 +35,10 @@ pub enum Rest<L> {
 
 impl<L> Exchange<L> {
     pub(super) fn new(running: Running<L>, answered: oneshot::Receiver<Answered>) -> Self {
-        Self { running: Some(running), answered }
+        Self {
+            running: Some(running),
+            answered,
+        }
     }
 }
 
@@ -44,7 +47,10 @@ impl<L> Future for Exchange<L> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let running = this.running.as_mut().expect("an exchange is not polled after its end");
+        let running = this
+            .running
+            .as_mut()
+            .expect("an exchange is not polled after its end");
         let ended = match running.as_mut().poll(cx) {
             Poll::Ready((lease, Ok(()))) => Some(lease),
             // Even a guest that answered first: nothing has been sent yet.
@@ -53,7 +59,9 @@ impl<L> Future for Exchange<L> {
         };
         let answered = match (Pin::new(&mut this.answered).poll(cx), &ended) {
             (Poll::Ready(Ok(answered)), _) => answered,
-            (Poll::Ready(Err(_)), _) | (Poll::Pending, Some(_)) => return Poll::Ready(Err(Fault::NoResponse)),
+            (Poll::Ready(Err(_)), _) | (Poll::Pending, Some(_)) => {
+                return Poll::Ready(Err(Fault::NoResponse));
+            }
             (Poll::Pending, None) => return Poll::Pending,
         };
         let response = match answered {

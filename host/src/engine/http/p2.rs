@@ -22,7 +22,11 @@ where
     (lease, outcome)
 }
 
-async fn handle<L, B>(lease: &mut L, request: http::Request<B>, answer: oneshot::Sender<Answered>) -> Result<(), Fault>
+async fn handle<L, B>(
+    lease: &mut L,
+    request: http::Request<B>,
+    answer: oneshot::Sender<Answered>,
+) -> Result<(), Fault>
 where
     L: Lease,
     B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
@@ -30,17 +34,24 @@ where
 {
     let instance = &mut **lease;
     let HttpHandler::P2(proxy) = &instance.http else {
-        return Err(Fault::Request("the component exports no wasi:http 0.2 handler".to_owned()));
+        return Err(Fault::Request(
+            "the component exports no wasi:http 0.2 handler".to_owned(),
+        ));
     };
     let refused = |error: wasmtime::Error| Fault::Request(format!("{error:#}"));
     let mut http = instance.store.data_mut().http();
-    let request = http.new_incoming_request(Scheme::Http, request).map_err(refused)?;
+    let request = http
+        .new_incoming_request(Scheme::Http, request)
+        .map_err(refused)?;
     let out = http
         .new_response_outparam_from_callback(move |answered| {
             // The client may be gone: the guest need not know.
             let _ = answer.send(answered.map_err(|code| format!("{code:?}")));
         })
         .map_err(refused)?;
-    let handled = proxy.wasi_http_incoming_handler().call_handle(&mut instance.store, request, out).await;
+    let handled = proxy
+        .wasi_http_incoming_handler()
+        .call_handle(&mut instance.store, request, out)
+        .await;
     handled.map_err(|error| instance.store.data().fault(error))
 }

@@ -87,7 +87,13 @@ where
         })
     });
     let answered = match answered {
-        Ok(response) => Ok(response?.map(|body| Tracked { body, _taken: taken }.boxed_unsync())),
+        Ok(response) => Ok(response?.map(|body| {
+            Tracked {
+                body,
+                _taken: taken,
+            }
+            .boxed_unsync()
+        })),
         Err(code) => Err(format!("{code:?}")),
     };
     // The client may be gone.
@@ -105,7 +111,10 @@ impl Body for Tracked {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 

@@ -1,18 +1,18 @@
 //! One call in a shared instance.
 
 use tokio::sync::oneshot;
-use wasmtime::component::Accessor;
 use wasmtime::AsContextMut;
+use wasmtime::component::Accessor;
 use wasmtime_wasi_http::WasiBody;
 
 use super::watch::Ticket;
 use super::{Exports, Guard};
 use crate::capabilities::context::CallContext;
 use crate::engine::Fault;
+use crate::engine::FunctionIndex;
 use crate::engine::http::p3;
 use crate::engine::state::State;
 use crate::engine::value::Val;
-use crate::engine::FunctionIndex;
 
 /// A call that waits for, or runs in, a shared instance.
 pub(super) struct Job {
@@ -38,12 +38,29 @@ pub(super) enum Request {
 
 impl Job {
     /// Runs the call to its end. An error has spoiled the whole instance.
-    pub(super) async fn run(self, accessor: &Accessor<State>, exports: &Exports) -> wasmtime::Result<()> {
+    pub(super) async fn run(
+        self,
+        accessor: &Accessor<State>,
+        exports: &Exports,
+    ) -> wasmtime::Result<()> {
         let _ticket = self.ticket;
         match self.request {
-            Request::Call { function, params, results, reply } => {
+            Request::Call {
+                function,
+                params,
+                results,
+                reply,
+            } => {
                 let mut values = vec![Val::Bool(false); results];
-                let called = call(accessor, exports, function, self.context, &params, &mut values).await;
+                let called = call(
+                    accessor,
+                    exports,
+                    function,
+                    self.context,
+                    &params,
+                    &mut values,
+                )
+                .await;
                 let (reply_with, outcome) = match called {
                     Ok(()) => (Ok(values), Ok(())),
                     Err(error) => {
@@ -58,10 +75,13 @@ impl Job {
             }
             Request::Http { request, answer } => {
                 let Some(service) = &exports.http else {
-                    let _ = answer.send(Err("the component exports no wasi:http 0.3 handler".to_owned()));
+                    let _ = answer.send(Err(
+                        "the component exports no wasi:http 0.3 handler".to_owned()
+                    ));
                     return Ok(());
                 };
-                let body_taken = p3::handle(accessor, service, request, Some(self.context), answer).await?;
+                let body_taken =
+                    p3::handle(accessor, service, request, Some(self.context), answer).await?;
                 let _ = body_taken.await;
                 Ok(())
             }

@@ -43,7 +43,10 @@ impl Watch {
         calls.under_way.insert(call, deadline);
         drop(calls);
         self.changed.notify_one();
-        Ticket { watch: Arc::clone(self), call }
+        Ticket {
+            watch: Arc::clone(self),
+            call,
+        }
     }
 
     /// Whether a call has outlived its deadline.
@@ -54,7 +57,9 @@ impl Watch {
     /// Waits until the instance must be dropped.
     pub(super) async fn expired(&self) {
         loop {
-            let Some(wake) = self.next_check(Instant::now()) else { return };
+            let Some(wake) = self.next_check(Instant::now()) else {
+                return;
+            };
             let asleep = tokio::time::sleep_until(wake.into());
             tokio::select! {
                 () = asleep => {}
@@ -68,9 +73,21 @@ impl Watch {
         let mut calls = self.lock();
         calls.condemned |= calls.under_way.values().any(|deadline| *deadline <= now);
         if !calls.condemned {
-            return Some(calls.under_way.values().min().copied().unwrap_or_else(never));
+            return Some(
+                calls
+                    .under_way
+                    .values()
+                    .min()
+                    .copied()
+                    .unwrap_or_else(never),
+            );
         }
-        calls.under_way.values().max().copied().filter(|last| *last > now)
+        calls
+            .under_way
+            .values()
+            .max()
+            .copied()
+            .filter(|last| *last > now)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Calls> {
@@ -112,6 +129,9 @@ mod tests {
         drop(other);
         assert_eq!(watch.next_check(then), None, "only the late call is left");
         drop(late);
-        assert!(watch.is_condemned(), "a condemned instance takes no calls again");
+        assert!(
+            watch.is_condemned(),
+            "a condemned instance takes no calls again"
+        );
     }
 }

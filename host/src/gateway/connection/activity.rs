@@ -62,7 +62,13 @@ pub(super) struct Watch {
 impl Watch {
     /// A head may take `head_beats`, an idle connection lives `idle_beats`.
     pub(super) fn new(head_beats: u32, idle_beats: u32) -> Self {
-        Self { head_beats, idle_beats, requests: 0, stalled: 0, idle: 0 }
+        Self {
+            head_beats,
+            idle_beats,
+            requests: 0,
+            stalled: 0,
+            idle: 0,
+        }
     }
 
     pub(super) fn beat(&mut self, activity: &Activity) -> Verdict {
@@ -77,11 +83,19 @@ impl Watch {
         // A client that connects and says nothing is as stuck as one in mid-head.
         if activity.reading.load(Ordering::Relaxed) || requests == 0 {
             self.stalled += 1;
-            return if self.stalled > self.head_beats { Verdict::Stalled } else { Verdict::Fine };
+            return if self.stalled > self.head_beats {
+                Verdict::Stalled
+            } else {
+                Verdict::Fine
+            };
         }
         self.stalled = 0;
         self.idle += 1;
-        if self.idle >= self.idle_beats { Verdict::Idle } else { Verdict::Fine }
+        if self.idle >= self.idle_beats {
+            Verdict::Idle
+        } else {
+            Verdict::Fine
+        }
     }
 }
 
@@ -98,7 +112,11 @@ impl<S> Watched<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.socket).poll_read(cx, buffer);
         if buffer.filled().len() > before {
@@ -109,7 +127,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.socket).poll_write(cx, bytes)
     }
 
@@ -146,7 +168,10 @@ mod tests {
     fn a_silent_client_is_cut_off_after_the_heads_time() {
         let activity = Arc::new(Activity::default());
         let mut watch = Watch::new(2, 10);
-        assert_eq!(beats(&mut watch, &activity, 3), [Verdict::Fine, Verdict::Fine, Verdict::Stalled]);
+        assert_eq!(
+            beats(&mut watch, &activity, 3),
+            [Verdict::Fine, Verdict::Fine, Verdict::Stalled]
+        );
     }
 
     #[test]
@@ -155,7 +180,11 @@ mod tests {
         let serving = activity.serve();
         activity.reading.store(true, Ordering::Relaxed);
         let mut watch = Watch::new(2, 3);
-        assert!(beats(&mut watch, &activity, 20).iter().all(|verdict| *verdict == Verdict::Fine));
+        assert!(
+            beats(&mut watch, &activity, 20)
+                .iter()
+                .all(|verdict| *verdict == Verdict::Fine)
+        );
         drop(serving);
         assert_eq!(beats(&mut watch, &activity, 3).last(), Some(&Verdict::Idle));
     }
@@ -165,8 +194,15 @@ mod tests {
         let activity = Arc::new(Activity::default());
         drop(activity.serve());
         let mut watch = Watch::new(2, 10);
-        assert_eq!(watch.beat(&activity), Verdict::Fine, "a request has come since the last beat");
+        assert_eq!(
+            watch.beat(&activity),
+            Verdict::Fine,
+            "a request has come since the last beat"
+        );
         activity.reading.store(true, Ordering::Relaxed);
-        assert_eq!(beats(&mut watch, &activity, 3).last(), Some(&Verdict::Stalled));
+        assert_eq!(
+            beats(&mut watch, &activity, 3).last(),
+            Some(&Verdict::Stalled)
+        );
     }
 }

@@ -25,13 +25,19 @@ impl GatewayBody {
     }
 
     pub(in crate::gateway) fn with_guard(self, serving: Serving) -> Self {
-        Self { _serving: Some(serving), ..self }
+        Self {
+            _serving: Some(serving),
+            ..self
+        }
     }
 }
 
 impl From<ResponseBody> for GatewayBody {
     fn from(body: ResponseBody) -> Self {
-        Self { body, _serving: None }
+        Self {
+            body,
+            _serving: None,
+        }
     }
 }
 
@@ -39,7 +45,10 @@ impl Body for GatewayBody {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 

@@ -1,7 +1,7 @@
 //! RFC 9457 problems.
 
-use http::header::{self, HeaderValue};
 use http::StatusCode;
+use http::header::{self, HeaderValue};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -45,7 +45,14 @@ struct Place<'a> {
 
 impl<'a> Problem<'a> {
     pub(super) fn new(status: StatusCode, code: &'a str) -> Self {
-        Self { status, code, detail: None, errors: Vec::new(), value: None, retry: false }
+        Self {
+            status,
+            code,
+            detail: None,
+            errors: Vec::new(),
+            value: None,
+            retry: false,
+        }
     }
 
     /// What happened, for people.
@@ -61,13 +68,18 @@ impl<'a> Problem<'a> {
 
     /// The payload of a service's own error, as JSON.
     pub(super) fn value(self, json: Vec<u8>) -> Self {
-        let value = String::from_utf8(json).ok().and_then(|json| RawValue::from_string(json).ok());
+        let value = String::from_utf8(json)
+            .ok()
+            .and_then(|json| RawValue::from_string(json).ok());
         Self { value, ..self }
     }
 
     /// Trying again soon may work.
     pub(super) fn retry_after(self) -> Self {
-        Self { retry: true, ..self }
+        Self {
+            retry: true,
+            ..self
+        }
     }
 
     pub(super) fn response(self, origin: &Origin) -> Response {
@@ -79,14 +91,21 @@ impl<'a> Problem<'a> {
             detail: self.detail.as_deref(),
             code: self.code,
             trace_id: &trace,
-            errors: self.errors.iter().map(|(pointer, detail)| Place { pointer, detail }).collect(),
+            errors: self
+                .errors
+                .iter()
+                .map(|(pointer, detail)| Place { pointer, detail })
+                .collect(),
             value: self.value.as_deref(),
         };
         let json = serde_json::to_vec(&document).expect("strings and numbers are always JSON");
         let mut response = Response::new(GatewayBody::whole(json));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         if self.retry {
             headers.insert(header::RETRY_AFTER, RETRY_AFTER);
         }

@@ -23,12 +23,24 @@ impl Pattern {
             return Err(format!("the path {path:?} does not start with \"/\""));
         };
         let segments: Vec<Segment> = rest.split('/').map(segment).collect();
-        let parameters = segments.iter().filter(|segment| !matches!(segment, Segment::Literal(_))).count();
+        let parameters = segments
+            .iter()
+            .filter(|segment| !matches!(segment, Segment::Literal(_)))
+            .count();
         if parameters > MAX_PARAMETERS {
-            return Err(format!("the path {path:?} has {parameters} parameters, at most {MAX_PARAMETERS} are possible"));
+            return Err(format!(
+                "the path {path:?} has {parameters} parameters, at most {MAX_PARAMETERS} are possible"
+            ));
         }
-        if segments.iter().rev().skip(1).any(|segment| *segment == Segment::Wildcard) {
-            return Err(format!("the path {path:?} has a \"*\" that is not its last segment"));
+        if segments
+            .iter()
+            .rev()
+            .skip(1)
+            .any(|segment| *segment == Segment::Wildcard)
+        {
+            return Err(format!(
+                "the path {path:?} has a \"*\" that is not its last segment"
+            ));
         }
         Ok(Self { segments })
     }
@@ -39,7 +51,9 @@ impl Pattern {
         for (position, segment) in self.segments.iter().enumerate() {
             template.push('/');
             match segment {
-                Segment::Literal(text) => template.push_str(&text.replace('{', "{{").replace('}', "}}")),
+                Segment::Literal(text) => {
+                    template.push_str(&text.replace('{', "{{").replace('}', "}}"))
+                }
                 Segment::Parameter => template.push_str(&format!("{{p{position}}}")),
                 Segment::Wildcard => template.push_str("{*rest}"),
             }
@@ -49,8 +63,12 @@ impl Pattern {
 
     /// What a trailing wildcard takes beside what is below it: `/files` and `/files/`.
     pub(super) fn wildcard_prefixes(&self) -> Vec<String> {
-        let Some((Segment::Wildcard, before)) = self.segments.split_last() else { return Vec::new() };
-        let prefix = Self { segments: before.to_vec() };
+        let Some((Segment::Wildcard, before)) = self.segments.split_last() else {
+            return Vec::new();
+        };
+        let prefix = Self {
+            segments: before.to_vec(),
+        };
         let mut prefixes = vec![format!("{}/", prefix.template())];
         if !before.is_empty() {
             prefixes.push(prefix.template());
@@ -62,7 +80,9 @@ impl Pattern {
 fn segment(text: &str) -> Segment {
     match text {
         "*" => Segment::Wildcard,
-        text if text.len() > 2 && text.starts_with('{') && text.ends_with('}') => Segment::Parameter,
+        text if text.len() > 2 && text.starts_with('{') && text.ends_with('}') => {
+            Segment::Parameter
+        }
         text => Segment::Literal(text.to_owned()),
     }
 }

@@ -18,7 +18,11 @@ pub enum Lease {
 
 impl Lease {
     pub(super) fn new(pool: &Arc<Pool>, slot: Slot) -> Self {
-        let place = Place { pool: Arc::clone(pool), slot: Some(slot), sound: false };
+        let place = Place {
+            pool: Arc::clone(pool),
+            slot: Some(slot),
+            sound: false,
+        };
         match place.slot {
             Some(Slot::Exclusive(_)) => Self::Exclusive(ExclusiveLease(place)),
             _ => Self::Shared(SharedLease(place)),
@@ -51,7 +55,9 @@ impl Deref for ExclusiveLease {
     fn deref(&self) -> &Instance {
         match &self.0.slot {
             Some(Slot::Exclusive(warm)) => &warm.instance,
-            _ => unreachable!("an exclusive lease is made from an exclusive slot and keeps it until it is dropped"),
+            _ => unreachable!(
+                "an exclusive lease is made from an exclusive slot and keeps it until it is dropped"
+            ),
         }
     }
 }
@@ -60,7 +66,9 @@ impl DerefMut for ExclusiveLease {
     fn deref_mut(&mut self) -> &mut Instance {
         match &mut self.0.slot {
             Some(Slot::Exclusive(warm)) => &mut warm.instance,
-            _ => unreachable!("an exclusive lease is made from an exclusive slot and keeps it until it is dropped"),
+            _ => unreachable!(
+                "an exclusive lease is made from an exclusive slot and keeps it until it is dropped"
+            ),
         }
     }
 }
@@ -74,7 +82,9 @@ impl SharedLease {
     pub fn instance(&self) -> SharedInstance {
         match &self.0.slot {
             Some(Slot::Shared(instance, _)) => instance.clone(),
-            _ => unreachable!("a shared lease is made from a shared slot and keeps it until it is dropped"),
+            _ => unreachable!(
+                "a shared lease is made from a shared slot and keeps it until it is dropped"
+            ),
         }
     }
 }

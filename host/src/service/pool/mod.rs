@@ -110,7 +110,10 @@ impl Pool {
             }
             Claim::Start(seat) => self.start(Handoff::start(self, seat)).await,
             Claim::Wait(turn) => self.wait(turn, deadline).await,
-            Claim::Full => Err(PoolError::QueueFull { max: self.lock().max(), queue: self.queue }),
+            Claim::Full => Err(PoolError::QueueFull {
+                max: self.lock().max(),
+                queue: self.queue,
+            }),
         }
     }
 
@@ -175,7 +178,11 @@ impl Pool {
         (state.min(), state.max())
     }
 
-    async fn wait(self: &Arc<Self>, turn: oneshot::Receiver<Handoff>, deadline: Instant) -> Result<Lease, PoolError> {
+    async fn wait(
+        self: &Arc<Self>,
+        turn: oneshot::Receiver<Handoff>,
+        deadline: Instant,
+    ) -> Result<Lease, PoolError> {
         let began = Instant::now();
         let until = deadline.min(began + self.queue_deadline);
         let turn = tokio::time::timeout_at(until.into(), turn).await;
@@ -203,7 +210,8 @@ impl Pool {
         let slot = if self.concurrency == 1 {
             handoff.seat_exclusive(instance)
         } else {
-            let mut slots = handoff.seat_shared(instance, self.code.functions().len(), self.concurrency)?;
+            let mut slots =
+                handoff.seat_shared(instance, self.code.functions().len(), self.concurrency)?;
             let slot = slots.pop();
             self.lock().offer(slots);
             self.settle();
@@ -250,7 +258,11 @@ impl PoolReading for Pool {
     fn read(&self) -> PoolSample {
         let state = self.lock();
         let busy = u64::from(state.busy());
-        let (busy, draining) = if state.is_draining() { (0, busy) } else { (busy, 0) };
+        let (busy, draining) = if state.is_draining() {
+            (0, busy)
+        } else {
+            (busy, 0)
+        };
         PoolSample {
             // An instance that is being made serves a call that waits for it.
             starting: 0,

@@ -22,7 +22,9 @@ impl Seats {
     /// A seat, if fewer than `max` are taken.
     pub(super) fn take(self: &Arc<Self>, max: u32) -> Option<Seat> {
         self.0
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |live| (live < max).then_some(live + 1))
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |live| {
+                (live < max).then_some(live + 1)
+            })
             .ok()
             .map(|_| Seat(Arc::clone(self)))
     }
@@ -80,7 +82,10 @@ pub(super) enum What {
 
 impl Handoff {
     pub(super) fn new(pool: &Arc<Pool>, what: What) -> Self {
-        Self { pool: Arc::clone(pool), what: Some(what) }
+        Self {
+            pool: Arc::clone(pool),
+            what: Some(what),
+        }
     }
 
     pub(super) fn start(pool: &Arc<Pool>, seat: Seat) -> Self {
@@ -106,19 +111,31 @@ impl Handoff {
     /// Puts a new instance on the seat.
     pub(super) fn seat_exclusive(self, instance: Instance) -> Option<Slot> {
         match self.disarm() {
-            Some(What::Start(seat)) => Some(Slot::Exclusive(Box::new(Warm { instance, _seat: seat }))),
+            Some(What::Start(seat)) => Some(Slot::Exclusive(Box::new(Warm {
+                instance,
+                _seat: seat,
+            }))),
             _ => None,
         }
     }
 
     /// Puts a new instance on the seat for `concurrency` calls at a time: one
     /// slot for the caller, the others for the pool.
-    pub(super) fn seat_shared(mut self, instance: Instance, functions: usize, concurrency: u32) -> Result<Vec<Slot>, Fault> {
+    pub(super) fn seat_shared(
+        mut self,
+        instance: Instance,
+        functions: usize,
+        concurrency: u32,
+    ) -> Result<Vec<Slot>, Fault> {
         // Until it runs, the seat stays where a failure gives it back.
         let shared = SharedInstance::start(instance, functions)?;
-        let Some(What::Start(seat)) = self.what.take() else { return Ok(Vec::new()) };
+        let Some(What::Start(seat)) = self.what.take() else {
+            return Ok(Vec::new());
+        };
         let seat = Arc::new(seat);
-        Ok((0..concurrency).map(|_| Slot::Shared(shared.clone(), seat.clone())).collect())
+        Ok((0..concurrency)
+            .map(|_| Slot::Shared(shared.clone(), seat.clone()))
+            .collect())
     }
 }
 

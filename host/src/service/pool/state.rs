@@ -91,7 +91,10 @@ impl State {
             Some(slot) => self.idle.push(slot),
             None => {}
         }
-        GivenBack { surplus, awaited: !self.waiting.is_empty() || (self.draining && self.busy == 0) }
+        GivenBack {
+            surplus,
+            awaited: !self.waiting.is_empty() || (self.draining && self.busy == 0),
+        }
     }
 
     /// Adds slots of an instance that serves several calls.
@@ -137,7 +140,11 @@ impl State {
 
     /// Ends a window; returns what its peak did not need, longest unused first.
     pub(super) fn shrink(&mut self) -> Vec<Slot> {
-        let needed = self.peak.roll(self.busy).max(self.min).saturating_sub(self.busy);
+        let needed = self
+            .peak
+            .roll(self.busy)
+            .max(self.min)
+            .saturating_sub(self.busy);
         let surplus = self.idle.len().saturating_sub(needed as usize);
         self.idle.drain(..surplus).collect()
     }
