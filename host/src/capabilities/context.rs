@@ -184,50 +184,7 @@ fn call_of<T: View>(mut store: Access<'_, T, HasCapabilities>) -> CallContext {
 
 #[cfg(test)]
 mod tests {
-    use super::contract::Host as _;
     use super::*;
-    use crate::capabilities::keyvalue::Limits;
-    use crate::capabilities::tests::{data, store};
-
-    #[test]
-    fn a_guest_sees_the_call_that_was_set_last() {
-        let (_dir, store) = store();
-        let mut data = data(&store, &[], Limits::default());
-        let principal = Principal {
-            subject: "ada".into(),
-            scopes: vec!["orders:write".into()],
-            claims: vec![],
-        };
-        let call = CallContext {
-            principal: Some(Arc::new(principal)),
-            request_id: RequestId::parse("r-1").unwrap(),
-            idempotency_key: Some("k".into()),
-            if_match: Some("7".into()),
-            ..CallContext::new(Instant::now() + Duration::from_secs(60))
-        };
-        let mut view = data.capabilities();
-        assert!(view.caller().unwrap().is_none());
-        view.ctx.call.set(call.clone());
-        let caller = view.caller().unwrap().unwrap();
-        assert_eq!(
-            (&caller.subject[..], &caller.scopes[..]),
-            ("ada", &["orders:write".to_owned()][..])
-        );
-        assert_eq!(view.request_id().unwrap(), "r-1");
-        assert_eq!(
-            TraceContext::parse(&view.traceparent().unwrap()),
-            Some(call.trace)
-        );
-        assert_eq!(view.region().unwrap().as_deref(), Some("eu"));
-        assert_eq!(view.idempotency_key().unwrap().as_deref(), Some("k"));
-        assert_eq!(view.if_match().unwrap().as_deref(), Some("7"));
-        assert!((1..=60_000).contains(&view.remaining_ms().unwrap()));
-        view.ctx.call.set(CallContext {
-            deadline: Instant::now(),
-            ..call
-        });
-        assert_eq!(view.remaining_ms().unwrap(), 0);
-    }
 
     #[test]
     fn a_call_to_another_service_keeps_the_caller_but_not_the_conditions() {

@@ -199,7 +199,10 @@ mod tests {
             .unwrap();
         assert!(components.has(&name).unwrap());
         assert_eq!(components.read(&name).unwrap(), b"two chunks");
-        assert_eq!(components.sweep(&HashSet::new()).unwrap(), [name.clone()]);
+        assert_eq!(
+            components.sweep(&HashSet::new()).unwrap(),
+            std::slice::from_ref(&name)
+        );
         assert!(!components.has(&name).unwrap());
     }
 

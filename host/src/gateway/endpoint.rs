@@ -26,7 +26,7 @@ pub(super) enum Kind {
     /// An exported function.
     Function {
         function: FunctionIndex,
-        operation: Operation,
+        operation: Box<Operation>,
     },
     /// The component's own handler.
     Http,
@@ -88,6 +88,6 @@ fn kind(route: &Route, revision: &Revision) -> Result<Kind, Vec<String>> {
     let operation = Operation::compile(route, &revision.code.function(function).ty)?;
     Ok(Kind::Function {
         function,
-        operation,
+        operation: Box::new(operation),
     })
 }

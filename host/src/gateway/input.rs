@@ -20,8 +20,6 @@ pub(super) enum BodyFault {
     TooLarge { limit: u64 },
     #[error("expected a body of type application/json, found {found:?}")]
     MediaType { found: String },
-    #[error("expected a JSON body, found none")]
-    Missing,
     #[error("the body ended before it was complete")]
     Broken,
     #[error("the body did not arrive in time")]

@@ -39,7 +39,6 @@ pub struct Gateway {
     table: ArcSwap<Table>,
     settings: config::Gateway,
     access_log: config::AccessLog,
-    region: Option<Arc<str>>,
     /// Bearer token that stands for the operator, until other identities exist.
     operator_token: Arc<str>,
     metrics: Arc<Metrics>,
@@ -59,7 +58,6 @@ impl Gateway {
             table: ArcSwap::default(),
             settings: config.gateway.clone(),
             access_log: config.log.access,
-            region: config.region.as_deref().map(Arc::from),
             operator_token,
             active: metrics.active_requests(),
             unrouted: metrics.unrouted(),

@@ -37,8 +37,6 @@ pub(super) enum Refusal {
     /// A list of methods was asked for.
     Options(Vec<Method>),
     Unauthenticated,
-    /// The caller lacks this scope.
-    Forbidden(String),
     Body(BodyFault),
     Input(InputFault),
     Call(CallError),
@@ -115,9 +113,6 @@ pub(super) fn refuse(refusal: Refusal, origin: &Origin) -> Response {
                 .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             response
         }
-        Refusal::Forbidden(scope) => Problem::new(StatusCode::FORBIDDEN, "forbidden")
-            .detail(format!("the route asks for the scope {scope:?}"))
-            .response(origin),
         Refusal::Body(fault) => body_fault(&fault, origin),
         Refusal::Input(fault) => input_fault(fault, origin),
         Refusal::Call(error) => call_error(&error, origin),
@@ -196,7 +191,6 @@ fn body_fault(fault: &BodyFault, origin: &Origin) -> Response {
         BodyFault::MediaType { .. } => {
             (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
         }
-        BodyFault::Missing => (StatusCode::BAD_REQUEST, "missing_body"),
         BodyFault::Broken => (StatusCode::BAD_REQUEST, "broken_body"),
         BodyFault::TooSlow => (StatusCode::REQUEST_TIMEOUT, "body_too_slow"),
     };
@@ -254,7 +248,6 @@ pub(super) fn reason(refusal: &Refusal) -> Option<&'static str> {
         Refusal::NoRoute => "no_route",
         Refusal::MethodNotAllowed(_) => "method",
         Refusal::Unauthenticated => "unauthorized",
-        Refusal::Forbidden(_) => "forbidden",
         Refusal::Body(_) | Refusal::Input(_) => "input",
         Refusal::Call(CallError::Pool(PoolError::QueueFull { .. })) => "queue_full",
         Refusal::Call(CallError::Pool(PoolError::QueueDeadline { .. })) => "queue_deadline",

@@ -41,7 +41,10 @@ pub(super) enum Slot {
     /// The whole instance.
     Exclusive(Box<Warm>),
     /// One of the calls that an instance serves at a time.
-    Shared(SharedInstance, Arc<Seat>),
+    Shared(
+        SharedInstance,
+        #[expect(dead_code, reason = "held until the last slot goes")] Arc<Seat>,
+    ),
 }
 
 /// An instance and its seat, dropped in this order.
