@@ -40,6 +40,7 @@
 
 pub mod admin;
 pub mod capabilities;
+pub mod cli;
 pub mod config;
 pub mod deploy;
 pub mod engine;

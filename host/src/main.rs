@@ -1,24 +1,35 @@
-//! The `stoa` command.
-fn main() -> anyhow::Result<()> {
-    let mut config = stoa::config::Config::load(None, &[])?;
-    let args: Vec<String> = std::env::args().collect();
-    for pair in args[2..].chunks(2) {
-        match pair[0].as_str() {
-            "--listen" => config.listen = pair[1].parse()?,
-            "--admin" => config.admin = pair[1].parse()?,
-            "--data" => config.data = pair[1].clone().into(),
-            _ => {}
+//! The `stoa` command: what was typed → what it needs → do it → exit code.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use stoa::cli::{self, Arguments, Threads};
+use tokio::runtime::{Builder, Runtime};
+
+/// How long work off the request path may hold up the end of the process. What
+/// was acknowledged is on disk by then.
+const LINGER: Duration = Duration::from_secs(1);
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match runtime(arguments.threads()) {
+        Ok(runtime) => runtime,
+        Err(fault) => return cli::exit(Err(fault.into())),
+    };
+    let outcome = runtime.block_on(arguments.run());
+    runtime.shutdown_timeout(LINGER);
+    cli::exit(outcome)
+}
+
+fn runtime(threads: Threads) -> std::io::Result<Runtime> {
+    let mut runtime = match threads {
+        Threads::One => Builder::new_current_thread(),
+        Threads::Cores => {
+            let mut runtime = Builder::new_multi_thread();
+            runtime.worker_threads(std::thread::available_parallelism()?.get());
+            runtime
         }
-    }
-    let rt = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(std::thread::available_parallelism()?.get())
-        .enable_all()
-        .build()?;
-    rt.block_on(async {
-        let host = stoa::host::Host::start(config).await?;
-        host.run(async {
-            let _ = stoa::shutdown::signal().await;
-        })
-        .await
-    })
+    };
+    runtime.enable_all().build()
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::document::{Document, Key, Table, Value};
 use crate::config::faults::Faults;
-use crate::service::settings::Settings;
+use crate::service::settings::{Settings, service_name};
 
 /// The name of a manifest's file.
 pub const FILE: &str = "stoa.toml";
@@ -129,23 +129,6 @@ impl Manifest {
         let service = sections::service(document, name, table, &self.folder);
         self.services.insert(name.get_ref().to_string(), service);
     }
-}
-
-/// Whether a name can be a service's.
-///
-/// # Errors
-/// What was expected and what was found.
-pub fn service_name(name: &str) -> Result<&str, String> {
-    let letters = name
-        .bytes()
-        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if letters && name.len() <= 63 && name.starts_with(|first: char| first.is_ascii_lowercase()) {
-        return Ok(name);
-    }
-    Err(format!(
-        "expected a service name of lower-case letters, digits and dashes that begins with a \
-         letter and has 63 characters at most, found {name:?}"
-    ))
 }
 
 #[cfg(test)]

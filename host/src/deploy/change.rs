@@ -13,7 +13,7 @@ use super::{ChangeError, Deployed, Deployments, Loaded, fault, table};
 use crate::admin::api::{DeployEvent, DeployRequest, Fault, ServiceDeploy, Step};
 use crate::engine::Origin;
 use crate::service::contract::Contract;
-use crate::service::settings::Settings;
+use crate::service::settings::{Settings, service_name};
 use crate::store::Change;
 use crate::telemetry::metrics::Metrics;
 
@@ -395,7 +395,7 @@ fn request_faults(request: &DeployRequest) -> Vec<Fault> {
                 format!("{service} is in the deployment more than once"),
             ));
         }
-        if let Err(reason) = crate::service::settings::check_service_name(service) {
+        if let Err(reason) = service_name(service) {
             faults.push(fault(service, "service_name", reason));
         }
         if canary.is_some_and(|share| share == 0 || share > 100) {

@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::config::document::{Document, Key, Table, Value, scalar};
 use crate::config::values::{duration, number, positive, size};
-use crate::service::settings::{Grants, Limits, Pool, Settings};
+use crate::service::settings::{Grants, Limits, Pool, Settings, service_name};
 
 use super::{ServiceManifest, route};
 
@@ -204,7 +204,7 @@ impl<'t> Reader<'_, 't> {
             self.document.fault(key.span(), fault);
         }
         let service = self.document.string(key, value)?;
-        let name = super::service_name(&service).map(str::to_owned);
+        let name = service_name(&service).map(str::to_owned);
         Some((interface.to_owned(), self.document.check(key, value, name)?))
     }
 

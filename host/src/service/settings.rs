@@ -33,12 +33,12 @@ pub struct Settings {
 /// # Errors
 ///
 /// What was expected and what was found. The rule is that of DNS labels (RFC 1035).
-pub fn check_service_name(name: &str) -> Result<(), String> {
+pub fn service_name(name: &str) -> Result<&str, String> {
     let letters = name
         .bytes()
         .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
     if letters && name.len() <= 63 && name.starts_with(|first: char| first.is_ascii_lowercase()) {
-        return Ok(());
+        return Ok(name);
     }
     Err(format!(
         "expected a service name of lower-case letters, digits and dashes that begins with a letter and has 63 \

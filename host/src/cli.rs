@@ -1,0 +1,180 @@
+//! The command line: what a user types, and what comes of it.
+//!
+//! One file a command. A command that talks to a host does so through the admin
+//! API and nothing else, `up` included. Knows nothing of what the host does with
+//! it; the host knows nothing of commands.
+
+mod application;
+mod build;
+mod completions;
+mod contract;
+mod deploy;
+mod logs;
+mod ls;
+mod output;
+mod promote;
+mod release;
+mod revisions;
+mod rollback;
+mod routes;
+mod scale;
+mod serve;
+mod show;
+mod steps;
+mod traffic;
+mod undeploy;
+mod up;
+mod watch;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::admin::client::{Client, ClientError};
+use crate::config::{ADMIN_PORT, DATA};
+use crate::service::settings::service_name;
+
+use output::{Closed, Format, Output};
+
+/// A WebAssembly application server: services as components in pools behind a gateway.
+#[derive(Debug, Parser)]
+#[command(name = "stoa", version, about, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(flatten)]
+    shared: Shared,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+struct Shared {
+    /// How results are printed.
+    #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
+    output: Format,
+    /// Address of the host's admin API [default: http://127.0.0.1:8081].
+    #[arg(long, global = true, value_name = "URL", env = "STOA_HOST")]
+    host: Option<String>,
+    /// Token of the admin API [default: the file `token` of the data directory].
+    #[arg(long, global = true, env = "STOA_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// The host's data directory [default: .stoa].
+    #[arg(long, global = true, value_name = "DIR", env = "STOA_DATA")]
+    data: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Up(up::Up),
+    Serve(serve::Serve),
+    Build(build::Build),
+    Deploy(deploy::Deploy),
+    Rollback(rollback::Rollback),
+    Promote(promote::Promote),
+    Ls(ls::Ls),
+    Show(show::Show),
+    Revisions(revisions::Revisions),
+    Routes(routes::Routes),
+    Contract(contract::Contract),
+    Scale(scale::Scale),
+    Logs(logs::Logs),
+    Undeploy(undeploy::Undeploy),
+    Completions(completions::Completions),
+}
+
+/// How much of the machine a command needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Threads {
+    /// One thread: it waits for others.
+    One,
+    /// A thread a core: it serves.
+    Cores,
+}
+
+impl Arguments {
+    /// How much of the machine the command needs.
+    pub fn threads(&self) -> Threads {
+        match self.command {
+            Command::Up(_) | Command::Serve(_) => Threads::Cores,
+            _ => Threads::One,
+        }
+    }
+
+    /// Does what was typed.
+    ///
+    /// # Errors
+    /// Why it could not be done, for people.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let shared = &self.shared;
+        match self.command {
+            Command::Up(command) => command.run(shared).await,
+            Command::Serve(command) => command.run(shared).await,
+            Command::Build(command) => command.run(shared).await,
+            Command::Deploy(command) => command.run(shared).await,
+            Command::Rollback(command) => command.run(shared).await,
+            Command::Promote(command) => command.run(shared).await,
+            Command::Ls(command) => command.run(shared).await,
+            Command::Show(command) => command.run(shared).await,
+            Command::Revisions(command) => command.run(shared).await,
+            Command::Routes(command) => command.run(shared).await,
+            Command::Contract(command) => command.run(shared).await,
+            Command::Scale(command) => command.run(shared).await,
+            Command::Logs(command) => command.run(shared).await,
+            Command::Undeploy(command) => command.run(shared).await,
+            Command::Completions(command) => command.run(shared),
+        }
+    }
+}
+
+/// Tells what went wrong, and gives the process its exit code: 0 done, 1 refused
+/// or failed, 2 wrong usage.
+pub fn exit(outcome: anyhow::Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        // Who reads our output has seen enough (`stoa ls | head`).
+        Err(fault) if fault.is::<Closed>() => ExitCode::SUCCESS,
+        Err(fault) => {
+            output::error(&format!("{fault:#}"));
+            ExitCode::from(if fault.is::<Usage>() { 2 } else { 1 })
+        }
+    }
+}
+
+/// What was typed, or set for the host, makes no sense.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+impl Shared {
+    fn output(&self) -> Output {
+        Output::new(self.output)
+    }
+
+    /// A client of the host that the command is for.
+    fn client(&self) -> Result<Client, ClientError> {
+        let address = match &self.host {
+            Some(address) => address.clone(),
+            None => format!("http://127.0.0.1:{ADMIN_PORT}"),
+        };
+        Client::new(&address, self.token())
+    }
+
+    /// The token as given, or as the host left it. Without one, the host's answer
+    /// says where to find it.
+    fn token(&self) -> Option<String> {
+        let token = self.token.clone().or_else(|| {
+            let data = self.data.clone().unwrap_or_else(|| DATA.into());
+            std::fs::read_to_string(data.join("token")).ok()
+        });
+        token.map(|token| token.trim().to_owned())
+    }
+}
+
+/// A service's name as an argument.
+fn service(text: &str) -> Result<String, String> {
+    service_name(text).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! `stoa deploy`: make services of a manifest live, on a host that runs.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use clap::Args;
+
+use crate::admin::api::ServiceDeploy;
+use crate::config::faults::nearest;
+use crate::manifest::{FILE, Manifest, ServiceManifest};
+use crate::service::settings::service_name;
+
+use super::{Shared, Usage, release};
+
+/// Deploy the services of a manifest, or one of them.
+#[derive(Debug, Args)]
+pub struct Deploy {
+    /// Folder of a stoa.toml, or its path, or a service of ./stoa.toml.
+    #[arg(default_value = ".", value_name = "DIR|SERVICE")]
+    what: String,
+    /// Deploy this component in place of the manifest's; for a single service.
+    #[arg(long, value_name = "FILE")]
+    component: Option<PathBuf>,
+    /// Give the new revision a share of the traffic only, such as 10%.
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    canary: Option<u8>,
+    /// Wait until the calls under way on the old revisions have ended, too.
+    #[arg(long)]
+    wait: bool,
+}
+
+impl Deploy {
+    pub async fn run(self, shared: &Shared) -> anyhow::Result<()> {
+        let client = shared.client()?;
+        let mut services = select(&self.what)?;
+        if let Some(file) = self.component {
+            let [(_, service)] = services.as_mut_slice() else {
+                bail!(Usage(format!(
+                    "--component is for a single service, and {} has {}: name one",
+                    self.what,
+                    services.len()
+                )));
+            };
+            service.component = file;
+        }
+        let mut deployed = Vec::new();
+        for (service, manifest) in services {
+            let component = release::digest(&manifest.component).await?;
+            let settings = manifest.settings;
+            let canary = self.canary;
+            deployed.push((
+                ServiceDeploy {
+                    service,
+                    component,
+                    settings,
+                    canary,
+                },
+                manifest.component,
+            ));
+        }
+        let wait = if self.wait {
+            release::Wait::Drained
+        } else {
+            release::Wait::Live
+        };
+        release::deploy(&client, deployed, wait, shared.output()).await
+    }
+}
+
+/// The services that an argument means: all of a folder's manifest, or one of
+/// `./stoa.toml`. A folder without a manifest is no answer to a service's name.
+fn select(what: &str) -> anyhow::Result<Vec<(String, ServiceManifest)>> {
+    let path = Path::new(what);
+    let is_manifest = path.is_file() || path.join(FILE).is_file();
+    if is_manifest || service_name(what).is_err() {
+        return Ok(Manifest::load(path)?.services.into_iter().collect());
+    }
+    let mut manifest = Manifest::load(Path::new("."))?;
+    match manifest.services.remove(what) {
+        Some(service) => Ok(vec![(what.to_owned(), service)]),
+        None => bail!(stranger(what, &manifest)),
+    }
+}
+
+fn stranger(name: &str, manifest: &Manifest) -> String {
+    let known = manifest.services.keys().map(String::as_str);
+    match nearest(name, known) {
+        Some(known) => format!("./{FILE} has no service {name:?}: did you mean {known:?}?"),
+        None => format!(
+            "./{FILE} has no service {name:?}, and there is no folder of that name with a {FILE}"
+        ),
+    }
+}
+
+/// A share of the traffic: `10%` or `10`.
+pub fn percent(text: &str) -> Result<u8, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).parse().ok();
+    number
+        .filter(|percent| (1..=99).contains(percent))
+        .ok_or_else(|| {
+            format!("expected a share from 1% to 99%, found {text:?}; without --canary it is all")
+        })
+}

@@ -1,0 +1,37 @@
+//! `stoa routes`: the ways in over HTTP.
+
+use clap::Args;
+
+use crate::admin::api::RouteSummary;
+
+use super::Shared;
+use super::output::Output;
+
+/// List the routes of all services.
+#[derive(Debug, Args)]
+pub struct Routes {}
+
+impl Routes {
+    pub async fn run(self, shared: &Shared) -> anyhow::Result<()> {
+        show(&shared.client()?.routes().await?, shared.output())
+    }
+}
+
+/// Prints routes, as `routes` and `up` do.
+pub fn show(routes: &[RouteSummary], output: Output) -> anyhow::Result<()> {
+    let rows = routes.iter().cloned().map(|route| {
+        [
+            route.method,
+            route.host,
+            route.path,
+            route.service,
+            route.target,
+            route.access,
+        ]
+    });
+    output.table(
+        &routes,
+        ["METHOD", "HOST", "PATH", "SERVICE", "TARGET", "ACCESS"],
+        rows.collect(),
+    )
+}

@@ -1,0 +1,74 @@
+//! `stoa serve`: the host alone.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::config::{Config, Flag};
+use crate::host::Host;
+use crate::shutdown;
+
+use super::{Shared, Usage};
+
+/// Run a host until it is told to stop.
+#[derive(Debug, Args)]
+pub struct Serve {
+    #[command(flatten)]
+    flags: HostFlags,
+}
+
+/// The settings of a host that are worth a flag. The others are in the file and
+/// the environment.
+#[derive(Debug, Args)]
+pub struct HostFlags {
+    /// Where the gateway listens [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<String>,
+    /// Where the admin API listens [default: 127.0.0.1:8081].
+    #[arg(long, value_name = "ADDR:PORT")]
+    admin: Option<String>,
+    /// The region that services are told they run in.
+    #[arg(long)]
+    region: Option<String>,
+    /// How long calls under way may go on when the host stops [default: 30s].
+    #[arg(long, value_name = "DURATION")]
+    drain: Option<String>,
+    /// A file of settings.
+    #[arg(long, value_name = "FILE", env = "STOA_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+impl Serve {
+    pub async fn run(self, shared: &Shared) -> anyhow::Result<()> {
+        let config = self.flags.config(shared)?;
+        let host = Host::start(config).await?;
+        host.run(told_to_stop()).await
+    }
+}
+
+/// Completes when the host is told to stop, or can't hear it when it is.
+pub async fn told_to_stop() {
+    if let Err(fault) = shutdown::signal().await {
+        tracing::error!("signals can't be heard, so that the host stops at once: {fault}");
+    }
+}
+
+impl HostFlags {
+    /// The host's settings, from all their sources.
+    pub fn config(&self, shared: &Shared) -> Result<Config, Usage> {
+        let data = shared.data.as_ref().map(|data| data.display().to_string());
+        let flags = [
+            ("listen", self.listen.clone()),
+            ("admin", self.admin.clone()),
+            ("region", self.region.clone()),
+            ("drain", self.drain.clone()),
+            ("data", data),
+        ];
+        let given = flags
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
+        let given: Vec<Flag> = given.collect();
+        Config::load(self.config.as_deref(), &given)
+            .map_err(|faults| Usage(format!("the host's settings have faults\n{faults}")))
+    }
+}

@@ -1,0 +1,123 @@
+//! `stoa show`: one service, with its contract's ends and its settings.
+
+use clap::Args;
+
+use crate::admin::api::{LiveRevision, ServiceDetail};
+use crate::service::settings::Settings;
+
+use super::output::{Output, Tone, short};
+use super::{Shared, service};
+
+/// Show a service.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The service.
+    #[arg(value_parser = service)]
+    service: String,
+}
+
+impl Show {
+    pub async fn run(self, shared: &Shared) -> anyhow::Result<()> {
+        let detail = shared.client()?.service(&self.service).await?;
+        let output = shared.output();
+        if output.is_json() {
+            return output.json(&detail);
+        }
+        for (head, lines) in sections(&detail) {
+            section(output, head, &lines)?;
+        }
+        Ok(())
+    }
+}
+
+fn section(output: Output, head: &str, lines: &[String]) -> anyhow::Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    output.line(&output.paint(Tone::Head, head))?;
+    lines
+        .iter()
+        .try_for_each(|line| output.foreign(&format!("  {line}")))
+}
+
+fn sections(detail: &ServiceDetail) -> Vec<(&'static str, Vec<String>)> {
+    let ServiceDetail {
+        summary,
+        exports,
+        imports,
+        settings,
+    } = detail;
+    let imports = imports
+        .iter()
+        .map(|(interface, by)| format!("{interface} from {by}"));
+    let routes = settings.routes.iter().map(|route| route.key());
+    let config = settings
+        .config
+        .iter()
+        .map(|(key, value)| format!("{key} = {value:?}"));
+    vec![
+        (
+            "service",
+            vec![format!("{}, {} calls", summary.service, summary.calls)],
+        ),
+        ("live", summary.live.iter().map(live).collect()),
+        ("exports", exports.clone()),
+        ("imports", imports.collect()),
+        ("routes", routes.collect()),
+        ("pool", vec![pool(settings)]),
+        ("limits", vec![limits(settings)]),
+        ("config", config.collect()),
+        ("grants", grants(settings)),
+    ]
+}
+
+fn live(one: &LiveRevision) -> String {
+    let LiveRevision {
+        revision,
+        weight,
+        component,
+        pool,
+    } = one;
+    format!(
+        "revision {revision}, {weight}% of the traffic, component {}, {} busy, {} idle, {} queued",
+        short(component),
+        pool.busy,
+        pool.idle,
+        pool.queued
+    )
+}
+
+fn pool(settings: &Settings) -> String {
+    let pool = &settings.pool;
+    let reuse = pool
+        .reuse
+        .map_or("unlimited".into(), |calls| format!("{calls} calls"));
+    let deadline = humantime::format_duration(pool.queue_deadline);
+    format!(
+        "{} to {} instances, concurrency {}, reuse {reuse}, queue {} for {deadline}",
+        pool.min, pool.max, pool.concurrency, pool.queue
+    )
+}
+
+fn limits(settings: &Settings) -> String {
+    let limits = &settings.limits;
+    let deadline = humantime::format_duration(limits.deadline);
+    format!(
+        "deadline {deadline}, memory {} bytes, body {} bytes",
+        limits.memory, limits.body
+    )
+}
+
+fn grants(settings: &Settings) -> Vec<String> {
+    let keyvalue = settings
+        .grants
+        .keyvalue
+        .iter()
+        .map(|bucket| format!("keyvalue {bucket}"));
+    let http = settings
+        .grants
+        .http
+        .iter()
+        .map(|origin| format!("http {origin}"));
+    keyvalue.chain(http).collect()
+}

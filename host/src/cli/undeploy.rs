@@ -1,0 +1,43 @@
+//! `stoa undeploy`: take a service away.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::admin::client::State;
+
+use super::output::Tone;
+use super::{Shared, service};
+
+/// Take a service away; its state stays, unless it is purged.
+#[derive(Debug, Args)]
+pub struct Undeploy {
+    /// The service.
+    #[arg(value_parser = service)]
+    service: String,
+    /// Delete its state for good, too.
+    #[arg(long)]
+    purge: bool,
+}
+
+impl Undeploy {
+    pub async fn run(self, shared: &Shared) -> anyhow::Result<()> {
+        let state = if self.purge {
+            State::Purge
+        } else {
+            State::Keep
+        };
+        shared.client()?.undeploy(&self.service, state).await?;
+        let output = shared.output();
+        if output.is_json() {
+            return output.json(&json!({ "service": self.service, "purged": self.purge }));
+        }
+        let fate = match state {
+            State::Purge => "and its state is deleted",
+            State::Keep => "and its state is kept",
+        };
+        output.line(&output.paint(
+            Tone::Good,
+            &format!("{} is undeployed, {fate}", self.service),
+        ))
+    }
+}
