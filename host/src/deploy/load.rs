@@ -109,11 +109,12 @@ pub(super) async fn warm(loaded: &Loaded) -> Result<String, Vec<Fault>> {
     let revision = &loaded.revision;
     let refuse = |reason: String| vec![fault(&revision.service, "unhealthy", reason)];
     revision.pool.resume();
-    revision
-        .pool
-        .warm()
-        .await
-        .map_err(|error| refuse(format!("{} could not start: {error}", revision.service)))?;
+    let no_start =
+        |reason: String| refuse(format!("{} could not start: {reason}", revision.service));
+    let warmed = revision.pool.warm().await;
+    warmed.map_err(|error| no_start(error.to_string()))?;
+    let proved = revision.pool.prove(revision.deadline(None)).await;
+    proved.map_err(|error| no_start(error.to_string()))?;
     if let Some(check) = health_function(&revision.code) {
         crate::mesh::check_health(revision, check)
             .await
@@ -165,6 +166,7 @@ fn make_revision(
     let instance = InstanceSettings {
         service: service.clone(),
         memory: settings.limits.memory,
+        memory_in_use: Arc::default(),
         granted: Arc::new(granted),
     };
     let mut size = settings.pool.clone();

@@ -1,6 +1,7 @@
 //! One live instantiation of a component: its own store, its own memory.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use wasmtime::Store;
 use wasmtime::component::Func;
@@ -19,6 +20,8 @@ pub struct InstanceSettings {
     pub service: Arc<str>,
     /// Linear memory of one instance, in bytes.
     pub memory: u64,
+    /// Linear memory of all instances that are made with this, in bytes.
+    pub memory_in_use: Arc<AtomicUsize>,
     /// What it may use.
     pub granted: Arc<Granted>,
 }
@@ -96,17 +99,13 @@ impl Instance {
         self.begin(context);
         let function = self.function(function)?;
         let called = function.call_async(&mut self.store, params, results).await;
+        self.store.data().finish_lines();
         called.map_err(|error| self.fault(error))
     }
 
     /// Calls that it has begun.
     pub fn calls(&self) -> u64 {
         self.calls
-    }
-
-    /// Linear memory in use, in bytes.
-    pub fn memory(&self) -> usize {
-        self.store.data().memory.used()
     }
 
     /// Prepares the store for one call.

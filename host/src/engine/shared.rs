@@ -8,7 +8,7 @@ mod job;
 mod watch;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -33,7 +33,6 @@ pub type Guard = Box<dyn Send>;
 pub struct SharedInstance {
     jobs: mpsc::UnboundedSender<Job>,
     watch: Arc<Watch>,
-    memory: Arc<AtomicUsize>,
     calls: Arc<AtomicU64>,
 }
 
@@ -52,14 +51,12 @@ impl SharedInstance {
         let shared = Self {
             jobs,
             watch: Arc::default(),
-            memory: Arc::new(AtomicUsize::new(instance.memory())),
             calls: Arc::default(),
         };
         let worker = Worker {
             instance,
             functions,
             watch: shared.watch.clone(),
-            memory: shared.memory.clone(),
         };
         tokio::spawn(worker.run(queue));
         Ok(shared)
@@ -68,11 +65,6 @@ impl SharedInstance {
     /// Whether it takes new calls.
     pub fn is_open(&self) -> bool {
         !self.jobs.is_closed() && !self.watch.is_condemned()
-    }
-
-    /// Linear memory in use after the last call, in bytes.
-    pub fn memory(&self) -> usize {
-        self.memory.load(Ordering::Relaxed)
     }
 
     /// Calls that it has begun.
@@ -152,7 +144,6 @@ struct Worker {
     instance: Instance,
     functions: Vec<Func>,
     watch: Arc<Watch>,
-    memory: Arc<AtomicUsize>,
 }
 
 impl Worker {
@@ -164,9 +155,8 @@ impl Worker {
                 _ => None,
             },
         };
-        let memory = self.memory.clone();
         let running = self.instance.store.run_concurrent(async |accessor| {
-            let served = serve(accessor, &exports, &mut queue, &memory).await;
+            let served = serve(accessor, &exports, &mut queue).await;
             // What comes from now on finds the door closed.
             queue.close();
             served
@@ -190,7 +180,6 @@ async fn serve(
     accessor: &Accessor<State>,
     exports: &Exports,
     queue: &mut mpsc::UnboundedReceiver<Job>,
-    memory: &AtomicUsize,
 ) -> wasmtime::Result<()> {
     let mut running = FuturesUnordered::new();
     let mut open = true;
@@ -202,7 +191,7 @@ async fn serve(
             },
             Some(ended) = running.next(), if !running.is_empty() => {
                 ended?;
-                memory.store(accessor.with(|mut access| access.data_mut().memory.used()), Ordering::Relaxed);
+                accessor.with(|mut access| access.data_mut().finish_lines());
             }
         }
     }

@@ -27,6 +27,8 @@ pub(super) struct State {
     outbound: Outbound,
     pub(super) capabilities: Capabilities,
     pub(super) memory: MemoryLimit,
+    /// Standard output and error, whose last line may lack its end.
+    outputs: [Output; 2],
     /// Calls under way in a shared instance, by their task.
     shared_calls: HashMap<GuestTaskId, CallContext>,
 }
@@ -38,11 +40,12 @@ impl State {
         let granted = &settings.granted;
         let call = CurrentCall::new(CallContext::new(Instant::now()));
         let output = |stream| Output::new(stream, granted.log.clone(), call.clone());
+        let outputs = [output(Stream::Stdout), output(Stream::Stderr)];
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
         let wasi = WasiCtx::builder()
-            .stdout(output(Stream::Stdout))
-            .stderr(output(Stream::Stderr))
+            .stdout(outputs[0].clone())
+            .stderr(outputs[1].clone())
             .allow_tcp(false)
             .allow_udp(false)
             .build();
@@ -52,9 +55,16 @@ impl State {
             http: WasiHttpCtx::new(),
             outbound: Outbound::new(settings.service.clone()),
             capabilities: Capabilities::new(granted.clone(), call.clone()),
-            memory: MemoryLimit::new(settings.memory),
+            memory: MemoryLimit::new(settings.memory, settings.memory_in_use.clone()),
+            outputs,
             shared_calls: HashMap::new(),
         }
+    }
+
+    /// Logs what a call wrote without an end of line, so that the next one does
+    /// not continue it.
+    pub(super) fn finish_lines(&self) {
+        self.outputs.iter().for_each(Output::finish_line);
     }
 
     /// Notes whose call a task of a shared instance is.

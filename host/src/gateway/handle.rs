@@ -92,6 +92,9 @@ impl Gateway {
                     .decode(parameters.as_slice(), uri.query(), &json)
                     .map_err(Refusal::Input)?;
                 let reply = call(endpoint, *function, operation, context, &params).await?;
+                if let Reply::Internal { case, detail } = &reply {
+                    report_own_error(endpoint, case, detail, origin);
+                }
                 Ok(respond::reply(reply, endpoint, origin))
             }
             Kind::Http => {
@@ -137,8 +140,8 @@ impl Gateway {
                 http.request.id = %origin.request_id,
                 trace.id = origin.trace_id(),
                 event.duration = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX),
-                service = endpoint.map(|endpoint| &*endpoint.revision.service),
-                revision = endpoint.map(|endpoint| endpoint.revision.number),
+                service.name = endpoint.map(|endpoint| &*endpoint.revision.service),
+                service.version = endpoint.map(|endpoint| endpoint.revision.number),
                 "request"
             );
         }
@@ -159,6 +162,19 @@ async fn call(
         .await
         .map_err(Refusal::Call)?;
     Ok(operation.encode(results))
+}
+
+/// An error of the service's own for which its route names no status: the client
+/// learns nothing of it, so the operator must.
+fn report_own_error(endpoint: &Endpoint, case: &str, detail: &[u8], origin: &Origin) {
+    tracing::error!(
+        service.name = &*endpoint.revision.service,
+        service.version = endpoint.revision.number,
+        trace.id = origin.trace_id(),
+        case,
+        "the function failed with an error that its route maps to no status: {}",
+        String::from_utf8_lossy(detail)
+    );
 }
 
 /// The host that a request names, without its port. HTTP/1.1 asks for exactly one,

@@ -161,8 +161,8 @@ fn flatten<T>(outcome: Result<Result<T, Fault>, Elapsed>) -> Result<T, CallError
 /// Tells the operator what the client is not told.
 fn report(revision: &Revision, function: &str, trace: &TraceContext, error: &CallError) {
     tracing::error!(
-        service = &*revision.service,
-        revision = revision.number,
+        service.name = &*revision.service,
+        service.version = revision.number,
         function,
         trace.id = format_args!("{:032x}", trace.trace_id),
         "call failed: {error}"

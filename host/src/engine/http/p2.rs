@@ -53,5 +53,6 @@ where
         .wasi_http_incoming_handler()
         .call_handle(&mut instance.store, request, out)
         .await;
+    instance.store.data().finish_lines();
     handled.map_err(|error| instance.store.data().fault(error))
 }

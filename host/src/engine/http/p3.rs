@@ -44,6 +44,7 @@ where
             Ok(())
         })
         .await;
+    instance.store.data().finish_lines();
     let outcome = ran.flatten().map_err(|error| instance.fault(error));
     (lease, outcome)
 }

@@ -132,7 +132,21 @@ impl Pool {
         }
     }
 
-    /// Changes the size; instances above the maximum go as their calls end.
+    /// Makes one instance if there is none: a component that can't start is found
+    /// out before it gets traffic.
+    ///
+    /// # Errors
+    ///
+    /// When the instance can't be made.
+    pub async fn prove(self: &Arc<Self>, deadline: Instant) -> Result<(), PoolError> {
+        if self.seats.live() == 0 {
+            self.acquire(deadline).await?.keep();
+        }
+        Ok(())
+    }
+
+    /// Changes the size. Idle instances beyond the minimum go at once, busy ones
+    /// above the maximum as their calls end.
     pub fn scale(self: &Arc<Self>, min: u32, max: u32) {
         let surplus = self.lock().scale(min, max, self.seats.live());
         drop(surplus);
@@ -270,7 +284,7 @@ impl PoolReading for Pool {
             busy,
             draining,
             queued: u64::from(state.queued()),
-            memory_bytes: state.idle_memory(),
+            memory_bytes: self.instance.memory_in_use.load(Ordering::Relaxed) as u64,
         }
     }
 }

@@ -61,14 +61,6 @@ impl Slot {
             Self::Shared(instance, _) => instance.is_open() && instance.calls() < reuse,
         }
     }
-
-    /// Linear memory in use, in bytes.
-    pub(super) fn memory(&self) -> usize {
-        match self {
-            Self::Exclusive(warm) => warm.instance.memory(),
-            Self::Shared(instance, _) => instance.memory(),
-        }
-    }
 }
 
 /// An instance, or the right to make one, on its way to a caller. When the caller

@@ -131,11 +131,12 @@ impl State {
         }
     }
 
+    /// Sets the size; returns the idle instances that it leaves no room or no use for.
     pub(super) fn scale(&mut self, min: u32, max: u32, live: u32) -> Vec<Slot> {
         self.min = min;
         self.max = max;
-        let surplus = live.saturating_sub(max) as usize;
-        self.idle.drain(..surplus.min(self.idle.len())).collect()
+        let unneeded = live.saturating_sub(min) as usize;
+        self.idle.drain(..unneeded.min(self.idle.len())).collect()
     }
 
     /// Ends a window; returns what its peak did not need, longest unused first.
@@ -181,10 +182,6 @@ impl State {
 
     pub(super) fn is_draining(&self) -> bool {
         self.draining
-    }
-
-    pub(super) fn idle_memory(&self) -> u64 {
-        self.idle.iter().map(|slot| slot.memory() as u64).sum()
     }
 
     fn occupy(&mut self) {
