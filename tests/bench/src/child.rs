@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -78,12 +78,18 @@ impl Server {
         let start = Instant::now();
         loop {
             let left = START.saturating_sub(start.elapsed());
-            let Ok(line) = self.lines.recv_timeout(left) else {
-                bail!(
-                    "expected {announcement:?} from {}, found:\n{}",
-                    self.name,
-                    self.last_words()
-                );
+            let line = match self.lines.recv_timeout(left) {
+                Ok(line) => line,
+                Err(fault) => {
+                    let (name, words) = (&self.name, self.last_words());
+                    let end = match fault {
+                        RecvTimeoutError::Disconnected => "it ended".to_owned(),
+                        RecvTimeoutError::Timeout => format!("nothing for {} s", START.as_secs()),
+                    };
+                    bail!(
+                        "{name}: expected the line {announcement:?}, but {end}; its last lines:\n{words}"
+                    );
+                }
             };
             if let Some(rest) = line.strip_prefix(announcement) {
                 let text = rest.split('/').next().unwrap_or_default();

@@ -276,3 +276,78 @@ fn connect(addr: SocketAddr, token: Token, poll: &Poll) -> Result<TcpStream> {
         .context("watching a connection")?;
     Ok(stream)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+    use crate::load::Request;
+
+    /// Loads a server that gives each request this answer, and then closes or not.
+    fn load(answer: &'static str, closes: bool) -> Outcome {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for mut stream in listener.incoming().map_while(Result::ok) {
+                thread::spawn(move || {
+                    let mut request = [0; 1024];
+                    while stream.read(&mut request).is_ok_and(|count| count > 0) {
+                        if stream.write_all(answer.as_bytes()).is_err() || closes {
+                            break;
+                        }
+                    }
+                });
+            }
+        });
+        let request = Request::get("/");
+        let duration = Duration::from_millis(50);
+        run(&Load {
+            addr,
+            request: &request,
+            connections: 3,
+            duration,
+            hold: None,
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn good_answers_are_requests() {
+        let outcome = load("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", false);
+        assert!(outcome.requests > 3, "{outcome:?}");
+        assert_eq!(
+            (outcome.failures, outcome.first_failure.as_deref()),
+            (0, None)
+        );
+        assert!(outcome.flawless("it").is_ok());
+    }
+
+    #[test]
+    fn another_status_is_a_failure() {
+        let outcome = load("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n", false);
+        assert_eq!(
+            (outcome.requests, outcome.first_failure.as_deref()),
+            (0, Some("expected 2xx, found 503"))
+        );
+        assert!(outcome.flawless("it").is_err());
+    }
+
+    #[test]
+    fn a_cut_answer_is_a_failure_and_the_load_goes_on() {
+        let outcome = load("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok", true);
+        assert!(outcome.failures > 3, "{outcome:?}");
+        assert_eq!(outcome.requests, 0);
+    }
+
+    #[test]
+    fn an_announced_close_is_no_failure() {
+        let outcome = load(
+            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok",
+            true,
+        );
+        assert!(outcome.requests > 3, "{outcome:?}");
+        assert_eq!(outcome.failures, 0);
+    }
+}

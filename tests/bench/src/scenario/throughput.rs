@@ -14,6 +14,10 @@ use crate::load::{Outcome, Request};
 use crate::report::{Report, ServerRow, say};
 use crate::stats::Spread;
 
+/// Below this share of its core, in per cent, something else kept a server waiting,
+/// and its ratio says nothing about it.
+const SATURATED: f64 = 85.0;
+
 /// The native server that a target is compared with.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Native {
@@ -203,11 +207,14 @@ fn rounds(bench: &Bench<'_>, targets: &[Target]) -> Result<Vec<ServerRow>> {
             let before = cpu_time(target.pid)?;
             let outcome = bench.measure(target.name, target.addr, &target.request)?;
             let cpu = cpu_time(target.pid)?.saturating_sub(before);
+            let share = 100.0 * cpu.as_secs_f64() / outcome.seconds;
+            let (name, rate) = (target.name, outcome.rate());
             say(&format!(
-                "round {round}: {}: {:.0}/s",
-                target.name,
-                outcome.rate()
+                "round {round}: {name}: {rate:.0}/s, {share:.0} % of its core"
             ));
+            if share < SATURATED {
+                say("note: that server was not the limit: the client or the machine was");
+            }
             samples.push(Sample { outcome, cpu });
         }
     }
