@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -24,6 +25,7 @@ const START: Duration = Duration::from_secs(30);
 const LAST_WORDS: usize = 20;
 
 static LIVE: Mutex<Vec<Weak<Mutex<Child>>>> = Mutex::new(Vec::new());
+static LEFT_BEHIND: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// A server that runs until this is dropped.
 pub struct Server {
@@ -142,9 +144,23 @@ pub fn end_all_on_signal() -> Result<()> {
         live.iter()
             .filter_map(Weak::upgrade)
             .for_each(|child| end(&child));
+        let left_behind = LEFT_BEHIND.lock().unwrap_or_else(PoisonError::into_inner);
+        for directory in left_behind.iter() {
+            // It is gone already where its server was dropped.
+            let _ = std::fs::remove_dir_all(directory);
+        }
         std::process::exit(130);
     });
     Ok(())
+}
+
+/// Has a server's directory removed when this process is told to end: a signal
+/// runs no destructor.
+pub fn remove_on_signal(directory: &Path) {
+    LEFT_BEHIND
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(directory.to_owned());
 }
 
 fn end(child: &Mutex<Child>) {

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::child::{SERVING, Server};
+use crate::child::{SERVING, Server, remove_on_signal};
 use crate::guests::{Component, target_directory};
 use crate::load::{Connection, Request};
 
@@ -45,6 +45,7 @@ impl Stoa {
     pub fn start(mut command: Command) -> Result<Self> {
         let data = TempDir::with_prefix_in("bench-data-", target_directory()?)
             .context("making a data directory")?;
+        remove_on_signal(data.path());
         command
             .args([
                 "serve",
