@@ -96,7 +96,8 @@ impl Stoa {
             .map_err(|fault| self.explain(fault))
     }
 
-    /// Deploys services whose components are uploaded; gives the steps' times.
+    /// Deploys services whose components are uploaded, and waits until the revisions
+    /// that they replace have drained; gives the progress, `done` last.
     ///
     /// # Errors
     /// They are refused, with every reason.
@@ -105,7 +106,11 @@ impl Stoa {
             .iter()
             .map(|it| json!({"service": it.service, "component": it.component.digest, "settings": it.settings}))
             .collect();
-        let reply = self.send("POST", "/v1/deployments", &json!({"services": services}))?;
+        let reply = self.send(
+            "POST",
+            "/v1/deployments",
+            &json!({"services": services, "wait": true}),
+        )?;
         let events = std::str::from_utf8(&reply)?
             .lines()
             .map(serde_json::from_str)

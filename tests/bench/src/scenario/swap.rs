@@ -62,7 +62,7 @@ pub fn measure(bench: &Bench<'_>, host: &mut Host) -> Result<Vec<Figure>> {
             vec![failed as f64],
         )?,
         figure(
-            "swap under load: one swap, from the request to its end",
+            "swap under load: one swap, with the old revision's drain",
             "ms",
             None,
             times,
@@ -102,7 +102,7 @@ fn under_load(
     })
 }
 
-/// Deploys an uploaded revision; gives the time until the host says that it is done.
+/// Deploys an uploaded revision; gives the time until the old one has drained.
 fn swap(stoa: &mut Stoa, component: &Component) -> Result<Duration> {
     let settings = services::greeting(PATH);
     let start = Instant::now();
