@@ -1,0 +1,93 @@
+//! Memory of a host that has the shop and nothing to do.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use super::{Bench, figure};
+use crate::cores::resident;
+use crate::report::{Report, say};
+use crate::stoa::Stoa;
+
+const SHOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../components");
+/// Longer than it takes a host to give back what the deployment needed.
+const SETTLE: Duration = Duration::from_secs(5);
+
+/// Deploys the shop to a host of its own, as many workers as the machine gives.
+///
+/// # Errors
+/// The shop is built, but can't be deployed.
+pub fn measure(bench: &Bench<'_>, program: &Path, report: &mut Report) -> Result<()> {
+    match unbuilt()? {
+        Some(reason) => report
+            .skipped
+            .push(format!("host with the shop idle ({reason})")),
+        None => {
+            say("deploying the shop");
+            let host = Stoa::start(bench.cores.anywhere(program))?;
+            deploy(program, &host)?;
+            thread::sleep(SETTLE);
+            let mebibytes = resident(host.pid())? as f64 / f64::from(1 << 20);
+            report.figures.push(figure(
+                "host with the shop, idle: resident",
+                "MiB",
+                Some("≤ 80"),
+                vec![mebibytes],
+            )?);
+        }
+    }
+    Ok(())
+}
+
+/// Why the shop can't be deployed as it is; `None` where it can.
+fn unbuilt() -> Result<Option<String>> {
+    let manifest = Path::new(SHOP).join("stoa.toml");
+    let Ok(text) = std::fs::read_to_string(&manifest) else {
+        return Ok(Some("no components/stoa.toml".to_owned()));
+    };
+    let manifest: toml::Table = text
+        .parse()
+        .with_context(|| format!("reading {}", manifest.display()))?;
+    let services = manifest
+        .get("service")
+        .and_then(toml::Value::as_table)
+        .into_iter()
+        .flatten();
+    let mut components = services.filter_map(|(_, service)| service.get("component")?.as_str());
+    Ok(components
+        .find(|component| !component.contains("://") && !Path::new(SHOP).join(component).exists())
+        .map(|missing| {
+            format!(
+                "{} is not built; `stoa build components` does it",
+                file_name(missing).display()
+            )
+        }))
+}
+
+fn file_name(path: &str) -> PathBuf {
+    Path::new(path)
+        .file_name()
+        .map(PathBuf::from)
+        .unwrap_or_default()
+}
+
+fn deploy(program: &Path, host: &Stoa) -> Result<()> {
+    let output = std::process::Command::new(program)
+        .args(["deploy", SHOP])
+        .env("STOA_HOST", format!("http://{}", host.admin))
+        .env("STOA_TOKEN", &host.token)
+        .env_remove("RUST_BACKTRACE")
+        .stdin(Stdio::null())
+        .output()
+        .context("running stoa deploy")?;
+    if !output.status.success() {
+        bail!(
+            "expected `stoa deploy components` to succeed, found:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    Ok(())
+}
