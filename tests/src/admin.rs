@@ -5,10 +5,13 @@ use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use http::{Method, Request};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tokio::time::timeout;
 
-use crate::client::{Answer, Body, Client, empty, full};
+use crate::client::{Answer, Body, Client, PATIENCE, empty, full};
 use crate::service::Service;
 
 /// The admin API of one host, with its token.
@@ -18,6 +21,12 @@ pub struct Admin {
     pub address: SocketAddr,
     /// The bearer token.
     pub token: String,
+}
+
+/// A deployment under way: its events as they come.
+pub struct Progress {
+    body: Option<Incoming>,
+    received: Vec<u8>,
 }
 
 /// How a deployment ended.
@@ -92,19 +101,46 @@ impl Admin {
     /// # Errors
     /// When the host gives no answer that is a deployment's.
     pub async fn deploy(&self, services: &[Service]) -> Result<Deployment> {
+        let mut progress = self.begin(services).await?;
+        let mut events = Vec::new();
+        while let Some(event) = progress.next().await? {
+            events.push(event);
+        }
+        Deployment::read(events)
+    }
+
+    /// The same, event by event, as the host tells them.
+    ///
+    /// # Errors
+    /// When the host does not take the components, or gives no answer.
+    pub async fn begin(&self, services: &[Service]) -> Result<Progress> {
         let mut requests = Vec::new();
         for service in services {
             let digest = self.upload(&service.component).await?;
             requests.push(service.request(&digest));
         }
-        let answer = self
-            .json(
-                Method::POST,
-                "/v1/deployments",
-                &json!({ "services": requests }),
-            )
-            .await?;
-        Deployment::read(&answer)
+        let body = full(json!({ "services": requests }).to_string());
+        let request = self.request(Method::POST, "/v1/deployments", body)?;
+        let response = Client::http1(self.address).stream(request).await?;
+        if response.status().is_success() {
+            return Ok(Progress {
+                body: Some(response.into_body()),
+                received: Vec::new(),
+            });
+        }
+        let (head, body) = response.into_parts();
+        let body = body.collect().await?.to_bytes();
+        let answer = Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+        };
+        let mut refused = refused(&answer)?.to_string();
+        refused.push('\n');
+        Ok(Progress {
+            body: None,
+            received: refused.into_bytes(),
+        })
     }
 
     /// Deploys, and expects success; service → number of its revision.
@@ -204,30 +240,54 @@ impl Admin {
     }
 }
 
+/// A refusal before anything began, as the event that it would have been later.
+fn refused(answer: &Answer) -> Result<Value> {
+    let mut problem = answer.problem(answer.status.as_u16())?;
+    let faults = match problem["faults"].take() {
+        Value::Array(faults) if !faults.is_empty() => json!(faults),
+        _ => json!([{ "code": problem["code"], "message": problem["detail"] }]),
+    };
+    Ok(json!({ "event": "refused", "faults": faults }))
+}
+
+// === impl Progress ===
+
+impl Progress {
+    /// The next event; none after the last one.
+    ///
+    /// # Errors
+    /// When the progress breaks off, or stalls.
+    pub async fn next(&mut self) -> Result<Option<Value>> {
+        loop {
+            if let Some(end) = self.received.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.received.drain(..=end).collect();
+                return Ok(Some(serde_json::from_slice(&line)?));
+            }
+            let Some(body) = &mut self.body else {
+                return Ok(None);
+            };
+            let frame = timeout(PATIENCE, body.frame())
+                .await
+                .context("the progress stalls")?;
+            match frame {
+                Some(frame) => self.received.extend(frame?.into_data().unwrap_or_default()),
+                None => {
+                    self.body = None;
+                    ensure!(
+                        self.received.is_empty(),
+                        "half an event: {:?}",
+                        self.received
+                    );
+                }
+            }
+        }
+    }
+}
+
 // === impl Deployment ===
 
 impl Deployment {
-    /// Reads an answer: lines of progress, or a problem where nothing began.
-    fn read(answer: &Answer) -> Result<Self> {
-        if !answer.status.is_success() {
-            let problem = answer.problem(answer.status.as_u16())?;
-            let mut faults = faults(&problem["faults"]);
-            if faults.is_empty() {
-                faults.push(Fault::read(
-                    &json!({ "code": problem["code"], "message": problem["detail"] }),
-                ));
-            }
-            return Ok(Self {
-                events: Vec::new(),
-                outcome: Err(faults),
-            });
-        }
-        let text = answer.text();
-        let events: Vec<Value> = text
-            .lines()
-            .map(serde_json::from_str)
-            .collect::<Result<_, _>>()
-            .with_context(|| text.clone())?;
+    fn read(events: Vec<Value>) -> Result<Self> {
         let last = events
             .last()
             .context("the deployment's progress is empty")?;

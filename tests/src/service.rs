@@ -33,6 +33,13 @@ impl Service {
         }
     }
 
+    /// The same under another name.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = name.to_owned();
+        self
+    }
+
     /// Adds a public route to a function: `("GET /hello/{name}", "test:hello/greeter.greet")`.
     #[must_use]
     pub fn call(self, key: &str, function: &str) -> Self {

@@ -5,7 +5,7 @@ use wasip2::http::types::{IncomingRequest, OutgoingBody, ResponseOutparam};
 struct Misbehave;
 wasip2::http::proxy::export!(Misbehave);
 
-const CHUNK: [u8; 64 << 10] = [b'x'; 64 << 10];
+static CHUNK: [u8; 64 << 10] = [b'x'; 64 << 10];
 
 impl wasip2::exports::http::incoming_handler::Guest for Misbehave {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {

@@ -1,0 +1,147 @@
+//! Malformed, oversized and slow requests: refused before a guest sees them.
+
+use anyhow::Result;
+use http::Request;
+use serde_json::json;
+use stoa_tests::client::{Client, full};
+use stoa_tests::raw;
+use stoa_tests::service::Service;
+
+use crate::{guests, hello, host_with, serving};
+
+/// Two readers of one connection that disagree on where a request ends: the
+/// ways that are known, none of which may be served.
+const SMUGGLED: [(&str, &str); 8] = [
+    (
+        "content-length and transfer-encoding",
+        "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    ),
+    (
+        "two content-lengths",
+        "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\ncontent-length: 5\r\n\r\nabcde",
+    ),
+    (
+        "a content-length that is no number",
+        "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: +4\r\n\r\nabcd",
+    ),
+    (
+        "a folded header",
+        "GET /ping HTTP/1.1\r\nhost: a\r\nx-long: one\r\n two\r\n\r\n",
+    ),
+    (
+        "a space before the colon",
+        "GET /ping HTTP/1.1\r\nhost: a\r\nx-header : value\r\n\r\n",
+    ),
+    (
+        "a bad chunk size",
+        "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\nabc\r\n0\r\n\r\n",
+    ),
+    (
+        "transfer-encoding that ends in something else",
+        "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
+    ),
+    ("no host", "GET /ping HTTP/1.1\r\n\r\n"),
+];
+
+#[tokio::test]
+async fn ambiguous_requests_are_refused() -> Result<()> {
+    let echo = Service::new("echo", guests::ECHO_P2).http("/echo");
+    let host = serving(&[hello(), echo]).await?;
+    for (what, request) in SMUGGLED {
+        // What follows would be the smuggled request.
+        let received = raw::exchange(
+            host.http,
+            format!("{request}GET /ping HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+                .as_bytes(),
+        )
+        .await?;
+        let statuses = raw::statuses(&received);
+        assert_eq!(statuses, [400], "{what}: {received:?}");
+        assert!(!received.contains("pong"), "{what}: {received:?}");
+    }
+    host.get("/ping").await?.expect(200)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_refused() -> Result<()> {
+    let host = serving(&[hello()]).await?;
+    let long = format!(
+        "GET /ping HTTP/1.1\r\nhost: a\r\nx-long: {}\r\n\r\n",
+        "x".repeat(256 << 10)
+    );
+    assert_eq!(
+        raw::statuses(&raw::exchange(host.http, long.as_bytes()).await?),
+        [431]
+    );
+    let many: String = (0..1000).map(|n| format!("x-{n}: y\r\n")).collect();
+    let many = format!("GET /ping HTTP/1.1\r\nhost: a\r\n{many}\r\n");
+    assert_eq!(
+        raw::statuses(&raw::exchange(host.http, many.as_bytes()).await?),
+        [431]
+    );
+    host.get("/ping").await?.expect(200)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_slow_head_costs_only_its_connection() -> Result<()> {
+    let host = host_with("[gateway]\nheader_timeout = \"300ms\"\n").await?;
+    host.admin()?.deploy_one(&hello()).await?;
+    let mut slow = raw::begin(host.http, b"GET /ping HTTP/1.1\r\nhost: a\r\nx-slow: ").await?;
+    host.get("/ping").await?.expect(200)?;
+    let received = raw::rest(&mut slow).await?;
+    assert!(!received.contains("pong"), "{received:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed() -> Result<()> {
+    let host = host_with("[gateway]\nidle_timeout = \"300ms\"\n").await?;
+    host.admin()?.deploy_one(&hello()).await?;
+    let mut idle = raw::begin(host.http, b"GET /ping HTTP/1.1\r\nhost: a\r\n\r\n").await?;
+    let received = raw::rest(&mut idle).await?;
+    assert_eq!(raw::statuses(&received), [200], "{received:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_limit_is_refused() -> Result<()> {
+    let echo = Service::new("values", guests::ECHO_TYPES)
+        .call("POST /string", "test:echo/values.echo-string")
+        .set("limits.body", json!(1000));
+    let raw_echo = Service::new("raw", guests::ECHO_P2)
+        .http("/raw")
+        .set("limits.body", json!(1000));
+    let host = serving(&[echo, raw_echo]).await?;
+    let (small, large) = (json!("s".repeat(900)), json!("l".repeat(1100)));
+    host.post("/string", &small).await?.expect(200)?;
+    host.post("/string", &large).await?.problem(413)?;
+
+    // Announced by its length it is refused at once.
+    let request = Request::post("/raw")
+        .header("content-length", "1100")
+        .body(full("l".repeat(1100)))?;
+    Client::http1(host.http).send(request).await?.problem(413)?;
+    host.post("/string", &small).await?.expect(200)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_http_cost_only_their_connection() -> Result<()> {
+    let host = serving(&[hello()]).await?;
+    for junk in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
+        b"\0\0\0\0\0\0\0\0\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"\r\n\r\n\r\n\r\nhello",
+    ] {
+        let received = raw::exchange(host.http, &[junk, b"\r\n\r\n"].concat()).await?;
+        assert!(!received.contains(" 200 "), "{junk:?}: {received:?}");
+    }
+    for _ in 0..200 {
+        drop(raw::begin(host.http, b"POST /ping HTTP/1.1\r\ncontent-le").await?);
+    }
+    host.get("/ping").await?.expect(200)?;
+    Ok(())
+}
