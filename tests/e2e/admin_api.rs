@@ -195,7 +195,7 @@ async fn the_contract_is_derived_from_routes_and_types() -> Result<()> {
     let host = serving(&[values, hello()]).await?;
     let contract = host
         .admin()?
-        .get("/v1/services/values/openapi.json")
+        .get("/v1/services/values/openapi")
         .await?
         .expect(200)?
         .json()?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use stoa_tests::process;
+use stoa_tests::command;
 use tempfile::TempDir;
 
 use crate::{STOA, guests, hello, host, serving};
@@ -155,18 +155,18 @@ async fn wrong_usage_is_told_apart() -> Result<()> {
         &["scale", "hello", "--min", "many"],
         &["serve", "--listn", "x"],
     ] {
-        let ran = process::cli(Path::new(STOA), arguments, &[]).await?;
+        let ran = command::cli(Path::new(STOA), arguments, &[]).await?;
         ran.expect(2)?;
         assert!(
             ran.stderr.to_lowercase().contains("usage") || ran.stderr.contains("--help"),
             "{ran:?}"
         );
     }
-    process::cli(Path::new(STOA), &["--help"], &[])
+    command::cli(Path::new(STOA), &["--help"], &[])
         .await?
         .expect(0)?;
     assert!(
-        process::cli(Path::new(STOA), &["--version"], &[])
+        command::cli(Path::new(STOA), &["--version"], &[])
             .await?
             .expect(0)?
             .starts_with("stoa ")
@@ -180,7 +180,7 @@ async fn a_host_that_is_not_there_is_named() -> Result<()> {
         ("STOA_HOST", "http://127.0.0.1:9".to_owned()),
         ("STOA_TOKEN", "x".to_owned()),
     ];
-    let ran = process::cli(Path::new(STOA), &["ls"], &environment).await?;
+    let ran = command::cli(Path::new(STOA), &["ls"], &environment).await?;
     ran.expect(1)?;
     assert!(ran.stderr.contains("127.0.0.1:9"), "{ran:?}");
     Ok(())
@@ -196,7 +196,7 @@ async fn wrong_settings_are_all_told() -> Result<()> {
         "listn = \"127.0.0.1:0\"\ndrain = \"soon\"\n[gateway]\nmax_headers = \"many\"\n",
     )?;
     let data = directory.path().join("data");
-    let ran = process::cli(
+    let ran = command::cli(
         Path::new(STOA),
         &["serve", "--data", text(&data)?, "--config", text(&file)?],
         &[],

@@ -5,9 +5,11 @@
 
 mod admin_api;
 mod cli;
+mod contracts;
 mod crash;
 mod deploy;
 mod drain;
+mod fitting;
 mod gateway;
 mod limits;
 mod links;
@@ -15,6 +17,8 @@ mod misbehave;
 mod misbehave_http;
 mod passthrough;
 mod pools;
+mod properties;
+mod restart;
 mod sandbox;
 mod state;
 mod swap;

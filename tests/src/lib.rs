@@ -1,7 +1,8 @@
 //! What end-to-end tests share.
 //!
 //! - [`guests`] and [`components`]: paths of what `build.rs` built
-//! - [`process`]: the real `stoa` binary as a host process, and as a command
+//! - [`process`]: the real `stoa` binary as a host process, its [`output`];
+//!   [`command`]: the same binary as a command
 //! - [`admin`]: a client of the admin API; [`service`]: what is deployed by it
 //! - [`client`]: HTTP/1.1 and HTTP/2; [`raw`]: bytes on a socket
 //! - [`load`]: many connections that count every answer
@@ -11,7 +12,9 @@
 
 pub mod admin;
 pub mod client;
+pub mod command;
 pub mod load;
+pub mod output;
 pub mod process;
 pub mod raw;
 pub mod service;

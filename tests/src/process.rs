@@ -1,4 +1,4 @@
-//! The real `stoa` binary: as a host process, and as a command.
+//! The real `stoa` binary, as a host process.
 //!
 //! Waits on events only: on lines that the host writes, on its exit.
 
@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
-use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::admin::Admin;
 use crate::client::{self, Answer, PATIENCE};
+use crate::command::{Ran, cli};
+use crate::output::Output;
 
 /// A host that runs. Dropping it kills it; its data directory goes with the
 /// last one that used it.
@@ -40,17 +40,6 @@ pub struct HostOptions {
     pub config: Option<String>,
     /// Environment variables.
     pub environment: Vec<(String, String)>,
-}
-
-/// What `stoa` said when it was run as a command.
-#[derive(Debug)]
-pub struct Ran {
-    /// How it ended.
-    pub status: ExitStatus,
-    /// Its standard output.
-    pub stdout: String,
-    /// Its standard error.
-    pub stderr: String,
 }
 
 // === impl HostProcess ===
@@ -228,46 +217,6 @@ impl Drop for HostProcess {
     }
 }
 
-/// Runs `stoa` as a command.
-///
-/// # Errors
-/// When it can't be run, or does not end.
-pub async fn cli(binary: &Path, arguments: &[&str], environment: &[(&str, String)]) -> Result<Ran> {
-    let mut command = Command::new(binary);
-    command
-        .args(arguments)
-        .envs(environment.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
-    let output = timeout(PATIENCE, command.output())
-        .await
-        .with_context(|| format!("stoa {arguments:?} does not end"))??;
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Ok(Ran {
-        status: output.status,
-        stdout: text(output.stdout),
-        stderr: text(output.stderr),
-    })
-}
-
-impl Ran {
-    /// The standard output, if the command ended with this code.
-    ///
-    /// # Errors
-    /// When it ended otherwise.
-    pub fn expect(&self, code: i32) -> Result<&str> {
-        if self.status.code() != Some(code) {
-            bail!(
-                "expected exit code {code}, found {}:\n{}\n{}",
-                self.status,
-                self.stdout,
-                self.stderr
-            );
-        }
-        Ok(&self.stdout)
-    }
-}
-
 fn command(binary: &Path, options: &HostOptions, directory: &TempDir) -> Result<Command> {
     let mut command = Command::new(binary);
     command.args([
@@ -313,60 +262,4 @@ fn address(line: &str) -> Result<SocketAddr> {
         .and_then(|rest| rest.strip_suffix('/'));
     text.and_then(|text| text.parse().ok())
         .with_context(|| format!("expected http://ADDR:PORT/ at the end of {line:?}"))
-}
-
-// === impl Output ===
-
-/// The lines that a process has written so far.
-#[derive(Debug, Clone)]
-pub struct Output {
-    lines: watch::Sender<Vec<String>>,
-}
-
-impl Default for Output {
-    fn default() -> Self {
-        Self {
-            lines: watch::Sender::new(Vec::new()),
-        }
-    }
-}
-
-impl Output {
-    /// All lines so far.
-    pub fn lines(&self) -> Vec<String> {
-        self.lines.borrow().clone()
-    }
-
-    /// Waits for a line, past ones included.
-    ///
-    /// # Errors
-    /// When none comes in time.
-    pub async fn wait_for(&self, wanted: impl Fn(&str) -> bool) -> Result<String> {
-        let mut lines = self.lines.subscribe();
-        let search = lines.wait_for(|lines| lines.iter().any(|line| wanted(line)));
-        let found = timeout(PATIENCE, search)
-            .await
-            .with_context(|| format!("the line never came: {}", self.tail()))??;
-        found
-            .iter()
-            .find(|line| wanted(line))
-            .cloned()
-            .context("the line was just seen")
-    }
-
-    /// The last lines, for people.
-    pub fn tail(&self) -> String {
-        let lines = self.lines.borrow();
-        lines[lines.len().saturating_sub(60)..].join("\n")
-    }
-
-    fn follow(&self, from: impl AsyncRead + Unpin + Send + 'static) {
-        let lines = self.lines.clone();
-        tokio::spawn(async move {
-            let mut from = BufReader::new(from).lines();
-            while let Ok(Some(line)) = from.next_line().await {
-                lines.send_modify(|lines| lines.push(line));
-            }
-        });
-    }
 }

@@ -3,7 +3,8 @@
 //! The answer carries the request's method, path and content type, so that a
 //! test sees that they arrive.
 
-use wasip2::http::types::{IncomingRequest, Method, OutgoingBody, ResponseOutparam};
+use stoa_guests::Answer;
+use wasip2::http::types::{IncomingRequest, Method, ResponseOutparam};
 use wasip2::io::streams::StreamError;
 
 struct Echo;
@@ -19,19 +20,19 @@ impl wasip2::exports::http::incoming_handler::Guest for Echo {
             ("x-path", path.as_str()),
             ("x-authority", authority.as_str()),
         ];
-        let outgoing = stoa_guests::begin(out, 200, &headers);
+        let mut outgoing = Answer::begin(out, 200, &headers);
         let incoming = request.consume().expect("the body is consumed once");
         let stream = incoming.stream().expect("the body has one reader");
         loop {
             match stream.blocking_read(64 << 10) {
-                Ok(chunk) => stoa_guests::write(&outgoing, &chunk),
+                Ok(chunk) => outgoing.write(&chunk),
                 Err(StreamError::Closed) => break,
                 Err(StreamError::LastOperationFailed(fault)) => {
                     panic!("the body broke off: {}", fault.to_debug_string())
                 }
             }
         }
-        OutgoingBody::finish(outgoing, None).expect("no length was announced");
+        outgoing.finish();
     }
 }
 

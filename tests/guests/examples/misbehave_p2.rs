@@ -1,9 +1,13 @@
 //! What a host must survive, reached through `wasi:http` 0.2. The path says which.
 
-use wasip2::http::types::{IncomingRequest, OutgoingBody, ResponseOutparam};
+use stoa_guests::Answer;
+use wasip2::http::types::{IncomingRequest, ResponseOutparam};
 
 struct Misbehave;
 wasip2::http::proxy::export!(Misbehave);
+
+/// Chunks before a fault in the middle: more than a host may hold back.
+const HALF: usize = 8;
 
 static CHUNK: [u8; 64 << 10] = [b'x'; 64 << 10];
 
@@ -26,36 +30,37 @@ impl wasip2::exports::http::incoming_handler::Guest for Misbehave {
 }
 
 fn trap_after_headers(out: ResponseOutparam) {
-    let _body = stoa_guests::begin(out, 200, &[("content-type", "text/plain")]);
+    let _answer = Answer::begin(out, 200, &[("content-type", "text/plain")]);
     panic!("this guest panics after its headers");
 }
 
 fn trap_in_body(out: ResponseOutparam) {
-    let body = stoa_guests::begin(out, 200, &[("content-type", "text/plain")]);
-    stoa_guests::write(&body, b"the first half, ");
+    let mut answer = Answer::begin(out, 200, &[("content-type", "text/plain")]);
+    for _ in 0..HALF {
+        answer.write(&CHUNK);
+    }
     panic!("this guest panics in the middle of its body");
 }
 
 fn short_body(out: ResponseOutparam) {
-    let body = stoa_guests::begin(out, 200, &[("content-length", "100")]);
-    stoa_guests::write(&body, b"not a hundred bytes");
-    // The host reports that the length is wrong; the guest has nothing to add.
-    drop(OutgoingBody::finish(body, None));
+    let mut answer = Answer::begin(out, 200, &[("content-length", "100")]);
+    answer.write(b"not a hundred bytes");
+    answer.finish();
 }
 
 fn endless(out: ResponseOutparam) {
-    let body = stoa_guests::begin(out, 200, &[("content-type", "text/plain")]);
+    let mut answer = Answer::begin(out, 200, &[("content-type", "text/plain")]);
     loop {
-        stoa_guests::write(&body, &CHUNK);
+        answer.write(&CHUNK);
     }
 }
 
 fn spin_in_body(out: ResponseOutparam) {
-    let body = stoa_guests::begin(out, 200, &[("content-type", "text/plain")]);
-    stoa_guests::write(&body, b"now it spins");
+    let mut answer = Answer::begin(out, 200, &[("content-type", "text/plain")]);
+    answer.write(b"now it spins");
     let mut turns = 0_u64;
     while std::hint::black_box(true) {
         turns = turns.wrapping_add(1);
     }
-    stoa_guests::write(&body, turns.to_string().as_bytes());
+    answer.write(turns.to_string().as_bytes());
 }

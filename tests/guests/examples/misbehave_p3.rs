@@ -18,7 +18,8 @@ impl wasip3::exports::http::handler::Guest for Misbehave {
             "trap-in-body" => {
                 let (response, mut body) = begin();
                 wit_bindgen::spawn_local(async move {
-                    body.write_all(b"the first half, ".to_vec()).await;
+                    // More than a host may hold back.
+                    body.write_all(vec![b'x'; 512 << 10]).await;
                     panic!("this guest panics in the middle of its body");
                 });
                 Ok(response)
