@@ -58,6 +58,28 @@ async fn a_deployment_tells_its_steps() -> Result<()> {
     Ok(())
 }
 
+/// The outcome is the last event, after the old revision's end if that is told.
+#[tokio::test]
+async fn a_deployment_ends_with_its_outcome() -> Result<()> {
+    let host = serving(&[hello()]).await?;
+    let mut progress = host.admin()?.begin(&[hello()]).await?;
+    let mut events = Vec::new();
+    while let Some(event) = progress.next().await? {
+        events.push(event);
+    }
+    let outcomes: Vec<_> = events
+        .iter()
+        .map(|event| event["event"] == "done")
+        .collect();
+    assert_eq!(
+        outcomes.iter().filter(|done| **done).count(),
+        1,
+        "{events:#?}"
+    );
+    assert_eq!(outcomes.last(), Some(&true), "{events:#?}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_is_no_component_is_refused() -> Result<()> {
     let host = serving(&[hello()]).await?;

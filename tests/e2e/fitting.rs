@@ -154,7 +154,7 @@ fn anything() -> BoxedStrategy<Value> {
         any::<i64>().prop_map(Value::from),
         any::<u64>().prop_map(Value::from),
         (-300..300).prop_map(|number| json!(number)),
-        (-1e6..1e6).prop_map(|number: f64| json!(number)),
+        dyadic(),
         "[ !é]{0,3}".prop_map(Value::from),
     ];
     leaf.prop_recursive(2, 8, 3, |inner| {

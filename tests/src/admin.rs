@@ -104,7 +104,11 @@ impl Admin {
         let mut progress = self.begin(services).await?;
         let mut events = Vec::new();
         while let Some(event) = progress.next().await? {
+            let last = event["event"] == "done" || event["event"] == "refused";
             events.push(event);
+            if last {
+                break;
+            }
         }
         Deployment::read(events)
     }

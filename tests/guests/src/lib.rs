@@ -44,7 +44,9 @@ impl Answer {
     pub fn write(&mut self, bytes: &[u8]) {
         self.stream
             .write_all(bytes)
-            .and_then(|()| self.stream.flush())
+            .expect("the host takes the body");
+        self.stream
+            .blocking_flush()
             .expect("the host takes the body");
     }
 
