@@ -1,0 +1,178 @@
+//! Routes, methods, hosts, identity, request ids, HTTP/1.1 and HTTP/2.
+
+use anyhow::Result;
+use http::Request;
+use serde_json::json;
+use stoa_tests::client::{Client, empty, get};
+use stoa_tests::service::Service;
+
+use crate::{guests, hello, serving};
+
+#[tokio::test]
+async fn a_function_answers_over_http() -> Result<()> {
+    let host = serving(&[hello()]).await?;
+    let answer = host.get("/hello/Ada").await?.expect(200)?;
+    assert_eq!(answer.json()?, json!("Hello, Ada!"));
+    assert!(
+        answer
+            .header("content-type")?
+            .starts_with("application/json")
+    );
+    assert_eq!(host.get("/ping").await?.expect(200)?.json()?, json!("pong"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn path_parameters_are_decoded_once() -> Result<()> {
+    let host = serving(&[hello()]).await?;
+    let said = async |name: &str| {
+        host.get(&format!("/hello/{name}"))
+            .await?
+            .expect(200)?
+            .json()
+    };
+    assert_eq!(said("J%C3%BCrgen").await?, json!("Hello, Jürgen!"));
+    assert_eq!(said("a%2Fb").await?, json!("Hello, a/b!"));
+    assert_eq!(said("100%2525").await?, json!("Hello, 100%25!"));
+    assert_eq!(said("a+b").await?, json!("Hello, a+b!"));
+    let bad = host.get("/hello/%FF").await?;
+    assert!(
+        bad.status.is_client_error(),
+        "bytes that are no UTF-8 got {}",
+        bad.status
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_most_specific_route_wins() -> Result<()> {
+    let named = hello().call("GET /hello/ping", "test:hello/greeter.ping");
+    let rest = Service::new("rest", guests::HELLO_P2)
+        .http("/hello/*")
+        .http("/files/*");
+    let host = serving(&[named, rest]).await?;
+    assert_eq!(host.get("/hello/ping").await?.json()?, json!("pong"));
+    assert_eq!(host.get("/hello/Ada").await?.json()?, json!("Hello, Ada!"));
+    assert_eq!(host.get("/hello/Ada/more").await?.text(), "Hello, world!");
+    assert_eq!(host.get("/files/a/b/c").await?.text(), "Hello, world!");
+    host.get("/filesystem").await?.problem(404)?;
+    host.get("/hell").await?.problem(404)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_no_route_takes_is_not_found() -> Result<()> {
+    let host = serving(&[hello()]).await?;
+    let problem = host.get("/nowhere").await?.problem(404)?;
+    let trace = problem["trace_id"].as_str().unwrap_or_default();
+    assert_eq!(trace.len(), 32, "{problem}");
+    let answer = host.post("/ping", &json!({})).await?;
+    answer.problem(405)?;
+    assert!(answer.header("allow")?.contains("GET"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn routes_may_belong_to_a_host_name() -> Result<()> {
+    let ours = Service::new("ours", guests::HELLO_FUNCTION)
+        .call("GET ours.example/who", "test:hello/greeter.ping");
+    let any =
+        Service::new("any", guests::PROVIDER_V1).call("GET /who", "test:versioned/answers.version");
+    let host = serving(&[ours, any]).await?;
+    let who = async |name: &str| {
+        let request = Request::get("/who").header("host", name).body(empty())?;
+        Client::http1(host.http)
+            .send(request)
+            .await?
+            .expect(200)?
+            .json()
+    };
+    assert_eq!(who("ours.example").await?, json!("pong"));
+    assert_eq!(who("OURS.example:8080").await?, json!("pong"));
+    assert_eq!(who("theirs.example").await?, json!("v1"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_connection_carries_many_requests() -> Result<()> {
+    let host = serving(&[hello()]).await?;
+    for mut client in [Client::http1(host.http), Client::http2(host.http)] {
+        for turn in 0..50 {
+            let answer = client.get(&format!("/hello/{turn}")).await?.expect(200)?;
+            assert_eq!(answer.json()?, json!(format!("Hello, {turn}!")));
+        }
+        assert_eq!(client.reconnects(), 0);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_public_by_silence() -> Result<()> {
+    let service = Service::new("hello", guests::HELLO_FUNCTION)
+        .route("GET /silent", json!({ "target": { "call": "test:hello/greeter.ping" } }))
+        .route("GET /scoped", json!({ "target": { "call": "test:hello/greeter.ping" }, "access": { "scope": "pings:read" } }));
+    let host = serving(&[service]).await?;
+    let answer = get(host.http, "/silent").await?;
+    answer.problem(401)?;
+    answer.header("www-authenticate")?;
+    get(host.http, "/scoped").await?.problem(401)?;
+
+    let with = async |path: &str, token: &str| {
+        let request = Request::get(path)
+            .header("authorization", format!("Bearer {token}"))
+            .body(empty())?;
+        Client::http1(host.http).send(request).await
+    };
+    with("/silent", "not-the-token").await?.problem(401)?;
+    with("/silent", &host.admin()?.token).await?.expect(200)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn ids_go_through_every_hop() -> Result<()> {
+    let relay =
+        Service::new("relay", guests::RELAY).call("GET /relay", "test:chain/relay.seen-twice");
+    let host = serving(&[relay, Service::new("probe", guests::PROBE)]).await?;
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let request = Request::get("/relay")
+        .header("x-request-id", "request-of-the-test")
+        .header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"));
+    let answer = Client::http1(host.http)
+        .send(request.body(empty())?)
+        .await?
+        .expect(200)?;
+    assert_eq!(answer.header("x-request-id")?, "request-of-the-test");
+
+    let seen = answer.json()?;
+    let seen: Vec<Vec<&str>> = seen
+        .as_str()
+        .unwrap_or_default()
+        .lines()
+        .map(|line| line.split('|').collect())
+        .collect();
+    let [own, callee] = seen.as_slice() else {
+        panic!("expected two views, found {seen:?}")
+    };
+    for view in [own, callee] {
+        assert!(view[0].starts_with(&format!("00-{trace}-")), "{view:?}");
+        assert_eq!(view[1], "request-of-the-test");
+        assert_eq!(view[3], "nobody");
+    }
+    assert!(
+        callee[2].parse::<u64>()? <= own[2].parse::<u64>()?,
+        "time is not given back: {seen:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_without_an_id_gets_one() -> Result<()> {
+    let host = serving(&[hello()]).await?;
+    let first = host.get("/ping").await?;
+    let second = host.get("/ping").await?;
+    assert_ne!(
+        first.header("x-request-id")?,
+        second.header("x-request-id")?
+    );
+    Ok(())
+}

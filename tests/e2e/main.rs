@@ -1,0 +1,68 @@
+//! End-to-end tests: the real binary, over real sockets, on port 0.
+//!
+//! One file a topic. Each test has a host of its own and waits on events, never
+//! on time; [`stoa_tests`] holds what they share.
+
+mod admin_api;
+mod cli;
+mod contracts;
+mod crash;
+mod deploy;
+mod drain;
+mod fitting;
+mod gateway;
+mod limits;
+mod links;
+mod misbehave;
+mod misbehave_http;
+mod passthrough;
+mod pools;
+mod properties;
+mod restart;
+mod sandbox;
+mod state;
+mod swap;
+mod telemetry;
+mod transcode;
+mod values;
+
+use anyhow::Result;
+use stoa_tests::process::{HostOptions, HostProcess};
+use stoa_tests::service::Service;
+
+/// A guest that no test uses is dead code, and does not compile.
+#[deny(dead_code)]
+mod guests {
+    include!(stoa_tests::guests_file!());
+}
+
+/// The binary under test.
+const STOA: &str = env!("CARGO_BIN_EXE_stoa");
+
+/// A host with nothing on it.
+async fn host() -> Result<HostProcess> {
+    HostProcess::start(STOA, HostOptions::default()).await
+}
+
+/// A host with these settings in its file.
+async fn host_with(config: &str) -> Result<HostProcess> {
+    let options = HostOptions {
+        config: Some(config.to_owned()),
+        ..HostOptions::default()
+    };
+    HostProcess::start(STOA, options).await
+}
+
+/// A host on which these services are live.
+async fn serving(services: &[Service]) -> Result<HostProcess> {
+    let host = host().await?;
+    host.admin()?.deploy_all(services).await?;
+    Ok(host)
+}
+
+/// The service that most tests use: `GET /hello/{name}` and `GET /ping`.
+fn hello() -> Service {
+    Service::new("hello", guests::HELLO_FUNCTION)
+        .call("GET /hello/{name}", "test:hello/greeter.greet")
+        .call("GET /ping", "test:hello/greeter.ping")
+}

@@ -1,0 +1,34 @@
+//! What end-to-end tests share.
+//!
+//! - [`guests`] and [`components`]: paths of what `build.rs` built
+//! - [`process`]: the real `stoa` binary as a host process, its [`output`];
+//!   [`command`]: the same binary as a command
+//! - [`admin`]: a client of the admin API; [`service`]: what is deployed by it
+//! - [`client`]: HTTP/1.1 and HTTP/2; [`raw`]: bytes on a socket
+//! - [`load`]: many connections that count every answer
+//!
+//! Knows the host by its binary, its sockets and its files only: it depends on
+//! no crate of the host.
+
+pub mod admin;
+pub mod client;
+pub mod command;
+pub mod load;
+pub mod output;
+pub mod process;
+pub mod raw;
+pub mod service;
+
+/// Guests of the tests, one behaviour each: `tests/guests/examples`.
+pub mod guests {
+    include!(concat!(env!("OUT_DIR"), "/guests.rs"));
+}
+
+/// The shop's components.
+pub mod components {
+    include!(concat!(env!("OUT_DIR"), "/components.rs"));
+}
+
+// `guests_file!()`: a test binary includes that file in a module of its own
+// under `deny(dead_code)`, so that a guest that no test uses does not compile.
+include!(concat!(env!("OUT_DIR"), "/guests_file.rs"));
