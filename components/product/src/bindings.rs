@@ -14,4 +14,7 @@ wit_bindgen::generate!({
 });
 
 #[cfg(target_family = "wasm")]
-export!(crate::glue::Component with_types_in self);
+use crate::glue::Component;
+
+#[cfg(target_family = "wasm")]
+export!(Component with_types_in self);
