@@ -31,10 +31,7 @@ impl Source for Link {
 
 fn catalog(region: &str) -> Result<Catalog<Link>, Error> {
     log::init();
-    Ok(Catalog::new(
-        Region::named(region, |key| config::text(key))?,
-        Link,
-    ))
+    Ok(Catalog::new(Region::named(region, config::text)?, Link))
 }
 
 impl Guest for Component {
