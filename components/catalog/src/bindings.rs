@@ -1,0 +1,26 @@
+//! Generated from `shop:catalog` and from what it imports of `shop:product`. The
+//! records are what the domain works with.
+
+#![allow(missing_docs, unused_qualifications, unsafe_code, clippy::all)]
+
+wit_bindgen::generate!({
+    path: [
+        "../../wit/stoa-service",
+        "../../wit/stoa-money",
+        "../../wit/shop-product",
+        "../../wit/shop-catalog",
+    ],
+    world: "shop:catalog/catalog-service",
+    with: {
+        "stoa:service/types@0.1.0": stoa_sdk::bindings::stoa::service::types,
+        "stoa:money/types@0.1.0": stoa_sdk::bindings::stoa::money::types,
+    },
+    generate_all,
+    additional_derives: [PartialEq],
+});
+
+#[cfg(target_family = "wasm")]
+use crate::glue::Component;
+
+#[cfg(target_family = "wasm")]
+export!(Component with_types_in self);

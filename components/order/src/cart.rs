@@ -1,0 +1,124 @@
+//! From what a client wants to what it pays. Pure.
+
+use std::collections::BTreeMap;
+
+use stoa_sdk::{Error, Money, Violations, invalid};
+
+use crate::bindings::exports::shop::order::orders::{NewOrder, OrderLine};
+use crate::bindings::shop::product::products::Offer;
+
+/// Lines of one order at most.
+const MAX_LINES: usize = 100;
+/// Units of one line at most.
+const MAX_QUANTITY: u32 = 10_000;
+
+/// What is wanted: quantity by SKU, so sorted, with lines of one SKU added up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cart {
+    pub(crate) currency: String,
+    pub(crate) wanted: BTreeMap<String, u32>,
+    /// Where the client first named a SKU, for errors.
+    named: BTreeMap<String, usize>,
+}
+
+impl Cart {
+    /// Checks and adds up a client's lines.
+    pub(crate) fn read(order: &NewOrder) -> Result<Self, Error> {
+        let mut faults = Violations::default();
+        let currency = Money::new(0, &order.currency).map_err(|fault| fault.to_string());
+        faults.expect(currency.is_ok(), "/currency", || {
+            currency.err().unwrap_or_default()
+        });
+        faults.expect(
+            (1..=MAX_LINES).contains(&order.lines.len()),
+            "/lines",
+            || format!("expected 1 to {MAX_LINES}, found {}", order.lines.len()),
+        );
+        let (mut wanted, mut named) = (BTreeMap::<String, u32>::new(), BTreeMap::new());
+        for (at, line) in order.lines.iter().enumerate() {
+            named.entry(line.sku.clone()).or_insert(at);
+            let sum = wanted.entry(line.sku.clone()).or_default();
+            *sum = sum.saturating_add(line.quantity);
+            let fits = line.quantity > 0 && *sum <= MAX_QUANTITY;
+            faults.expect(fits, format!("/lines/{at}/quantity"), || {
+                format!(
+                    "expected 1 to {MAX_QUANTITY} in all lines of {}, found {}",
+                    line.sku, line.quantity
+                )
+            });
+        }
+        faults.check()?;
+        Ok(Self {
+            currency: order.currency.clone(),
+            wanted,
+            named,
+        })
+    }
+
+    /// The SKUs, sorted.
+    pub(crate) fn skus(&self) -> Vec<String> {
+        self.wanted.keys().cloned().collect()
+    }
+
+    /// Lines at today's prices, and their total.
+    pub(crate) fn price(&self, offers: &[Offer]) -> Result<(Vec<OrderLine>, Money), Error> {
+        let mut faults = Violations::default();
+        let mut lines = Vec::new();
+        for (sku, quantity) in &self.wanted {
+            match self.line(offers, sku, *quantity) {
+                Ok(line) => lines.push(line),
+                Err(detail) => {
+                    faults.expect(false, format!("/lines/{}/sku", self.named[sku]), || detail);
+                }
+            }
+        }
+        faults.check()?;
+        let zero = Money {
+            minor: 0,
+            currency: self.currency.clone(),
+        };
+        let total = lines
+            .iter()
+            .try_fold(zero, |sum, line| sum.checked_add(&line.total));
+        let total = total.map_err(|fault| invalid!("/lines", "{fault}"))?;
+        Ok((lines, total))
+    }
+
+    fn line(&self, offers: &[Offer], sku: &str, quantity: u32) -> Result<OrderLine, String> {
+        let offer = offers.iter().find(|offer| offer.sku == sku);
+        let offer = offer.ok_or_else(|| format!("{sku:?} is not sold"))?;
+        let price = offer
+            .prices
+            .iter()
+            .find(|price| price.currency == self.currency);
+        let unit_price = price
+            .ok_or_else(|| format!("{sku:?} is not sold in {}", self.currency))?
+            .clone();
+        let total = unit_price
+            .checked_mul(i64::from(quantity))
+            .map_err(|fault| fault.to_string())?;
+        let name = match &offer.title {
+            Some(title) => format!("{}, {title}", offer.name),
+            None => offer.name.clone(),
+        };
+        let (sku, product_id) = (sku.to_owned(), offer.product_id.clone());
+        Ok(OrderLine {
+            sku,
+            product_id,
+            name,
+            quantity,
+            unit_price,
+            total,
+        })
+    }
+
+    /// Whether an order has what this cart wants.
+    pub(crate) fn matches(&self, lines: &[OrderLine], total: &Money) -> bool {
+        let same = |(line, (sku, quantity)): (&OrderLine, (&String, &u32))| {
+            line.sku == *sku && line.quantity == *quantity
+        };
+        total.currency == self.currency
+            && lines.len() == self.wanted.len()
+            && lines.iter().zip(&self.wanted).all(same)
+    }
+}

@@ -1,0 +1,69 @@
+//! The contract's functions over the host's buckets and links. No logic here.
+
+use stoa_sdk::context::{self, Caller};
+use stoa_sdk::{Bucket, Error, Timestamp, log};
+
+use crate::bindings::exports::shop::order::orders::{Guest, NewOrder, Order, OrderPage};
+use crate::bindings::shop::product::{
+    inventory::{self, ReserveLine},
+    products::{self, Offer},
+};
+use crate::{Orders, Warehouse};
+
+/// What the contract's functions are exported from.
+pub(crate) struct Component;
+
+/// The product service behind the link.
+struct Link;
+
+impl Warehouse for Link {
+    fn find(&self, skus: &[String]) -> Result<Vec<Offer>, Error> {
+        products::find(skus)
+    }
+
+    fn reserve(&self, order: &str, lines: &[ReserveLine]) -> Result<(), Error> {
+        inventory::reserve(order, lines).map(drop)
+    }
+
+    fn commit(&self, order: &str) -> Result<(), Error> {
+        inventory::commit(order).map(drop)
+    }
+
+    fn cancel(&self, order: &str) -> Result<(), Error> {
+        inventory::cancel(order).map(drop)
+    }
+}
+
+fn orders() -> Result<Orders<Link>, Error> {
+    log::init();
+    Ok(Orders::new(
+        Bucket::open("orders")?,
+        Bucket::open("keys")?,
+        Link,
+    ))
+}
+
+impl Guest for Component {
+    fn place(order: NewOrder) -> Result<Order, Error> {
+        let key = context::idempotency_key();
+        orders()?.place(&order, &Caller::current(), key.as_deref(), Timestamp::now())
+    }
+
+    fn get(id: String) -> Result<Order, Error> {
+        orders()?.get(&id, &Caller::current())
+    }
+
+    fn list(limit: Option<u32>, cursor: Option<String>) -> Result<OrderPage, Error> {
+        orders()?.list(limit, cursor.as_deref(), &Caller::current())
+    }
+
+    fn cancel(id: String) -> Result<Order, Error> {
+        let if_match = context::if_match();
+        orders()?.cancel(
+            &id,
+            &Caller::current(),
+            if_match.as_deref(),
+            Timestamp::now(),
+        )
+    }
+}

@@ -1,0 +1,20 @@
+//! Generated from `shop:product`. Its records are what the domain works with and
+//! what is kept.
+
+#![allow(missing_docs, unused_qualifications, unsafe_code, clippy::all)]
+
+wit_bindgen::generate!({
+    path: ["../../wit/stoa-service", "../../wit/stoa-money", "../../wit/shop-product"],
+    world: "shop:product/product-service",
+    with: {
+        "stoa:service/types@0.1.0": stoa_sdk::bindings::stoa::service::types,
+        "stoa:money/types@0.1.0": stoa_sdk::bindings::stoa::money::types,
+    },
+    additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
+});
+
+#[cfg(target_family = "wasm")]
+use crate::glue::Component;
+
+#[cfg(target_family = "wasm")]
+export!(Component with_types_in self);

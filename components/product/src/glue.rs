@@ -1,0 +1,102 @@
+//! The contract's functions over the host's buckets. No logic here.
+
+use std::time::Duration;
+
+use stoa_sdk::{Bucket, Error, Timestamp, config, context, log};
+
+use crate::bindings::exports::shop::product::{inventory, maintenance, products};
+use crate::{Inventory, Products};
+
+/// How long a reservation is held when `reservation_ttl` is not set: longer than a
+/// customer takes to pay.
+const RESERVATION_TTL: u64 = 900;
+
+/// What the contract's functions are exported from.
+pub(crate) struct Component;
+
+fn products() -> Result<Products, Error> {
+    log::init();
+    Ok(Products::new(
+        Bucket::open("products")?,
+        Bucket::open("skus")?,
+    ))
+}
+
+fn inventory() -> Result<Inventory, Error> {
+    log::init();
+    Ok(Inventory::new(
+        Bucket::open("stock")?,
+        Bucket::open("reservations")?,
+    ))
+}
+
+impl products::Guest for Component {
+    fn create(input: products::NewProduct) -> Result<products::Product, Error> {
+        products()?.create(input, Timestamp::now())
+    }
+
+    fn get(id: String) -> Result<products::Product, Error> {
+        products()?.get(&id)
+    }
+
+    fn update(id: String, input: products::NewProduct) -> Result<products::Product, Error> {
+        products()?.update(&id, input, context::if_match().as_deref(), Timestamp::now())
+    }
+
+    fn delete(id: String) -> Result<(), Error> {
+        products()?.delete(&id, context::if_match().as_deref())
+    }
+
+    fn list(limit: Option<u32>, cursor: Option<String>) -> Result<products::ProductPage, Error> {
+        products()?.list(limit, cursor.as_deref())
+    }
+
+    fn find(skus: Vec<String>) -> Result<Vec<products::Offer>, Error> {
+        products()?.find(&skus)
+    }
+}
+
+impl inventory::Guest for Component {
+    fn get(sku: String) -> Result<inventory::Stock, Error> {
+        inventory()?.get(&products()?, &sku)
+    }
+
+    fn get_many(skus: Vec<String>) -> Result<Vec<inventory::Stock>, Error> {
+        inventory()?.get_many(&skus)
+    }
+
+    fn adjust(sku: String, change: inventory::StockChange) -> Result<inventory::Stock, Error> {
+        inventory()?.adjust(&products()?, &sku, &change, context::if_match().as_deref())
+    }
+
+    fn reserve(
+        order_id: String,
+        lines: Vec<inventory::ReserveLine>,
+    ) -> Result<inventory::Reservation, Error> {
+        let ttl = config::get("reservation_ttl")?.unwrap_or(RESERVATION_TTL);
+        inventory()?.reserve(
+            &order_id,
+            &lines,
+            Timestamp::now(),
+            Duration::from_secs(ttl),
+        )
+    }
+
+    fn commit(order_id: String) -> Result<inventory::Reservation, Error> {
+        inventory()?.commit(&order_id)
+    }
+
+    fn release(order_id: String) -> Result<inventory::Reservation, Error> {
+        inventory()?.release(&order_id)
+    }
+
+    fn cancel(order_id: String) -> Result<inventory::Reservation, Error> {
+        inventory()?.cancel(&order_id, Timestamp::now())
+    }
+}
+
+impl maintenance::Guest for Component {
+    fn expire() -> Result<u32, Error> {
+        inventory()?.expire(Timestamp::now())
+    }
+}

@@ -1,0 +1,420 @@
+//! Stock and its reservation.
+//!
+//! Two kinds of keys and no transaction across them: a [`Shelf`] for each SKU, a
+//! [`Record`] for each order. Three rules make that safe under concurrency and a
+//! crash at any point:
+//!
+//! 1. The record decides. Its state changes first; shelves follow, and whoever
+//!    comes by an open entry whose record has ended closes it.
+//! 2. Whoever opens an entry on a shelf reads the record *after* the shelf, inside
+//!    the compare-and-swap. If the reservation ended in between, either the record
+//!    says so or the swap fails.
+//! 3. Every step looks whether it was done, so that each can be repeated.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use stoa_sdk::context::check_version;
+use stoa_sdk::{Bucket, Change, Error, Timestamp, Violations, conflict, invalid, not_found};
+
+use crate::Products;
+use crate::bindings::exports::shop::product::inventory::{
+    Allocation, Reservation, ReservationState as State, ReserveLine, Stock, StockChange,
+};
+use crate::products::is_code;
+use crate::reservation::{Record, illegal, step};
+use crate::shelf::Shelf;
+
+/// SKUs that one call may ask for.
+const GET_LIMIT: usize = 1000;
+
+/// The stock of the shop.
+pub struct Inventory {
+    shelves: Bucket<Shelf>,
+    records: Bucket<Record>,
+}
+
+impl Inventory {
+    /// Stock in these buckets.
+    pub(crate) fn new(shelves: Bucket<Shelf>, records: Bucket<Record>) -> Self {
+        Self { shelves, records }
+    }
+
+    /// No stock, for tests.
+    pub fn in_memory() -> Self {
+        Self::new(Bucket::in_memory(), Bucket::in_memory())
+    }
+
+    /// The stock of a SKU that is sold or was stocked before.
+    pub fn get(&self, products: &Products, sku: &str) -> Result<Stock, Error> {
+        match self.shelves.get(sku)? {
+            Some(shelf) => Ok(shelf.stock(sku)),
+            None => new_shelf(products, sku).map(|shelf| shelf.stock(sku)),
+        }
+    }
+
+    /// The stock of many SKUs; one without stock is left out.
+    pub fn get_many(&self, skus: &[String]) -> Result<Vec<Stock>, Error> {
+        if skus.len() > GET_LIMIT {
+            return Err(invalid!(
+                "/skus",
+                "expected at most {GET_LIMIT}, found {}",
+                skus.len()
+            ));
+        }
+        let shelves = self.shelves.get_many(skus)?;
+        let stock = |(sku, shelf): (&String, Option<Shelf>)| Some(shelf?.stock(sku));
+        Ok(skus.iter().zip(shelves).filter_map(stock).collect())
+    }
+
+    /// Changes what is on hand.
+    pub fn adjust(
+        &self,
+        products: &Products,
+        sku: &str,
+        change: &StockChange,
+        if_match: Option<&str>,
+    ) -> Result<Stock, Error> {
+        let StockChange {
+            location,
+            delta,
+            reason,
+        } = change;
+        let mut faults = Violations::default();
+        faults.expect(is_code(location), "/location", || {
+            format!("expected 1 to 64 letters, digits, -, _ or ., found {location:?}")
+        });
+        faults.expect(*delta != 0, "/delta", || {
+            "expected a change, found 0".into()
+        });
+        faults.check()?;
+        let shelf = self.shelves.update(sku, |shelf| {
+            let mut shelf = shelf.map_or_else(|| new_shelf(products, sku), Ok)?;
+            check_version(shelf.version(), if_match)?;
+            shelf.adjust(sku, location, *delta)?;
+            Ok::<_, Error>(shelf)
+        })?;
+        let reason = reason.as_deref().unwrap_or("none given");
+        tracing::info!(sku, location, delta, reason, "stock adjusted");
+        Ok(shelf.stock(sku))
+    }
+
+    /// Sets stock aside for an order: all of it, or none.
+    pub fn reserve(
+        &self,
+        order: &str,
+        lines: &[ReserveLine],
+        now: Timestamp,
+        ttl: Duration,
+    ) -> Result<Reservation, Error> {
+        let wanted = sum(order, lines)?;
+        let record = self.records.update_if(order, |record| match record {
+            None => Ok(Change::Write(Record::held(wanted.clone(), now + ttl))),
+            Some(Record {
+                state: State::Held | State::Committed,
+                wanted: other,
+                ..
+            }) if other != wanted => Err(conflict!("order {order} has reserved other lines")),
+            Some(record) => Ok(Change::Leave(record)),
+        })?;
+        if record.state == State::Held {
+            for (sku, quantity) in &record.wanted {
+                if let Some(available) = self.hold(order, sku, *quantity, now)? {
+                    let text = format!("{sku}: wanted {quantity}, available {available}");
+                    self.refuse(order, text)?;
+                    break;
+                }
+            }
+        }
+        // Another call may have ended the reservation meanwhile.
+        let record = self.records.get(order)?.unwrap_or(record);
+        self.settle(order, &record)?;
+        match (record.state, &record.refusal) {
+            (State::Held | State::Committed, _) => self.view(order, &record),
+            (State::Released, Some(refusal)) => Err(conflict!("not enough stock of {refusal}")),
+            (state, _) => Err(illegal(order, state, State::Held)),
+        }
+    }
+
+    /// HELD → COMMITTED.
+    pub fn commit(&self, order: &str) -> Result<Reservation, Error> {
+        // Only needed, and only there, while it is held.
+        let (_, sold) = self.with_units(order, self.record(order)?)?;
+        let record = step(
+            &self.records,
+            order,
+            State::Held,
+            State::Committed,
+            |record| {
+                record.sold.clone_from(&sold);
+            },
+        )?;
+        self.settle(order, &record)?;
+        self.view(order, &record)
+    }
+
+    /// HELD → RELEASED.
+    pub fn release(&self, order: &str) -> Result<Reservation, Error> {
+        let record = step(&self.records, order, State::Held, State::Released, |_| ())?;
+        self.settle(order, &record)?;
+        self.view(order, &record)
+    }
+
+    /// Gives back whatever the order still has.
+    pub fn cancel(&self, order: &str, now: Timestamp) -> Result<Reservation, Error> {
+        let mut record = self.records.update_if(order, |record| {
+            Ok::<_, Error>(match record {
+                None => Change::Write(Record::never(now)),
+                Some(record) if record.state == State::Held => {
+                    Change::Write(record.to(State::Released))
+                }
+                Some(record) => Change::Leave(record),
+            })
+        })?;
+        if record.state == State::Committed {
+            for (sku, units) in by_sku(&record.sold) {
+                self.reopen(order, &sku, &units, now)?;
+            }
+            record = step(
+                &self.records,
+                order,
+                State::Committed,
+                State::Returned,
+                |_| (),
+            )?;
+        }
+        self.settle(order, &record)?;
+        self.view(order, &record)
+    }
+
+    /// Gives back the stock of reservations that nobody committed in time, and
+    /// returns how many there were.
+    pub fn expire(&self, now: Timestamp) -> Result<u32, Error> {
+        let (mut expired, mut cursor) = (0, None);
+        loop {
+            let (skus, next) = self.shelves.keys(cursor.as_deref())?;
+            for shelf in self.shelves.get_many(&skus)?.into_iter().flatten() {
+                expired += self.expire_on(&shelf, now)?;
+            }
+            cursor = next;
+            if cursor.is_none() {
+                return Ok(expired);
+            }
+        }
+    }
+
+    fn expire_on(&self, shelf: &Shelf, now: Timestamp) -> Result<u32, Error> {
+        let mut expired = 0;
+        for order in shelf.lapsed(now) {
+            let mut ended = false;
+            let record = self.records.update_if(&order, |record| {
+                let record = record.ok_or_else(|| unknown(&order))?;
+                ended = record.state == State::Held && record.expires_at <= now;
+                Ok::<_, Error>(match ended {
+                    true => Change::Write(record.to(State::Expired)),
+                    false => Change::Leave(record),
+                })
+            })?;
+            expired += u32::from(ended);
+            self.settle(&order, &record)?;
+            if record.state == State::Committed && shelf.is_returning(&order) {
+                // A cancellation that did not come to its end.
+                self.cancel(&order, now)?;
+            }
+        }
+        Ok(expired)
+    }
+
+    /// Holds units of one SKU; the number available if they are too few.
+    fn hold(
+        &self,
+        order: &str,
+        sku: &str,
+        quantity: u32,
+        now: Timestamp,
+    ) -> Result<Option<u64>, Error> {
+        let shelf = self.try_hold(order, sku, quantity)?;
+        if shelf.entry(order).is_some() {
+            return Ok(None);
+        }
+        // Others may hold units longer than they may.
+        self.expire_on(&shelf, now)?;
+        let shelf = self.try_hold(order, sku, quantity)?;
+        let ended = || Ok::<_, Error>(self.record(order)?.end().is_some());
+        Ok(if shelf.entry(order).is_some() || ended()? {
+            None
+        } else {
+            Some(shelf.available())
+        })
+    }
+
+    fn try_hold(&self, order: &str, sku: &str, quantity: u32) -> Result<Shelf, Error> {
+        self.shelves.update_if(sku, |shelf| {
+            let mut shelf = shelf.unwrap_or_default();
+            if shelf.entry(order).is_some() {
+                return Ok(Change::Leave(shelf));
+            }
+            let record = self.record(order)?;
+            let fits =
+                record.state == State::Held && shelf.hold(order, quantity, record.expires_at);
+            Ok::<_, Error>(if fits {
+                Change::Write(shelf)
+            } else {
+                Change::Leave(shelf)
+            })
+        })
+    }
+
+    /// Releases a reservation that found too little stock, and keeps why.
+    fn refuse(&self, order: &str, text: String) -> Result<(), Error> {
+        self.records.update_if(order, |record| {
+            let record = record.ok_or_else(|| unknown(order))?;
+            Ok::<_, Error>(match record.state {
+                State::Held => Change::Write(Record {
+                    refusal: Some(text.clone()),
+                    ..record.to(State::Released)
+                }),
+                _ => Change::Leave(record),
+            })
+        })?;
+        Ok(())
+    }
+
+    /// Prepares a shelf for the return of sold units.
+    fn reopen(
+        &self,
+        order: &str,
+        sku: &str,
+        units: &BTreeMap<String, u32>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.shelves.update_if(sku, |shelf| {
+            let mut shelf = shelf.unwrap_or_default();
+            let sold = self.record(order)?.state == State::Committed;
+            let opened = sold && shelf.reopen(order, units.clone(), now);
+            Ok::<_, Error>(if opened {
+                Change::Write(shelf)
+            } else {
+                Change::Leave(shelf)
+            })
+        })?;
+        Ok(())
+    }
+
+    /// Makes the shelves follow a record that has ended.
+    fn settle(&self, order: &str, record: &Record) -> Result<(), Error> {
+        let Some(end) = record.end() else {
+            return Ok(());
+        };
+        for sku in record.wanted.keys() {
+            self.shelves.update_if(sku, |shelf| {
+                let mut shelf = shelf.unwrap_or_default();
+                let closed = shelf.close(order, end);
+                Ok::<_, Error>(if closed {
+                    Change::Write(shelf)
+                } else {
+                    Change::Leave(shelf)
+                })
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The units that a held reservation has on the shelves; conflict if some are missing.
+    fn held(&self, order: &str, record: &Record) -> Result<Vec<Allocation>, Error> {
+        let skus: Vec<String> = record.wanted.keys().cloned().collect();
+        let mut held = Vec::new();
+        for (sku, shelf) in skus.iter().zip(self.shelves.get_many(&skus)?) {
+            let entry = shelf.as_ref().and_then(|shelf| shelf.entry(order));
+            let entry = entry.ok_or_else(|| {
+                conflict!("the reservation of order {order} is not complete: {sku} is missing; reserve again")
+            })?;
+            held.extend(entry.units.iter().map(|(location, quantity)| Allocation {
+                sku: sku.clone(),
+                location: location.clone(),
+                quantity: *quantity,
+            }));
+        }
+        Ok(held)
+    }
+
+    fn view(&self, order: &str, record: &Record) -> Result<Reservation, Error> {
+        let (record, allocations) = self.with_units(order, record.clone())?;
+        Ok(record.view(order, allocations))
+    }
+
+    /// The record with the units that it has. Another call may take a held one on
+    /// meanwhile: then it is the newer record.
+    fn with_units(&self, order: &str, record: Record) -> Result<(Record, Vec<Allocation>), Error> {
+        match record.state {
+            State::Held => match self.held(order, &record) {
+                Ok(units) => Ok((record, units)),
+                Err(missing) => match self.record(order)? {
+                    newer if newer.state == State::Held => Err(missing),
+                    newer => self.with_units(order, newer),
+                },
+            },
+            State::Committed => Ok((record.clone(), record.sold)),
+            State::Released | State::Expired | State::Returned => Ok((record, Vec::new())),
+        }
+    }
+
+    fn record(&self, order: &str) -> Result<Record, Error> {
+        self.records.get(order)?.ok_or_else(|| unknown(order))
+    }
+}
+
+fn unknown(order: &str) -> Error {
+    not_found!("order {order} has no reservation")
+}
+
+/// An empty shelf for a SKU that a product lists.
+fn new_shelf(products: &Products, sku: &str) -> Result<Shelf, Error> {
+    match products.find(&[sku.to_owned()])?.is_empty() {
+        true => Err(not_found!("no product has SKU {sku:?}")),
+        false => Ok(Shelf::default()),
+    }
+}
+
+/// Quantities by SKU, so in sorted order: two orders never wait for each other.
+fn sum(order: &str, lines: &[ReserveLine]) -> Result<BTreeMap<String, u32>, Error> {
+    let mut faults = Violations::default();
+    faults.expect(is_code(order), "/order_id", || {
+        format!("expected an order's id, found {order:?}")
+    });
+    faults.expect(!lines.is_empty(), "/lines", || {
+        "expected at least one line, found none".into()
+    });
+    let mut wanted = BTreeMap::<String, u32>::new();
+    for (at, ReserveLine { sku, quantity }) in lines.iter().enumerate() {
+        faults.expect(is_code(sku), format!("/lines/{at}/sku"), || {
+            format!("expected a SKU, found {sku:?}")
+        });
+        let sum = wanted.entry(sku.clone()).or_default();
+        let total = sum.checked_add(*quantity).filter(|_| *quantity > 0);
+        faults.expect(total.is_some(), format!("/lines/{at}/quantity"), || {
+            format!("expected 1 or more, and a sum below 2^32, found {quantity}")
+        });
+        *sum = total.unwrap_or(*sum);
+    }
+    faults.check()?;
+    Ok(wanted)
+}
+
+fn by_sku(allocations: &[Allocation]) -> BTreeMap<String, BTreeMap<String, u32>> {
+    let mut all = BTreeMap::<_, BTreeMap<_, _>>::new();
+    for Allocation {
+        sku,
+        location,
+        quantity,
+    } in allocations
+    {
+        all.entry(sku.clone())
+            .or_default()
+            .insert(location.clone(), *quantity);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+use super::*;
+use crate::bindings::exports::shop::product::products::ProductVariant;
+
+const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+const LATER: Timestamp = Timestamp::from_millis(1_800_000_061_000);
+
+fn cup(skus: &[&str]) -> NewProduct {
+    let variant = |sku: &&str| ProductVariant {
+        sku: (*sku).to_owned(),
+        title: None,
+        prices: vec![Money {
+            minor: 1290,
+            currency: "EUR".into(),
+        }],
+    };
+    NewProduct {
+        name: "Cup".into(),
+        description: None,
+        category: Some("kitchen".into()),
+        variants: skus.iter().map(variant).collect(),
+    }
+}
+
+fn skus(offers: &[Offer]) -> Vec<&str> {
+    offers.iter().map(|offer| offer.sku.as_str()).collect()
+}
+
+fn asked(skus: &[&str]) -> Vec<String> {
+    skus.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn created_product_is_found_by_id_and_sku() {
+    let shop = Products::in_memory();
+    let made = shop.create(cup(&["A", "B"]), NOW).unwrap();
+    assert_eq!(
+        (made.version, made.created_at.as_str()),
+        (1, "2027-01-15T08:00:00.000Z")
+    );
+    assert_eq!(shop.get(&made.id).unwrap(), made);
+    let offers = shop.find(&asked(&["B", "NONE", "A"])).unwrap();
+    assert_eq!(skus(&offers), ["B", "A"]);
+    assert_eq!(offers[0].product_id, made.id);
+}
+
+#[test]
+fn sku_has_one_owner() {
+    let shop = Products::in_memory();
+    let first = shop.create(cup(&["B"]), NOW).unwrap();
+    let refused = shop.create(cup(&["A", "B", "C"]), NOW);
+    assert!(
+        matches!(refused, Err(Error::Conflict(text)) if text.contains("B") && text.contains(&first.id))
+    );
+    // What the refused one had claimed is free at once.
+    shop.create(cup(&["A", "C"]), NOW).unwrap();
+    assert!(shop.update(&first.id, cup(&["B", "C"]), None, NOW).is_err());
+}
+
+#[test]
+fn update_moves_skus_and_obeys_if_match() {
+    let shop = Products::in_memory();
+    let made = shop.create(cup(&["A", "B"]), NOW).unwrap();
+    let changed = shop
+        .update(&made.id, cup(&["B", "C"]), Some("1"), LATER)
+        .unwrap();
+    assert_eq!(changed.version, 2);
+    assert_eq!(changed.created_at, made.created_at);
+    assert_ne!(changed.updated_at, made.updated_at);
+    assert_eq!(
+        skus(&shop.find(&asked(&["A", "B", "C"])).unwrap()),
+        ["B", "C"]
+    );
+    let stale = shop.update(&made.id, cup(&["B"]), Some("1"), LATER);
+    assert!(matches!(stale, Err(Error::PreconditionFailed(_))));
+    shop.create(cup(&["A"]), LATER).unwrap();
+}
+
+#[test]
+fn deleted_product_is_gone_and_frees_its_skus() {
+    let shop = Products::in_memory();
+    let made = shop.create(cup(&["A"]), NOW).unwrap();
+    assert!(matches!(
+        shop.delete(&made.id, Some("7")),
+        Err(Error::PreconditionFailed(_))
+    ));
+    shop.delete(&made.id, Some("1")).unwrap();
+    assert!(matches!(shop.get(&made.id), Err(Error::NotFound(_))));
+    assert!(matches!(
+        shop.delete(&made.id, None),
+        Err(Error::NotFound(_))
+    ));
+    assert!(shop.find(&asked(&["A"])).unwrap().is_empty());
+    assert!(shop.list(None, None).unwrap().items.is_empty());
+    shop.create(cup(&["A"]), NOW).unwrap();
+}
+
+#[test]
+fn claim_that_a_crash_left_is_taken_over_later() {
+    let shop = Products::in_memory();
+    shop.skus
+        .claim("A", "crashed", NOW, |_| Ok(Owner::Silent))
+        .unwrap();
+    assert!(matches!(
+        shop.create(cup(&["A"]), NOW),
+        Err(Error::Conflict(_))
+    ));
+    shop.create(cup(&["A"]), LATER).unwrap();
+}
+
+#[test]
+fn concurrent_creates_of_one_sku_give_one_product() {
+    let shop = Products::in_memory();
+    let made = std::thread::scope(|threads| {
+        let create = || shop.create(cup(&["A", "B"]), NOW).is_ok();
+        let all: Vec<_> = (0..8).map(|_| threads.spawn(create)).collect();
+        all.into_iter()
+            .map(|thread| thread.join().unwrap())
+            .filter(|made| *made)
+            .count()
+    });
+    // Claims are taken in one order, so one of them always has both.
+    assert_eq!(made, 1);
+    assert_eq!(shop.list(None, None).unwrap().items.len(), 1);
+}
+
+#[test]
+fn list_goes_through_all_pages() {
+    let shop = Products::in_memory();
+    let made: Vec<_> = (0..30)
+        .map(|n| {
+            shop.create(cup(&[&format!("S{n}")]), Timestamp::from_millis(n))
+                .unwrap()
+                .id
+        })
+        .collect();
+    let (mut listed, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = shop.list(Some(4), cursor.as_deref()).unwrap();
+        listed.extend(page.items.into_iter().map(|product| product.id));
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(listed, made);
+}
+
+#[test]
+fn every_fault_of_the_input_is_reported() {
+    let mut input = cup(&["A", "A", "no spaces"]);
+    input.name = String::new();
+    input.category = Some("Kitchen".into());
+    input.variants[1].prices = vec![
+        Money {
+            minor: -1,
+            currency: "EUR".into(),
+        },
+        Money {
+            minor: 1,
+            currency: "EUR".into(),
+        },
+        Money {
+            minor: 1,
+            currency: "euro".into(),
+        },
+    ];
+    let Err(Error::Invalid(found)) = Products::in_memory().create(input, NOW) else {
+        panic!("expected invalid")
+    };
+    let pointers: Vec<_> = found
+        .iter()
+        .map(|violation| violation.pointer.as_str())
+        .collect();
+    let expected = [
+        "/name",
+        "/category",
+        "/variants/1/sku",
+        "/variants/1/prices/0/minor",
+        "/variants/1/prices/1/currency",
+        "/variants/1/prices/2/currency",
+        "/variants/2/sku",
+    ];
+    assert_eq!(pointers, expected);
+}

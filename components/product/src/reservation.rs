@@ -1,0 +1,119 @@
+//! A reservation as it is kept: one key for each order, whose state decides.
+//!
+//! A state changes here first, by compare-and-swap; the shelves follow. So two
+//! calls that want different ends of one reservation can't both have theirs.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use stoa_sdk::{Bucket, Change, Error, Timestamp, conflict};
+
+use crate::bindings::exports::shop::product::inventory::{
+    Allocation, Reservation, ReservationState as State,
+};
+use crate::shelf::End;
+
+/// What an order wants, and where that stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) state: State,
+    pub(crate) version: u64,
+    /// Quantity by SKU.
+    pub(crate) wanted: BTreeMap<String, u32>,
+    /// Where a committed reservation has its units.
+    pub(crate) sold: Vec<Allocation>,
+    pub(crate) expires_at: Timestamp,
+    /// Why it was released, when that was for want of stock.
+    pub(crate) refusal: Option<String>,
+}
+
+impl Record {
+    /// A reservation whose units are not on the shelves yet.
+    pub(crate) fn held(wanted: BTreeMap<String, u32>, expires_at: Timestamp) -> Self {
+        Self {
+            state: State::Held,
+            version: 1,
+            wanted,
+            sold: Vec::new(),
+            expires_at,
+            refusal: None,
+        }
+    }
+
+    /// What stands for an order that was cancelled before it reserved anything.
+    pub(crate) fn never(now: Timestamp) -> Self {
+        Self {
+            state: State::Released,
+            ..Self::held(BTreeMap::new(), now)
+        }
+    }
+
+    /// The record in another state.
+    pub(crate) fn to(self, state: State) -> Self {
+        Self {
+            state,
+            version: self.version + 1,
+            ..self
+        }
+    }
+
+    /// How the shelves follow; `None` while units are held.
+    pub(crate) fn end(&self) -> Option<End> {
+        match self.state {
+            State::Held => None,
+            State::Committed => Some(End::Sold),
+            State::Released | State::Expired | State::Returned => Some(End::GivenBack),
+        }
+    }
+
+    /// As the contract shows it.
+    pub(crate) fn view(&self, order: &str, allocations: Vec<Allocation>) -> Reservation {
+        Reservation {
+            order_id: order.to_owned(),
+            state: self.state,
+            allocations,
+            expires_at: self.expires_at.to_string(),
+            version: self.version,
+        }
+    }
+}
+
+/// Steps an existing reservation to `to`, from `from` only. Leaves one that is
+/// there already. Another state is a conflict that names both.
+pub(crate) fn step(
+    records: &Bucket<Record>,
+    order: &str,
+    from: State,
+    to: State,
+    change: impl Fn(&mut Record),
+) -> Result<Record, Error> {
+    records.update_if(order, |record| match record {
+        None => Err(stoa_sdk::not_found!("order {order} has no reservation")),
+        Some(record) if record.state == to => Ok(Change::Leave(record)),
+        Some(record) if record.state == from => {
+            let mut record = record.to(to);
+            change(&mut record);
+            Ok(Change::Write(record))
+        }
+        Some(record) => Err(illegal(order, record.state, to)),
+    })
+}
+
+/// The conflict of a step that the state machine does not have.
+pub(crate) fn illegal(order: &str, from: State, to: State) -> Error {
+    conflict!(
+        "the reservation of order {order} is {}: it can't become {}",
+        name(from),
+        name(to)
+    )
+}
+
+fn name(state: State) -> &'static str {
+    match state {
+        State::Held => "HELD",
+        State::Committed => "COMMITTED",
+        State::Released => "RELEASED",
+        State::Expired => "EXPIRED",
+        State::Returned => "RETURNED",
+    }
+}
