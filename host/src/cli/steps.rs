@@ -25,19 +25,16 @@ pub async fn follow(
         width,
         spinner: spinner(),
     };
-    let mut end = None;
     while let Some(event) = progress.next().await? {
         view.show(&event)?;
         match event {
-            DeployEvent::Done { revisions } => end = Some(revisions),
+            // The old revisions may still drain: only `--wait` has them end before.
+            DeployEvent::Done { revisions } => return Ok(revisions),
             DeployEvent::Refused { faults } => bail!(refusal(&faults)),
             DeployEvent::Started { .. } | DeployEvent::Finished { .. } => {}
         }
     }
-    let Some(revisions) = end else {
-        bail!("the host ended the connection before the deployment; `stoa ls` tells what is live");
-    };
-    Ok(revisions)
+    bail!("the host ended the connection before the deployment; `stoa ls` tells what is live")
 }
 
 /// A step's name.
@@ -132,8 +129,60 @@ fn refusal(faults: &[Fault]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
     use super::*;
+    use crate::admin::api::DeployRequest;
+    use crate::admin::client::Client;
     use crate::cli::output::Format;
+
+    /// Follows a deployment whose host sends these events and leaves the
+    /// connection open, or closes it.
+    async fn follow_events(
+        events: &'static str,
+        open: bool,
+    ) -> anyhow::Result<BTreeMap<String, u64>> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let client = Client::new(&listener.local_addr()?.to_string(), None)?;
+        let host = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read_u8().await.unwrap();
+            let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+            let chunk = format!("{:x}\r\n{events}\r\n", events.len());
+            let end = if open { "" } else { "0\r\n\r\n" };
+            stream
+                .write_all(format!("{head}{chunk}{end}").as_bytes())
+                .await
+                .unwrap();
+            // Until the client goes away.
+            let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+        });
+        let request = DeployRequest {
+            services: vec![],
+            wait: false,
+        };
+        let followed = follow(client.deploy(&request).await?, 1, Output::new(Format::Json)).await;
+        drop(client);
+        host.await?;
+        followed
+    }
+
+    #[tokio::test]
+    async fn what_is_live_is_not_kept_waiting_by_what_drains() {
+        let events = "{\"event\":\"done\",\"revisions\":{\"a\":2}}\n";
+        assert_eq!(follow_events(events, true).await.unwrap()["a"], 2);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_ends_early_is_no_success() {
+        let events = "{\"event\":\"started\",\"service\":\"a\",\"step\":\"swap\"}\n";
+        let fault = follow_events(events, false).await.unwrap_err().to_string();
+        assert!(
+            fault.starts_with("the host ended the connection"),
+            "{fault}"
+        );
+    }
 
     #[test]
     fn steps_align_and_show_their_time() {

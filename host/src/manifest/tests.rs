@@ -134,6 +134,29 @@ http = ["https://api.example.com", "http://127.0.0.1:9000"]
 }
 
 #[test]
+fn a_function_is_found_with_and_without_a_version() {
+    for call in [
+        "a:b/c.get-it",
+        "a:b/c#get-it",
+        "a:b/c@0.1.0.get-it",
+        "a:b/c@1.0.0-rc.1#get-it",
+    ] {
+        let text = format!("[service.a]\ncomponent = \"a\"\nroutes.\"/\" = \"{call}\"");
+        let settings = &parse(&text).unwrap().services["a"].settings;
+        let Target::Call(found) = &settings.routes[0].target else {
+            panic!("{call}")
+        };
+        assert_eq!(found.to_string(), "a:b/c.get-it", "{call}");
+    }
+    for call in ["a:b/c", "a:b/c@0.1.0", "a:b/c.", "b/c.get", "a:b/.get"] {
+        assert!(
+            fault(&format!("routes.\"/\" = \"{call}\"")).contains("expected PACKAGE/"),
+            "{call}"
+        );
+    }
+}
+
+#[test]
 fn a_service_needs_no_more_than_a_component() {
     let manifest = parse("[service.a]\ncomponent = \"/abs/a.wasm\"").unwrap();
     assert_eq!(manifest.services["a"].component, Path::new("/abs/a.wasm"));

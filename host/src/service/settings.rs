@@ -126,12 +126,14 @@ impl TryFrom<String> for FunctionName {
             )
         };
         let slash = text.find('/').ok_or_else(bad)?;
-        let dot = match text[slash..].find(['.', '#']) {
-            Some(at) => slash + at,
-            None => return Err(bad()),
-        };
-        let (interface, function) = (&text[..dot], &text[dot + 1..]);
-        if !interface.contains(':') || interface.ends_with('/') || function.is_empty() {
+        // The last one: a version has dots of its own.
+        let end = slash + text[slash..].rfind(['.', '#']).ok_or_else(bad)?;
+        let (interface, function) = (&text[..end], &text[end + 1..]);
+        let interface = interface
+            .split_once('@')
+            .map_or(interface, |(name, _)| name);
+        let named = function.starts_with(|first: char| first.is_ascii_alphabetic());
+        if !interface.contains(':') || interface.ends_with('/') || !named {
             return Err(bad());
         }
         Ok(Self {
