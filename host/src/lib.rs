@@ -9,7 +9,7 @@
 //!                              ▼              ▼
 //!                             mesh ───► service ───► engine ─► capabilities ─► store
 //!
-//!  config, telemetry, shutdown: leaves that all may use
+//!  api, config, telemetry, shutdown: leaves that all may use
 //! ```
 //!
 //! | room | what it is for |
@@ -24,6 +24,7 @@
 //! | [`engine`] | WebAssembly: compiled code, instances, values |
 //! | [`capabilities`] | what components may use: buckets, configuration, logging, their call's context |
 //! | [`store`] | what is on disk |
+//! | [`api`] | the shapes that the admin API and its clients exchange |
 //!
 //! # Invariants
 //!
@@ -39,6 +40,7 @@
 //! 6. No error path ends an accept loop, and no component can panic the host.
 
 pub mod admin;
+pub mod api;
 pub mod capabilities;
 pub mod cli;
 pub mod config;

@@ -26,7 +26,7 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use super::api::{
+use crate::api::{
     DeployRequest, PoolState, Problem, RevisionSummary, RouteSummary, ScaleRequest, ServiceDetail,
     ServiceSummary, TrafficReply, TrafficRequest,
 };

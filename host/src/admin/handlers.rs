@@ -12,12 +12,12 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use utoipa::IntoParams;
 
-use super::api::{
+use super::problem::Refusal;
+use super::server::Admin;
+use crate::api::{
     DeployEvent, DeployRequest, PoolState, Problem, RevisionSummary, RouteSummary, ScaleRequest,
     ServiceDetail, ServiceSummary, TrafficReply, TrafficRequest,
 };
-use super::problem::Refusal;
-use super::server::Admin;
 
 /// A JSON body whose faults are problems.
 #[derive(FromRequest)]

@@ -1,10 +1,9 @@
 //! The operators' API: deploy, look, scale, roll back.
 //!
-//! - [`api`]: the shapes that go over the wire;
+//! - [`crate::api`]: the shapes that go over the wire;
 //! - [`server`]: the API itself, on its own address, behind a bearer token;
 //! - [`client`]: what the command line calls it with.
 
-pub mod api;
 pub mod client;
 mod handlers;
 mod logs;

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::api::Problem;
+use crate::api::Problem;
 use crate::deploy::{ChangeError, ComponentError};
 
 /// Why a request was refused.

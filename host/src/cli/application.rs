@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::admin::api::{ServiceDeploy, ServiceDetail};
 use crate::admin::client::Client;
+use crate::api::{ServiceDeploy, ServiceDetail};
 use crate::manifest::{Manifest, ServiceManifest};
 use crate::service::settings::Settings;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use clap::Args;
 
-use crate::admin::api::ServiceDeploy;
+use crate::api::ServiceDeploy;
 use crate::config::faults::nearest;
 use crate::manifest::{FILE, Manifest, ServiceManifest};
 use crate::service::settings::service_name;

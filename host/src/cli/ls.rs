@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::admin::api::{LiveRevision, ServiceSummary};
+use crate::api::{LiveRevision, ServiceSummary};
 
 use super::Shared;
 
@@ -47,7 +47,7 @@ fn row(service: &ServiceSummary) -> [String; 6] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::api::PoolState;
+    use crate::api::PoolState;
 
     #[test]
     fn a_row_sums_the_live_revisions() {

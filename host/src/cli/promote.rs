@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::admin::api::TrafficRequest;
+use crate::api::TrafficRequest;
 
 use super::{Shared, service, traffic};
 

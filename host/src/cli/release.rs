@@ -8,8 +8,8 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 
-use crate::admin::api::{DeployRequest, ServiceDeploy};
 use crate::admin::client::Client;
+use crate::api::{DeployRequest, ServiceDeploy};
 
 use super::output::{Output, Size};
 use super::steps;

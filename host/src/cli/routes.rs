@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::admin::api::RouteSummary;
+use crate::api::RouteSummary;
 
 use super::Shared;
 use super::output::Output;

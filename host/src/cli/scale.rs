@@ -3,7 +3,7 @@
 use anyhow::bail;
 use clap::Args;
 
-use crate::admin::api::ScaleRequest;
+use crate::api::ScaleRequest;
 
 use super::{Shared, Usage, service};
 

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::admin::api::{LiveRevision, ServiceDetail};
+use crate::api::{LiveRevision, ServiceDetail};
 use crate::service::settings::Settings;
 
 use super::output::{Output, Tone, short};

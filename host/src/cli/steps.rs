@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::bail;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::admin::api::{DeployEvent, Fault, Step};
 use crate::admin::client::{Progress, describe};
+use crate::api::{DeployEvent, Fault, Step};
 
 use super::output::{Output, Tone, Took};
 
@@ -133,8 +133,8 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::admin::api::DeployRequest;
     use crate::admin::client::Client;
+    use crate::api::DeployRequest;
     use crate::cli::output::Format;
 
     /// Follows a deployment whose host sends these events and leaves the

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::admin::api::{LiveRevision, TrafficReply, TrafficRequest};
+use crate::api::{LiveRevision, TrafficReply, TrafficRequest};
 
 use super::Shared;
 use super::output::{Tone, Took};
@@ -44,7 +44,7 @@ pub fn shares(live: &[LiveRevision]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::api::PoolState;
+    use crate::api::PoolState;
 
     #[test]
     fn shares_are_told_where_there_are_several() {

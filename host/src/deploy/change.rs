@@ -10,7 +10,7 @@ use super::check::{self, Candidate, Candidates};
 use super::load::{Prepared, assemble, prepare, warm};
 use super::record::{KIND, RevisionRecord};
 use super::{ChangeError, Deployed, Deployments, Loaded, fault, table};
-use crate::admin::api::{DeployEvent, DeployRequest, Fault, ServiceDeploy, Step};
+use crate::api::{DeployEvent, DeployRequest, Fault, ServiceDeploy, Step};
 use crate::engine::Origin;
 use crate::service::contract::Contract;
 use crate::service::settings::{Settings, service_name};

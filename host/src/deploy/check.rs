@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::fault;
-use crate::admin::api::Fault;
+use crate::api::Fault;
 use crate::engine::host_meets;
 use crate::service::contract::{Contract, Interface, compat};
 use crate::service::settings::Settings;

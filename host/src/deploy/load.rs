@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::guest_log::RevisionLog;
 use super::record::{RevisionRecord, ScaleRecord};
 use super::{Loaded, Parts, contract_fault, fault, runtime_fault};
-use crate::admin::api::Fault;
+use crate::api::Fault;
 use crate::capabilities::config::LiveConfig;
 use crate::capabilities::{Granted, keyvalue};
 use crate::engine::link::Link;
@@ -16,7 +16,7 @@ use crate::mesh::link::ServiceLink;
 use crate::service::contract::Contract;
 use crate::service::pool::Pool;
 use crate::service::revision::{self, Revision};
-use crate::service::settings::{FunctionName, Settings};
+use crate::service::settings::Settings;
 
 /// A component that is read and compiled, but not linked.
 pub(super) struct Prepared {
@@ -133,11 +133,7 @@ pub(super) async fn warm(loaded: &Loaded) -> Result<String, Vec<Fault>> {
 }
 
 fn health_function(code: &Code) -> Option<crate::engine::FunctionIndex> {
-    let name = FunctionName {
-        interface: "stoa:service/health".to_owned(),
-        function: "check".to_owned(),
-    };
-    code.find(&name)
+    code.find("stoa:service/health", "check")
 }
 
 fn make_revision(

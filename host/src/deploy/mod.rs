@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use crate::admin::api::Fault;
+use crate::api::Fault;
 use crate::engine::{Runtime, RuntimeError};
 use crate::gateway::table::{ServiceRoutes, Table};
 use crate::gateway::{Endpoint, Gateway};

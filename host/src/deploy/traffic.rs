@@ -9,7 +9,7 @@ use super::check::{self, Candidate};
 use super::load::{assemble, prepare, warm};
 use super::record::{LiveRecord, ScaleRecord, ServiceRecord};
 use super::{ChangeError, Deployed, Deployments, Loaded, fault, table};
-use crate::admin::api::{PoolState, ScaleRequest, TrafficReply, TrafficRequest};
+use crate::api::{PoolState, ScaleRequest, TrafficReply, TrafficRequest};
 
 impl Deployments {
     /// Moves traffic between revisions of a service: weights, promote, rollback.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{ChangeError, Deployed, Deployments};
-use crate::admin::api::{
+use crate::api::{
     LiveRevision, PoolState, RevisionSummary, RouteSummary, ServiceDetail, ServiceSummary,
 };
 use crate::engine::host_meets;

@@ -7,7 +7,6 @@ use wasmtime_wasi_http::{p2, p3};
 use super::config::Flavor;
 use super::state::State;
 use super::value::FunctionType;
-use crate::service::settings::FunctionName;
 
 /// Position of an exported function in [`Code::functions`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -80,12 +79,12 @@ impl Code {
         &self.functions[index.0]
     }
 
-    /// Finds a function by a name without a version; of several versions the last one.
-    pub fn find(&self, name: &FunctionName) -> Option<FunctionIndex> {
-        let wanted = unversioned(&name.interface);
+    /// Finds a function of an interface in any version; of several the last one.
+    pub fn find(&self, interface: &str, function: &str) -> Option<FunctionIndex> {
+        let wanted = unversioned(interface);
         self.functions
             .iter()
-            .rposition(|f| f.function == name.function && unversioned(&f.interface) == wanted)
+            .rposition(|f| f.function == function && unversioned(&f.interface) == wanted)
             .map(FunctionIndex)
     }
 }

@@ -69,7 +69,7 @@ fn kind(route: &Route, revision: &Revision) -> Result<Kind, Vec<String>> {
             ]);
         }
     };
-    let Some(function) = revision.code.find(name) else {
+    let Some(function) = revision.code.find(&name.interface, &name.function) else {
         let exported: Vec<_> = revision
             .code
             .functions()

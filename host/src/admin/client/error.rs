@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use crate::admin::api::{Fault, Problem};
+use crate::api::{Fault, Problem};
 
 /// A call of the admin API that came to nothing.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use crate::admin::api::DeployEvent;
+use crate::api::DeployEvent;
 
 use super::ClientError;
 

@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::admin::api::{DeployEvent, Fault, Step};
+use crate::api::{DeployEvent, Fault, Step};
 
 /// What one request got.
 struct Answer {
