@@ -82,18 +82,13 @@ fn distance(left: &str, right: &str) -> usize {
                 .min(above[column - 1] + differs);
             let swapped = row > 1 && column > 1;
             if swapped && left[row - 1] == right[column - 2] && left[row - 2] == right[column - 1] {
-                least = least.min(before_at(&before, column - 2) + 1);
+                least = least.min(before[column - 2] + 1);
             }
             line.push(least);
         }
         before = std::mem::replace(&mut above, line);
     }
     above[right.len()]
-}
-
-/// The row before the one above; only asked from the second row on.
-fn before_at(before: &[usize], column: usize) -> usize {
-    before.get(column).copied().unwrap_or(usize::MAX - 1)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::bindings::exports::shop::product::inventory::{
     Allocation, Reservation, ReservationState as State, ReserveLine, Stock, StockChange,
 };
 use crate::products::is_code;
-use crate::reservation::{Record, illegal, step};
+use crate::reservation::{Record, by_sku, illegal, step, sum};
 use crate::shelf::Shelf;
 
 /// SKUs that one call may ask for.
@@ -374,46 +374,6 @@ fn new_shelf(products: &Products, sku: &str) -> Result<Shelf, Error> {
         true => Err(not_found!("no product has SKU {sku:?}")),
         false => Ok(Shelf::default()),
     }
-}
-
-/// Quantities by SKU, so in sorted order: two orders never wait for each other.
-fn sum(order: &str, lines: &[ReserveLine]) -> Result<BTreeMap<String, u32>, Error> {
-    let mut faults = Violations::default();
-    faults.expect(is_code(order), "/order_id", || {
-        format!("expected an order's id, found {order:?}")
-    });
-    faults.expect(!lines.is_empty(), "/lines", || {
-        "expected at least one line, found none".into()
-    });
-    let mut wanted = BTreeMap::<String, u32>::new();
-    for (at, ReserveLine { sku, quantity }) in lines.iter().enumerate() {
-        faults.expect(is_code(sku), format!("/lines/{at}/sku"), || {
-            format!("expected a SKU, found {sku:?}")
-        });
-        let sum = wanted.entry(sku.clone()).or_default();
-        let total = sum.checked_add(*quantity).filter(|_| *quantity > 0);
-        faults.expect(total.is_some(), format!("/lines/{at}/quantity"), || {
-            format!("expected 1 or more, and a sum below 2^32, found {quantity}")
-        });
-        *sum = total.unwrap_or(*sum);
-    }
-    faults.check()?;
-    Ok(wanted)
-}
-
-fn by_sku(allocations: &[Allocation]) -> BTreeMap<String, BTreeMap<String, u32>> {
-    let mut all = BTreeMap::<_, BTreeMap<_, _>>::new();
-    for Allocation {
-        sku,
-        location,
-        quantity,
-    } in allocations
-    {
-        all.entry(sku.clone())
-            .or_default()
-            .insert(location.clone(), *quantity);
-    }
-    all
 }
 
 #[cfg(test)]

@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use stoa_sdk::{Bucket, Change, Error, Timestamp, conflict};
+use stoa_sdk::{Bucket, Change, Error, Timestamp, Violations, conflict};
 
 use crate::bindings::exports::shop::product::inventory::{
-    Allocation, Reservation, ReservationState as State,
+    Allocation, Reservation, ReservationState as State, ReserveLine,
 };
+use crate::products::is_code;
 use crate::shelf::End;
 
 /// What an order wants, and where that stands.
@@ -116,4 +117,45 @@ fn name(state: State) -> &'static str {
         State::Expired => "EXPIRED",
         State::Returned => "RETURNED",
     }
+}
+
+/// Quantities by SKU, so in sorted order: two orders never wait for each other.
+pub(crate) fn sum(order: &str, lines: &[ReserveLine]) -> Result<BTreeMap<String, u32>, Error> {
+    let mut faults = Violations::default();
+    faults.expect(is_code(order), "/order_id", || {
+        format!("expected an order's id, found {order:?}")
+    });
+    faults.expect(!lines.is_empty(), "/lines", || {
+        "expected at least one line, found none".into()
+    });
+    let mut wanted = BTreeMap::<String, u32>::new();
+    for (at, ReserveLine { sku, quantity }) in lines.iter().enumerate() {
+        faults.expect(is_code(sku), format!("/lines/{at}/sku"), || {
+            format!("expected a SKU, found {sku:?}")
+        });
+        let sum = wanted.entry(sku.clone()).or_default();
+        let total = sum.checked_add(*quantity).filter(|_| *quantity > 0);
+        faults.expect(total.is_some(), format!("/lines/{at}/quantity"), || {
+            format!("expected 1 or more, and a sum below 2^32, found {quantity}")
+        });
+        *sum = total.unwrap_or(*sum);
+    }
+    faults.check()?;
+    Ok(wanted)
+}
+
+/// Quantities by location, by SKU.
+pub(crate) fn by_sku(allocations: &[Allocation]) -> BTreeMap<String, BTreeMap<String, u32>> {
+    let mut all = BTreeMap::<_, BTreeMap<_, _>>::new();
+    for Allocation {
+        sku,
+        location,
+        quantity,
+    } in allocations
+    {
+        all.entry(sku.clone())
+            .or_default()
+            .insert(location.clone(), *quantity);
+    }
+    all
 }

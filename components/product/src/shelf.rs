@@ -171,7 +171,8 @@ impl Shelf {
             if end == End::GivenBack
                 && let Some(place) = self.places.get_mut(&location)
             {
-                place.reserved = place.reserved.saturating_sub(u64::from(quantity));
+                let reserved = place.reserved.checked_sub(u64::from(quantity));
+                place.reserved = reserved.expect("units of an open entry are reserved");
             }
         }
         self.version += 1;
