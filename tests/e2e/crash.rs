@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::{guests, host, serving};
+use crate::{guests, serving};
 
 const ROUNDS: u64 = 12;
 const WRITERS: u64 = 8;

@@ -20,6 +20,7 @@ mod pools;
 mod properties;
 mod restart;
 mod sandbox;
+mod shop;
 mod state;
 mod swap;
 mod telemetry;

@@ -203,15 +203,14 @@ async fn scale_takes_effect_at_once() -> Result<()> {
     Ok(())
 }
 
+/// No instance is kept for it; many first calls at once are served all the same.
 #[tokio::test]
-async fn a_service_at_zero_answers_its_first_call() -> Result<()> {
+async fn a_service_at_zero_answers_its_first_calls() -> Result<()> {
     let host = serving(&[hello()]).await?;
     let pool = host.admin()?.pool("hello").await?;
-    assert_eq!(
-        (&pool["busy"], &pool["idle"]),
-        (&json!(0), &json!(0)),
-        "{pool}"
-    );
+    assert_eq!(pool["min"], 0, "{pool}");
+    // The one that proved that the revision starts may still be there.
+    assert!(pool["idle"].as_u64() <= Some(1), "{pool}");
     let first = try_join_all((0..20).map(|turn| async move {
         stoa_tests::client::get(host.http, &format!("/hello/{turn}")).await
     }));

@@ -36,7 +36,7 @@ async fn every_line_of_the_log_is_an_ecs_record() -> Result<()> {
     }
     let trap = records
         .iter()
-        .find(|record| record["labels.service"] == "faults" && record["log.level"] == "error");
+        .find(|record| record["service.name"] == "faults" && record["log.level"] == "error");
     let trap = trap.with_context(|| format!("no record of the trap in {records:#?}"))?;
     assert_eq!(trap["trace.id"].as_str().map(str::len), Some(32), "{trap}");
     Ok(())

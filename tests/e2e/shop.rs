@@ -1,0 +1,367 @@
+//! The shop, deployed by its own manifest: a customer's tour, the last units of
+//! a SKU, and what stays true when the host dies.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context as _, Result, ensure};
+use futures::future::try_join_all;
+use http::{Method, Request};
+use serde_json::{Value, json};
+use stoa_tests::client::{Client, PATIENCE, full, json_request};
+use stoa_tests::components;
+use stoa_tests::process::HostProcess;
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::host;
+
+/// The shop's manifest, with the components that the build script built.
+fn manifest() -> Result<TempDir> {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../components/stoa.toml");
+    let mut text = std::fs::read_to_string(file)?;
+    for (name, component) in [
+        ("product", components::PRODUCT),
+        ("order", components::ORDER),
+        ("catalog", components::CATALOG),
+    ] {
+        let built = format!("\"../target/wasm32-wasip2/release/{name}.wasm\"");
+        ensure!(text.contains(&built), "{file} names no {built}");
+        text = text.replace(&built, &format!("{component:?}"));
+    }
+    let directory = TempDir::with_prefix("shop-")?;
+    std::fs::write(directory.path().join("stoa.toml"), text)?;
+    Ok(directory)
+}
+
+/// A host with the shop on it.
+async fn shop() -> Result<HostProcess> {
+    let (host, manifest) = (host().await?, manifest()?);
+    let directory = manifest
+        .path()
+        .to_str()
+        .context("a path of the test is UTF-8")?;
+    host.cli(&["deploy", directory]).await?.expect(0)?;
+    Ok(host)
+}
+
+/// Creates a product of one SKU and puts so many units into Berlin; its id.
+async fn stocked(host: &HostProcess, sku: &str, units: u64) -> Result<String> {
+    let product = json!({
+        "name": format!("Cup {sku}"),
+        "category": "kitchen",
+        "variants": [{ "sku": sku, "prices": [{ "minor": 1250, "currency": "EUR" }] }],
+    });
+    let created = host
+        .post("/products", &product)
+        .await?
+        .expect(201)?
+        .json()?;
+    let change = json!({ "location": "berlin", "delta": units });
+    host.post(&format!("/inventory/{sku}/adjustments"), &change)
+        .await?
+        .expect(200)?;
+    Ok(created["id"]
+        .as_str()
+        .context("a product has an id")?
+        .to_owned())
+}
+
+fn order(sku: &str, quantity: u32) -> Value {
+    json!({ "currency": "EUR", "lines": [{ "sku": sku, "quantity": quantity }] })
+}
+
+async fn stock(host: &HostProcess, sku: &str) -> Result<(u64, u64)> {
+    let stock = host
+        .get(&format!("/inventory/{sku}"))
+        .await?
+        .expect(200)?
+        .json()?;
+    let read = |key: &str| {
+        stock[key]
+            .as_u64()
+            .with_context(|| format!("no {key} in {stock}"))
+    };
+    Ok((read("on_hand")?, read("reserved")?))
+}
+
+/// All orders, page by page.
+async fn orders(host: &HostProcess) -> Result<Vec<Value>> {
+    let (mut all, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = host
+            .get(&format!("/orders?limit=100{cursor}"))
+            .await?
+            .expect(200)?
+            .json()?;
+        all.extend(page["items"].as_array().cloned().unwrap_or_default());
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return Ok(all),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_customers_tour() -> Result<()> {
+    let host = shop().await?;
+    let id = stocked(&host, "CUP-1", 5).await?;
+    assert_eq!(
+        host.get(&format!("/products/{id}"))
+            .await?
+            .expect(200)?
+            .json()?["name"],
+        "Cup CUP-1"
+    );
+
+    let listed = host
+        .get("/catalog/eu/products?in_stock=true")
+        .await?
+        .expect(200)?
+        .json()?;
+    assert_eq!(listed["items"][0]["id"], json!(id), "{listed}");
+    assert_eq!(
+        listed["items"][0]["price"],
+        json!({ "minor": 1250, "currency": "EUR" }),
+        "{listed}"
+    );
+    assert_eq!(
+        listed["items"][0]["variants"][0]["available"], 5,
+        "{listed}"
+    );
+    let abroad = host
+        .get("/catalog/us/products")
+        .await?
+        .expect(200)?
+        .json()?;
+    assert_eq!(abroad["items"], json!([]), "no price in dollars");
+    let found = host
+        .get("/catalog/eu/search?q=cup")
+        .await?
+        .expect(200)?
+        .json()?;
+    assert_eq!(found["items"][0]["id"], json!(id), "{found}");
+
+    let placed = host
+        .post("/orders", &order("CUP-1", 2))
+        .await?
+        .expect(201)?
+        .json()?;
+    assert_eq!(placed["state"], "confirmed", "{placed}");
+    assert_eq!(
+        placed["total"],
+        json!({ "minor": 2500, "currency": "EUR" }),
+        "{placed}"
+    );
+    assert_eq!(stock(&host, "CUP-1").await?, (5, 2));
+    let path = format!("/orders/{}", placed["id"].as_str().unwrap_or_default());
+    assert_eq!(host.get(&path).await?.expect(200)?.json()?, placed);
+
+    let problem = host
+        .post("/orders", &order("CUP-1", 4))
+        .await?
+        .problem(409)?;
+    assert!(
+        problem["detail"]
+            .as_str()
+            .is_some_and(|detail| detail.contains("CUP-1")),
+        "{problem}"
+    );
+    let cancelled = host
+        .post(&format!("{path}/cancel"), &Value::Null)
+        .await?
+        .expect(200)?
+        .json()?;
+    assert_eq!(cancelled["state"], "cancelled", "{cancelled}");
+    assert_eq!(stock(&host, "CUP-1").await?, (5, 0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stale_version_is_told() -> Result<()> {
+    let host = shop().await?;
+    let id = stocked(&host, "CUP-1", 1).await?;
+    let path = format!("/products/{id}");
+    let tag = host.get(&path).await?.header("etag")?.to_owned();
+    let update = async |tag: &str, name: &str| {
+        let body = json!({ "name": name, "variants": [{ "sku": "CUP-1", "prices": [{ "minor": 1, "currency": "EUR" }] }] });
+        let request = Request::put(&path)
+            .header("content-type", "application/json")
+            .header("if-match", tag);
+        Client::http1(host.http)
+            .send(request.body(full(body.to_string()))?)
+            .await
+    };
+    update(&tag, "Once").await?.expect(200)?;
+    update(&tag, "Twice").await?.problem(412)?;
+    assert_eq!(host.get(&path).await?.json()?["name"], "Once");
+    Ok(())
+}
+
+#[tokio::test]
+async fn bad_input_is_refused_with_its_place() -> Result<()> {
+    let host = shop().await?;
+    let problem = host
+        .post(
+            "/orders",
+            &json!({ "currency": "EUR", "lines": [{ "sku": "A", "quantity": "two" }] }),
+        )
+        .await?
+        .problem(422)?;
+    assert_eq!(
+        problem["errors"][0]["pointer"], "/lines/0/quantity",
+        "{problem}"
+    );
+    let problem = host
+        .post("/orders", &json!({ "currency": "EUR", "lines": [] }))
+        .await?
+        .problem(422)?;
+    assert!(
+        problem["errors"][0]["pointer"]
+            .as_str()
+            .is_some_and(|pointer| pointer.starts_with("/lines")),
+        "{problem}"
+    );
+    host.get("/products/nothing").await?.problem(404)?;
+    host.get("/catalog/mars/products").await?.problem(404)?;
+    Ok(())
+}
+
+/// Many clients, few units: exactly that many orders succeed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_units_are_sold_once() -> Result<()> {
+    const CLIENTS: usize = 40;
+    const UNITS: usize = 7;
+    let host = shop().await?;
+    stocked(&host, "LAST", UNITS as u64).await?;
+    let answers = try_join_all((0..CLIENTS).map(|_| async {
+        Client::http1(host.http)
+            .post("/orders", &order("LAST", 1))
+            .await
+    }))
+    .await?;
+    let count = |status: u16| {
+        answers
+            .iter()
+            .filter(|answer| answer.status == status)
+            .count()
+    };
+    let shown = || {
+        answers
+            .iter()
+            .map(|answer| answer.status.as_u16())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (count(201), count(409)),
+        (UNITS, CLIENTS - UNITS),
+        "{:?}",
+        shown()
+    );
+    assert_eq!(stock(&host, "LAST").await?, (UNITS as u64, UNITS as u64));
+    let confirmed = orders(&host)
+        .await?
+        .iter()
+        .filter(|order| order["state"] == "confirmed")
+        .count();
+    assert_eq!(confirmed, UNITS);
+    Ok(())
+}
+
+/// Places orders until the host is gone; the ids of those that were acknowledged.
+async fn buy(address: SocketAddr, told: watch::Sender<u64>) -> Vec<String> {
+    let (mut client, mut ids) = (Client::http1(address), Vec::new());
+    while let Ok(answer) = client.post("/orders", &order("CRASH", 1)).await {
+        let Ok(placed) = answer.expect(201).and_then(|answer| answer.json()) else {
+            break;
+        };
+        ids.push(placed["id"].as_str().unwrap_or_default().to_owned());
+        told.send_modify(|count| *count += 1);
+    }
+    ids
+}
+
+/// `kill -9` while orders are placed: each acknowledged order is there and has
+/// its stock, and nothing is sold that is not there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acknowledged_orders_survive() -> Result<()> {
+    const ROUNDS: u64 = 6;
+    const UNITS: u64 = 1_000_000;
+    let mut host = shop().await?;
+    stocked(&host, "CRASH", UNITS).await?;
+    let mut acknowledged = Vec::new();
+    for round in 0..ROUNDS {
+        let told = watch::Sender::new(0);
+        let mut buyers = JoinSet::new();
+        for _ in 0..4 {
+            buyers.spawn(buy(host.http, told.clone()));
+        }
+        let enough = 4 + 5 * round;
+        timeout(
+            PATIENCE,
+            told.subscribe().wait_for(|count| *count >= enough),
+        )
+        .await??;
+        host.kill_9().await?;
+        while let Some(ids) = buyers.join_next().await {
+            acknowledged.extend(ids?);
+        }
+        host = host.restart().await?;
+
+        let orders = orders(&host).await?;
+        let bought = |state: &str| {
+            orders
+                .iter()
+                .filter(|order| order["state"] == state)
+                .count() as u64
+        };
+        for id in &acknowledged {
+            let found = orders.iter().find(|order| order["id"] == json!(id));
+            let order = found.with_context(|| format!("round {round} lost the order {id}"))?;
+            ensure!(order["state"] == "confirmed", "round {round}: {order}");
+        }
+        let (on_hand, reserved) = stock(&host, "CRASH").await?;
+        ensure!(
+            on_hand == UNITS && reserved <= on_hand,
+            "round {round}: {reserved} of {on_hand}"
+        );
+        // An order cut off between two steps may hold a reservation, one a client and round.
+        let least = bought("confirmed");
+        let most = least + 4 * (round + 1);
+        ensure!(
+            (least..=most).contains(&reserved),
+            "round {round}: {reserved} reserved for {least} confirmed orders"
+        );
+    }
+    Ok(())
+}
+
+/// The shop goes on selling while its services are swapped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_go_on_while_services_are_swapped() -> Result<()> {
+    let host = shop().await?;
+    stocked(&host, "SWAP", 1_000_000).await?;
+    let plan = stoa_tests::load::Plan {
+        address: host.http,
+        connections: 8,
+        protocol: stoa_tests::client::Protocol::Http1,
+        request: std::sync::Arc::new(|_| {
+            json_request(Method::POST, "/orders", &order("SWAP", 1)).expect("the path is valid")
+        }),
+    };
+    let load = stoa_tests::load::Load::start(&plan);
+    let manifest = manifest()?;
+    let directory = manifest
+        .path()
+        .to_str()
+        .context("a path of the test is UTF-8")?;
+    for _ in 0..5 {
+        load.more(20).await?;
+        host.cli(&["deploy", directory]).await?.expect(0)?;
+    }
+    load.more(20).await?;
+    let report = load.stop().await?.expect_all(201)?;
+    assert_eq!(stock(&host, "SWAP").await?, (1_000_000, report.answers));
+    Ok(())
+}
