@@ -35,7 +35,8 @@ pub struct ServiceDeploy {
     pub canary: Option<u8>,
 }
 
-/// One line of a deployment's progress (NDJSON). The last is `Done` or `Refused`.
+/// One line of a deployment's progress (NDJSON). The last is `Done` or `Refused`;
+/// drains are told only to who waits for them.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum DeployEvent {

@@ -25,7 +25,7 @@ async fn every_line_of_the_log_is_an_ecs_record() -> Result<()> {
     let host = serving(&[hello(), faults]).await?;
     host.get("/trap").await?.expect(502)?;
     host.output()
-        .wait_for(|line| line.contains("trapped") || line.contains("panics when asked to"))
+        .wait_for(|line| line.contains("call failed"))
         .await?;
     let records = records(&host.output().lines())?;
     assert!(!records.is_empty());

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc;
 
-use super::check::{self, Candidate, Candidates};
+use super::check::{self, Candidate, Candidates, Present};
 use super::load::{Prepared, assemble, prepare, warm};
 use super::record::{KIND, RevisionRecord};
 use super::{ChangeError, Deployed, Deployments, Loaded, fault, table};
@@ -71,7 +71,11 @@ impl Deployments {
         let deployed = self.run_deploy(request, &progress).await;
         let (result, outcome) = match deployed {
             Ok((revisions, retired)) => {
-                self.drain(retired, &progress, wait).await;
+                if wait {
+                    self.drain(retired, &progress).await;
+                } else {
+                    self.drain_in_background(retired);
+                }
                 progress.send(DeployEvent::Done {
                     revisions: revisions.clone(),
                 });
@@ -105,7 +109,7 @@ impl Deployments {
         for service in prepared.keys() {
             progress.started(service, Step::Link);
         }
-        let fresh = self.link_all(&mut next, &request.services, &prepared)?;
+        let fresh = self.link_all(&services, &mut next, &request.services, &prepared)?;
         let table = table(&next).map_err(ChangeError::Refused)?;
         for service in prepared.keys() {
             progress.finished(service, Step::Link, began.elapsed(), None);
@@ -118,6 +122,14 @@ impl Deployments {
         let began = Instant::now();
         self.keep(&next, &changed).await?;
         self.publish(&next, &changed, table);
+        for loaded in &fresh {
+            let revision = &loaded.revision;
+            tracing::info!(
+                service.name = &*revision.service,
+                service.version = revision.number,
+                "deployed"
+            );
+        }
         for service in &changed {
             progress.finished(service, Step::Swap, began.elapsed(), None);
         }
@@ -181,6 +193,7 @@ impl Deployments {
     /// Checks that all fits together and adds the new revisions to `next`.
     fn link_all(
         &self,
+        services: &BTreeMap<String, Deployed>,
         next: &mut BTreeMap<String, Deployed>,
         requests: &[ServiceDeploy],
         prepared: &BTreeMap<String, Prepared>,
@@ -198,12 +211,8 @@ impl Deployments {
             };
             deployed.record.add(revision, request.canary);
         }
-        let faults = check::faults(&candidates(next, prepared));
-        if !faults.is_empty() {
-            return Err(ChangeError::Refused(faults));
-        }
+        let mut faults = check::faults(&candidates(next, prepared), &present(services));
         let mut fresh = Vec::new();
-        let mut faults = Vec::new();
         for (service, prepared) in prepared {
             let Some(deployed) = next.get_mut(service) else {
                 continue;
@@ -274,27 +283,32 @@ impl Deployments {
         retired
     }
 
-    /// Lets retired revisions end their calls.
-    pub(super) async fn drain(&self, retired: Vec<Loaded>, progress: &Progress, wait: bool) {
-        let mut draining = Vec::new();
+    /// Lets retired revisions end their calls. Each call ends at its deadline at the
+    /// latest, so this does.
+    pub(super) async fn drain(&self, retired: Vec<Loaded>, progress: &Progress) {
+        for loaded in &retired {
+            loaded.revision.pool.drain();
+        }
         for loaded in retired {
-            let progress = progress.clone();
             let revision = loaded.revision;
-            revision.pool.drain();
-            draining.push(tokio::spawn(async move {
-                progress.started(&revision.service, Step::Drain);
-                let began = Instant::now();
-                // Each call ends at its deadline at the latest, so this does.
-                revision.pool.settled().await;
-                progress.finished(&revision.service, Step::Drain, began.elapsed(), None);
-            }));
+            progress.started(&revision.service, Step::Drain);
+            let began = Instant::now();
+            revision.pool.settled().await;
+            progress.finished(&revision.service, Step::Drain, began.elapsed(), None);
         }
-        if wait {
-            for drained in draining {
-                // A panic there would be in the log; the swap has happened.
-                let _ = drained.await;
-            }
+    }
+
+    /// As [`Deployments::drain`], when nobody waits for it.
+    pub(super) fn drain_in_background(self: &Arc<Self>, retired: Vec<Loaded>) {
+        for loaded in &retired {
+            loaded.revision.pool.drain();
         }
+        let deployments = self.clone();
+        tokio::spawn(async move {
+            deployments
+                .drain(retired, &deployments.silent_progress())
+                .await
+        });
     }
 
     pub(super) fn silent_progress(&self) -> Progress {
@@ -371,6 +385,18 @@ fn candidates<'a>(
             (name.as_str(), live.collect())
         })
         .collect()
+}
+
+/// What every live revision exports now.
+pub(super) fn present(services: &BTreeMap<String, Deployed>) -> Present<'_> {
+    let mut present = Present::new();
+    for (name, deployed) in services {
+        let contracts = deployed
+            .live()
+            .map(|(_, loaded)| &*loaded.revision.contract);
+        present.insert(name, contracts.collect());
+    }
+    present
 }
 
 fn request_faults(request: &DeployRequest) -> Vec<Fault> {

@@ -21,13 +21,18 @@ pub(super) struct Candidate<'a> {
 /// Service → each of its revisions that will be live.
 pub(super) type Candidates<'a> = BTreeMap<&'a str, Vec<Candidate<'a>>>;
 
+/// Service → each of its revisions that is live now.
+pub(super) type Present<'a> = BTreeMap<&'a str, Vec<&'a Contract>>;
+
 /// Everything that keeps these services from working together.
-pub(super) fn faults(candidates: &Candidates<'_>) -> Vec<Fault> {
+pub(super) fn faults(candidates: &Candidates<'_>, present: &Present<'_>) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (service, revisions) in candidates {
         for revision in revisions {
             for import in revision.contract.imports() {
-                faults.extend(import_fault(service, *revision, import, candidates));
+                faults.extend(import_fault(
+                    service, *revision, import, candidates, present,
+                ));
             }
         }
     }
@@ -55,6 +60,7 @@ fn import_fault(
     revision: Candidate<'_>,
     import: &Interface,
     candidates: &Candidates<'_>,
+    present: &Present<'_>,
 ) -> Option<Fault> {
     if host_meets(&import.name.to_string()) || import.is_types_only() {
         return None;
@@ -62,7 +68,7 @@ fn import_fault(
     let providers = providers(import, candidates);
     let chosen = revision.settings.links.get(&import.name.unversioned());
     let provider = match (providers.as_slice(), chosen) {
-        ([], _) => return Some(nobody(service, revision, import, candidates)),
+        ([], _) => return Some(nobody(service, revision, import, candidates, present)),
         (several, Some(chosen)) => match several.iter().find(|name| *name == chosen) {
             Some(provider) => *provider,
             None => return Some(not_chosen(service, import, chosen, several)),
@@ -131,38 +137,46 @@ fn nobody(
     revision: Candidate<'_>,
     import: &Interface,
     candidates: &Candidates<'_>,
+    present: &Present<'_>,
 ) -> Fault {
     let name = &import.name;
-    let other_versions: Vec<String> = candidates
-        .iter()
-        .flat_map(|(provider, revisions)| {
-            revisions.iter().map(move |candidate| (provider, candidate))
-        })
-        .flat_map(|(provider, candidate)| {
-            candidate
-                .contract
-                .exports()
-                .iter()
-                .map(move |export| (provider, export))
-        })
-        .filter(|(_, export)| export.name.unversioned() == name.unversioned())
-        .map(|(provider, export)| format!("{provider} exports {}", export.name))
-        .collect();
-    let found = if other_versions.is_empty() {
+    let until_now = present.iter().find(|(_, revisions)| {
+        revisions
+            .iter()
+            .any(|contract| export(contract, import).is_some())
+    });
+    if let Some((provider, _)) = until_now.filter(|_| !revision.is_new) {
+        let message = format!(
+            "{service} imports {name}, which {provider} exports now and would not any more; keep the interface, or \
+             change {service} first"
+        );
+        return fault(provider, "breaks_dependent", message);
+    }
+    let message = format!(
+        "{service} imports {name}: expected the host or a service to export a compatible version, but {}; deploy the \
+         service that exports it first or together with {service}",
+        other_versions(import, candidates)
+    );
+    fault(service, "unknown_import", message)
+}
+
+fn other_versions(import: &Interface, candidates: &Candidates<'_>) -> String {
+    let mut found = Vec::new();
+    for (provider, revisions) in candidates {
+        for export in revisions
+            .iter()
+            .flat_map(|candidate| candidate.contract.exports())
+        {
+            if export.name.unversioned() == import.name.unversioned() {
+                found.push(format!("{provider} exports {}", export.name));
+            }
+        }
+    }
+    if found.is_empty() {
         "nothing does".to_owned()
     } else {
-        other_versions.join(", ")
-    };
-    let message = format!(
-        "{service} imports {name}: expected the host or a service to export a compatible version, but {found}; deploy \
-         the service that exports it first or together with {service}"
-    );
-    let code = if revision.is_new {
-        "unknown_import"
-    } else {
-        "breaks_dependent"
-    };
-    fault(service, code, message)
+        found.join(", ")
+    }
 }
 
 fn ambiguous(service: &str, import: &Interface, providers: &[&str]) -> Fault {

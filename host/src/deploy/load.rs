@@ -113,7 +113,7 @@ pub(super) async fn warm(loaded: &Loaded) -> Result<String, Vec<Fault>> {
         |reason: String| refuse(format!("{} could not start: {reason}", revision.service));
     let warmed = revision.pool.warm().await;
     warmed.map_err(|error| no_start(error.to_string()))?;
-    let proved = revision.pool.prove(revision.deadline(None)).await;
+    let proved = revision.pool.prove().await;
     proved.map_err(|error| no_start(error.to_string()))?;
     if let Some(check) = health_function(&revision.code) {
         crate::mesh::check_health(revision, check)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::change::present;
 use super::check::{self, Candidate};
 use super::load::{assemble, prepare, warm};
 use super::record::{LiveRecord, ScaleRecord, ServiceRecord};
@@ -34,7 +35,7 @@ impl Deployments {
             self.load(service, deployed, one.revision).await?;
         }
         deployed.record.set_live(live);
-        let faults = check::faults(&candidates(&next, service));
+        let faults = check::faults(&candidates(&next, service), &present(&services));
         if !faults.is_empty() {
             return Err(ChangeError::Refused(faults));
         }
@@ -46,7 +47,7 @@ impl Deployments {
         self.keep(&next, &changed).await?;
         self.publish(&next, &changed, table);
         let retired = self.replace(&mut services, next, &changed);
-        self.drain(retired, &self.silent_progress(), false).await;
+        self.drain_in_background(retired);
         let live = services[service].live_revisions();
         Ok(TrafficReply {
             live,
@@ -111,7 +112,7 @@ impl Deployments {
         }
         let mut next = services.clone();
         next.remove(service);
-        let faults = check::faults(&candidates(&next, service));
+        let faults = check::faults(&candidates(&next, service), &present(&services));
         if !faults.is_empty() {
             return Err(ChangeError::Refused(faults));
         }
@@ -121,15 +122,19 @@ impl Deployments {
         self.publish(&next, &changed, table);
         let loaded: Vec<u64> = services[service].loaded.keys().copied().collect();
         let retired = self.replace(&mut services, next, &changed);
+        // Draining may take as long as a call: other changes need not wait.
+        drop(services);
         for number in loaded {
             self.parts
                 .telemetry
                 .metrics
                 .forget_revision(service, number);
         }
-        self.drain(retired, &self.silent_progress(), purge).await;
         if purge {
+            self.drain(retired, &self.silent_progress()).await;
             self.parts.keyvalue.purge(service).await?;
+        } else {
+            self.drain_in_background(retired);
         }
         Ok(())
     }

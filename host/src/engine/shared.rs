@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use wasmtime::component::{Accessor, Func};
 use wasmtime_wasi_http::p3::bindings::Service;
 
-use super::http::ResponseBody;
+use super::http::{GuestFate, ResponseBody};
 use super::instance::HttpHandler;
 use super::state::State;
 use super::value::Val;
@@ -34,6 +34,7 @@ pub struct SharedInstance {
     jobs: mpsc::UnboundedSender<Job>,
     watch: Arc<Watch>,
     calls: Arc<AtomicU64>,
+    fate: GuestFate,
 }
 
 impl SharedInstance {
@@ -52,11 +53,13 @@ impl SharedInstance {
             jobs,
             watch: Arc::default(),
             calls: Arc::default(),
+            fate: GuestFate::default(),
         };
         let worker = Worker {
             instance,
             functions,
             watch: shared.watch.clone(),
+            fate: shared.fate.clone(),
         };
         tokio::spawn(worker.run(queue));
         Ok(shared)
@@ -119,7 +122,9 @@ impl SharedInstance {
         let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
         self.send(guard, context, Request::Http { request, answer })?;
         match answered.await {
-            Ok(Ok(response)) => Ok(response.map(ResponseBody::new)),
+            Ok(Ok(response)) => {
+                Ok(response.map(|body| ResponseBody::new(body).with_fate(self.fate.clone())))
+            }
             Ok(Err(code)) => Err(Fault::HandlerError(code)),
             Err(_) => Err(Fault::InstanceLost),
         }
@@ -144,6 +149,7 @@ struct Worker {
     instance: Instance,
     functions: Vec<Func>,
     watch: Arc<Watch>,
+    fate: GuestFate,
 }
 
 impl Worker {
@@ -163,9 +169,13 @@ impl Worker {
         });
         tokio::select! {
             ran = running => if let Err(error) = ran.flatten() {
+                self.fate.fail();
                 tracing::debug!(error = format!("{error:#}"), "a shared instance ended by a trap");
             },
-            () = self.watch.expired() => tracing::debug!("a shared instance was stopped at its calls' deadline"),
+            () = self.watch.expired() => {
+                self.fate.fail();
+                tracing::debug!("a shared instance was stopped at its calls' deadline");
+            }
         }
     }
 }

@@ -98,8 +98,7 @@ fn builder(gateway: &Gateway) -> auto::Builder<TokioExecutor> {
         .max_buf_size(settings.max_header_bytes.max(MIN_BUFFER))
         .max_headers(settings.max_headers)
         // Closing half a connection is how some clients say that they are done.
-        .half_close(true)
-        .pipeline_flush(true);
+        .half_close(true);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -194,8 +194,14 @@ fn host(parts: &Parts) -> Result<Option<&str>, Refusal> {
         .to_str()
         .map_err(|_| Refusal::BadRequest("the Host header is not text"))?;
     // The port follows the last colon, unless that is inside an IPv6 address.
-    Ok(Some(match value.rsplit_once(':') {
+    let name = match value.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
         _ => value,
-    }))
+    };
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:[]!$&'()*+,;=%".contains(&byte);
+    if name.bytes().all(legal) {
+        Ok(Some(name))
+    } else {
+        Err(Refusal::BadRequest("the Host header is not a host name"))
+    }
 }

@@ -14,7 +14,7 @@ use http::Method;
 
 use super::Endpoint;
 use crate::mesh::pick;
-use path::Pattern;
+use path::{Pattern, Tree};
 
 /// Parameters that a path may have.
 pub const MAX_PARAMETERS: usize = 8;
@@ -62,9 +62,19 @@ pub(super) struct Parameters<'p> {
     length: usize,
 }
 
-impl Parameters<'_> {
-    pub(super) fn as_slice(&self) -> &[&str] {
+impl<'p> Parameters<'p> {
+    pub(super) fn as_slice(&self) -> &[&'p str] {
         &self.values[..self.length]
+    }
+
+    /// A pattern has no more parameters than there is room for.
+    fn push(&mut self, value: &'p str) {
+        self.values[self.length] = value;
+        self.length += 1;
+    }
+
+    fn pop(&mut self) {
+        self.length -= 1;
     }
 }
 
@@ -186,28 +196,23 @@ fn add(
 #[derive(Default)]
 struct Paths {
     patterns: Vec<(Option<String>, Pattern, Choices)>,
-    methods: HashMap<Method, matchit::Router<Choices>>,
+    methods: HashMap<Method, Tree<Choices>>,
     /// For methods that no route names.
-    any_method: matchit::Router<Choices>,
+    any_method: Tree<Choices>,
 }
 
 impl Paths {
     fn find<'p>(&self, method: &Method, path: &'p str) -> Option<(Arc<Endpoint>, Parameters<'p>)> {
-        let router = self.methods.get(method).unwrap_or(&self.any_method);
-        let found = router.at(path).ok()?;
-        let mut parameters = Parameters::default();
-        for (slot, (_, value)) in parameters.values.iter_mut().zip(found.params.iter()) {
-            *slot = value;
-            parameters.length += 1;
-        }
-        Some((pick(found.value, |choice| choice.0).1.clone(), parameters))
+        let tree = self.methods.get(method).unwrap_or(&self.any_method);
+        let (choices, parameters) = tree.find(path)?;
+        Some((pick(choices, |choice| choice.0).1.clone(), parameters))
     }
 
     fn methods(&self, path: &str) -> Vec<Method> {
         let mut methods: Vec<_> = self
             .methods
             .iter()
-            .filter(|(_, router)| router.at(path).is_ok())
+            .filter(|(_, tree)| tree.find(path).is_some())
             .map(|(method, _)| method.clone())
             .collect();
         methods.sort_by(|a, b| a.as_str().cmp(b.as_str()));
@@ -219,38 +224,30 @@ impl Paths {
             let Ok(method) = Method::from_bytes(name.as_bytes()) else {
                 continue;
             };
-            let router = self.router(Some(name));
-            self.methods.insert(method, router);
+            let tree = self.tree(Some(name));
+            self.methods.insert(method, tree);
         }
-        self.any_method = self.router(None);
+        self.any_method = self.tree(None);
     }
 
     /// What one method sees: its own routes, for HEAD those of GET, then those for any.
-    fn router(&self, method: Option<&str>) -> matchit::Router<Choices> {
-        let also = (method == Some("HEAD")).then_some("GET");
-        let rank = |of: &Option<String>| match of.as_deref() {
-            None => Some(2),
-            of if of == method => Some(0),
-            of if of == also => Some(1),
-            _ => None,
-        };
-        let mut seen: Vec<_> = self
-            .patterns
-            .iter()
-            .filter_map(|entry| Some((rank(&entry.0)?, &entry.1, &entry.2)))
-            .collect();
-        seen.sort_by_key(|(rank, pattern, _)| (*rank, (*pattern).clone()));
-        let mut router = matchit::Router::new();
-        // A wildcard also takes its own prefix, unless another route does.
-        for (_, pattern, choices) in &seen {
-            // Insertion fails only where a more specific entry is there already.
-            let _ = router.insert(pattern.template(), (*choices).clone());
+    fn tree(&self, method: Option<&str>) -> Tree<Choices> {
+        let mut ranks = vec![method];
+        if method == Some("HEAD") {
+            ranks.push(Some("GET"));
         }
-        for (_, pattern, choices) in &seen {
-            for prefix in pattern.wildcard_prefixes() {
-                let _ = router.insert(prefix, (*choices).clone());
+        if method.is_some() {
+            ranks.push(None);
+        }
+        let mut tree = Tree::default();
+        // The first at a place keeps it.
+        for rank in ranks {
+            for (of, pattern, choices) in &self.patterns {
+                if of.as_deref() == rank {
+                    tree.insert(pattern, choices.clone());
+                }
             }
         }
-        router
+        tree
     }
 }

@@ -139,16 +139,24 @@ fn go_on(
     deadline: Instant,
     trace: TraceContext,
 ) {
-    let running = match rest {
+    let (mut running, fate) = match rest {
         Rest::Ended(lease) => return lease.keep(),
-        Rest::Running(running) => running,
+        Rest::Running(running, fate) => (running, fate),
     };
     let revision = revision.clone();
     tokio::spawn(async move {
-        let ended = match within(deadline, running).await {
+        let ended = match within(deadline, &mut running).await {
             Ok((lease, Ok(()))) => return lease.keep(),
-            Ok((_, Err(fault))) => CallError::Fault(fault),
-            Err(Elapsed) => CallError::Deadline,
+            Ok((lease, Err(fault))) => {
+                fate.fail();
+                drop(lease);
+                CallError::Fault(fault)
+            }
+            Err(Elapsed) => {
+                fate.fail();
+                drop(running);
+                CallError::Deadline
+            }
         };
         report(&revision, "wasi:http (after its answer)", &trace, &ended);
     });

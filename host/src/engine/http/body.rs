@@ -1,6 +1,8 @@
 //! The body of a component's response.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -16,6 +18,24 @@ const WHOLE: usize = 64 << 10;
 pub struct ResponseBody {
     ready: Bytes,
     stream: Option<WasiBody>,
+    /// The guest that writes it, where it may still fail.
+    guest: Option<GuestFate>,
+}
+
+/// Whether a guest failed after it had answered. Its body then ends with an error:
+/// it must not look complete. Told before the guest's end closes its stream.
+#[derive(Clone, Default)]
+pub struct GuestFate(Arc<AtomicBool>);
+
+impl GuestFate {
+    /// The guest trapped, or was stopped at its deadline.
+    pub fn fail(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    fn failed(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 /// How far a body got without waiting.
@@ -34,6 +54,7 @@ impl ResponseBody {
         Self {
             ready: Bytes::new(),
             stream: Some(stream),
+            guest: None,
         }
     }
 
@@ -42,6 +63,15 @@ impl ResponseBody {
         Self {
             ready: bytes.into(),
             stream: None,
+            guest: None,
+        }
+    }
+
+    /// Lets the body's end depend on how its guest ends.
+    pub(in crate::engine) fn with_fate(self, guest: GuestFate) -> Self {
+        Self {
+            guest: Some(guest),
+            ..self
         }
     }
 
@@ -98,9 +128,14 @@ impl Body for ResponseBody {
             let ready = std::mem::take(&mut self.ready);
             return Poll::Ready(Some(Ok(Frame::data(ready))));
         }
-        match &mut self.stream {
-            Some(stream) => Pin::new(stream).poll_frame(cx),
-            None => Poll::Ready(None),
+        let Some(stream) = &mut self.stream else {
+            return Poll::Ready(None);
+        };
+        match std::task::ready!(Pin::new(stream).poll_frame(cx)) {
+            None if self.guest.take().is_some_and(|guest| guest.failed()) => {
+                Poll::Ready(Some(Err(BodyError::HttpResponseIncomplete)))
+            }
+            frame => Poll::Ready(frame),
         }
     }
 

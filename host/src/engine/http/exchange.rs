@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
-use super::body::{ResponseBody, Stage};
+use super::body::{GuestFate, ResponseBody, Stage};
 use super::{Answered, Running, WasiBody};
 use crate::engine::Fault;
 
@@ -29,8 +29,9 @@ pub struct Answer<L> {
 pub enum Rest<L> {
     /// It has ended well.
     Ended(L),
-    /// It goes on: writes its body, or works on.
-    Running(Running<L>),
+    /// It goes on: writes its body, or works on. How it ends is to be told before
+    /// the future is dropped.
+    Running(Running<L>, GuestFate),
 }
 
 impl<L> Exchange<L> {
@@ -94,6 +95,15 @@ fn finish<L>(
             Poll::Pending => {}
         }
     }
-    let rest = ended.map_or(Rest::Running(running), Rest::Ended);
-    Ok(Answer { response, rest })
+    if let Some(lease) = ended {
+        return Ok(Answer {
+            response,
+            rest: Rest::Ended(lease),
+        });
+    }
+    let fate = GuestFate::default();
+    Ok(Answer {
+        response: response.map(|body| body.with_fate(fate.clone())),
+        rest: Rest::Running(running, fate),
+    })
 }

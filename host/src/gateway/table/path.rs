@@ -1,13 +1,17 @@
-//! A path template, with its parameters named by position: two templates that
-//! differ only in names take the same requests.
+//! A tree of path templates, searched segment by segment.
+//!
+//! Where a more specific branch leads nowhere the search goes back and tries the
+//! next one, so `/a/{x}` and `/a/*` can stand side by side. Each node is visited at
+//! most once for a path.
 
-use super::MAX_PARAMETERS;
+use std::collections::HashMap;
 
-/// The segments of a template.
+use super::{MAX_PARAMETERS, Parameters};
+
+/// The segments of a template. Names of parameters are left out: two templates
+/// that differ only in them take the same requests.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Pattern {
-    segments: Vec<Segment>,
-}
+pub(super) struct Pattern(Vec<Segment>);
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Segment {
@@ -25,7 +29,7 @@ impl Pattern {
         let segments: Vec<Segment> = rest.split('/').map(segment).collect();
         let parameters = segments
             .iter()
-            .filter(|segment| !matches!(segment, Segment::Literal(_)))
+            .filter(|segment| **segment == Segment::Parameter)
             .count();
         if parameters > MAX_PARAMETERS {
             return Err(format!(
@@ -42,38 +46,7 @@ impl Pattern {
                 "the path {path:?} has a \"*\" that is not its last segment"
             ));
         }
-        Ok(Self { segments })
-    }
-
-    /// In the router's syntax, in which a brace of a literal is doubled.
-    pub(super) fn template(&self) -> String {
-        let mut template = String::new();
-        for (position, segment) in self.segments.iter().enumerate() {
-            template.push('/');
-            match segment {
-                Segment::Literal(text) => {
-                    template.push_str(&text.replace('{', "{{").replace('}', "}}"))
-                }
-                Segment::Parameter => template.push_str(&format!("{{p{position}}}")),
-                Segment::Wildcard => template.push_str("{*rest}"),
-            }
-        }
-        template
-    }
-
-    /// What a trailing wildcard takes beside what is below it: `/files` and `/files/`.
-    pub(super) fn wildcard_prefixes(&self) -> Vec<String> {
-        let Some((Segment::Wildcard, before)) = self.segments.split_last() else {
-            return Vec::new();
-        };
-        let prefix = Self {
-            segments: before.to_vec(),
-        };
-        let mut prefixes = vec![format!("{}/", prefix.template())];
-        if !before.is_empty() {
-            prefixes.push(prefix.template());
-        }
-        prefixes
+        Ok(Self(segments))
     }
 }
 
@@ -87,9 +60,103 @@ fn segment(text: &str) -> Segment {
     }
 }
 
+/// A node of the tree: what is behind one segment.
+pub(super) struct Tree<T> {
+    value: Option<T>,
+    literals: HashMap<String, Tree<T>>,
+    parameter: Option<Box<Tree<T>>>,
+    /// Takes this path and all below it.
+    wildcard: Option<T>,
+}
+
+impl<T> Default for Tree<T> {
+    fn default() -> Self {
+        Self {
+            value: None,
+            literals: HashMap::new(),
+            parameter: None,
+            wildcard: None,
+        }
+    }
+}
+
+impl<T> Tree<T> {
+    /// Puts `value` at `pattern`, unless something is there.
+    pub(super) fn insert(&mut self, pattern: &Pattern, value: T) {
+        let mut node = self;
+        for segment in &pattern.0 {
+            node = match segment {
+                Segment::Literal(text) => node.literals.entry(text.clone()).or_default(),
+                Segment::Parameter => node.parameter.get_or_insert_default(),
+                Segment::Wildcard => {
+                    node.wildcard.get_or_insert(value);
+                    return;
+                }
+            };
+        }
+        node.value.get_or_insert(value);
+    }
+
+    /// The most specific value for a path, and the path's parameters.
+    pub(super) fn find<'p>(&self, path: &'p str) -> Option<(&T, Parameters<'p>)> {
+        let mut parameters = Parameters::default();
+        let value = self.search(path.strip_prefix('/'), &mut parameters)?;
+        Some((value, parameters))
+    }
+
+    fn search<'p>(&self, rest: Option<&'p str>, parameters: &mut Parameters<'p>) -> Option<&T> {
+        let Some(rest) = rest else {
+            return self.value.as_ref().or(self.wildcard.as_ref());
+        };
+        let (segment, rest) = match rest.split_once('/') {
+            Some((segment, rest)) => (segment, Some(rest)),
+            None => (rest, None),
+        };
+        if let Some(literal) = self.literals.get(segment)
+            && let Some(found) = literal.search(rest, parameters)
+        {
+            return Some(found);
+        }
+        if let Some(parameter) = &self.parameter
+            && !segment.is_empty()
+        {
+            parameters.push(segment);
+            if let Some(found) = parameter.search(rest, parameters) {
+                return Some(found);
+            }
+            parameters.pop();
+        }
+        self.wildcard.as_ref()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn tree(paths: &[&'static str]) -> Tree<&'static str> {
+        let mut tree = Tree::default();
+        for path in paths {
+            tree.insert(&Pattern::parse(path).unwrap(), *path);
+        }
+        tree
+    }
+
+    fn find(tree: &Tree<&'static str>, path: &str) -> Option<(&'static str, Vec<String>)> {
+        let (found, parameters) = tree.find(path)?;
+        Some((
+            *found,
+            parameters
+                .as_slice()
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+        ))
+    }
+
+    fn found(path: &'static str, parameters: &[&str]) -> Option<(&'static str, Vec<String>)> {
+        Some((path, parameters.iter().map(ToString::to_string).collect()))
+    }
 
     #[test]
     fn templates_that_differ_in_names_only_are_the_same() {
@@ -98,11 +165,40 @@ mod tests {
     }
 
     #[test]
-    fn a_wildcard_takes_its_own_prefix() {
-        let files = Pattern::parse("/files/*").unwrap();
-        assert_eq!(files.template(), "/files/{*rest}");
-        assert_eq!(files.wildcard_prefixes(), ["/files/", "/files"]);
-        assert_eq!(Pattern::parse("/*").unwrap().wildcard_prefixes(), ["/"]);
+    fn the_most_specific_wins_and_dead_ends_are_left() {
+        let tree = tree(&["/a/ping", "/a/{x}", "/a/{x}/c", "/a/*", "/a/ping/deep/er"]);
+        assert_eq!(find(&tree, "/a/ping"), found("/a/ping", &[]));
+        assert_eq!(find(&tree, "/a/b"), found("/a/{x}", &["b"]));
+        assert_eq!(find(&tree, "/a/ping/c"), found("/a/{x}/c", &["ping"]));
+        assert_eq!(find(&tree, "/a/b/d"), found("/a/*", &[]));
+        assert_eq!(find(&tree, "/a/ping/deep"), found("/a/*", &[]));
+        assert_eq!(find(&tree, "/b"), None);
+    }
+
+    #[test]
+    fn segments_are_matched_whole_and_a_wildcard_takes_its_own_prefix() {
+        let tree = tree(&["/files/*", "/products"]);
+        for path in ["/files", "/files/", "/files/a", "/files/a/b"] {
+            assert_eq!(find(&tree, path), found("/files/*", &[]), "{path}");
+        }
+        for path in [
+            "/filesystem",
+            "/file",
+            "/products-for-sale",
+            "/products/",
+            "/",
+            "",
+        ] {
+            assert_eq!(find(&tree, path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_is_never_empty() {
+        let tree = tree(&["/a/{x}/{y}"]);
+        assert_eq!(find(&tree, "/a/1/2"), found("/a/{x}/{y}", &["1", "2"]));
+        assert_eq!(find(&tree, "/a//2"), None);
+        assert_eq!(find(&tree, "/a/1/"), None);
     }
 
     #[test]

@@ -132,15 +132,15 @@ impl Pool {
         }
     }
 
-    /// Makes one instance if there is none: a component that can't start is found
-    /// out before it gets traffic.
+    /// Makes an instance and drops it, if there is none: a component that can't
+    /// start is found out before it gets traffic.
     ///
     /// # Errors
     ///
     /// When the instance can't be made.
-    pub async fn prove(self: &Arc<Self>, deadline: Instant) -> Result<(), PoolError> {
+    pub async fn prove(&self) -> Result<(), Fault> {
         if self.seats.live() == 0 {
-            self.acquire(deadline).await?.keep();
+            Instance::new(&self.code, &self.instance).await?;
         }
         Ok(())
     }
