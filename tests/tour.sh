@@ -111,7 +111,7 @@ play_background() {
 }
 
 [ ! -e .stoa ] || { echo "the tour wants an empty data directory: move $PWD/.stoa away first" >&2; trap - EXIT; exit 1; }
-PATH=$PWD/target/release:$PATH
+PATH=${CARGO_TARGET_DIR:-$PWD/target}/release:$PATH
 extract
 for block in "$scratch"/[0-9]*; do
     case $block in
