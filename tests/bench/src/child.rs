@@ -102,6 +102,36 @@ impl Server {
         }
     }
 
+    /// Waits for a program that ends by itself, not longer than `limit`.
+    ///
+    /// # Errors
+    /// It did not end in time, or with another exit code than 0; with its last words.
+    pub fn finish(self, limit: Duration) -> Result<()> {
+        let start = Instant::now();
+        // The lines end when the program does.
+        while let Err(RecvTimeoutError::Timeout) | Ok(_) = self
+            .lines
+            .recv_timeout(limit.saturating_sub(start.elapsed()))
+        {
+            if start.elapsed() >= limit {
+                let (name, seconds, words) = (&self.name, limit.as_secs(), self.last_words());
+                bail!("{name}: expected it to end within {seconds} s; its last lines:\n{words}");
+            }
+        }
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = child
+            .wait()
+            .with_context(|| format!("waiting for {}", self.name))?;
+        if !status.success() {
+            bail!(
+                "{}: expected exit code 0, found {status}; its last lines:\n{}",
+                self.name,
+                self.last_words()
+            );
+        }
+        Ok(())
+    }
+
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.pid
@@ -180,5 +210,62 @@ fn listen(stderr: ChildStderr, words: &Mutex<VecDeque<String>>, lines: &SyncSend
         words.push_back(line.clone());
         // Nobody asks any more once the addresses are known: the rest is dropped.
         let _ = lines.try_send(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Server {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        Server::start("the script", command).unwrap()
+    }
+
+    #[test]
+    fn an_address_is_read_from_its_line() {
+        let server = shell("echo first >&2; echo 'Serving HTTP on http://127.0.0.1:80/' >&2; cat");
+        assert_eq!(
+            server.address(SERVING).unwrap(),
+            "127.0.0.1:80".parse().unwrap()
+        );
+    }
+
+    #[test]
+    fn a_server_that_ends_at_once_tells_why() {
+        let fault = shell("echo no port left >&2")
+            .address(SERVING)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            fault.contains("it ended") && fault.contains("no port left"),
+            "{fault}"
+        );
+    }
+
+    #[test]
+    fn a_program_ends_by_itself_or_is_told_off() {
+        assert!(shell("echo done >&2").finish(START).is_ok());
+        let fault = shell("echo broken >&2; exit 3")
+            .finish(START)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            fault.contains("exit status: 3") && fault.contains("broken"),
+            "{fault}"
+        );
+    }
+
+    #[test]
+    fn a_program_that_does_not_end_is_ended() {
+        let server = shell("cat");
+        let pid = server.pid();
+        let fault = server
+            .finish(Duration::from_millis(20))
+            .unwrap_err()
+            .to_string();
+        assert!(fault.contains("expected it to end"), "{fault}");
+        assert!(!Path::new(&format!("/proc/{pid}")).exists());
     }
 }

@@ -24,7 +24,7 @@ pub struct Stoa {
     /// What the admin API asks for.
     pub token: String,
     connection: Connection,
-    _data: TempDir,
+    data: TempDir,
 }
 
 /// A service to deploy.
@@ -69,13 +69,18 @@ impl Stoa {
             admin,
             token,
             connection: Connection::open(admin)?,
-            _data: data,
+            data,
         })
     }
 
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.server.pid()
+    }
+
+    /// Its data directory.
+    pub fn data(&self) -> &Path {
+        self.data.path()
     }
 
     /// Uploads a component.

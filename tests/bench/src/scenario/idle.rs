@@ -1,13 +1,14 @@
 //! Memory of a host that has the shop and nothing to do.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::{Bench, figure};
+use crate::child::Server;
 use crate::cores::resident;
 use crate::report::{Report, say};
 use crate::stoa::Stoa;
@@ -15,6 +16,8 @@ use crate::stoa::Stoa;
 const SHOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../components");
 /// Longer than it takes a host to give back what the deployment needed.
 const SETTLE: Duration = Duration::from_secs(5);
+/// Far more than a few components need to compile.
+const DEPLOYMENT: Duration = Duration::from_secs(120);
 
 /// Deploys the shop to a host of its own, as many workers as the machine gives.
 ///
@@ -75,19 +78,12 @@ fn file_name(path: &str) -> PathBuf {
 }
 
 fn deploy(program: &Path, host: &Stoa) -> Result<()> {
-    let output = std::process::Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(["deploy", SHOP])
         .env("STOA_HOST", format!("http://{}", host.admin))
         .env("STOA_TOKEN", &host.token)
-        .env_remove("RUST_BACKTRACE")
-        .stdin(Stdio::null())
-        .output()
-        .context("running stoa deploy")?;
-    if !output.status.success() {
-        bail!(
-            "expected `stoa deploy components` to succeed, found:\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
-    Ok(())
+        // Whatever it writes beside its answer goes with the host's data.
+        .current_dir(host.data());
+    Server::start("stoa deploy", command)?.finish(DEPLOYMENT)
 }
