@@ -89,6 +89,20 @@ pub enum Step {
     Drain,
 }
 
+impl Step {
+    /// Its name in metrics and for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Verify => "verify",
+            Self::Compile => "compile",
+            Self::Link => "link",
+            Self::Warm => "warm",
+            Self::Swap => "swap",
+            Self::Drain => "drain",
+        }
+    }
+}
+
 /// Why something was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Fault {

@@ -37,18 +37,6 @@ pub async fn follow(
     bail!("the host ended the connection before the deployment; `stoa ls` tells what is live")
 }
 
-/// A step's name.
-pub fn name(step: Step) -> &'static str {
-    match step {
-        Step::Verify => "verify",
-        Step::Compile => "compile",
-        Step::Link => "link",
-        Step::Warm => "warm",
-        Step::Swap => "swap",
-        Step::Drain => "drain",
-    }
-}
-
 struct View {
     output: Output,
     /// Letters of the longest service's name.
@@ -93,7 +81,7 @@ impl View {
 
     fn step(&self, service: &str, step: Step, micros: u64, note: Option<&str>) -> String {
         let (width, took) = (self.width, Took(Duration::from_micros(micros)));
-        let text = format!("{service:<width$}  {:<7}  {took:>9}", name(step));
+        let text = format!("{service:<width$}  {:<7}  {took:>9}", step.name());
         match note {
             Some(note) => format!("{text}  {}", self.output.paint(Tone::Quiet, note)),
             None => text,

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use tokio::sync::mpsc;
 
 use super::check::{self, Candidate, Candidates, Present};
 use super::load::{Prepared, assemble, prepare, warm};
+use super::progress::Progress;
 use super::record::{KIND, RevisionRecord};
 use super::{ChangeError, Deployed, Deployments, Loaded, fault, table};
 use crate::api::{DeployEvent, DeployRequest, Fault, ServiceDeploy, Step};
@@ -16,38 +17,6 @@ use crate::service::contract::Contract;
 use crate::service::settings::{Settings, service_name};
 use crate::store::Change;
 use crate::telemetry::metrics::Metrics;
-
-/// Where the progress of a deployment goes. Nobody need listen.
-#[derive(Clone)]
-pub(super) struct Progress {
-    events: mpsc::UnboundedSender<DeployEvent>,
-    metrics: Arc<Metrics>,
-}
-
-impl Progress {
-    fn send(&self, event: DeployEvent) {
-        // The client may have gone; the deployment goes on.
-        let _ = self.events.send(event);
-    }
-
-    fn started(&self, service: &str, step: Step) {
-        self.send(DeployEvent::Started {
-            service: service.to_owned(),
-            step,
-        });
-    }
-
-    fn finished(&self, service: &str, step: Step, took: Duration, note: Option<String>) {
-        self.metrics.deploy_step(step_name(step), took);
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.send(DeployEvent::Finished {
-            service: service.to_owned(),
-            step,
-            micros,
-            note,
-        });
-    }
-}
 
 impl Deployments {
     /// Deploys services together: all of them become live, or none.
@@ -63,10 +32,7 @@ impl Deployments {
         request: DeployRequest,
         events: mpsc::UnboundedSender<DeployEvent>,
     ) -> Result<BTreeMap<String, u64>, ChangeError> {
-        let progress = Progress {
-            events,
-            metrics: self.parts.telemetry.metrics.clone(),
-        };
+        let progress = Progress::new(events, &self.parts.telemetry.metrics);
         let wait = request.wait;
         let deployed = self.run_deploy(request, &progress).await;
         let (result, outcome) = match deployed {
@@ -306,16 +272,12 @@ impl Deployments {
         let deployments = self.clone();
         tokio::spawn(async move {
             deployments
-                .drain(retired, &deployments.silent_progress())
+                .drain(
+                    retired,
+                    &Progress::silent(&deployments.parts.telemetry.metrics),
+                )
                 .await
         });
-    }
-
-    pub(super) fn silent_progress(&self) -> Progress {
-        Progress {
-            events: mpsc::unbounded_channel().0,
-            metrics: self.parts.telemetry.metrics.clone(),
-        }
     }
 }
 
@@ -441,16 +403,5 @@ pub(super) fn faults_of(error: &ChangeError) -> Vec<Fault> {
             code: "host".to_owned(),
             message: other.to_string(),
         }],
-    }
-}
-
-fn step_name(step: Step) -> &'static str {
-    match step {
-        Step::Verify => "verify",
-        Step::Compile => "compile",
-        Step::Link => "link",
-        Step::Warm => "warm",
-        Step::Swap => "swap",
-        Step::Drain => "drain",
     }
 }

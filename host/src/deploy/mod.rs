@@ -19,6 +19,7 @@ mod check;
 mod components;
 mod guest_log;
 mod load;
+mod progress;
 mod record;
 mod restore;
 mod traffic;

@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::change::present;
 use super::check::{self, Candidate};
 use super::load::{assemble, prepare, warm};
+use super::progress::Progress;
 use super::record::{LiveRecord, ScaleRecord, ServiceRecord};
 use super::{ChangeError, Deployed, Deployments, Loaded, fault, table};
 use crate::api::{PoolState, ScaleRequest, TrafficReply, TrafficRequest};
@@ -131,7 +132,8 @@ impl Deployments {
                 .forget_revision(service, number);
         }
         if purge {
-            self.drain(retired, &self.silent_progress()).await;
+            self.drain(retired, &Progress::silent(&self.parts.telemetry.metrics))
+                .await;
             self.parts.keyvalue.purge(service).await?;
         } else {
             self.drain_in_background(retired);

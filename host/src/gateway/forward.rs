@@ -5,8 +5,7 @@ use http::request::Parts;
 use hyper::body::Incoming;
 
 use super::input::Limited;
-use super::origin::{Origin, TRACEPARENT};
-use super::respond::REQUEST_ID;
+use super::origin::{Origin, REQUEST_ID, TRACEPARENT};
 
 /// Headers that belong to one connection, RFC 9110 section 7.6.1.
 const HOP_BY_HOP: [header::HeaderName; 7] = [

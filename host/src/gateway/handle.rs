@@ -9,8 +9,8 @@ use hyper::body::Incoming;
 
 use super::endpoint::{Endpoint, Kind};
 use super::input::{announced_within, read_json};
-use super::origin::{Origin, authorize};
-use super::respond::{self, REQUEST_ID, Refusal, Response};
+use super::origin::{Origin, REQUEST_ID, Unauthenticated, authorize};
+use super::respond::{self, Refusal, Response};
 use super::table::{Found, Parameters};
 use super::transcode::{Operation, Reply};
 use super::{Gateway, forward};
@@ -72,7 +72,8 @@ impl Gateway {
         parameters: &Parameters<'_>,
         origin: &Origin,
     ) -> Result<Response, Refusal> {
-        let principal = authorize(&endpoint.route.access, &parts.headers, &self.operator_token)?;
+        let principal = authorize(&endpoint.route.access, &parts.headers, &self.operator_token)
+            .map_err(|Unauthenticated| Refusal::Unauthenticated)?;
         let revision = &endpoint.revision;
         let context = origin.context(&parts.headers, principal, revision.deadline(None));
         let limit = revision.settings.limits.body;

@@ -5,10 +5,12 @@ use std::time::Instant;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use super::respond::{REQUEST_ID, Refusal};
 use crate::capabilities::context::{CallContext, Principal, RequestId, TraceContext};
 use crate::service::settings::Access;
 
+/// `x-request-id`.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// W3C trace context.
 pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -62,6 +64,10 @@ impl Origin {
     }
 }
 
+/// The route wants to know who calls, and the request does not say it.
+#[derive(Debug)]
+pub(super) struct Unauthenticated;
+
 /// Who calls, if the route may be used by them.
 ///
 /// The operator's token is the one identity that this host knows; it has every scope.
@@ -69,11 +75,11 @@ pub(super) fn authorize(
     access: &Access,
     headers: &HeaderMap,
     operator_token: &str,
-) -> Result<Option<Arc<Principal>>, Refusal> {
+) -> Result<Option<Arc<Principal>>, Unauthenticated> {
     let Some(value) = headers.get(header::AUTHORIZATION) else {
         return match access {
             Access::Public => Ok(None),
-            Access::Authenticated | Access::Scope(_) => Err(Refusal::Unauthenticated),
+            Access::Authenticated | Access::Scope(_) => Err(Unauthenticated),
         };
     };
     let given = value
@@ -90,7 +96,7 @@ pub(super) fn authorize(
         (true, _) => Ok(Some(operator(Vec::new()))),
         // The header may be meant for the component.
         (false, Access::Public) => Ok(None),
-        (false, _) => Err(Refusal::Unauthenticated),
+        (false, _) => Err(Unauthenticated),
     }
 }
 

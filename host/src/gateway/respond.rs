@@ -6,7 +6,7 @@
 mod body;
 mod problem;
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 
 use super::endpoint::Endpoint;
@@ -22,9 +22,6 @@ pub(super) use body::GatewayBody;
 use problem::Problem;
 
 pub(super) type Response = http::Response<GatewayBody>;
-
-/// `x-request-id`.
-pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Why a request got no answer of its service.
 #[derive(Debug)]
