@@ -52,7 +52,7 @@ impl View {
         match event {
             DeployEvent::Started { service, step } => {
                 self.spinner
-                    .set_message(format!("{service}: {}", name(*step)));
+                    .set_message(format!("{service}: {}", step.name()));
                 Ok(())
             }
             DeployEvent::Finished {
