@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
@@ -24,7 +25,11 @@ const START: Duration = Duration::from_secs(30);
 /// Enough of its last words to tell why a server ended.
 const LAST_WORDS: usize = 20;
 
+/// What shells report of a program that ended by an interrupt.
+pub const INTERRUPTED_CODE: u8 = 130;
+
 static LIVE: Mutex<Vec<Weak<Mutex<Child>>>> = Mutex::new(Vec::new());
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static LEFT_BEHIND: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// A server that runs until this is dropped.
@@ -170,6 +175,7 @@ pub fn end_all_on_signal() -> Result<()> {
         runtime.block_on(async {
             tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () }
         });
+        INTERRUPTED.store(true, Ordering::SeqCst);
         let live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
         live.iter()
             .filter_map(Weak::upgrade)
@@ -179,9 +185,14 @@ pub fn end_all_on_signal() -> Result<()> {
             // It is gone already where its server was dropped.
             let _ = std::fs::remove_dir_all(directory);
         }
-        std::process::exit(130);
+        std::process::exit(i32::from(INTERRUPTED_CODE));
     });
     Ok(())
+}
+
+/// Whether this process was told to end: then that its servers are gone is no fault.
+pub fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::SeqCst)
 }
 
 /// Has a server's directory removed when this process is told to end: a signal

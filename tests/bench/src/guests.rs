@@ -86,14 +86,19 @@ impl Guests {
 /// The target directory that this program was built into.
 ///
 /// # Errors
-/// It was moved out of one.
+/// It was moved out of one: what cargo builds is looked for there.
 pub fn target_directory() -> Result<PathBuf> {
     let program = std::env::current_exe().context("finding this program")?;
-    let target = program
-        .parent()
-        .and_then(Path::parent)
-        .context("expected this program in target/release")?;
-    Ok(target.to_owned())
+    let target = program.parent().and_then(Path::parent);
+    // Cargo marks its target directories so that backups leave them out.
+    match target.filter(|target| target.join("CACHEDIR.TAG").exists()) {
+        Some(target) => Ok(target.to_owned()),
+        None => bail!(
+            "expected this program in cargo's target/release, found it at {}; run it there, \
+             or give --stoa and --guests",
+            program.display()
+        ),
+    }
 }
 
 fn build() -> Result<PathBuf> {

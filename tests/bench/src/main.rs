@@ -32,6 +32,7 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(_) if child::interrupted() => ExitCode::from(child::INTERRUPTED_CODE),
         Err(fault) => {
             report::say(&format!("error: {fault:#}"));
             ExitCode::FAILURE

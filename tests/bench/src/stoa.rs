@@ -38,14 +38,30 @@ pub struct Deploy<'a> {
 }
 
 impl Stoa {
-    /// Starts `program` by `command`, which pins it or not.
+    /// Starts the program by `command`, which pins it or not.
     ///
     /// # Errors
     /// It does not start, with its last words.
-    pub fn start(mut command: Command) -> Result<Self> {
-        let data = TempDir::with_prefix_in("bench-data-", target_directory()?)
-            .context("making a data directory")?;
+    pub fn start(command: Command) -> Result<Self> {
+        // Beside the build, as a temporary directory is often no disk at all.
+        let parent = target_directory().unwrap_or_else(|_| std::env::temp_dir());
+        let data =
+            TempDir::with_prefix_in("bench-data-", parent).context("making a data directory")?;
         remove_on_signal(data.path());
+        Self::start_in(command, data)
+    }
+
+    /// Ends the host at once, and starts it with what it had.
+    ///
+    /// # Errors
+    /// It does not start, with its last words.
+    pub fn restart(self, command: Command) -> Result<Self> {
+        let Self { server, data, .. } = self;
+        drop(server);
+        Self::start_in(command, data)
+    }
+
+    fn start_in(mut command: Command, data: TempDir) -> Result<Self> {
         command
             .args([
                 "serve",
@@ -160,6 +176,19 @@ impl Stoa {
             live if live == to => Ok(()),
             live => bail!("expected revision {to} of {service} to be live, found {live}"),
         }
+    }
+
+    /// Lets a service do without instances: idle ones go at once.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub fn scale_to_zero(&mut self, service: &str) -> Result<()> {
+        self.send(
+            "PUT",
+            &format!("/v1/services/{service}/scale"),
+            &json!({"min": 0}),
+        )
+        .map(drop)
     }
 
     /// The newest revision's number after [`deploy`](Self::deploy).

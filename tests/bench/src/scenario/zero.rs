@@ -1,19 +1,21 @@
 //! The first call to a service that has no instance, over that of a warm one.
 //!
-//! A new revision with `min = 0` has an empty pool. Its first call comes over a
-//! connection that is warm, so that only the instance is what is new.
+//! Two ways to have none, as they differ: a revision that just came, whose code
+//! has hardly run, and one that had calls and was scaled to zero. Scaling to
+//! `min = 0` drops idle instances at once; that the pool is empty is checked each
+//! time. The first call comes over a connection that is warm.
 
 use anyhow::{Context, Result, bail};
 
 use super::{Bench, Host, figure, micros, services};
-use crate::guests::Component;
 use crate::load::{Connection, Request};
 use crate::report::Figure;
 use crate::stats::Spread;
 use crate::stoa::{Deploy, Stoa};
 
+const SERVICE: &str = "from-zero";
 const PATH: &str = "/from-zero";
-/// New revisions for each round.
+/// First calls for each round.
 const STARTS: usize = 10;
 /// Warm calls that a first call is compared with.
 const WARM_CALLS: usize = 20;
@@ -31,34 +33,45 @@ pub fn measure(bench: &Bench<'_>, host: &mut Host) -> Result<Vec<Figure>> {
         host.stoa.upload(revision)?;
     }
     let mut connection = Connection::open(host.stoa.addr)?;
-    let mut over = Vec::new();
+    let (mut fresh, mut scaled) = (Vec::new(), Vec::new());
     for index in 0..bench.args.rounds() * STARTS {
-        empty_pool(&mut host.stoa, &revisions[index % 2])?;
-        over.push(first_over_warm(&mut connection)?);
+        let (component, settings) = (&revisions[index % 2], services::greeting(PATH));
+        host.stoa.deploy(&[Deploy {
+            service: SERVICE,
+            component,
+            settings,
+        }])?;
+        for over in [&mut fresh, &mut scaled] {
+            empty_pool(&mut host.stoa)?;
+            over.push(first_over_warm(&mut connection)?);
+        }
     }
-    Ok(vec![figure(
-        "first call from zero, over a warm one",
-        "µs",
-        Some("≤ 200"),
-        over,
-    )?])
+    let goal = Some("≤ 200");
+    Ok(vec![
+        figure(
+            "first call to a new revision, over a warm one",
+            "µs",
+            goal,
+            fresh,
+        )?,
+        figure(
+            "first call after a scale to zero, over a warm one",
+            "µs",
+            goal,
+            scaled,
+        )?,
+    ])
 }
 
-fn empty_pool(stoa: &mut Stoa, component: &Component) -> Result<()> {
-    let mut settings = services::greeting(PATH);
-    settings["pool"] = serde_json::json!({"min": 0});
-    stoa.deploy(&[Deploy {
-        service: "from-zero",
-        component,
-        settings,
-    }])?;
-    let service = stoa.get("/v1/services/from-zero")?;
+fn empty_pool(stoa: &mut Stoa) -> Result<()> {
+    stoa.scale_to_zero(SERVICE)?;
+    let service = stoa.get(&format!("/v1/services/{SERVICE}"))?;
     let pool = &service["live"][0]["pool"];
     match (pool["idle"].as_u64(), pool["busy"].as_u64()) {
         (Some(0), Some(0)) => Ok(()),
-        _ => {
-            bail!("expected a new revision with min = 0 to have no instance, found the pool {pool}")
-        }
+        _ => bail!(
+            "expected no instance of {SERVICE} after its scale to zero, found the pool {pool}"
+        ),
     }
 }
 
