@@ -109,44 +109,21 @@ impl Deployments {
         ))
     }
 
-    /// Reads and compiles what comes, all at the same time.
+    /// Reads and compiles what comes, one after the other: each keeps all cores
+    /// busy, and several at a time would only need more memory.
     async fn prepare_all(
         self: &Arc<Self>,
         services: &[ServiceDeploy],
         progress: &Progress,
     ) -> Result<BTreeMap<String, Prepared>, ChangeError> {
-        let mut working = Vec::new();
-        for ServiceDeploy {
-            service, component, ..
-        } in services
-        {
-            progress.started(service, Step::Verify);
-            let (deployments, service, digest) = (self.clone(), service.clone(), component.clone());
-            let progress = progress.clone();
-            working.push(tokio::task::spawn_blocking(move || {
-                let prepared = prepare(&deployments.parts, &service, &digest)?;
-                progress.finished(&service, Step::Verify, prepared.verified, None);
-                let note = (prepared.origin == Origin::Cache).then(|| "from cache".to_owned());
-                progress.started(&service, Step::Compile);
-                progress.finished(&service, Step::Compile, prepared.built, note);
-                Ok((service, prepared))
-            }));
-        }
         let mut prepared = BTreeMap::new();
         let mut faults = Vec::new();
-        for work in working {
-            match work.await {
-                Ok(Ok((service, one))) => {
-                    prepared.insert(service, one);
+        for request in services {
+            match self.prepare_one(request, progress).await {
+                Ok(one) => {
+                    prepared.insert(request.service.clone(), one);
                 }
-                Ok(Err(mut found)) => faults.append(&mut found),
-                Err(panic) => faults.push(Fault {
-                    service: None,
-                    code: "not_compilable".to_owned(),
-                    message: format!(
-                        "reading or compiling a component failed unexpectedly: {panic}"
-                    ),
-                }),
+                Err(mut found) => faults.append(&mut found),
             }
         }
         if faults.is_empty() {
@@ -154,6 +131,28 @@ impl Deployments {
         } else {
             Err(ChangeError::Refused(faults))
         }
+    }
+
+    async fn prepare_one(
+        self: &Arc<Self>,
+        request: &ServiceDeploy,
+        progress: &Progress,
+    ) -> Result<Prepared, Vec<Fault>> {
+        let (deployments, progress) = (self.clone(), progress.clone());
+        let (service, digest) = (request.service.clone(), request.component.clone());
+        let work = tokio::task::spawn_blocking(move || {
+            progress.started(&service, Step::Verify);
+            let prepared = prepare(&deployments.parts, &service, &digest)?;
+            progress.finished(&service, Step::Verify, prepared.verified, None);
+            let note = (prepared.origin == Origin::Cache).then(|| "from cache".to_owned());
+            progress.started(&service, Step::Compile);
+            progress.finished(&service, Step::Compile, prepared.built, note);
+            Ok(prepared)
+        });
+        work.await.unwrap_or_else(|panic| {
+            let message = format!("reading or compiling failed unexpectedly: {panic}");
+            Err(vec![fault(&request.service, "not_compilable", message)])
+        })
     }
 
     /// Checks that all fits together and adds the new revisions to `next`.

@@ -27,10 +27,7 @@ pub(super) fn request(
     origin: &Origin,
 ) -> http::Request<Limited> {
     let headers = &mut parts.headers;
-    for name in named_by_connection(headers) {
-        headers.remove(name);
-    }
-    for name in &HOP_BY_HOP {
+    for name in hop_by_hop(headers) {
         headers.remove(name);
     }
     if let Some(id) = origin.id_header() {
@@ -42,13 +39,20 @@ pub(super) fn request(
     http::Request::from_parts(parts, Limited::new(body, limit))
 }
 
-/// Further headers that the client declared to be of this connection only.
-fn named_by_connection(headers: &http::HeaderMap) -> Vec<header::HeaderName> {
-    let values = headers.get_all(header::CONNECTION).iter();
-    let names = values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
-    names
-        .filter_map(|name| header::HeaderName::try_from(name.trim()).ok())
-        .collect()
+/// The headers of this connection only: known ones, and those that the client
+/// declared so. Most requests have none, and cost one look at each header.
+fn hop_by_hop(headers: &http::HeaderMap) -> Vec<header::HeaderName> {
+    let mut found: Vec<_> = headers
+        .keys()
+        .filter(|name| HOP_BY_HOP.contains(name))
+        .cloned()
+        .collect();
+    if !found.is_empty() {
+        let values = headers.get_all(header::CONNECTION).iter();
+        let names = values
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','));
+        found.extend(names.filter_map(|name| header::HeaderName::try_from(name.trim()).ok()));
+    }
+    found
 }

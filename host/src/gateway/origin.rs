@@ -21,6 +21,7 @@ const LONGEST: usize = 255;
 pub(super) struct Origin {
     pub(super) request_id: RequestId,
     pub(super) trace: TraceContext,
+    id_header: Option<HeaderValue>,
 }
 
 impl Origin {
@@ -32,7 +33,12 @@ impl Origin {
         let request_id = text(headers, &REQUEST_ID)
             .and_then(RequestId::parse)
             .unwrap_or_else(RequestId::new);
-        Self { request_id, trace }
+        let id_header = HeaderValue::try_from(request_id.to_string()).ok();
+        Self {
+            request_id,
+            trace,
+            id_header,
+        }
     }
 
     /// The trace's id as logs and problems write it.
@@ -42,7 +48,7 @@ impl Origin {
 
     /// The request's id as a header.
     pub(super) fn id_header(&self) -> Option<HeaderValue> {
-        HeaderValue::try_from(self.request_id.to_string()).ok()
+        self.id_header.clone()
     }
 
     /// The context of the call that this request becomes.
