@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime};
 use tokio::sync::mpsc;
 
 use super::check::{self, Candidate, Candidates, Present};
-use super::load::{Prepared, assemble, prepare, warm};
+use super::load::{Prepared, assemble, compile, verify, warm};
 use super::progress::Progress;
 use super::record::{KIND, RevisionRecord};
 use super::{ChangeError, Deployed, Deployments, Loaded, fault, table};
@@ -141,13 +141,14 @@ impl Deployments {
         let (deployments, progress) = (self.clone(), progress.clone());
         let (service, digest) = (request.service.clone(), request.component.clone());
         let work = tokio::task::spawn_blocking(move || {
-            progress.started(&service, Step::Verify);
-            let prepared = prepare(&deployments.parts, &service, &digest)?;
-            progress.finished(&service, Step::Verify, prepared.verified, None);
-            let note = (prepared.origin == Origin::Cache).then(|| "from cache".to_owned());
-            progress.started(&service, Step::Compile);
-            progress.finished(&service, Step::Compile, prepared.built, note);
-            Ok(prepared)
+            let verified = progress.step(&service, Step::Verify, || {
+                verify(&deployments.parts, &service, &digest).map(|verified| (verified, None))
+            })?;
+            progress.step(&service, Step::Compile, || {
+                let prepared = compile(&deployments.parts, &service, &digest, verified)?;
+                let note = (prepared.origin == Origin::Cache).then(|| "from cache".to_owned());
+                Ok((prepared, note))
+            })
         });
         work.await.unwrap_or_else(|panic| {
             let message = format!("reading or compiling failed unexpectedly: {panic}");

@@ -1,7 +1,6 @@
 //! From a component's digest to a revision that is ready to serve.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use super::guest_log::RevisionLog;
 use super::record::{RevisionRecord, ScaleRecord};
@@ -18,34 +17,41 @@ use crate::service::pool::Pool;
 use crate::service::revision::{self, Revision};
 use crate::service::settings::Settings;
 
-/// A component that is read and compiled, but not linked.
+/// A component that is read and checked.
+pub(super) struct Verified {
+    bytes: Vec<u8>,
+    contract: Contract,
+}
+
+/// A component that is compiled, but not linked.
 pub(super) struct Prepared {
     pub(super) contract: Arc<Contract>,
     pub(super) compiled: Compiled,
     pub(super) origin: Origin,
     /// Bytes of the component.
     pub(super) size: u64,
-    /// Time for reading and checking.
-    pub(super) verified: Duration,
-    /// Time for compiling, or for loading compiled code.
-    pub(super) built: Duration,
 }
 
-/// Reads, checks and compiles. Takes as long as compiling does: for a thread
-/// that may block.
-pub(super) fn prepare(parts: &Parts, service: &str, digest: &str) -> Result<Prepared, Vec<Fault>> {
-    let began = Instant::now();
+/// Reads a component and its contract. For a thread that may block.
+pub(super) fn verify(parts: &Parts, service: &str, digest: &str) -> Result<Verified, Vec<Fault>> {
     let bytes = parts.components.read(digest).map_err(|error| {
-        vec![fault(
-            service,
-            "no_component",
-            format!("the component {digest} of {service} can't be read: {error}"),
-        )]
+        let message = format!("the component {digest} of {service} can't be read: {error}");
+        vec![fault(service, "no_component", message)]
     })?;
     let contract =
         Contract::read(&bytes).map_err(|refused| vec![contract_fault(service, &refused)])?;
-    let verified = began.elapsed();
-    let began = Instant::now();
+    Ok(Verified { bytes, contract })
+}
+
+/// Makes native code, or finds it in the cache. Takes as long as compiling does:
+/// for a thread that may block.
+pub(super) fn compile(
+    parts: &Parts,
+    service: &str,
+    digest: &str,
+    verified: Verified,
+) -> Result<Prepared, Vec<Fault>> {
+    let Verified { bytes, contract } = verified;
     let (compiled, origin) = parts
         .runtime
         .compile(&bytes, digest, contract.is_async())
@@ -55,8 +61,6 @@ pub(super) fn prepare(parts: &Parts, service: &str, digest: &str) -> Result<Prep
         compiled,
         origin,
         size: bytes.len() as u64,
-        verified,
-        built: began.elapsed(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! How far a deployment is: for its client, step by step, and for the metrics.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
@@ -31,6 +31,21 @@ impl Progress {
     pub(super) fn send(&self, event: DeployEvent) {
         // The client may have gone; the deployment goes on.
         let _ = self.events.send(event);
+    }
+
+    /// Tells the beginning and the end of a step around `work`, which gives its
+    /// result and what is worth knowing of it.
+    pub(super) fn step<T, E>(
+        &self,
+        service: &str,
+        step: Step,
+        work: impl FnOnce() -> Result<(T, Option<String>), E>,
+    ) -> Result<T, E> {
+        self.started(service, step);
+        let began = Instant::now();
+        let (result, note) = work()?;
+        self.finished(service, step, began.elapsed(), note);
+        Ok(result)
     }
 
     pub(super) fn started(&self, service: &str, step: Step) {

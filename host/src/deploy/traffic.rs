@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::change::present;
 use super::check::{self, Candidate};
-use super::load::{assemble, prepare, warm};
+use super::load::{assemble, compile, verify, warm};
 use super::progress::Progress;
 use super::record::{LiveRecord, ScaleRecord, ServiceRecord};
 use super::{ChangeError, Deployed, Deployments, Loaded, fault, table};
@@ -171,7 +171,8 @@ impl Deployments {
         let deployments = self.clone();
         let name = service.to_owned();
         let assembled = tokio::task::spawn_blocking(move || {
-            let prepared = prepare(&deployments.parts, &name, &record.component)?;
+            let verified = verify(&deployments.parts, &name, &record.component)?;
+            let prepared = compile(&deployments.parts, &name, &record.component, verified)?;
             assemble(&deployments.parts, &name, &record, &prepared, scale)
         });
         let loaded = match assembled.await {
