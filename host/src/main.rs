@@ -17,10 +17,6 @@ const LINGER: Duration = Duration::from_secs(1);
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // The allocator asks for huge pages: an idle host would hold three times the
-    // memory. A kernel that can't refuse them has none.
-    #[cfg(target_os = "linux")]
-    let _ = nix::sys::prctl::set_thp_disable(true);
     let arguments = Arguments::parse();
     let runtime = match runtime(arguments.threads()) {
         Ok(runtime) => runtime,
