@@ -111,7 +111,9 @@ play_background() {
 }
 
 [ ! -e .stoa ] || { echo "the tour wants an empty data directory: move $PWD/.stoa away first" >&2; trap - EXIT; exit 1; }
-PATH=${CARGO_TARGET_DIR:-$PWD/target}/release:$PATH
+# The manifest of the shop names target/ itself.
+unset CARGO_TARGET_DIR
+PATH=$PWD/target/release:$PATH
 extract
 for block in "$scratch"/[0-9]*; do
     case $block in
