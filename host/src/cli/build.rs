@@ -101,6 +101,8 @@ async fn add_target(folder: &Path, output: Output) -> anyhow::Result<()> {
 fn shell(command: &str, folder: &Path) -> Command {
     let mut shell = Command::new("sh");
     shell.arg("-c").arg(command).current_dir(folder);
+    // The manifest says where the component is, relative to itself.
+    shell.env_remove("CARGO_TARGET_DIR");
     shell
 }
 

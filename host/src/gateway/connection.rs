@@ -98,7 +98,9 @@ fn builder(gateway: &Gateway) -> auto::Builder<TokioExecutor> {
         .max_buf_size(settings.max_header_bytes.max(MIN_BUFFER))
         .max_headers(settings.max_headers)
         // Closing half a connection is how some clients say that they are done.
-        .half_close(true);
+        .half_close(true)
+        // Most answers are short: one buffer costs less than a list of them.
+        .writev(false);
     builder
         .http2()
         .timer(TokioTimer::new())

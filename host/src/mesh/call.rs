@@ -63,7 +63,8 @@ pub async fn call(
                 params.to_vec(),
                 results.len(),
             );
-            flatten(within(deadline, called).await).map(|values| results.clone_from_slice(&values))
+            flatten(Box::pin(within(deadline, called)).await)
+                .map(|values| results.clone_from_slice(&values))
         }
     };
     called.inspect_err(|error| {
@@ -126,7 +127,7 @@ where
         Lease::Shared(lease) => {
             let instance = lease.instance();
             let answered = instance.http(Box::new(lease), request, context);
-            flatten(within(deadline, answered).await)
+            flatten(Box::pin(within(deadline, answered)).await)
         }
     };
     answered.inspect_err(|error| report(revision, "wasi:http", &trace, error))

@@ -108,8 +108,9 @@ impl Pool {
                 self.metrics.queue_wait.observe(Duration::ZERO);
                 Ok(Lease::new(self, slot))
             }
-            Claim::Start(seat) => self.start(Handoff::start(self, seat)).await,
-            Claim::Wait(turn) => self.wait(turn, deadline).await,
+            // Boxed: the common way out is the one above, and its future should be small.
+            Claim::Start(seat) => Box::pin(self.start(Handoff::start(self, seat))).await,
+            Claim::Wait(turn) => Box::pin(self.wait(turn, deadline)).await,
             Claim::Full => Err(PoolError::QueueFull {
                 max: self.lock().max(),
                 queue: self.queue,
