@@ -22,6 +22,10 @@ pub struct Args {
     /// Three rounds of one second each: tells whether it works, not how fast
     #[arg(long, conflicts_with_all = ["rounds", "seconds"])]
     quick: bool,
+    /// Disturbed rounds that are taken again: those in which other processes worked
+    /// on the same cores
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    pub retakes: u32,
     /// Measure only this; may be given several times
     #[arg(long, value_name = "NAME")]
     only: Vec<Part>,

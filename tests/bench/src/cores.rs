@@ -13,7 +13,7 @@ use crate::report::say;
 
 /// `/proc` counts processor time in ticks of this length: `USER_HZ` is 100 on
 /// every architecture's ABI.
-const TICK: Duration = Duration::from_millis(10);
+pub const TICK: Duration = Duration::from_millis(10);
 
 /// Above this, something else works on the machine. The load average is what it
 /// was over the last minute.
@@ -112,6 +112,17 @@ pub fn cpu_time(pid: u32) -> Result<Duration> {
     Ok(TICK * ticks)
 }
 
+/// Processor time of this process and of those that it ran and waited for (`wrk`).
+///
+/// # Errors
+/// `/proc` can't be read.
+pub fn driver_time() -> Result<Duration> {
+    let stat =
+        fs::read_to_string("/proc/self/stat").context("reading the driver's processor time")?;
+    let times = times(&stat).context("expected four times in /proc/self/stat")?;
+    Ok(TICK * times.iter().sum::<u32>())
+}
+
 /// Resident memory of a process, in bytes.
 ///
 /// # Errors
@@ -139,11 +150,21 @@ fn parse_cores(list: &str) -> Vec<usize> {
         .collect()
 }
 
-/// utime + stime. The second field is the program's name and may hold anything.
+/// utime + stime.
 fn parse_ticks(stat: &str) -> Option<u32> {
-    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
-    let mut ticks = || fields.next()?.parse::<u32>().ok();
-    Some(ticks()? + ticks()?)
+    times(stat)?.get(..2).map(|own| own.iter().sum())
+}
+
+/// utime, stime, and both of the children that ended. The second field before them
+/// is the program's name and may hold anything.
+fn times(stat: &str) -> Option<Vec<u32>> {
+    let fields = stat
+        .rsplit_once(')')?
+        .1
+        .split_ascii_whitespace()
+        .skip(11)
+        .take(4);
+    fields.map(|field| field.parse().ok()).collect()
 }
 
 #[cfg(test)]

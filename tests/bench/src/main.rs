@@ -14,6 +14,7 @@ mod native;
 mod order;
 #[path = "../guests/order/src/pricing.rs"]
 mod pricing;
+mod quiet;
 mod report;
 mod scenario;
 mod stats;

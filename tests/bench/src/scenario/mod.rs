@@ -21,6 +21,7 @@ use crate::child::{SERVING, Server};
 use crate::cores::Cores;
 use crate::guests::Guests;
 use crate::load::{Load, Outcome, Request};
+use crate::quiet::Quiet;
 use crate::report::{Figure, Report};
 use crate::stats::Spread;
 use crate::stoa::{self, Stoa};
@@ -46,6 +47,7 @@ struct Bench<'a> {
     args: &'a Args,
     cores: &'a Cores,
     parts: BTreeSet<Part>,
+    quiet: Quiet<'a>,
 }
 
 /// A host with the benchmark's services.
@@ -63,11 +65,9 @@ pub fn run_all(args: &Args, cores: &Cores) -> Result<Report> {
         args,
         cores,
         parts: args.parts(),
+        quiet: Quiet::new(cores, args.retakes),
     };
-    let mut report = Report {
-        setup: bench.describe(),
-        ..Report::default()
-    };
+    let mut report = Report::default();
     let program = if bench.wants(&ON_STOA) || bench.wants(&[Part::Idle]) {
         Some(stoa::program(args.stoa.as_deref())?)
     } else {
@@ -89,6 +89,7 @@ pub fn run_all(args: &Args, cores: &Cores) -> Result<Report> {
     if let Some(program) = program.filter(|_| bench.wants(&[Part::Idle])) {
         idle::measure(&bench, &program, &mut report)?;
     }
+    report.setup = bench.describe();
     Ok(report)
 }
 
@@ -159,8 +160,9 @@ impl Bench<'_> {
         let (rounds, seconds) = (self.args.rounds(), self.args.duration().as_secs());
         format!(
             "Median of {rounds} rounds of {seconds} s for each server, in turns; {place}; {} connections, HTTP/1.1 \
-             keep-alive, {client}.",
-            self.args.connections
+             keep-alive, {client}.{}",
+            self.args.connections,
+            self.quiet.describe()
         )
     }
 }

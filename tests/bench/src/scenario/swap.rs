@@ -3,7 +3,6 @@
 //! Both revisions are compiled before, so that the swap is what is measured. The
 //! load is the own client's always, as it can go on until the last swap is done.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -33,20 +32,15 @@ pub fn measure(bench: &Bench<'_>, host: &mut Host) -> Result<Vec<Figure>> {
         host.stoa.upload(revision)?;
         swap(&mut host.stoa, revision)?;
     }
+    let pid = host.stoa.pid();
     let (mut kept, mut failed, mut times) = (Vec::new(), 0, Vec::new());
-    for round in 1..=bench.args.rounds() {
-        bench.warm_up("load without a swap", host.stoa.addr, &Request::get(PATH))?;
-        let still = load(bench, host.stoa.addr, None)?.flawless("load without a swap")?;
-        let (moving, swaps) = under_load(bench, &mut host.stoa, &revisions)?;
-        failed += moving.failures;
-        say(&format!(
-            "round {round}: {SWAPS} swaps: {:.0}/s, without {:.0}/s",
-            moving.rate(),
-            still.rate()
-        ));
-        kept.push(100.0 * moving.rate() / still.rate());
-        times.extend(swaps.into_iter().map(millis));
-        moving.flawless("load with swaps")?;
+    for index in 1..=bench.args.rounds() {
+        let round = bench
+            .quiet
+            .round(&[pid], || round(bench, &mut host.stoa, &revisions, index))?;
+        failed += round.failures;
+        kept.push(round.kept);
+        times.extend(round.swaps);
     }
     Ok(vec![
         figure(
@@ -70,10 +64,40 @@ pub fn measure(bench: &Bench<'_>, host: &mut Host) -> Result<Vec<Figure>> {
     ])
 }
 
-fn load(bench: &Bench<'_>, addr: SocketAddr, hold: Option<&AtomicBool>) -> Result<Outcome> {
+/// What one round found.
+struct Round {
+    /// Rate with swaps, in per cent of that without.
+    kept: f64,
+    failures: u64,
+    /// Milliseconds of each swap.
+    swaps: Vec<f64>,
+}
+
+fn round(
+    bench: &Bench<'_>,
+    stoa: &mut Stoa,
+    revisions: &[Component; 2],
+    index: usize,
+) -> Result<Round> {
     let request = Request::get(PATH);
-    let load = bench.load(addr, &request, bench.args.duration());
-    Load { hold, ..load }.run(Client::Own)
+    bench.warm_up("load without a swap", stoa.addr, &request)?;
+    let still = bench
+        .load(stoa.addr, &request, bench.args.duration())
+        .run(Client::Own)?;
+    let still = still.flawless("load without a swap")?;
+    let (moving, swaps) = under_load(bench, stoa, revisions)?;
+    let moving = moving.flawless("load with swaps")?;
+    say(&format!(
+        "round {index}: {SWAPS} swaps: {:.0}/s, without {:.0}/s",
+        moving.rate(),
+        still.rate()
+    ));
+    let kept = 100.0 * moving.rate() / still.rate();
+    Ok(Round {
+        kept,
+        failures: moving.failures,
+        swaps: swaps.into_iter().map(millis).collect(),
+    })
 }
 
 /// The swaps come evenly over the load's time, which lasts until the last one ended.
@@ -83,10 +107,14 @@ fn under_load(
     revisions: &[Component; 2],
 ) -> Result<(Outcome, Vec<Duration>)> {
     let hold = AtomicBool::new(true);
-    let addr = stoa.addr;
+    let request = Request::get(PATH);
+    let load = Load {
+        hold: Some(&hold),
+        ..bench.load(stoa.addr, &request, bench.args.duration())
+    };
     let pause = bench.args.duration() / (SWAPS + 1);
     thread::scope(|scope| {
-        let load = scope.spawn(|| load(bench, addr, Some(&hold)));
+        let load = scope.spawn(|| load.run(Client::Own));
         let start = Instant::now();
         let swaps = (0..SWAPS).map(|index| {
             thread::sleep((pause * (index + 1)).saturating_sub(start.elapsed()));

@@ -1,6 +1,7 @@
 //! Servers under load: each in every round, its ratio to the native one of that
 //! round.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -200,22 +201,22 @@ fn wasmtime(
 }
 
 fn rounds(bench: &Bench<'_>, targets: &[Target]) -> Result<Vec<ServerRow>> {
+    let pids: Vec<u32> = targets
+        .iter()
+        .map(|target| target.pid)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
     let mut samples: Vec<Vec<Sample>> = targets.iter().map(|_| Vec::new()).collect();
     for round in 1..=bench.args.rounds() {
-        for (target, samples) in targets.iter().zip(&mut samples) {
-            bench.warm_up(target.name, target.addr, &target.request)?;
-            let before = cpu_time(target.pid)?;
-            let outcome = bench.measure(target.name, target.addr, &target.request)?;
-            let cpu = cpu_time(target.pid)?.saturating_sub(before);
-            let share = 100.0 * cpu.as_secs_f64() / outcome.seconds;
-            let (name, rate) = (target.name, outcome.rate());
-            say(&format!(
-                "round {round}: {name}: {rate:.0}/s, {share:.0} % of its core"
-            ));
-            if share < SATURATED {
-                say("note: that server was not the limit: the client or the machine was");
-            }
-            samples.push(Sample { outcome, cpu });
+        let all = || {
+            targets
+                .iter()
+                .map(|target| sample(bench, round, target))
+                .collect::<Result<Vec<_>>>()
+        };
+        for (samples, sample) in samples.iter_mut().zip(bench.quiet.round(&pids, all)?) {
+            samples.push(sample);
         }
     }
     targets
@@ -223,6 +224,22 @@ fn rounds(bench: &Bench<'_>, targets: &[Target]) -> Result<Vec<ServerRow>> {
         .zip(&samples)
         .map(|(target, found)| row(target, found, baseline(targets, &samples, target)?))
         .collect()
+}
+
+fn sample(bench: &Bench<'_>, round: usize, target: &Target) -> Result<Sample> {
+    bench.warm_up(target.name, target.addr, &target.request)?;
+    let before = cpu_time(target.pid)?;
+    let outcome = bench.measure(target.name, target.addr, &target.request)?;
+    let cpu = cpu_time(target.pid)?.saturating_sub(before);
+    let share = 100.0 * cpu.as_secs_f64() / outcome.seconds;
+    let (name, rate) = (target.name, outcome.rate());
+    say(&format!(
+        "round {round}: {name}: {rate:.0}/s, {share:.0} % of its core"
+    ));
+    if share < SATURATED {
+        say("note: that server was not the limit: the client or the machine was");
+    }
+    Ok(Sample { outcome, cpu })
 }
 
 /// The native samples that a target's are divided by.
