@@ -56,12 +56,10 @@ impl<'a> Quiet<'a> {
             let found = round()?;
             let others = others(&[server, client], servers)? - before;
             let share = 100.0 * others / start.elapsed().as_secs_f64();
+            say(&format!("round's other processes: {share:.0} % of a core"));
             if share <= TOLERATED {
                 return Ok(found);
             }
-            say(&format!(
-                "note: other processes had {share:.0} % of a core during this round"
-            ));
             if self.left.get() == 0 {
                 self.kept.set(self.kept.get() + 1);
                 return Ok(found);
@@ -118,8 +116,9 @@ fn others(cores: &[usize], servers: &[u32]) -> Result<f64> {
     Ok(seconds)
 }
 
-/// User, nice, system and stolen time of a core. Interrupts are left out: those of
-/// the loopback are the load's own.
+/// All of a core's time but idle and waiting. Interrupts belong to it: the kernel
+/// counts the loopback's apart here, but within a process's own time there; left
+/// out, they would hide as much work of others.
 fn busy_ticks(stat: &str, core: usize) -> Option<u64> {
     let name = format!("cpu{core} ");
     let line = stat.lines().find_map(|line| line.strip_prefix(&name))?;
@@ -127,7 +126,10 @@ fn busy_ticks(stat: &str, core: usize) -> Option<u64> {
         .split_ascii_whitespace()
         .map_while(|field| field.parse().ok())
         .collect();
-    [0, 1, 2, 7].iter().map(|index| fields.get(*index)).sum()
+    [0, 1, 2, 5, 6, 7]
+        .iter()
+        .map(|index| fields.get(*index))
+        .sum()
 }
 
 #[cfg(test)]
@@ -137,11 +139,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn busy_time_is_all_but_idle_and_interrupts() {
+    fn busy_time_is_all_but_idle_and_waiting() {
         let stat =
             "cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 10 2 5 900 3 40 50 7 0 0\ncpu10 1 1 1 1 1 1 1 1 0 0\n";
-        assert_eq!(busy_ticks(stat, 0), Some(24));
-        assert_eq!(busy_ticks(stat, 10), Some(4));
+        assert_eq!(busy_ticks(stat, 0), Some(114));
+        assert_eq!(busy_ticks(stat, 10), Some(6));
         assert_eq!(busy_ticks(stat, 1), None);
     }
 
