@@ -56,7 +56,9 @@ impl<'a> Quiet<'a> {
             let found = round()?;
             let others = others(&[server, client], servers)? - before;
             let share = 100.0 * others / start.elapsed().as_secs_f64();
-            say(&format!("round's other processes: {share:.0} % of a core"));
+            say(&format!(
+                "other processes meanwhile: {share:.0} % of a core"
+            ));
             if share <= TOLERATED {
                 return Ok(found);
             }
@@ -74,11 +76,14 @@ impl<'a> Quiet<'a> {
     pub fn describe(&self) -> String {
         let mut text = String::new();
         if self.retaken.get() > 0 {
-            text += &format!(" {} disturbed rounds were taken again.", self.retaken.get());
+            text += &format!(
+                " {} disturbed measurements were taken again.",
+                self.retaken.get()
+            );
         }
         if self.kept.get() > 0 {
             text += &format!(
-                " {} rounds are DISTURBED by other processes and say little.",
+                " {} measurements are DISTURBED by other processes and say little.",
                 self.kept.get()
             );
         }
@@ -170,8 +175,8 @@ mod tests {
         quiet.kept.set(1);
         let text = quiet.describe();
         assert!(
-            text.contains("2 disturbed rounds were taken again")
-                && text.contains("1 rounds are DISTURBED"),
+            text.contains("2 disturbed measurements were taken again")
+                && text.contains("1 measurements are DISTURBED"),
             "{text}"
         );
     }

@@ -119,18 +119,27 @@ impl Outcome {
     /// # Errors
     /// A request failed, or none was answered.
     pub fn flawless(self, what: &str) -> Result<Self> {
+        let outcome = self.without_failure(what)?;
+        if outcome.requests == 0 {
+            bail!(
+                "{what}: expected answers, found none in {:.1} s",
+                outcome.seconds
+            );
+        }
+        Ok(outcome)
+    }
+
+    /// This outcome, if no request failed.
+    ///
+    /// # Errors
+    /// A request failed.
+    pub fn without_failure(self, what: &str) -> Result<Self> {
         if self.failures > 0 {
             let first = self.first_failure.as_deref().unwrap_or("unknown");
             bail!(
-                "{what}: expected no failure, found {} in {}; the first: {first}",
+                "{what}: expected no failure, found {} beside {} answers; the first: {first}",
                 self.failures,
                 self.requests
-            );
-        }
-        if self.requests == 0 {
-            bail!(
-                "{what}: expected answers, found none in {:.1} s",
-                self.seconds
             );
         }
         Ok(self)

@@ -209,14 +209,10 @@ fn rounds(bench: &Bench<'_>, targets: &[Target]) -> Result<Vec<ServerRow>> {
         .collect();
     let mut samples: Vec<Vec<Sample>> = targets.iter().map(|_| Vec::new()).collect();
     for round in 1..=bench.args.rounds() {
-        let all = || {
-            targets
-                .iter()
-                .map(|target| sample(bench, round, target))
-                .collect::<Result<Vec<_>>>()
-        };
-        for (samples, sample) in samples.iter_mut().zip(bench.quiet.round(&pids, all)?) {
-            samples.push(sample);
+        for (target, samples) in targets.iter().zip(&mut samples) {
+            // Each by itself: what disturbs one server for a moment is lost in a
+            // round's average, and moves the ratios of all others.
+            samples.push(bench.quiet.round(&pids, || sample(bench, round, target))?);
         }
     }
     targets
