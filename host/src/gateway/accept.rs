@@ -8,6 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::Gateway;
+use super::client::Client;
 use super::connection;
 use crate::shutdown::Drain;
 
@@ -25,9 +26,9 @@ pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener, drain: Drain) {
             permit = room.clone().acquire_owned() => permit.expect("the semaphore is never closed"),
             () = drain.begun() => return,
         };
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     after_error(&error).await;
                     continue;
@@ -39,7 +40,7 @@ pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener, drain: Drain) {
         let drain = drain.clone();
         tokio::spawn(async move {
             prepare(&stream);
-            connection::serve(gateway, stream, drain).await;
+            connection::serve(gateway, stream, Client::new(peer), drain).await;
             drop(permit);
         });
     }

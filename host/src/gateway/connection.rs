@@ -18,6 +18,7 @@ use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 
 use super::Gateway;
+use super::client::Client;
 use crate::shutdown::Drain;
 pub(super) use activity::Serving;
 use activity::{Activity, Verdict, Watched};
@@ -33,7 +34,7 @@ const CONNECTION_WINDOW: u32 = 1 << 20;
 const BEATS: u32 = 4;
 
 /// Serves a connection until it ends, or is idle when the drain begins.
-pub(super) async fn serve(gateway: Arc<Gateway>, stream: TcpStream, drain: Drain) {
+pub(super) async fn serve(gateway: Arc<Gateway>, stream: TcpStream, client: Client, drain: Drain) {
     let activity = Arc::new(Activity::default());
     let io = TokioIo::new(Watched::new(stream, activity.clone()));
     let builder = builder(&gateway);
@@ -45,11 +46,12 @@ pub(super) async fn serve(gateway: Arc<Gateway>, stream: TcpStream, drain: Drain
         .div_ceil(beat.as_millis().max(1));
     let service = {
         let activity = activity.clone();
+        let client = Arc::new(client);
         service_fn(move |request| {
-            let gateway = gateway.clone();
+            let (gateway, client) = (gateway.clone(), client.clone());
             let serving = activity.serve();
             async move {
-                let response = gateway.handle(request).await;
+                let response = gateway.handle(request, &client).await;
                 Ok::<_, Infallible>(response.map(|body| body.with_guard(serving)))
             }
         })

@@ -7,6 +7,7 @@ use http::request::Parts;
 use http::{Method, Request, StatusCode, Uri, Version, header};
 use hyper::body::Incoming;
 
+use super::client::Client;
 use super::endpoint::{Endpoint, Kind};
 use super::input::{announced_within, read_json};
 use super::origin::{Origin, REQUEST_ID, Unauthenticated, authorize};
@@ -20,18 +21,31 @@ use crate::engine::FunctionIndex;
 use crate::engine::value::Val;
 use crate::mesh;
 
+/// A request, as far as it matters after its service has it.
+struct Asked<'r> {
+    method: Method,
+    uri: Uri,
+    origin: Origin,
+    client: &'r Client,
+    began: Instant,
+}
+
 impl Gateway {
     /// Answers a request. There is always an answer.
-    pub(super) async fn handle(&self, request: Request<Incoming>) -> Response {
-        let began = Instant::now();
+    pub(super) async fn handle(&self, request: Request<Incoming>, client: &Client) -> Response {
         let _active = self.active.enter();
         let (parts, body) = request.into_parts();
-        let origin = Origin::of(&parts.headers);
-        let (method, uri) = (parts.method.clone(), parts.uri.clone());
-        let (endpoint, answered) = match self.find(&parts, &uri) {
+        let asked = Asked {
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            origin: Origin::of(&parts.headers),
+            client,
+            began: Instant::now(),
+        };
+        let (endpoint, answered) = match self.find(&parts, &asked.uri) {
             Ok((endpoint, parameters)) => {
                 let answered = self
-                    .answer(&endpoint, parts, body, &uri, &parameters, &origin)
+                    .answer(&asked, &endpoint, parts, body, &parameters)
                     .await;
                 (Some(endpoint), answered)
             }
@@ -39,11 +53,11 @@ impl Gateway {
         };
         let endpoint = endpoint.as_deref();
         let mut response =
-            answered.unwrap_or_else(|refusal| self.refuse(refusal, endpoint, &origin));
-        if let Some(id) = origin.id_header() {
+            answered.unwrap_or_else(|refusal| self.refuse(refusal, endpoint, &asked.origin));
+        if let Some(id) = asked.origin.id_header() {
             response.headers_mut().insert(REQUEST_ID, id);
         }
-        self.record(&method, &uri, endpoint, response.status(), &origin, began);
+        self.record(&asked, endpoint, response.status());
         response
     }
 
@@ -63,48 +77,20 @@ impl Gateway {
         }
     }
 
+    /// The stages of a request, in their order: each may answer or refuse it.
     async fn answer(
         &self,
+        asked: &Asked<'_>,
         endpoint: &Endpoint,
         parts: Parts,
         body: Incoming,
-        uri: &Uri,
         parameters: &Parameters<'_>,
-        origin: &Origin,
     ) -> Result<Response, Refusal> {
         let principal = authorize(&endpoint.route.access, &parts.headers, &self.operator_token)
             .map_err(|Unauthenticated| Refusal::Unauthenticated)?;
-        let revision = &endpoint.revision;
-        let context = origin.context(&parts.headers, principal, revision.deadline(None));
-        let limit = revision.settings.limits.body;
-        match &endpoint.kind {
-            Kind::Function {
-                function,
-                operation,
-            } => {
-                let json = if operation.takes_body() {
-                    read_json(&parts.headers, body, limit, context.deadline)
-                        .await
-                        .map_err(Refusal::Body)?
-                } else {
-                    bytes::Bytes::new()
-                };
-                let params = operation
-                    .decode(parameters.as_slice(), uri.query(), &json)
-                    .map_err(Refusal::Input)?;
-                let reply = call(endpoint, *function, operation, context, &params).await?;
-                if let Reply::Internal { case, detail } = &reply {
-                    report_own_error(endpoint, case, detail, origin);
-                }
-                Ok(respond::reply(reply, endpoint, origin))
-            }
-            Kind::Http => {
-                announced_within(&body, limit).map_err(Refusal::Body)?;
-                let request = forward::request(parts, body, limit, origin);
-                let answered = mesh::http(revision, request, context).await;
-                answered.map(respond::pass).map_err(Refusal::Call)
-            }
-        }
+        let deadline = endpoint.revision.deadline(None);
+        let context = asked.origin.context(&parts.headers, principal, deadline);
+        serve(asked, endpoint, parts, body, parameters, context).await
     }
 
     fn refuse(&self, refusal: Refusal, endpoint: Option<&Endpoint>, origin: &Origin) -> Response {
@@ -116,18 +102,10 @@ impl Gateway {
         respond::refuse(refusal, origin)
     }
 
-    fn record(
-        &self,
-        method: &Method,
-        uri: &Uri,
-        endpoint: Option<&Endpoint>,
-        status: StatusCode,
-        origin: &Origin,
-        began: Instant,
-    ) {
-        let took = began.elapsed();
+    fn record(&self, asked: &Asked<'_>, endpoint: Option<&Endpoint>, status: StatusCode) {
+        let took = asked.began.elapsed();
         let metrics = endpoint.map_or(&self.unrouted, |endpoint| &endpoint.metrics);
-        metrics.observe(method.as_str(), status.as_u16(), took);
+        metrics.observe(asked.method.as_str(), status.as_u16(), took);
         let wanted = match self.access_log {
             AccessLog::Off => false,
             AccessLog::Errors => status.is_server_error(),
@@ -135,16 +113,59 @@ impl Gateway {
         };
         if wanted {
             tracing::info!(
-                http.request.method = method.as_str(),
-                url.path = uri.path(),
+                http.request.method = asked.method.as_str(),
+                url.path = asked.uri.path(),
                 http.response.status_code = status.as_u16(),
-                http.request.id = %origin.request_id,
-                trace.id = origin.trace_id(),
+                client.ip = %asked.client.address(),
+                http.request.id = %asked.origin.request_id,
+                trace.id = asked.origin.trace_id(),
                 event.duration = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX),
                 service.name = endpoint.map(|endpoint| &*endpoint.revision.service),
                 service.version = endpoint.map(|endpoint| endpoint.revision.number),
                 "request"
             );
+        }
+    }
+}
+
+/// Passes a request that was let in to its service.
+async fn serve(
+    asked: &Asked<'_>,
+    endpoint: &Endpoint,
+    parts: Parts,
+    body: Incoming,
+    parameters: &Parameters<'_>,
+    context: CallContext,
+) -> Result<Response, Refusal> {
+    let origin = &asked.origin;
+    let revision = &endpoint.revision;
+    let limit = revision.settings.limits.body;
+    match &endpoint.kind {
+        Kind::Function {
+            function,
+            operation,
+        } => {
+            let json = if operation.takes_body() {
+                read_json(&parts.headers, body, limit, context.deadline)
+                    .await
+                    .map_err(Refusal::Body)?
+            } else {
+                bytes::Bytes::new()
+            };
+            let params = operation
+                .decode(parameters.as_slice(), asked.uri.query(), &json)
+                .map_err(Refusal::Input)?;
+            let reply = call(endpoint, *function, operation, context, &params).await?;
+            if let Reply::Internal { case, detail } = &reply {
+                report_own_error(endpoint, case, detail, origin);
+            }
+            Ok(respond::reply(reply, endpoint, origin))
+        }
+        Kind::Http => {
+            announced_within(&body, limit).map_err(Refusal::Body)?;
+            let request = forward::request(parts, body, limit, origin);
+            let answered = mesh::http(revision, request, context).await;
+            answered.map(respond::pass).map_err(Refusal::Call)
         }
     }
 }

@@ -13,6 +13,7 @@
 //! how revisions come to be; it is handed a [`Table`] of endpoints.
 
 pub mod accept;
+mod client;
 mod connection;
 mod endpoint;
 mod forward;
