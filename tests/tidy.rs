@@ -59,6 +59,7 @@ fn a_status_is_picked_in_one_place() {
         "gateway/respond",
         "admin/problem",
         "admin/handlers",
+        "admin/keys",
         "admin/client",
     ];
     let picked =

@@ -1,11 +1,15 @@
 //! The shapes that the admin API and its clients exchange.
 
+mod keys;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::service::settings::Settings;
+
+pub use keys::{KeyRequest, KeySummary, NewKey};
 
 /// Body of `POST /v1/deployments`: services that become live together, or not at all.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

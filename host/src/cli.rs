@@ -9,6 +9,7 @@ mod build;
 mod completions;
 mod contract;
 mod deploy;
+mod key;
 mod logs;
 mod ls;
 mod output;
@@ -79,6 +80,7 @@ enum Command {
     Contract(contract::Contract),
     Scale(scale::Scale),
     Logs(logs::Logs),
+    Key(key::Key),
     Undeploy(undeploy::Undeploy),
     Completions(completions::Completions),
 }
@@ -121,6 +123,7 @@ impl Arguments {
             Command::Contract(command) => command.run(shared).await,
             Command::Scale(command) => command.run(shared).await,
             Command::Logs(command) => command.run(shared).await,
+            Command::Key(command) => command.run(shared).await,
             Command::Undeploy(command) => command.run(shared).await,
             Command::Completions(command) => command.run(shared),
         }

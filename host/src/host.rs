@@ -16,6 +16,7 @@ use crate::admin::server::{Admin, router};
 use crate::config::{Config, LogFormat};
 use crate::deploy::{Components, Deployments, Parts};
 use crate::engine::{EngineSettings, Runtime};
+use crate::gateway::identity::{ApiKeys, Identity};
 use crate::gateway::{Gateway, accept};
 use crate::mesh::Registry;
 use crate::shutdown::{Drained, Drainer};
@@ -106,7 +107,8 @@ impl Host {
         let admin_addr = admin_listener.local_addr()?;
         let store = Store::open(&config.data)?;
         let token: Arc<str> = token(&config.data)?.into();
-        let gateway = Gateway::new(&config, token.clone(), &telemetry.metrics);
+        let identity = Arc::new(Identity::new(&token, ApiKeys::open(store.records()).await?));
+        let gateway = Gateway::new(&config, identity.clone(), &telemetry.metrics);
         let deployments = deployments(&config, &telemetry, &gateway, &store)?;
         let drainer = Drainer::new();
 
@@ -117,12 +119,15 @@ impl Host {
         tokio::spawn(accept::serve(gateway, gateway_listener, drainer.drain()));
         let admin = Admin {
             deployments: deployments.clone(),
+            identity: identity.clone(),
             telemetry: telemetry.clone(),
             token: token.clone(),
             drain: drainer.drain(),
         };
         serve_admin(admin, admin_listener, &drainer);
         tend_pools(deployments, &drainer);
+        let drain = drainer.drain();
+        tokio::spawn(async move { identity.keys.tend(drain).await });
         Ok(Self {
             gateway_addr,
             admin_addr,

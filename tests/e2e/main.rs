@@ -11,6 +11,7 @@ mod deploy;
 mod drain;
 mod fitting;
 mod gateway;
+mod identity;
 mod limits;
 mod links;
 mod misbehave;

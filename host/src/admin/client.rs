@@ -4,6 +4,7 @@
 //! of the operator's. Knows nothing of terminals: what is shown is the command's.
 
 mod error;
+mod keys;
 mod stream;
 mod upload;
 

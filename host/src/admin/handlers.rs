@@ -22,7 +22,7 @@ use crate::api::{
 /// A JSON body whose faults are problems.
 #[derive(FromRequest)]
 #[from_request(via(Json), rejection(Refusal))]
-pub(super) struct Input<T>(T);
+pub(super) struct Input<T>(pub(super) T);
 
 /// A query whose faults are problems.
 #[derive(FromRequestParts)]

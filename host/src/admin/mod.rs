@@ -6,6 +6,7 @@
 
 pub mod client;
 mod handlers;
+mod keys;
 mod logs;
 mod problem;
 pub mod server;

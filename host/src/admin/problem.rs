@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::api::Problem;
 use crate::deploy::{ChangeError, ComponentError};
+use crate::gateway::identity::KeyError;
 
 /// Why a request was refused.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub(super) enum Refusal {
     Input(String),
     Change(ChangeError),
     Component(ComponentError),
+    Key(KeyError),
     /// There is no such component.
     NoComponent,
 }
@@ -31,6 +33,12 @@ impl From<ChangeError> for Refusal {
 impl From<ComponentError> for Refusal {
     fn from(error: ComponentError) -> Self {
         Self::Component(error)
+    }
+}
+
+impl From<KeyError> for Refusal {
+    fn from(error: KeyError) -> Self {
+        Self::Key(error)
     }
 }
 
@@ -58,6 +66,10 @@ impl Refusal {
                 (StatusCode::BAD_REQUEST, "broken_upload")
             }
             Self::Component(ComponentError::Io(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "store"),
+            Self::Key(KeyError::Input(_)) => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::Key(KeyError::NoKey(_)) => (StatusCode::NOT_FOUND, "no_key"),
+            Self::Key(KeyError::Random(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "random"),
+            Self::Key(KeyError::Store(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "store"),
         }
     }
 
@@ -73,6 +85,7 @@ impl Refusal {
             Self::Input(reason) => reason.clone(),
             Self::Change(error) => error.to_string(),
             Self::Component(error) => error.to_string(),
+            Self::Key(error) => error.to_string(),
         }
     }
 }

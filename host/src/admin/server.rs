@@ -14,8 +14,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::Refusal;
-use super::{handlers, logs};
+use super::{handlers, keys, logs};
 use crate::deploy::Deployments;
+use crate::gateway::identity::Identity;
 use crate::shutdown::Drain;
 use crate::telemetry::Telemetry;
 use crate::telemetry::metrics::CONTENT_TYPE;
@@ -25,6 +26,8 @@ use crate::telemetry::metrics::CONTENT_TYPE;
 pub struct Admin {
     /// The services.
     pub deployments: Arc<Deployments>,
+    /// API keys and tokens.
+    pub identity: Arc<Identity>,
     /// Logs and metrics.
     pub telemetry: Telemetry,
     /// What a client must send as bearer token.
@@ -68,6 +71,8 @@ pub fn router(admin: Admin) -> Router {
         .routes(routes!(handlers::openapi))
         .routes(routes!(handlers::app_openapi))
         .routes(routes!(handlers::routes))
+        .routes(routes!(keys::list, keys::create))
+        .routes(routes!(keys::revoke))
         .routes(routes!(logs::service))
         .routes(routes!(logs::all))
         .split_for_parts();

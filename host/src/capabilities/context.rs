@@ -3,9 +3,11 @@
 //! The plain types of a call stand here too, since every way in makes a
 //! [`CallContext`] and every capability may read it.
 
+mod principal;
 mod request_id;
 mod trace;
 
+pub use self::principal::Principal;
 pub use self::request_id::RequestId;
 pub use self::trace::TraceContext;
 
@@ -35,17 +37,6 @@ pub struct CallContext {
     pub if_match: Option<Arc<str>>,
     /// Calls between services that led here; 0 for the first.
     pub depth: u8,
-}
-
-/// Who calls.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Principal {
-    /// The caller's name, unique with its issuer.
-    pub subject: String,
-    /// What the caller may do.
-    pub scopes: Vec<String>,
-    /// Further claims of the caller's token, as strings.
-    pub claims: Vec<(String, String)>,
 }
 
 /// The call that an instance serves. Clones share it: the engine sets it, the

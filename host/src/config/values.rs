@@ -69,6 +69,21 @@ pub fn address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
+/// A scope, as RFC 6749 section 3.3 has it: it stands in lists with spaces between
+/// and in quotes.
+///
+/// # Errors
+/// What was expected and what was found.
+pub fn scope(text: &str) -> Result<String, String> {
+    let legal = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+    if !text.is_empty() && text.bytes().all(legal) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "expected a scope such as \"products:write\", without spaces, quotes and backslashes, found {text:?}"
+    ))
+}
+
 /// A whole number within bounds.
 ///
 /// # Errors

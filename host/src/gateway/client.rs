@@ -1,6 +1,9 @@
 //! Who is at the other end of a connection.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use crate::capabilities::context::Principal;
 
 /// The client of one connection, as far as the connection tells.
 #[derive(Debug, Clone)]
@@ -17,5 +20,10 @@ impl Client {
     /// The address that limits and logs go by.
     pub(super) fn address(&self) -> IpAddr {
         self.peer.ip()
+    }
+
+    /// The principal of the client's certificate, where it showed one.
+    pub(super) fn certificate(&self) -> Option<&Arc<Principal>> {
+        None
     }
 }

@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use super::client::Client;
 use super::endpoint::{Endpoint, Kind};
 use super::input::{announced_within, read_json};
-use super::origin::{Origin, REQUEST_ID, Unauthenticated, authorize};
+use super::origin::{Origin, REQUEST_ID};
 use super::respond::{self, Refusal, Response};
 use super::table::{Found, Parameters};
 use super::transcode::{Operation, Reply};
@@ -82,14 +82,19 @@ impl Gateway {
         &self,
         asked: &Asked<'_>,
         endpoint: &Endpoint,
-        parts: Parts,
+        mut parts: Parts,
         body: Incoming,
         parameters: &Parameters<'_>,
     ) -> Result<Response, Refusal> {
-        let principal = authorize(&endpoint.route.access, &parts.headers, &self.operator_token)
-            .map_err(|Unauthenticated| Refusal::Unauthenticated)?;
+        let caller = self
+            .identity
+            .identify(&endpoint.route.access, &parts.headers, asked.client)
+            .map_err(Refusal::Denied)?;
         let deadline = endpoint.revision.deadline(None);
-        let context = asked.origin.context(&parts.headers, principal, deadline);
+        caller.keep_credential(&mut parts.headers);
+        let context = asked
+            .origin
+            .context(&parts.headers, caller.principal, deadline);
         serve(asked, endpoint, parts, body, parameters, context).await
     }
 
@@ -163,7 +168,7 @@ async fn serve(
         }
         Kind::Http => {
             announced_within(&body, limit).map_err(Refusal::Body)?;
-            let request = forward::request(parts, body, limit, origin);
+            let request = forward::request(parts, body, limit, origin, &context);
             let answered = mesh::http(revision, request, context).await;
             answered.map(respond::pass).map_err(Refusal::Call)
         }

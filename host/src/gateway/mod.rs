@@ -18,6 +18,7 @@ mod connection;
 mod endpoint;
 mod forward;
 mod handle;
+pub mod identity;
 mod input;
 pub mod openapi;
 mod origin;
@@ -32,6 +33,8 @@ use arc_swap::ArcSwap;
 use crate::config;
 use crate::telemetry::metrics::{ActiveRequests, Metrics, RouteMetrics};
 
+use identity::Identity;
+
 pub use endpoint::Endpoint;
 pub use table::Table;
 
@@ -40,8 +43,7 @@ pub struct Gateway {
     table: ArcSwap<Table>,
     settings: config::Gateway,
     access_log: config::AccessLog,
-    /// Bearer token that stands for the operator, until other identities exist.
-    operator_token: Arc<str>,
+    identity: Arc<Identity>,
     metrics: Arc<Metrics>,
     active: Arc<ActiveRequests>,
     /// For requests that no route takes.
@@ -52,14 +54,14 @@ impl Gateway {
     /// A gateway without routes.
     pub fn new(
         config: &config::Config,
-        operator_token: Arc<str>,
+        identity: Arc<Identity>,
         metrics: &Arc<Metrics>,
     ) -> Arc<Self> {
         Arc::new(Self {
             table: ArcSwap::default(),
             settings: config.gateway.clone(),
             access_log: config.log.access,
-            operator_token,
+            identity,
             active: metrics.active_requests(),
             unrouted: metrics.unrouted(),
             metrics: metrics.clone(),

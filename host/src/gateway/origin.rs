@@ -1,4 +1,4 @@
-//! Whose request it is: its id, its trace and its principal.
+//! Where a request comes from: its id and its trace.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -6,7 +6,6 @@ use std::time::Instant;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::capabilities::context::{CallContext, Principal, RequestId, TraceContext};
-use crate::service::settings::Access;
 
 /// `x-request-id`.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -68,50 +67,6 @@ impl Origin {
             depth: 0,
         }
     }
-}
-
-/// The route wants to know who calls, and the request does not say it.
-#[derive(Debug)]
-pub(super) struct Unauthenticated;
-
-/// Who calls, if the route may be used by them.
-///
-/// The operator's token is the one identity that this host knows; it has every scope.
-pub(super) fn authorize(
-    access: &Access,
-    headers: &HeaderMap,
-    operator_token: &str,
-) -> Result<Option<Arc<Principal>>, Unauthenticated> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else {
-        return match access {
-            Access::Public => Ok(None),
-            Access::Authenticated | Access::Scope(_) => Err(Unauthenticated),
-        };
-    };
-    let given = value
-        .to_str()
-        .ok()
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .map(str::trim);
-    // Compared by hash: how long it takes tells nothing of the token.
-    let known = given.is_some_and(|given| {
-        blake3::hash(given.as_bytes()) == blake3::hash(operator_token.as_bytes())
-    });
-    match (known, access) {
-        (true, Access::Scope(scope)) => Ok(Some(operator(vec![scope.clone()]))),
-        (true, _) => Ok(Some(operator(Vec::new()))),
-        // The header may be meant for the component.
-        (false, Access::Public) => Ok(None),
-        (false, _) => Err(Unauthenticated),
-    }
-}
-
-fn operator(scopes: Vec<String>) -> Arc<Principal> {
-    Arc::new(Principal {
-        subject: "operator".to_owned(),
-        scopes,
-        claims: Vec::new(),
-    })
 }
 
 /// A header's value, if it is short and printable.

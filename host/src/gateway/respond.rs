@@ -4,12 +4,14 @@
 //! log alone. Errors are RFC 9457 problems.
 
 mod body;
+mod denied;
 mod problem;
 
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 
 use super::endpoint::Endpoint;
+use super::identity::Denied;
 use super::input::BodyFault;
 use super::origin::Origin;
 use super::transcode::{FaultKind, InputFault, Place, Reply};
@@ -33,7 +35,8 @@ pub(super) enum Refusal {
     MethodNotAllowed(Vec<Method>),
     /// A list of methods was asked for.
     Options(Vec<Method>),
-    Unauthenticated,
+    /// The caller may not use the route.
+    Denied(Denied),
     Body(BodyFault),
     Input(InputFault),
     Call(CallError),
@@ -100,16 +103,7 @@ pub(super) fn refuse(refusal: Refusal, origin: &Origin) -> Response {
             *response.status_mut() = StatusCode::NO_CONTENT;
             allow(response, &methods)
         }
-        Refusal::Unauthenticated => {
-            let problem = Problem::new(StatusCode::UNAUTHORIZED, "unauthorized");
-            let mut response = problem
-                .detail("the route asks for a bearer token")
-                .response(origin);
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            response
-        }
+        Refusal::Denied(denied) => denied::response(&denied, origin),
         Refusal::Body(fault) => body_fault(&fault, origin),
         Refusal::Input(fault) => input_fault(fault, origin),
         Refusal::Call(error) => call_error(&error, origin),
@@ -244,7 +238,9 @@ pub(super) fn reason(refusal: &Refusal) -> Option<&'static str> {
         Refusal::BadRequest(_) => "bad_request",
         Refusal::NoRoute => "no_route",
         Refusal::MethodNotAllowed(_) => "method",
-        Refusal::Unauthenticated => "unauthorized",
+        Refusal::Denied(Denied::Missing | Denied::Invalid(_)) => "unauthorized",
+        Refusal::Denied(Denied::Scope(_)) => "forbidden",
+        Refusal::Denied(Denied::Ambiguous(_)) => "bad_request",
         Refusal::Body(_) | Refusal::Input(_) => "input",
         Refusal::Call(CallError::Pool(PoolError::QueueFull { .. })) => "queue_full",
         Refusal::Call(CallError::Pool(PoolError::QueueDeadline { .. })) => "queue_deadline",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use crate::config::document::{Document, Key, Table, Value, expected};
-use crate::config::values::{number, word};
+use crate::config::values::{number, scope, word};
 use crate::service::settings::{Access, FunctionName, Route, Target};
 
 const KNOWN: &[&str] = &[
@@ -156,10 +156,8 @@ fn entry<'t>(
             document.set(&mut parts.public, key, value, |v| word(v, &words));
         }
         "scope" => {
-            parts.scope = document.string(key, value);
-            if parts.scope.as_deref() == Some("") {
-                document.fault(value.span(), "`scope`: expected a scope, found nothing");
-            }
+            let text = document.string(key, value);
+            parts.scope = text.and_then(|text| document.check(key, value, scope(&text)));
         }
         "status" => {
             document.set(&mut route.status, key, value, |v| {

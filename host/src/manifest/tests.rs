@@ -182,7 +182,7 @@ maxx = 3
             "app/stoa.toml:2: unknown key `componnet` in [service.Product]: did you mean `component`?",
             "app/stoa.toml:4: expected a route such as \"GET /products/{id}\", found \"GET products\", which has no path",
             "app/stoa.toml:4: unknown key `cal` in [service.Product.routes]: did you mean `call`?",
-            "app/stoa.toml:4: `scope`: expected a scope, found nothing",
+            "app/stoa.toml:4: `scope`: expected a scope such as \"products:write\", without spaces, quotes and backslashes, found \"\"",
             "app/stoa.toml:4: the route \"GET products\" has neither `call` nor `http = true`",
             "app/stoa.toml:6: `min`: expected a whole number from 0 to 1000000, found \"two\"",
             "app/stoa.toml:7: unknown key `maxx` in [service.Product.pool]: did you mean `max`?",

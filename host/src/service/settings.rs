@@ -267,7 +267,8 @@ pub mod duration {
     }
 }
 
-mod duration_option {
+/// The same, where there may be none.
+pub mod duration_option {
     use std::time::Duration;
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -275,10 +276,12 @@ mod duration_option {
     #[derive(Serialize, Deserialize)]
     struct Text(#[serde(with = "super::duration")] Duration);
 
+    /// Writes `"250ms"` or null.
     pub fn serialize<S: Serializer>(value: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
         value.map(Text).serialize(to)
     }
 
+    /// Reads `"250ms"` or null.
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
         Ok(Option::<Text>::deserialize(from)?.map(|text| text.0))
     }

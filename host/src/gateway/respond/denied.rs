@@ -1,0 +1,50 @@
+//! Refusals of callers, with the challenge that RFC 6750 section 3 asks for.
+
+use http::StatusCode;
+use http::header::{self, HeaderValue};
+
+use super::Response;
+use super::problem::Problem;
+use crate::gateway::identity::Denied;
+use crate::gateway::origin::Origin;
+
+pub(super) fn response(denied: &Denied, origin: &Origin) -> Response {
+    let (status, code, detail, challenge) = match denied {
+        Denied::Missing => (
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "the route asks for a bearer token or an API key".to_owned(),
+            // Without a credential there is no error to speak of.
+            Some("Bearer realm=\"stoa\"".to_owned()),
+        ),
+        Denied::Invalid(reason) => (
+            StatusCode::UNAUTHORIZED,
+            "invalid_token",
+            (*reason).to_owned(),
+            Some(format!(
+                "Bearer realm=\"stoa\", error=\"invalid_token\", error_description=\"{reason}\""
+            )),
+        ),
+        Denied::Scope(scope) => (
+            StatusCode::FORBIDDEN,
+            "insufficient_scope",
+            format!("the route asks for the scope {scope:?}, which the caller does not have"),
+            Some(format!(
+                "Bearer realm=\"stoa\", error=\"insufficient_scope\", scope=\"{scope}\""
+            )),
+        ),
+        Denied::Ambiguous(expected) => (
+            StatusCode::BAD_REQUEST,
+            "bad_request",
+            (*expected).to_owned(),
+            None,
+        ),
+    };
+    let mut response = Problem::new(status, code).detail(detail).response(origin);
+    if let Some(challenge) = challenge.and_then(|text| HeaderValue::try_from(text).ok()) {
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
