@@ -1,7 +1,9 @@
 //! A component that is compiled and linked: what it exports, ready to instantiate.
 
+use std::sync::Arc;
+
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{ComponentExportIndex, InstancePre};
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 use wasmtime_wasi_http::{p2, p3};
 
 use super::config::Flavor;
@@ -37,10 +39,16 @@ pub struct Code {
     pub(super) http: HttpExport,
     flavor: Flavor,
     functions: Vec<ExportedFunction>,
+    /// Keeps the native code findable for other services.
+    _component: Arc<Component>,
 }
 
 impl Code {
-    pub(super) fn new(pre: InstancePre<State>, flavor: Flavor) -> wasmtime::Result<Self> {
+    pub(super) fn new(
+        pre: InstancePre<State>,
+        component: Arc<Component>,
+        flavor: Flavor,
+    ) -> wasmtime::Result<Self> {
         let http = http_export(&pre, flavor);
         let functions = exported_functions(&pre);
         Ok(Self {
@@ -48,6 +56,7 @@ impl Code {
             http,
             flavor,
             functions,
+            _component: component,
         })
     }
 

@@ -20,6 +20,7 @@ mod instance;
 pub mod link;
 mod memory;
 mod outbound;
+mod resident;
 mod runtime;
 pub mod service_error;
 pub mod shared;

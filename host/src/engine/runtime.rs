@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use wasmtime::Engine;
@@ -14,6 +15,7 @@ use super::code::Code;
 use super::config::{Flavor, config};
 use super::epoch::Ticker;
 use super::link::{self, Link};
+use super::resident::Resident;
 use super::state::State;
 use super::value::FunctionType;
 use crate::capabilities;
@@ -56,14 +58,14 @@ pub enum RuntimeError {
 pub enum Origin {
     /// It was made now.
     Compiled,
-    /// It was on disk.
+    /// It was in memory or on disk.
     Cache,
 }
 
 /// A compiled component that is not linked yet. Cheap to clone.
 #[derive(Clone)]
 pub struct Compiled {
-    pub(super) component: Component,
+    pub(super) component: Arc<Component>,
     flavor: Flavor,
 }
 
@@ -93,6 +95,7 @@ pub struct Runtime {
     sync: Lane,
     asynchronous: Lane,
     cache: Cache,
+    resident: Resident,
     _ticker: Ticker,
 }
 
@@ -116,6 +119,7 @@ impl Runtime {
             sync,
             asynchronous,
             cache: Cache::open(settings.cache.clone()).map_err(RuntimeError::Cache)?,
+            resident: Resident::default(),
             _ticker: Ticker::start(engines, settings.epoch).map_err(RuntimeError::Clock)?,
         })
     }
@@ -142,20 +146,33 @@ impl Runtime {
         };
         let lane = self.lane(flavor);
         let name = format!("{digest}-{}-{:016x}", flavor.name(), lane.compatibility);
-        if let Some(component) = self
-            .cache
-            .load(&name)
-            .and_then(|code| lane.deserialize(&code))
-        {
-            return Ok((Compiled { component, flavor }, Origin::Cache));
+        let (component, origin) = match self.resident.get(&name) {
+            Some(component) => (component, Origin::Cache),
+            None => {
+                let (component, origin) = self.load_or_compile(&name, lane, bytes)?;
+                (self.resident.share(name, component), origin)
+            }
+        };
+        Ok((Compiled { component, flavor }, origin))
+    }
+
+    fn load_or_compile(
+        &self,
+        name: &str,
+        lane: &Lane,
+        bytes: &[u8],
+    ) -> Result<(Component, Origin), RuntimeError> {
+        let cached = self.cache.load(name);
+        if let Some(component) = cached.and_then(|code| lane.deserialize(&code)) {
+            return Ok((component, Origin::Cache));
         }
         let component =
             Component::from_binary(&lane.engine, bytes).map_err(RuntimeError::Compile)?;
         let code = component.serialize().map_err(RuntimeError::Compile)?;
-        if let Err(error) = self.cache.store(&name, &code) {
+        if let Err(error) = self.cache.store(name, &code) {
             tracing::warn!(%error, name, "compiled code could not be kept; the next start compiles again");
         }
-        Ok((Compiled { component, flavor }, Origin::Compiled))
+        Ok((component, Origin::Compiled))
     }
 
     /// Meets the imports of a component: capabilities by the host, the rest by `links`.
@@ -171,7 +188,7 @@ impl Runtime {
         let pre = linker
             .instantiate_pre(&compiled.component)
             .map_err(RuntimeError::Link)?;
-        Code::new(pre, compiled.flavor).map_err(RuntimeError::Link)
+        Code::new(pre, compiled.component.clone(), compiled.flavor).map_err(RuntimeError::Link)
     }
 
     /// Drops the compiled code of a component from the disk.

@@ -89,6 +89,8 @@ pub enum Part {
     Wasmtime,
     /// A typed call between services
     Call,
+    /// A token, a scope, a rate limit and a breaker in front of a function
+    Chain,
     /// Swaps under load
     Swap,
     /// The first call to a service without instances
@@ -97,6 +99,8 @@ pub enum Part {
     Deploy,
     /// Back to the revision before
     Rollback,
+    /// Ten thousand services, over ten
+    Scale,
     /// Resident memory of a host with the shop
     Idle,
 }

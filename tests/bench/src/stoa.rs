@@ -178,6 +178,21 @@ impl Stoa {
         }
     }
 
+    /// A token that the gateway takes, for `subject` with one scope.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub fn token_of(&mut self, subject: &str, scope: &str) -> Result<String> {
+        let reply = self.send(
+            "POST",
+            "/v1/tokens",
+            &json!({"subject": subject, "scopes": [scope]}),
+        )?;
+        let reply: Value = serde_json::from_slice(&reply).context("reading the token")?;
+        let token = reply["token"].as_str();
+        Ok(token.context("expected a token")?.to_owned())
+    }
+
     /// Lets a service do without instances: idle ones go at once.
     ///
     /// # Errors

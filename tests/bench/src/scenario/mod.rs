@@ -1,9 +1,12 @@
 //! The scenarios and their order. Each file is one; what they share stands here.
 
 mod call;
+mod chain;
 mod deploy;
 mod idle;
+mod paired;
 mod rollback;
+mod scale;
 mod services;
 mod swap;
 mod throughput;
@@ -30,17 +33,21 @@ use crate::stoa::{self, Stoa};
 const WARM_UP: Duration = Duration::from_millis(300);
 
 /// Parts that need a host with the benchmark's services.
-const ON_STOA: [Part; 9] = [
+const ON_STOA: [Part; 10] = [
     Part::WitHello,
     Part::P2Hello,
     Part::P3Hello,
     Part::Order,
     Part::Call,
+    Part::Chain,
     Part::Swap,
     Part::Zero,
     Part::Deploy,
     Part::Rollback,
 ];
+
+/// Parts that start hosts of their own.
+const ALONE: [Part; 2] = [Part::Scale, Part::Idle];
 
 /// What every scenario needs to know.
 struct Bench<'a> {
@@ -68,7 +75,7 @@ pub fn run_all(args: &Args, cores: &Cores) -> Result<Report> {
         quiet: Quiet::new(cores, args.retakes),
     };
     let mut report = Report::default();
-    let program = if bench.wants(&ON_STOA) || bench.wants(&[Part::Idle]) {
+    let program = if bench.wants(&ON_STOA) || bench.wants(&ALONE) {
         Some(stoa::program(args.stoa.as_deref())?)
     } else {
         None
@@ -86,8 +93,12 @@ pub fn run_all(args: &Args, cores: &Cores) -> Result<Report> {
         }
     }
     drop(host);
-    if let Some(program) = program.filter(|_| bench.wants(&[Part::Idle])) {
-        idle::measure(&bench, &program, &mut report)?;
+    if let Some(program) = program {
+        for (part, measure) in HOSTS {
+            if bench.wants(&[part]) {
+                measure(&bench, &program, &mut report)?;
+            }
+        }
     }
     report.setup = bench.describe();
     Ok(report)
@@ -96,13 +107,20 @@ pub fn run_all(args: &Args, cores: &Cores) -> Result<Report> {
 /// Measures one part on a host.
 type Measure = fn(&Bench<'_>, &mut Host) -> Result<Vec<Figure>>;
 
-const FIGURES: [(Part, Measure); 5] = [
+const FIGURES: [(Part, Measure); 6] = [
     (Part::Call, call::measure),
+    (Part::Chain, chain::measure),
     (Part::Swap, swap::measure),
     (Part::Zero, zero::measure),
     (Part::Deploy, deploy::measure),
     (Part::Rollback, rollback::measure),
 ];
+
+/// Measures one part on hosts of its own.
+type MeasureAlone = fn(&Bench<'_>, &Path, &mut Report) -> Result<()>;
+
+const HOSTS: [(Part, MeasureAlone); 2] =
+    [(Part::Scale, scale::measure), (Part::Idle, idle::measure)];
 
 impl Bench<'_> {
     fn wants(&self, parts: &[Part]) -> bool {
