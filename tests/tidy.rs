@@ -60,6 +60,7 @@ fn a_status_is_picked_in_one_place() {
         "admin/problem",
         "admin/handlers",
         "admin/keys",
+        "admin/upstreams",
         "admin/client",
     ];
     let picked =

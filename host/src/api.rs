@@ -1,6 +1,7 @@
 //! The shapes that the admin API and its clients exchange.
 
 mod keys;
+pub mod upstream;
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,11 @@ pub use keys::{KeyRequest, KeySummary, NewKey};
 #[serde(deny_unknown_fields)]
 pub struct DeployRequest {
     /// The services, in any order; they may depend on each other, cycles included.
+    #[serde(default)]
     pub services: Vec<ServiceDeploy>,
+    /// HTTP services that are no components.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub upstreams: Vec<upstream::UpstreamDeploy>,
     /// Whether to answer only when the replaced revisions have ended their calls.
     #[serde(default)]
     pub wait: bool,
@@ -124,12 +129,27 @@ pub struct Fault {
 pub struct ServiceSummary {
     /// Its name.
     pub service: String,
+    /// What serves it.
+    #[serde(default)]
+    pub kind: ServiceKind,
     /// Live revisions, heaviest first.
     pub live: Vec<LiveRevision>,
     /// Calls answered since the host started.
     pub calls: u64,
     /// Number of routes.
     pub routes: usize,
+}
+
+/// What serves a service.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceKind {
+    /// Instances of a component.
+    #[default]
+    Component,
+    /// An HTTP service outside of the host: `pool` counts its instances, and
+    /// `revision` its declarations.
+    Upstream,
 }
 
 /// A revision that gets traffic.

@@ -25,6 +25,7 @@ mod steps;
 mod traffic;
 mod undeploy;
 mod up;
+mod upstream;
 mod watch;
 
 use std::path::PathBuf;

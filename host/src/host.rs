@@ -13,12 +13,14 @@ use anyhow::{Context, Result};
 use tokio::net::TcpListener;
 
 use crate::admin::server::{Admin, router};
+use crate::capabilities::outbound::trust::Trust;
 use crate::config::{Config, LogFormat};
 use crate::deploy::{Components, Deployments, Parts};
 use crate::engine::{EngineSettings, Runtime};
 use crate::gateway::identity::{ApiKeys, Identity};
 use crate::gateway::{Gateway, accept};
 use crate::mesh::Registry;
+use crate::mesh::upstream::Upstreams;
 use crate::shutdown::{Drained, Drainer};
 use crate::store::Store;
 use crate::telemetry::{Telemetry, logs};
@@ -171,9 +173,12 @@ fn deployments(
     })?;
     let components = Components::open(config.data.join("components"), config.engine.max_component)
         .context("the folder for components can't be made")?;
+    let upstreams = Upstreams::new(Arc::new(Trust::default()));
+    upstreams.begin_sweeps();
     Ok(Deployments::new(Parts {
         runtime: Arc::new(runtime),
         registry: Arc::new(Registry::default()),
+        upstreams,
         gateway: gateway.clone(),
         components,
         records: store.records(),

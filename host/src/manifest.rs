@@ -6,12 +6,14 @@
 
 mod route;
 mod sections;
+mod upstream;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::config::document::{Document, Key, Table, Value};
 use crate::config::faults::Faults;
+use crate::service::settings::upstream::UpstreamSettings;
 use crate::service::settings::{Settings, service_name};
 
 /// The name of a manifest's file.
@@ -24,6 +26,8 @@ pub struct Manifest {
     pub app: Option<String>,
     /// Its services by name.
     pub services: BTreeMap<String, ServiceManifest>,
+    /// HTTP services that are no components, by name.
+    pub upstreams: BTreeMap<String, UpstreamSettings>,
     /// The manifest's file.
     pub file: PathBuf,
     /// The folder of the file: builds run here, and paths start here.
@@ -79,6 +83,7 @@ impl Manifest {
         let mut manifest = Self {
             app: None,
             services: BTreeMap::new(),
+            upstreams: BTreeMap::new(),
             file: file.to_owned(),
             folder,
         };
@@ -86,7 +91,10 @@ impl Manifest {
         for (key, value) in &table {
             manifest.section(&mut document, key, value);
         }
-        if manifest.services.is_empty() && !table.keys().any(|key| key.get_ref() == "service") {
+        let sections = ["service", "upstream"];
+        let named = |key: &Key<'_>| sections.contains(&key.get_ref().as_ref());
+        if manifest.services.is_empty() && manifest.upstreams.is_empty() && !table.keys().any(named)
+        {
             document.fault(0..0, "expected at least one [service.NAME], found none");
         }
         let mut faults = Faults::default();
@@ -106,7 +114,12 @@ impl Manifest {
                     self.service(document, name, value);
                 }
             }
-            _ => document.unknown(key, "", &["app", "service"]),
+            "upstream" => {
+                for (name, value) in document.table(key, value).into_iter().flatten() {
+                    self.upstream(document, name, value);
+                }
+            }
+            _ => document.unknown(key, "", &["app", "service", "upstream"]),
         }
     }
 
@@ -128,6 +141,23 @@ impl Manifest {
         };
         let service = sections::service(document, name, table, &self.folder);
         self.services.insert(name.get_ref().to_string(), service);
+    }
+
+    fn upstream<'t>(&mut self, document: &mut Document<'t>, name: &Key<'t>, value: &Value<'t>) {
+        if let Err(fault) = service_name(name.get_ref()) {
+            document.fault(name.span(), fault);
+        }
+        if self.services.contains_key(name.get_ref().as_ref()) {
+            let fault = format!(
+                "{} is a service and an upstream: rename one",
+                name.get_ref()
+            );
+            document.fault(name.span(), fault);
+        }
+        if let Some(table) = document.table(name, value) {
+            let upstream = upstream::upstream(document, name, table);
+            self.upstreams.insert(name.get_ref().to_string(), upstream);
+        }
     }
 }
 

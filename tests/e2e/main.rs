@@ -26,6 +26,7 @@ mod state;
 mod swap;
 mod telemetry;
 mod transcode;
+mod upstreams;
 mod values;
 
 use anyhow::Result;

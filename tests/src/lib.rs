@@ -5,6 +5,8 @@
 //!   [`command`]: the same binary as a command
 //! - [`admin`]: a client of the admin API; [`service`]: what is deployed by it
 //! - [`client`]: HTTP/1.1 and HTTP/2; [`raw`]: bytes on a socket
+//! - [`origin`]: HTTP servers outside of the host; [`fault_proxy`]: what spoils a
+//!   connection
 //! - [`load`]: many connections that count every answer
 //!
 //! Knows the host by its binary, its sockets and its files only: it depends on
@@ -13,7 +15,9 @@
 pub mod admin;
 pub mod client;
 pub mod command;
+pub mod fault_proxy;
 pub mod load;
+pub mod origin;
 pub mod output;
 pub mod process;
 pub mod raw;

@@ -27,6 +27,7 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::api::upstream::UpstreamDetail;
 use crate::api::{
     DeployRequest, PoolState, Problem, RevisionSummary, RouteSummary, ScaleRequest, ServiceDetail,
     ServiceSummary, TrafficReply, TrafficRequest,
@@ -164,6 +165,15 @@ impl Client {
     /// If the host can't be reached or refuses, as for an unknown service.
     pub async fn service(&self, service: &str) -> Result<ServiceDetail, ClientError> {
         self.get(&of(service, "")).await
+    }
+
+    /// One upstream.
+    ///
+    /// # Errors
+    /// If the host can't be reached or refuses, as for an unknown upstream.
+    pub async fn upstream(&self, upstream: &str) -> Result<UpstreamDetail, ClientError> {
+        self.get(&format!("/v1/upstreams/{}", segment(upstream)))
+            .await
     }
 
     /// The revisions of a service.

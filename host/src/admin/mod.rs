@@ -10,3 +10,4 @@ mod keys;
 mod logs;
 mod problem;
 pub mod server;
+mod upstreams;

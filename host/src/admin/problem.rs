@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use crate::api::Problem;
 use crate::deploy::{ChangeError, ComponentError};
 use crate::gateway::identity::KeyError;
+use crate::mesh::upstream::NotRegistered;
 
 /// Why a request was refused.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub(super) enum Refusal {
     Key(KeyError),
     /// There is no such component.
     NoComponent,
+    NotRegistered(NotRegistered),
 }
 
 impl From<ChangeError> for Refusal {
@@ -42,12 +44,19 @@ impl From<KeyError> for Refusal {
     }
 }
 
+impl From<NotRegistered> for Refusal {
+    fn from(error: NotRegistered) -> Self {
+        Self::NotRegistered(error)
+    }
+}
+
 impl Refusal {
     fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Token => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::NoPath => (StatusCode::NOT_FOUND, "no_path"),
             Self::NoComponent => (StatusCode::NOT_FOUND, "no_component"),
+            Self::NotRegistered(_) => (StatusCode::NOT_FOUND, "no_instance"),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
             Self::Input(_) => (StatusCode::BAD_REQUEST, "bad_request"),
@@ -83,6 +92,7 @@ impl Refusal {
             Self::Method => "the path takes other methods; GET /v1/openapi.json lists them".to_owned(),
             Self::NotReady => "a service that should be live could not be loaded: see the log".to_owned(),
             Self::Input(reason) => reason.clone(),
+            Self::NotRegistered(error) => error.to_string(),
             Self::Change(error) => error.to_string(),
             Self::Component(error) => error.to_string(),
             Self::Key(error) => error.to_string(),

@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::Refusal;
-use super::{handlers, keys, logs};
+use super::{handlers, keys, logs, upstreams};
 use crate::deploy::Deployments;
 use crate::gateway::identity::Identity;
 use crate::shutdown::Drain;
@@ -73,6 +73,15 @@ pub fn router(admin: Admin) -> Router {
         .routes(routes!(handlers::routes))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
+        .routes(routes!(upstreams::list))
+        .routes(routes!(
+            upstreams::show,
+            upstreams::declare,
+            upstreams::remove
+        ))
+        .routes(routes!(upstreams::join, upstreams::leave))
+        .routes(routes!(upstreams::heartbeat))
+        .routes(routes!(upstreams::status))
         .routes(routes!(logs::service))
         .routes(routes!(logs::all))
         .split_for_parts();

@@ -11,6 +11,7 @@ pub mod config;
 pub mod context;
 pub mod keyvalue;
 pub mod logging;
+pub mod outbound;
 
 use std::sync::Arc;
 

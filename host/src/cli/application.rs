@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::admin::client::Client;
-use crate::api::{ServiceDeploy, ServiceDetail};
+use crate::api::upstream::UpstreamDeploy;
+use crate::api::{ServiceDeploy, ServiceDetail, ServiceKind};
 use crate::manifest::{Manifest, ServiceManifest};
 use crate::service::settings::Settings;
+use crate::service::settings::upstream::UpstreamSettings;
 
 use super::output::Output;
 use super::{build, release};
@@ -17,6 +19,8 @@ pub struct Application {
     client: Client,
     output: Output,
     live: BTreeMap<String, Live>,
+    /// What the upstreams were declared with.
+    declared: BTreeMap<String, UpstreamSettings>,
 }
 
 /// What a live revision was deployed from.
@@ -34,6 +38,7 @@ impl Application {
             client,
             output,
             live: BTreeMap::new(),
+            declared: BTreeMap::new(),
         }
     }
 
@@ -54,7 +59,8 @@ impl Application {
 
     /// Asks the host what is live from before.
     pub async fn learn(&mut self) -> anyhow::Result<()> {
-        for summary in self.client.services().await? {
+        let services = self.client.services().await?.into_iter();
+        for summary in services.filter(|one| one.kind == ServiceKind::Component) {
             let detail = self.client.service(&summary.service).await?;
             if let Some(live) = Live::of(&detail) {
                 self.live.insert(summary.service, live);
@@ -106,8 +112,18 @@ impl Application {
             deployed.push((revision.deploy(name), service.component.clone()));
             next.push((name.clone(), revision));
         }
-        if !deployed.is_empty() {
-            release::deploy(&self.client, deployed, release::Wait::Live, self.output).await?;
+        let upstreams = self.manifest.upstreams.iter();
+        let upstreams: Vec<_> = upstreams
+            .filter(|(name, settings)| self.declared.get(*name) != Some(*settings))
+            .map(|(name, settings)| UpstreamDeploy {
+                upstream: name.clone(),
+                settings: settings.clone(),
+            })
+            .collect();
+        if !deployed.is_empty() || !upstreams.is_empty() {
+            let live = release::Wait::Live;
+            release::deploy(&self.client, deployed, upstreams, live, self.output).await?;
+            self.declared = self.manifest.upstreams.clone();
             self.live.extend(next);
         }
         Ok(())

@@ -6,9 +6,11 @@ use anyhow::bail;
 use clap::Args;
 
 use crate::api::ServiceDeploy;
+use crate::api::upstream::UpstreamDeploy;
 use crate::config::faults::nearest;
 use crate::manifest::{FILE, Manifest, ServiceManifest};
 use crate::service::settings::service_name;
+use crate::service::settings::upstream::UpstreamSettings;
 
 use super::{Shared, Usage, release};
 
@@ -32,7 +34,10 @@ pub struct Deploy {
 impl Deploy {
     pub async fn run(self, shared: &Shared) -> anyhow::Result<()> {
         let client = shared.client()?;
-        let mut services = select(&self.what)?;
+        let Selected {
+            mut services,
+            upstreams,
+        } = select(&self.what)?;
         if let Some(file) = self.component {
             let [(_, service)] = services.as_mut_slice() else {
                 bail!(Usage(format!(
@@ -63,27 +68,48 @@ impl Deploy {
         } else {
             release::Wait::Live
         };
-        release::deploy(&client, deployed, wait, shared.output()).await
+        release::deploy(&client, deployed, upstreams, wait, shared.output()).await
     }
 }
 
-/// The services that an argument means: all of a folder's manifest, or one of
-/// `./stoa.toml`. A folder without a manifest is no answer to a service's name.
-fn select(what: &str) -> anyhow::Result<Vec<(String, ServiceManifest)>> {
+/// What of a manifest is deployed.
+struct Selected {
+    services: Vec<(String, ServiceManifest)>,
+    upstreams: Vec<UpstreamDeploy>,
+}
+
+/// What the command's argument means: all of a folder's manifest, or one service or
+/// upstream of `./stoa.toml`. A folder without a manifest is no answer to a name.
+fn select(what: &str) -> anyhow::Result<Selected> {
     let path = Path::new(what);
     let is_manifest = path.is_file() || path.join(FILE).is_file();
     if is_manifest || service_name(what).is_err() {
-        return Ok(Manifest::load(path)?.services.into_iter().collect());
+        let manifest = Manifest::load(path)?;
+        let upstreams = manifest.upstreams.into_iter();
+        return Ok(Selected {
+            services: manifest.services.into_iter().collect(),
+            upstreams: upstreams.map(declare).collect(),
+        });
     }
     let mut manifest = Manifest::load(Path::new("."))?;
-    match manifest.services.remove(what) {
-        Some(service) => Ok(vec![(what.to_owned(), service)]),
-        None => bail!(stranger(what, &manifest)),
+    let service = manifest.services.remove_entry(what);
+    let upstream = manifest.upstreams.remove_entry(what);
+    if service.is_none() && upstream.is_none() {
+        bail!(stranger(what, &manifest));
     }
+    Ok(Selected {
+        services: service.into_iter().collect(),
+        upstreams: upstream.map(declare).into_iter().collect(),
+    })
+}
+
+fn declare((upstream, settings): (String, UpstreamSettings)) -> UpstreamDeploy {
+    UpstreamDeploy { upstream, settings }
 }
 
 fn stranger(name: &str, manifest: &Manifest) -> String {
-    let known = manifest.services.keys().map(String::as_str);
+    let names = manifest.services.keys().chain(manifest.upstreams.keys());
+    let known = names.map(String::as_str);
     match nearest(name, known) {
         Some(known) => format!("./{FILE} has no service {name:?}: did you mean {known:?}?"),
         None => format!(

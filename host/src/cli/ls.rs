@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::api::{LiveRevision, ServiceSummary};
+use crate::api::{LiveRevision, ServiceKind, ServiceSummary};
 
 use super::Shared;
 
@@ -16,6 +16,7 @@ impl Ls {
         let rows = services.iter().map(row).collect();
         let heads = [
             "SERVICE",
+            "KIND",
             "REVISIONS",
             "INSTANCES",
             "QUEUED",
@@ -26,16 +27,21 @@ impl Ls {
     }
 }
 
-fn row(service: &ServiceSummary) -> [String; 6] {
+fn row(service: &ServiceSummary) -> [String; 7] {
     let sum = |of: fn(&LiveRevision) -> u32| service.live.iter().map(of).sum::<u32>();
     let share = |one: &LiveRevision| match one.weight {
         100 => one.revision.to_string(),
         weight => format!("{} ({weight}%)", one.revision),
     };
     let revisions: Vec<_> = service.live.iter().map(share).collect();
+    let kind = match service.kind {
+        ServiceKind::Component => "component",
+        ServiceKind::Upstream => "upstream",
+    };
     let instances = sum(|one| one.pool.busy + one.pool.idle);
     [
         service.service.clone(),
+        kind.to_owned(),
         revisions.join(", "),
         format!("{instances}/{}", sum(|one| one.pool.max)),
         sum(|one| one.pool.queued).to_string(),
@@ -67,12 +73,13 @@ mod tests {
         let service = ServiceSummary {
             service: "a".into(),
             live,
+            kind: ServiceKind::Component,
             calls: 7,
             routes: 5,
         };
         assert_eq!(
             row(&service),
-            ["a", "2 (90%), 3 (10%)", "6/16", "8", "7", "5"]
+            ["a", "component", "2 (90%), 3 (10%)", "6/16", "8", "7", "5"]
         );
     }
 }

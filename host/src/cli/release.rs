@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 
 use crate::admin::client::Client;
+use crate::api::upstream::UpstreamDeploy;
 use crate::api::{DeployRequest, ServiceDeploy};
 
 use super::output::{Output, Size};
@@ -39,13 +40,14 @@ pub async fn digest(file: &Path) -> anyhow::Result<String> {
 }
 
 /// Deploys these services together, each with the file of its component; what
-/// the host does not have is uploaded first.
+/// the host does not have is uploaded first. The upstreams come with them.
 ///
 /// # Errors
 /// If the host can't be reached or refuses.
 pub async fn deploy(
     client: &Client,
     services: Vec<(ServiceDeploy, PathBuf)>,
+    upstreams: Vec<UpstreamDeploy>,
     wait: Wait,
     output: Output,
 ) -> anyhow::Result<()> {
@@ -60,6 +62,7 @@ pub async fn deploy(
     let services = services.into_iter().map(|(service, _)| service).collect();
     let request = DeployRequest {
         services,
+        upstreams,
         wait: wait == Wait::Drained,
     };
     let progress = client.deploy(&request).await?;

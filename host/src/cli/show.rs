@@ -2,11 +2,11 @@
 
 use clap::Args;
 
-use crate::api::{LiveRevision, ServiceDetail};
+use crate::api::{LiveRevision, ServiceDetail, ServiceKind, ServiceSummary};
 use crate::service::settings::Settings;
 
 use super::output::{Output, Tone, short};
-use super::{Shared, service};
+use super::{Shared, service, upstream};
 
 /// Show a service.
 #[derive(Debug, Args)]
@@ -18,8 +18,14 @@ pub struct Show {
 
 impl Show {
     pub async fn run(self, shared: &Shared) -> anyhow::Result<()> {
-        let detail = shared.client()?.service(&self.service).await?;
-        let output = shared.output();
+        let (client, output) = (shared.client()?, shared.output());
+        let services = client.services().await?;
+        let is_upstream =
+            |one: &ServiceSummary| one.service == self.service && one.kind == ServiceKind::Upstream;
+        if services.iter().any(is_upstream) {
+            return upstream::show(&client.upstream(&self.service).await?, output);
+        }
+        let detail = client.service(&self.service).await?;
         if output.is_json() {
             return output.json(&detail);
         }
@@ -30,7 +36,7 @@ impl Show {
     }
 }
 
-fn section(output: Output, head: &str, lines: &[String]) -> anyhow::Result<()> {
+pub(super) fn section(output: Output, head: &str, lines: &[String]) -> anyhow::Result<()> {
     if lines.is_empty() {
         return Ok(());
     }

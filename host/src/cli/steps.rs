@@ -148,6 +148,7 @@ mod tests {
         });
         let request = DeployRequest {
             services: vec![],
+            upstreams: vec![],
             wait: false,
         };
         let followed = follow(client.deploy(&request).await?, 1, Output::new(Format::Json)).await;

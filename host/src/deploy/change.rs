@@ -76,7 +76,8 @@ impl Deployments {
             progress.started(service, Step::Link);
         }
         let fresh = self.link_all(&services, &mut next, &request.services, &prepared)?;
-        let table = table(&next).map_err(ChangeError::Refused)?;
+        let declaration = self.declare(&next, &request.upstreams)?;
+        let table = table(&next, &declaration.all).map_err(ChangeError::Refused)?;
         for service in prepared.keys() {
             progress.finished(service, Step::Link, began.elapsed(), None);
         }
@@ -86,7 +87,10 @@ impl Deployments {
             progress.started(service, Step::Swap);
         }
         let began = Instant::now();
-        self.keep(&next, &changed).await?;
+        self.keep_all(&next, &changed, declaration.records())
+            .await?;
+        let upstreams = declaration.numbers.clone();
+        self.adopt(declaration);
         self.publish(&next, &changed, table);
         for loaded in &fresh {
             let revision = &loaded.revision;
@@ -104,6 +108,7 @@ impl Deployments {
             fresh
                 .iter()
                 .map(|loaded| (loaded.revision.service.to_string(), loaded.revision.number))
+                .chain(upstreams)
                 .collect(),
             retired,
         ))
@@ -214,13 +219,24 @@ impl Deployments {
         next: &BTreeMap<String, Deployed>,
         changed: &[String],
     ) -> Result<(), ChangeError> {
+        self.keep_all(next, changed, Vec::new()).await
+    }
+
+    /// As [`Deployments::keep`], together with further records.
+    async fn keep_all(
+        &self,
+        next: &BTreeMap<String, Deployed>,
+        changed: &[String],
+        further: Vec<Change>,
+    ) -> Result<(), ChangeError> {
         let changes = changed.iter().map(|name| match next.get(name) {
             Some(deployed) => {
                 Change::put(KIND, name, &deployed.record).expect("a record's keys are strings")
             }
             None => Change::remove(KIND, name),
         });
-        Ok(self.parts.records.apply(changes.collect()).await?)
+        let changes = changes.chain(further).collect();
+        Ok(self.parts.records.apply(changes).await?)
     }
 
     /// Makes `next` the state; returns the revisions that lost their traffic.
@@ -364,7 +380,7 @@ pub(super) fn present(services: &BTreeMap<String, Deployed>) -> Present<'_> {
 fn request_faults(request: &DeployRequest) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut seen = BTreeSet::new();
-    if request.services.is_empty() {
+    if request.services.is_empty() && request.upstreams.is_empty() {
         let message = "the deployment names no service".to_owned();
         faults.push(Fault {
             service: None,

@@ -23,6 +23,7 @@ mod progress;
 mod record;
 mod restore;
 mod traffic;
+mod upstream;
 mod view;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ use crate::api::Fault;
 use crate::engine::{Runtime, RuntimeError};
 use crate::gateway::table::{ServiceRoutes, Table};
 use crate::gateway::{Endpoint, Gateway};
+use crate::mesh::upstream::Upstreams;
 use crate::mesh::{Live, Registry, Service};
 use crate::service::contract::ContractFault;
 use crate::service::revision::Revision;
@@ -48,6 +50,8 @@ pub struct Parts {
     pub runtime: Arc<Runtime>,
     /// Where live revisions are found by other services.
     pub registry: Arc<Registry>,
+    /// Services that are no components.
+    pub upstreams: Arc<Upstreams>,
     /// Where routes go.
     pub gateway: Arc<Gateway>,
     /// Uploaded components.
@@ -68,6 +72,8 @@ pub struct Parts {
 pub struct Deployments {
     parts: Parts,
     services: Mutex<BTreeMap<String, Deployed>>,
+    /// Changed only while `services` is locked.
+    declared: std::sync::Mutex<upstream::AllDeclared>,
 }
 
 /// A service as the host has it.
@@ -115,6 +121,7 @@ impl Deployments {
         Arc::new(Self {
             parts,
             services: Mutex::default(),
+            declared: std::sync::Mutex::default(),
         })
     }
 
@@ -182,9 +189,12 @@ impl Deployed {
     }
 }
 
-/// The gateway's table for these services.
-fn table(services: &BTreeMap<String, Deployed>) -> Result<Table, Vec<Fault>> {
-    let routes: Vec<_> = services
+/// The gateway's table for these services and upstreams.
+fn table(
+    services: &BTreeMap<String, Deployed>,
+    upstreams: &upstream::AllDeclared,
+) -> Result<Table, Vec<Fault>> {
+    let mut routes: Vec<_> = services
         .iter()
         .map(|(name, deployed)| ServiceRoutes {
             service: Arc::from(name.as_str()),
@@ -194,6 +204,7 @@ fn table(services: &BTreeMap<String, Deployed>) -> Result<Table, Vec<Fault>> {
                 .collect(),
         })
         .collect();
+    routes.extend(upstreams.values().map(upstream::Declared::routes));
     Table::build(&routes).map_err(|conflicts| {
         conflicts
             .into_iter()

@@ -29,7 +29,9 @@ impl Deployments {
             }
         }
         self.sweep(&restored);
-        match table(&restored) {
+        self.restore_upstreams().await?;
+        let table = table(&restored, &self.declared());
+        match table {
             Ok(table) => self.publish(
                 &restored,
                 &restored.keys().cloned().collect::<Vec<_>>(),

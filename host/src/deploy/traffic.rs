@@ -40,7 +40,7 @@ impl Deployments {
         if !faults.is_empty() {
             return Err(ChangeError::Refused(faults));
         }
-        let table = table(&next).map_err(ChangeError::Refused)?;
+        let table = table(&next, &self.declared()).map_err(ChangeError::Refused)?;
         for (_, loaded) in next[service].live() {
             loaded.revision.pool.resume();
         }
@@ -109,7 +109,8 @@ impl Deployments {
     pub async fn undeploy(self: &Arc<Self>, service: &str, purge: bool) -> Result<(), ChangeError> {
         let mut services = self.services.lock().await;
         if !services.contains_key(service) {
-            return Err(ChangeError::NoService(service.to_owned()));
+            let undeclared = self.undeclare(&services, service).await;
+            return undeclared.unwrap_or_else(|| Err(ChangeError::NoService(service.to_owned())));
         }
         let mut next = services.clone();
         next.remove(service);
@@ -117,7 +118,7 @@ impl Deployments {
         if !faults.is_empty() {
             return Err(ChangeError::Refused(faults));
         }
-        let table = table(&next).map_err(ChangeError::Refused)?;
+        let table = table(&next, &self.declared()).map_err(ChangeError::Refused)?;
         let changed = [service.to_owned()];
         self.keep(&next, &changed).await?;
         self.publish(&next, &changed, table);

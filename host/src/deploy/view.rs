@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{ChangeError, Deployed, Deployments};
 use crate::api::{
-    LiveRevision, PoolState, RevisionSummary, RouteSummary, ServiceDetail, ServiceSummary,
+    LiveRevision, PoolState, RevisionSummary, RouteSummary, ServiceDetail, ServiceKind,
+    ServiceSummary,
 };
 use crate::engine::host_meets;
 use crate::gateway::openapi;
@@ -14,12 +15,13 @@ use crate::telemetry::metrics::PoolReading;
 impl Deployments {
     /// All services.
     pub async fn list(&self) -> Vec<ServiceSummary> {
-        self.services
-            .lock()
-            .await
+        let services = self.services.lock().await;
+        let components = services
             .iter()
-            .map(|(name, deployed)| deployed.summary(name))
-            .collect()
+            .map(|(name, deployed)| deployed.summary(name));
+        let mut all: Vec<_> = components.chain(self.upstream_summaries()).collect();
+        all.sort_by(|a, b| a.service.cmp(&b.service));
+        all
     }
 
     /// One service.
@@ -74,7 +76,7 @@ impl Deployments {
     /// All routes, by path.
     pub async fn routes(&self) -> Vec<RouteSummary> {
         let services = self.services.lock().await;
-        let Ok(table) = super::table(&services) else {
+        let Ok(table) = super::table(&services, &self.declared()) else {
             return Vec::new();
         };
         let mut routes: Vec<_> = table
@@ -89,6 +91,7 @@ impl Deployments {
                     service: service.to_string(),
                     target: match &route.target {
                         Target::Call(function) => function.to_string(),
+                        Target::Http if endpoint.revision().is_none() => "upstream".to_owned(),
                         Target::Http => "wasi:http".to_owned(),
                     },
                     access: match &route.access {
@@ -202,6 +205,7 @@ impl Deployed {
     fn summary(&self, name: &str) -> ServiceSummary {
         ServiceSummary {
             service: name.to_owned(),
+            kind: ServiceKind::Component,
             live: self.live_revisions(),
             calls: self
                 .loaded

@@ -1,39 +1,43 @@
-//! One route of one revision, with all that can be worked out before a request.
+//! One route of one revision or upstream, with all that can be worked out before a
+//! request.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::HeaderValue;
 
 use super::transcode::Operation;
 use crate::engine::FunctionIndex;
+use crate::mesh::upstream::Upstream;
 use crate::service::revision::Revision;
 use crate::service::settings::{Route, Target};
 use crate::telemetry::metrics::{Metrics, RouteMetrics};
 
-/// Where a route leads in one revision.
+/// Where a route leads.
 pub struct Endpoint {
     /// The route as it was deployed.
     pub route: Route,
-    /// The revision that serves it.
-    pub revision: Arc<Revision>,
-    pub(super) kind: Kind,
+    pub(super) destination: Destination,
     pub(super) metrics: Arc<RouteMetrics>,
     pub(super) cache_control: Option<HeaderValue>,
 }
 
 /// What serves a request.
-pub(super) enum Kind {
+pub(super) enum Destination {
     /// An exported function.
     Function {
+        revision: Arc<Revision>,
         function: FunctionIndex,
         operation: Box<Operation>,
     },
     /// The component's own handler.
-    Http,
+    Http(Arc<Revision>),
+    /// A service that is no component.
+    Upstream(Arc<Upstream>),
 }
 
 impl Endpoint {
-    /// Works a route out.
+    /// Works a route of a revision out.
     ///
     /// # Errors
     ///
@@ -43,24 +47,107 @@ impl Endpoint {
         revision: &Arc<Revision>,
         metrics: &Metrics,
     ) -> Result<Self, Vec<String>> {
-        let kind = kind(route, revision)?;
+        let destination = destination(route, revision)?;
+        Ok(Self::with(route, destination, metrics))
+    }
+
+    /// Works a route of an upstream out.
+    ///
+    /// # Errors
+    ///
+    /// Why an upstream can't serve it.
+    pub fn upstream(
+        route: &Route,
+        upstream: &Arc<Upstream>,
+        metrics: &Metrics,
+    ) -> Result<Self, Vec<String>> {
+        if let Target::Call(function) = &route.target {
+            return Err(vec![format!(
+                "the route wants {function}, but an upstream has no functions: leave `call` out"
+            )]);
+        }
+        let destination = Destination::Upstream(upstream.clone());
+        Ok(Self::with(route, destination, metrics))
+    }
+
+    fn with(route: &Route, destination: Destination, metrics: &Metrics) -> Self {
         let cache_control = route.cache.and_then(|age| {
             HeaderValue::try_from(format!("public, max-age={}", age.as_secs())).ok()
         });
-        Ok(Self {
+        let metrics = metrics.route(&route.path, destination.service(), destination.number());
+        Self {
             route: route.clone(),
-            revision: revision.clone(),
-            kind,
-            metrics: metrics.route(&route.path, &revision.service, revision.number),
+            destination,
+            metrics,
             cache_control,
-        })
+        }
+    }
+
+    /// The service, or the upstream, that it leads to.
+    pub fn service(&self) -> &Arc<str> {
+        self.destination.service()
+    }
+
+    /// The number of the revision, or of the upstream's declaration.
+    pub fn number(&self) -> u64 {
+        self.destination.number()
+    }
+
+    /// The revision that serves it, unless an upstream does.
+    pub fn revision(&self) -> Option<&Arc<Revision>> {
+        self.destination.revision()
+    }
+
+    /// When a request that comes now must be answered.
+    pub fn deadline(&self) -> Instant {
+        match &self.destination {
+            Destination::Upstream(upstream) => Instant::now() + upstream.settings.limits.deadline,
+            Destination::Function { revision, .. } | Destination::Http(revision) => {
+                revision.deadline(None)
+            }
+        }
+    }
+
+    /// Bytes that a request's body may have.
+    pub fn body_limit(&self) -> u64 {
+        match &self.destination {
+            Destination::Upstream(upstream) => upstream.settings.limits.body,
+            Destination::Function { revision, .. } | Destination::Http(revision) => {
+                revision.settings.limits.body
+            }
+        }
     }
 }
 
-fn kind(route: &Route, revision: &Revision) -> Result<Kind, Vec<String>> {
+impl Destination {
+    fn revision(&self) -> Option<&Arc<Revision>> {
+        match self {
+            Self::Function { revision, .. } | Self::Http(revision) => Some(revision),
+            Self::Upstream(_) => None,
+        }
+    }
+
+    fn service(&self) -> &Arc<str> {
+        match self {
+            Self::Function { revision, .. } | Self::Http(revision) => &revision.service,
+            Self::Upstream(upstream) => &upstream.name,
+        }
+    }
+
+    fn number(&self) -> u64 {
+        match self {
+            Self::Function { revision, .. } | Self::Http(revision) => revision.number,
+            Self::Upstream(upstream) => upstream.number,
+        }
+    }
+}
+
+fn destination(route: &Route, revision: &Arc<Revision>) -> Result<Destination, Vec<String>> {
     let name = match &route.target {
         Target::Call(name) => name,
-        Target::Http if revision.code.serves_http() => return Ok(Kind::Http),
+        Target::Http if revision.code.serves_http() => {
+            return Ok(Destination::Http(revision.clone()));
+        }
         Target::Http => {
             return Err(vec![
                 "the route wants the component's own wasi:http handler, but it exports none (neither \
@@ -86,7 +173,8 @@ fn kind(route: &Route, revision: &Revision) -> Result<Kind, Vec<String>> {
         )]);
     };
     let operation = Operation::compile(route, &revision.code.function(function).ty)?;
-    Ok(Kind::Function {
+    Ok(Destination::Function {
+        revision: revision.clone(),
         function,
         operation: Box::new(operation),
     })

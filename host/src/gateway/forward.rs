@@ -1,23 +1,25 @@
-//! Preparing a request for a component's own HTTP handler.
+//! Preparing a request for who answers it: a component's own HTTP handler, or an
+//! upstream.
 
-use http::header::{self, HeaderValue};
+use std::net::IpAddr;
+
+use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
+use super::client::Client;
 use super::input::Limited;
 use super::origin::{Origin, REQUEST_ID, TRACEPARENT};
 use crate::capabilities::context::CallContext;
+use crate::engine::http::WasiBody;
+use crate::mesh::upstream::headers::strip_hop_by_hop;
 
-/// Headers that belong to one connection, RFC 9110 section 7.6.1.
-const HOP_BY_HOP: [header::HeaderName; 7] = [
-    header::CONNECTION,
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
+/// RFC 7239, and what was used before it.
+const FORWARDED: HeaderName = header::FORWARDED;
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// What the host tells of a request; a client can't.
 const OURS: &str = "x-stoa-";
@@ -36,7 +38,8 @@ pub(super) fn request(
     context: &CallContext,
 ) -> http::Request<Limited> {
     let headers = &mut parts.headers;
-    for name in hop_by_hop(headers).into_iter().chain(ours(headers)) {
+    strip_hop_by_hop(headers);
+    for name in ours(headers) {
         headers.remove(name);
     }
     if let Some(id) = origin.id_header() {
@@ -60,20 +63,49 @@ fn ours(headers: &http::HeaderMap) -> Vec<header::HeaderName> {
         .collect()
 }
 
-/// The headers of this connection only: known ones, and those that the client
-/// declared so. Most requests have none, and cost one look at each header.
-fn hop_by_hop(headers: &http::HeaderMap) -> Vec<header::HeaderName> {
-    let mut found: Vec<_> = headers
-        .keys()
-        .filter(|name| HOP_BY_HOP.contains(name))
-        .cloned()
-        .collect();
-    if !found.is_empty() {
-        let values = headers.get_all(header::CONNECTION).iter();
-        let names = values
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','));
-        found.extend(names.filter_map(|name| header::HeaderName::try_from(name.trim()).ok()));
+/// The request as an upstream gets it: as a component would, and with what the
+/// connection told of the client.
+pub(super) fn outside(
+    parts: Parts,
+    body: Incoming,
+    limit: u64,
+    origin: &Origin,
+    context: &CallContext,
+    client: &Client,
+) -> http::Request<WasiBody> {
+    let mut request = request(parts, body, limit, origin, context).map(BodyExt::boxed_unsync);
+    let host = request.headers().get(header::HOST).cloned();
+    let authority = request
+        .uri()
+        .authority()
+        .map(|authority| authority.as_str());
+    let host = host.or_else(|| HeaderValue::try_from(authority?).ok());
+    let address = client.address();
+    let headers = request.headers_mut();
+    // What the client says of itself is no more than that.
+    headers.remove(FORWARDED);
+    let node = match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("\"[{address}]\""),
+    };
+    let named = host.as_ref().and_then(|host| host.to_str().ok());
+    let named = named.map_or_else(String::new, |host| format!(";host=\"{host}\""));
+    for (name, value) in [
+        (
+            FORWARDED,
+            HeaderValue::try_from(format!("for={node}{named};proto=http")).ok(),
+        ),
+        (
+            FORWARDED_FOR,
+            HeaderValue::try_from(address.to_string()).ok(),
+        ),
+        (FORWARDED_HOST, host),
+        (FORWARDED_PROTO, Some(HeaderValue::from_static("http"))),
+    ] {
+        match value {
+            Some(value) => headers.insert(name, value),
+            None => headers.remove(name),
+        };
     }
-    found
+    request
 }

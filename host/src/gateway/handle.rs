@@ -8,7 +8,7 @@ use http::{Method, Request, StatusCode, Uri, Version, header};
 use hyper::body::Incoming;
 
 use super::client::Client;
-use super::endpoint::{Endpoint, Kind};
+use super::endpoint::{Destination, Endpoint};
 use super::input::{announced_within, read_json};
 use super::origin::{Origin, REQUEST_ID};
 use super::respond::{self, Refusal, Response};
@@ -20,6 +20,8 @@ use crate::config::AccessLog;
 use crate::engine::FunctionIndex;
 use crate::engine::value::Val;
 use crate::mesh;
+use crate::mesh::upstream::{self, SendError};
+use crate::service::revision::Revision;
 
 /// A request, as far as it matters after its service has it.
 struct Asked<'r> {
@@ -90,7 +92,7 @@ impl Gateway {
             .identity
             .identify(&endpoint.route.access, &parts.headers, asked.client)
             .map_err(Refusal::Denied)?;
-        let deadline = endpoint.revision.deadline(None);
+        let deadline = endpoint.deadline();
         caller.keep_credential(&mut parts.headers);
         let context = asked
             .origin
@@ -101,7 +103,7 @@ impl Gateway {
     fn refuse(&self, refusal: Refusal, endpoint: Option<&Endpoint>, origin: &Origin) -> Response {
         if let Some(reason) = respond::reason(&refusal) {
             self.metrics.rejected(reason).inc();
-            let service = endpoint.map(|endpoint| &*endpoint.revision.service);
+            let service = endpoint.map(|endpoint| &**endpoint.service());
             tracing::debug!(reason, service, "request refused: {refusal:?}");
         }
         respond::refuse(refusal, origin)
@@ -125,8 +127,8 @@ impl Gateway {
                 http.request.id = %asked.origin.request_id,
                 trace.id = asked.origin.trace_id(),
                 event.duration = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX),
-                service.name = endpoint.map(|endpoint| &*endpoint.revision.service),
-                service.version = endpoint.map(|endpoint| endpoint.revision.number),
+                service.name = endpoint.map(|endpoint| &**endpoint.service()),
+                service.version = endpoint.map(Endpoint::number),
                 "request"
             );
         }
@@ -143,10 +145,10 @@ async fn serve(
     context: CallContext,
 ) -> Result<Response, Refusal> {
     let origin = &asked.origin;
-    let revision = &endpoint.revision;
-    let limit = revision.settings.limits.body;
-    match &endpoint.kind {
-        Kind::Function {
+    let limit = endpoint.body_limit();
+    match &endpoint.destination {
+        Destination::Function {
+            revision,
             function,
             operation,
         } => {
@@ -160,23 +162,32 @@ async fn serve(
             let params = operation
                 .decode(parameters.as_slice(), asked.uri.query(), &json)
                 .map_err(Refusal::Input)?;
-            let reply = call(endpoint, *function, operation, context, &params).await?;
+            let reply = call(revision, *function, operation, context, &params).await?;
             if let Reply::Internal { case, detail } = &reply {
                 report_own_error(endpoint, case, detail, origin);
             }
             Ok(respond::reply(reply, endpoint, origin))
         }
-        Kind::Http => {
+        Destination::Http(revision) => {
             announced_within(&body, limit).map_err(Refusal::Body)?;
             let request = forward::request(parts, body, limit, origin, &context);
             let answered = mesh::http(revision, request, context).await;
             answered.map(respond::pass).map_err(Refusal::Call)
         }
+        Destination::Upstream(upstream) => {
+            announced_within(&body, limit).map_err(Refusal::Body)?;
+            let request = forward::outside(parts, body, limit, origin, &context, asked.client);
+            let answered = upstream::send(upstream, request, context.deadline).await;
+            answered.map(respond::pass).map_err(|error| {
+                report_upstream(endpoint, &error, origin);
+                Refusal::Upstream(error)
+            })
+        }
     }
 }
 
 async fn call(
-    endpoint: &Endpoint,
+    revision: &Revision,
     function: FunctionIndex,
     operation: &Operation,
     context: CallContext,
@@ -185,7 +196,7 @@ async fn call(
     // A function of the component model has one result or none.
     let mut results = [const { Val::Bool(false) }; 1];
     let results = &mut results[..operation.result_slots()];
-    mesh::call(&endpoint.revision, function, context, params, results)
+    mesh::call(revision, function, context, params, results)
         .await
         .map_err(Refusal::Call)?;
     Ok(operation.encode(results))
@@ -195,12 +206,21 @@ async fn call(
 /// learns nothing of it, so the operator must.
 fn report_own_error(endpoint: &Endpoint, case: &str, detail: &[u8], origin: &Origin) {
     tracing::error!(
-        service.name = &*endpoint.revision.service,
-        service.version = endpoint.revision.number,
+        service.name = &**endpoint.service(),
+        service.version = endpoint.number(),
         trace.id = origin.trace_id(),
         case,
         "the function failed with an error that its route maps to no status: {}",
         String::from_utf8_lossy(detail)
+    );
+}
+
+/// The client learns only that the upstream gave no answer.
+fn report_upstream(endpoint: &Endpoint, error: &SendError, origin: &Origin) {
+    tracing::warn!(
+        service.name = &**endpoint.service(),
+        trace.id = origin.trace_id(),
+        "no answer of an upstream: {error}"
     );
 }
 

@@ -19,6 +19,7 @@ use crate::engine::Fault;
 use crate::engine::http::ResponseBody;
 use crate::engine::service_error::{ErrorCase, ServiceError};
 use crate::mesh::CallError;
+use crate::mesh::upstream::SendError;
 use crate::service::pool::PoolError;
 pub(super) use body::GatewayBody;
 use problem::Problem;
@@ -40,6 +41,7 @@ pub(super) enum Refusal {
     Body(BodyFault),
     Input(InputFault),
     Call(CallError),
+    Upstream(SendError),
 }
 
 /// A service's answer as a response.
@@ -107,6 +109,7 @@ pub(super) fn refuse(refusal: Refusal, origin: &Origin) -> Response {
         Refusal::Body(fault) => body_fault(&fault, origin),
         Refusal::Input(fault) => input_fault(fault, origin),
         Refusal::Call(error) => call_error(&error, origin),
+        Refusal::Upstream(error) => upstream_error(&error, origin),
     }
 }
 
@@ -231,6 +234,42 @@ fn call_error(error: &CallError, origin: &Origin) -> Response {
     }
 }
 
+fn upstream_error(error: &SendError, origin: &Origin) -> Response {
+    let (status, code, detail) = match error {
+        SendError::NoInstance(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no_instance",
+            "the service has no instance that is up",
+        ),
+        SendError::Busy { .. } => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "overloaded",
+            "the service has more requests than it can take",
+        ),
+        SendError::Deadline(_) => (
+            StatusCode::GATEWAY_TIMEOUT,
+            "deadline",
+            "the service did not answer in time",
+        ),
+        SendError::Connect { .. } | SendError::Broken { .. } => (
+            StatusCode::BAD_GATEWAY,
+            "bad_gateway",
+            "the service gave no answer that is one",
+        ),
+        SendError::Request(_) => (
+            StatusCode::BAD_REQUEST,
+            "bad_request",
+            "the request can't be passed to the service",
+        ),
+    };
+    let problem = Problem::new(status, code).detail(detail);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        problem.retry_after().response(origin)
+    } else {
+        problem.response(origin)
+    }
+}
+
 /// The reason of a refusal as metrics name it; `None` where the host refused nothing.
 pub(super) fn reason(refusal: &Refusal) -> Option<&'static str> {
     Some(match refusal {
@@ -248,6 +287,11 @@ pub(super) fn reason(refusal: &Refusal) -> Option<&'static str> {
         Refusal::Call(CallError::Deadline) => "deadline",
         Refusal::Call(CallError::Fault(Fault::Memory { .. })) => "memory",
         Refusal::Call(CallError::Fault(_)) => "trap",
+        Refusal::Upstream(SendError::NoInstance(_)) => "no_instance",
+        Refusal::Upstream(SendError::Busy { .. }) => "upstream_limit",
+        Refusal::Upstream(SendError::Deadline(_)) => "deadline",
+        Refusal::Upstream(SendError::Connect { .. } | SendError::Broken { .. }) => "bad_gateway",
+        Refusal::Upstream(SendError::Request(_)) => "bad_request",
     })
 }
 

@@ -180,7 +180,7 @@ fn add(
         .or_insert_with(|| (service.clone(), Vec::new()));
     let twice = choices
         .iter()
-        .find(|(_, other)| *owner != *service || Arc::ptr_eq(&other.revision, &endpoint.revision));
+        .find(|(_, other)| *owner != *service || other.number() == endpoint.number());
     if let Some((_, other)) = twice {
         return Err(format!(
             "the route {:?} of {service} takes the same requests as {:?} of {owner}; change one of them",

@@ -13,7 +13,12 @@ const KNOWN: &[&str] = &[
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// Reads the table of a service's routes.
-pub fn routes<'t>(document: &mut Document<'t>, section: &str, table: &Table<'t>) -> Vec<Route> {
+pub fn routes<'t>(
+    document: &mut Document<'t>,
+    section: &str,
+    table: &Table<'t>,
+    owner: Owner,
+) -> Vec<Route> {
     let mut routes: Vec<Route> = Vec::new();
     for (key, value) in table {
         let place = parse_key(key.get_ref());
@@ -21,7 +26,8 @@ pub fn routes<'t>(document: &mut Document<'t>, section: &str, table: &Table<'t>)
             .map_err(|fault| document.fault(key.span(), fault))
             .ok();
         // A route with a faulty key is read all the same, for the faults in its value.
-        let Some(route) = route(document, section, key, value, place.unwrap_or_default()) else {
+        let place = place.unwrap_or_default();
+        let Some(route) = route(document, section, key, value, place, owner) else {
             continue;
         };
         if routes.iter().any(|other| other.key() == route.key()) && !route.path.is_empty() {
@@ -33,6 +39,15 @@ pub fn routes<'t>(document: &mut Document<'t>, section: &str, table: &Table<'t>)
         routes.push(route);
     }
     routes
+}
+
+/// Whose routes they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// They lead to a function, or to the component's own handler.
+    Component,
+    /// They lead to an HTTP service outside.
+    Upstream,
 }
 
 /// Where a route's requests come in.
@@ -85,6 +100,7 @@ fn route<'t>(
     key: &Key<'t>,
     value: &Value<'t>,
     Place { method, host, path }: Place,
+    owner: Owner,
 ) -> Option<Route> {
     let (target, access) = (Target::Http, Access::Authenticated);
     let errors = BTreeMap::new();
@@ -117,7 +133,7 @@ fn route<'t>(
         let complete = table
             .keys()
             .any(|key| ["call", "http"].contains(&key.get_ref().as_ref()));
-        if !complete {
+        if !complete && owner == Owner::Component {
             let fault = format!(
                 "the route {:?} has neither `call` nor `http = true`",
                 key.get_ref()

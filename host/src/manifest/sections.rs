@@ -96,7 +96,8 @@ impl<'t> Reader<'_, 't> {
         match name {
             "routes" => {
                 let section = format!("{}.routes", self.place);
-                settings.routes = route::routes(self.document, &section, table);
+                settings.routes =
+                    route::routes(self.document, &section, table, route::Owner::Component);
             }
             "pool" => self.pool(&mut settings.pool, table),
             "limits" => self.limits(&mut settings.limits, table),

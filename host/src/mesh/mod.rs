@@ -3,7 +3,8 @@
 //! - [`call`]: the one path of a call: a lease of an instance, a deadline, what
 //!   went wrong;
 //! - [`registry`]: which revisions are live, and who exports which interface;
-//! - [`link`]: calls from component to component.
+//! - [`link`]: calls from component to component;
+//! - [`upstream`]: HTTP services that are no components.
 //!
 //! A caller brings a revision that it resolved in a snapshot of the registry;
 //! whether it is the gateway or another component makes no difference from there
@@ -13,6 +14,7 @@ pub mod call;
 mod deadline;
 pub mod link;
 pub mod registry;
+pub mod upstream;
 
 pub use call::{CallError, call, check_health, http};
 pub use deadline::within;

@@ -4,6 +4,8 @@
 //! are written as `"250ms"`, `"10s"`, sizes in bytes. Every default stands here,
 //! once, with its reason. Knows nothing of how settings are read or used.
 
+pub mod upstream;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -101,7 +103,8 @@ impl Route {
 pub enum Target {
     /// An exported function: `shop:product/products.get`.
     Call(FunctionName),
-    /// The component's own `wasi:http` handler.
+    /// The service's own HTTP: the component's `wasi:http` handler, or what an
+    /// upstream answers.
     Http,
 }
 

@@ -154,6 +154,7 @@ async fn a_deployment_is_followed_to_its_end() {
     .await;
     let request = DeployRequest {
         services: vec![],
+        upstreams: vec![],
         wait: true,
     };
     let mut progress = server.client.deploy(&request).await.unwrap();

@@ -50,7 +50,8 @@ pub(super) enum Stage {
 }
 
 impl ResponseBody {
-    pub(in crate::engine) fn new(stream: WasiBody) -> Self {
+    /// A body that comes bit by bit.
+    pub fn new(stream: WasiBody) -> Self {
         Self {
             ready: Bytes::new(),
             stream: Some(stream),

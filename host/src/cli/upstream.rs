@@ -1,0 +1,89 @@
+//! `stoa show` of an upstream: its instances and its settings.
+
+use crate::api::upstream::{InstanceDetail, Status, UpstreamDetail};
+use crate::service::settings::upstream::UpstreamSettings;
+
+use super::output::Output;
+use super::show::section;
+
+/// Shows an upstream.
+pub fn show(detail: &UpstreamDetail, output: Output) -> anyhow::Result<()> {
+    if output.is_json() {
+        return output.json(detail);
+    }
+    let UpstreamDetail {
+        upstream,
+        number,
+        settings,
+        instances,
+        stale,
+    } = detail;
+    let mut head = vec![match number {
+        0 => format!("{upstream}, joined and not declared"),
+        number => format!("{upstream}, declaration {number}"),
+    }];
+    head.extend(stale.map(|seconds| {
+        format!("stale: no instance has sent a heartbeat for {seconds} s beyond its lease")
+    }));
+    section(output, "upstream", &head)?;
+    section(
+        output,
+        "instances",
+        &instances.iter().map(instance).collect::<Vec<_>>(),
+    )?;
+    let routes = settings.routes.iter().map(|route| route.key());
+    section(output, "routes", &routes.collect::<Vec<_>>())?;
+    section(output, "health", &health(settings))?;
+    section(output, "limits", &[limits(settings)])
+}
+
+fn instance(one: &InstanceDetail) -> String {
+    let lease = one
+        .ttl
+        .map_or("declared".to_owned(), |ttl| format!("lease {ttl} s"));
+    format!(
+        "{} at {}, {}, weight {}, {lease}, {} in flight, {} requests",
+        one.id,
+        one.url,
+        word(one.status),
+        one.weight,
+        one.in_flight,
+        one.requests
+    )
+}
+
+fn word(status: Status) -> &'static str {
+    match status {
+        Status::Starting => "STARTING",
+        Status::Up => "UP",
+        Status::Draining => "DRAINING",
+        Status::Down => "DOWN",
+        Status::OutOfService => "OUT_OF_SERVICE",
+    }
+}
+
+fn health(settings: &UpstreamSettings) -> Vec<String> {
+    let check = settings.health.iter();
+    let text = check.map(|check| {
+        format!(
+            "GET {} every {}, timeout {}, rise {}, fall {}",
+            check.path,
+            humantime::format_duration(check.every),
+            humantime::format_duration(check.timeout),
+            check.rise,
+            check.fall
+        )
+    });
+    text.collect()
+}
+
+fn limits(settings: &UpstreamSettings) -> String {
+    let limits = &settings.limits;
+    format!(
+        "deadline {}, connect {}, body {} bytes, {} requests at a time",
+        humantime::format_duration(limits.deadline),
+        humantime::format_duration(limits.connect),
+        limits.body,
+        limits.connections
+    )
+}

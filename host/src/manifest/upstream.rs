@@ -1,0 +1,124 @@
+//! The sections of one upstream: `[upstream.NAME]` and what lies below it.
+
+use crate::config::document::{Document, Key, Table, Value};
+use crate::config::values::{number, positive, size, word};
+use crate::service::settings::upstream::{
+    HealthCheck, HostHeader, UpstreamLimits, UpstreamSettings, target,
+};
+use crate::service::settings::{Route, Target};
+
+use super::route::{self, Owner};
+
+const UPSTREAM: &[&str] = &[
+    "targets",
+    "strip_prefix",
+    "host",
+    "health",
+    "routes",
+    "limits",
+];
+const HEALTH: &[&str] = &["path", "every", "timeout", "rise", "fall"];
+const LIMITS: &[&str] = &["deadline", "connect", "body", "connections"];
+/// The most requests under way or checks in a row: beyond, a number is a slip.
+const MOST: u32 = 1_000_000;
+
+/// Reads the table of one upstream.
+pub fn upstream<'t>(
+    document: &mut Document<'t>,
+    name: &Key<'t>,
+    table: &Table<'t>,
+) -> UpstreamSettings {
+    let place = format!("upstream.{}", name.get_ref());
+    let mut settings = UpstreamSettings::default();
+    for (key, value) in table {
+        match key.get_ref().as_ref() {
+            "targets" => {
+                settings.targets = document.strings(key, value).unwrap_or_default();
+                for text in &settings.targets {
+                    let checked = target(text);
+                    document.check(key, value, checked);
+                }
+            }
+            "strip_prefix" => settings.strip_prefix = path(document, key, value),
+            "host" => {
+                let words = [
+                    ("client", HostHeader::Client),
+                    ("target", HostHeader::Target),
+                ];
+                document.set(&mut settings.host, key, value, |text| word(text, &words));
+            }
+            "health" => {
+                if let Some(table) = document.table(key, value) {
+                    settings.health = Some(health(document, &place, table));
+                }
+            }
+            "routes" => {
+                if let Some(table) = document.table(key, value) {
+                    let section = format!("{place}.routes");
+                    settings.routes = route::routes(document, &section, table, Owner::Upstream);
+                    let calls = |route: &&Route| matches!(route.target, Target::Call(_));
+                    for route in settings.routes.iter().filter(calls) {
+                        let fault = format!(
+                            "the route {:?} has `call`, but an upstream has no functions: leave it out",
+                            route.key()
+                        );
+                        document.fault(key.span(), fault);
+                    }
+                }
+            }
+            "limits" => {
+                if let Some(table) = document.table(key, value) {
+                    limits(document, &place, &mut settings.limits, table);
+                }
+            }
+            _ => document.unknown(key, &place, UPSTREAM),
+        }
+    }
+    settings
+}
+
+fn health<'t>(document: &mut Document<'t>, place: &str, table: &Table<'t>) -> HealthCheck {
+    let mut health = HealthCheck::default();
+    for (key, value) in table {
+        match key.get_ref().as_ref() {
+            "path" => health.path = path(document, key, value).unwrap_or_default(),
+            "every" => document.set(&mut health.every, key, value, positive),
+            "timeout" => document.set(&mut health.timeout, key, value, positive),
+            "rise" => document.set(&mut health.rise, key, value, |v| number(v, 1..=MOST)),
+            "fall" => document.set(&mut health.fall, key, value, |v| number(v, 1..=MOST)),
+            _ => document.unknown(key, &format!("{place}.health"), HEALTH),
+        }
+    }
+    health
+}
+
+fn limits<'t>(
+    document: &mut Document<'t>,
+    place: &str,
+    limits: &mut UpstreamLimits,
+    table: &Table<'t>,
+) {
+    for (key, value) in table {
+        match key.get_ref().as_ref() {
+            "deadline" => document.set(&mut limits.deadline, key, value, positive),
+            "connect" => document.set(&mut limits.connect, key, value, positive),
+            "body" => document.set(&mut limits.body, key, value, size),
+            "connections" => {
+                document.set(&mut limits.connections, key, value, |v| number(v, 1..=MOST));
+            }
+            _ => document.unknown(key, &format!("{place}.limits"), LIMITS),
+        }
+    }
+}
+
+fn path<'t>(document: &mut Document<'t>, key: &Key<'t>, value: &Value<'t>) -> Option<String> {
+    let text = document.string(key, value)?;
+    let checked = if text.starts_with('/') {
+        Ok(text)
+    } else {
+        Err(format!(
+            "expected a path that begins with a slash, found {text:?}"
+        ))
+    };
+    document.check(key, value, checked)
+}

@@ -1,0 +1,192 @@
+//! One instance of an upstream: where it is, and whether it gets traffic.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::Uri;
+use tokio::time::Instant;
+
+pub use crate::api::upstream::{Registration, Status};
+use crate::service::settings::upstream::target;
+
+/// How long an instance that joined stays without a sign of life: three of the
+/// heartbeats that it should send, each 5 s.
+pub const TTL: Duration = Duration::from_secs(15);
+/// Leases are as long as people wait for a crash to be noticed, at most.
+const LONGEST_TTL: Duration = Duration::from_secs(3600);
+/// The weight of an instance that names none, so that others can have less.
+pub const WEIGHT: u32 = 100;
+
+/// An instance of an upstream.
+pub struct Instance {
+    /// Its name, unique in its upstream.
+    pub id: String,
+    /// Scheme and authority.
+    pub origin: Uri,
+    /// Its share against that of others, at least 1.
+    pub weight: u32,
+    /// What it tells of itself.
+    pub metadata: BTreeMap<String, String>,
+    /// `None` where it was declared and stays.
+    lease: Option<Lease>,
+    state: Mutex<State>,
+    /// By active checks; true where there are none.
+    healthy: AtomicBool,
+    in_flight: AtomicU32,
+    requests: AtomicU64,
+}
+
+struct Lease {
+    ttl: Duration,
+    renewed: Mutex<Instant>,
+}
+
+struct State {
+    reported: Status,
+    /// Of an operator; goes before what it says of itself.
+    forced: Option<Status>,
+}
+
+impl Instance {
+    /// An instance that joins with a lease from `now` on.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the registration.
+    pub fn joined(id: &str, registration: &Registration, now: Instant) -> Result<Self, String> {
+        let ttl = registration.ttl.map_or(TTL, Duration::from_secs);
+        if ttl.is_zero() || ttl > LONGEST_TTL {
+            return Err(format!(
+                "`ttl`: expected 1 to {} seconds, found {}",
+                LONGEST_TTL.as_secs(),
+                ttl.as_secs()
+            ));
+        }
+        let weight = registration.weight.unwrap_or(WEIGHT);
+        if !(1..=10_000).contains(&weight) {
+            return Err(format!("`weight`: expected 1 to 10000, found {weight}"));
+        }
+        let origin = target(&registration.url).map_err(|fault| format!("`url`: {fault}"))?;
+        let mut instance = Self::new(id, origin, weight);
+        instance.metadata.clone_from(&registration.metadata);
+        instance.lease = Some(Lease {
+            ttl,
+            renewed: Mutex::new(now),
+        });
+        instance.state = Mutex::new(State {
+            reported: registration.status.unwrap_or(Status::Up),
+            forced: None,
+        });
+        Ok(instance)
+    }
+
+    /// An instance that was declared: it has no lease.
+    pub fn declared(origin: Uri) -> Self {
+        Self::new(&origin.to_string(), origin.clone(), WEIGHT)
+    }
+
+    fn new(id: &str, origin: Uri, weight: u32) -> Self {
+        Self {
+            id: id.to_owned(),
+            origin,
+            weight,
+            metadata: BTreeMap::new(),
+            lease: None,
+            state: Mutex::new(State {
+                reported: Status::Up,
+                forced: None,
+            }),
+            healthy: AtomicBool::new(true),
+            in_flight: AtomicU32::new(0),
+            requests: AtomicU64::new(0),
+        }
+    }
+
+    /// Where it is in its life: what an operator says, else what it says itself,
+    /// else what its checks say.
+    pub fn status(&self) -> Status {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match (state.forced, state.reported) {
+            (Some(forced), _) => forced,
+            (None, Status::Up) if !self.healthy.load(Ordering::Relaxed) => Status::Down,
+            (None, reported) => reported,
+        }
+    }
+
+    /// Takes it out or in, whatever it says of itself; `None` ends that.
+    pub fn force(&self, status: Option<Status>) {
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .forced = status;
+    }
+
+    /// What an operator holds it at.
+    pub fn forced(&self) -> Option<Status> {
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .forced
+    }
+
+    /// What it says of itself now.
+    pub fn report(&self, status: Status) {
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .reported = status;
+    }
+
+    /// What active checks found.
+    pub fn set_healthy(&self, healthy: bool) {
+        self.healthy.store(healthy, Ordering::Relaxed);
+    }
+
+    /// Begins its lease anew.
+    pub fn renew(&self, now: Instant) {
+        if let Some(lease) = &self.lease {
+            *lease.renewed.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        }
+    }
+
+    /// How long its lease has been over; `None` while it holds, and without one.
+    pub fn overdue(&self, now: Instant) -> Option<Duration> {
+        let lease = self.lease.as_ref()?;
+        let renewed = *lease.renewed.lock().unwrap_or_else(PoisonError::into_inner);
+        now.saturating_duration_since(renewed)
+            .checked_sub(lease.ttl)
+            .filter(|over| !over.is_zero())
+    }
+
+    /// Whether it joined with a lease.
+    pub fn is_leased(&self) -> bool {
+        self.lease.is_some()
+    }
+
+    /// Its lease's length in seconds.
+    pub fn ttl(&self) -> Option<u64> {
+        self.lease.as_ref().map(|lease| lease.ttl.as_secs())
+    }
+
+    /// Requests that it serves now.
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Requests that it was sent.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn enter(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn leave(&self) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}

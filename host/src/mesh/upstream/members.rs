@@ -1,0 +1,216 @@
+//! The instances of one upstream: who joins, who leaves, who is evicted.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use http::Uri;
+use tokio::time::Instant;
+
+use super::eviction;
+use super::instance::{Instance, Registration, Status};
+
+/// Instances, read without a lock.
+#[derive(Default)]
+pub struct Members {
+    current: ArcSwap<Vec<Arc<Instance>>>,
+    change: Mutex<()>,
+}
+
+/// What a sweep of the leases did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Names of those that are gone.
+    pub evicted: Vec<String>,
+    /// How long nobody has renewed a lease, where all are over and kept.
+    pub stale: Option<Duration>,
+}
+
+impl Members {
+    /// All of them, in any state.
+    pub fn all(&self) -> Arc<Vec<Arc<Instance>>> {
+        self.current.load_full()
+    }
+
+    /// One of them.
+    pub fn get(&self, id: &str) -> Option<Arc<Instance>> {
+        self.current
+            .load()
+            .iter()
+            .find(|instance| instance.id == id)
+            .cloned()
+    }
+
+    /// Adds an instance, or replaces the one of its name. An operator's word for
+    /// it stays.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the registration.
+    pub fn join(&self, id: &str, registration: &Registration, now: Instant) -> Result<(), String> {
+        let instance = Instance::joined(id, registration, now)?;
+        self.change(|members| {
+            if let Some(before) = members.iter().find(|member| member.id == id) {
+                instance.force(before.forced());
+            }
+            members.retain(|member| member.id != id);
+            members.push(Arc::new(instance));
+        });
+        Ok(())
+    }
+
+    /// Removes an instance that joined; whether it was there. One that was declared
+    /// stays until it is declared no more.
+    pub fn leave(&self, id: &str) -> bool {
+        self.change(|members| {
+            let before = members.len();
+            members.retain(|member| member.id != id || !member.is_leased());
+            members.len() != before
+        })
+    }
+
+    /// Makes these the instances without a lease; those that were there already
+    /// keep their state.
+    pub fn declare(&self, targets: &[Uri]) {
+        self.change(|members| {
+            members.retain(|member| member.is_leased() || targets.contains(&member.origin));
+            for target in targets {
+                let known = members
+                    .iter()
+                    .any(|member| !member.is_leased() && member.origin == *target);
+                if !known {
+                    members.push(Arc::new(Instance::declared(target.clone())));
+                }
+            }
+        });
+    }
+
+    /// Evicts instances whose lease is over, never too many at once.
+    pub fn sweep(&self, now: Instant) -> Swept {
+        self.change(|members| {
+            let leases: Vec<_> = members
+                .iter()
+                .filter(|member| member.is_leased())
+                .map(|member| member.overdue(now))
+                .collect();
+            let verdict = eviction::verdict(&leases);
+            let mut overdue: Vec<_> = members
+                .iter()
+                .filter_map(|member| Some((member.overdue(now)?, member.id.clone())))
+                .collect();
+            overdue.sort_by(|a, b| b.cmp(a));
+            let evicted: Vec<_> = overdue
+                .into_iter()
+                .take(verdict.evict)
+                .map(|(_, id)| id)
+                .collect();
+            members.retain(|member| !member.is_leased() || !evicted.contains(&member.id));
+            Swept {
+                evicted,
+                stale: verdict.stale,
+            }
+        })
+    }
+
+    /// Whether somebody serves.
+    pub fn is_up(&self) -> bool {
+        self.current
+            .load()
+            .iter()
+            .any(|member| member.status() == Status::Up)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Vec<Arc<Instance>>) -> T) -> T {
+        let _one_at_a_time = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut members = self.current.load().as_ref().clone();
+        let outcome = change(&mut members);
+        self.current.store(Arc::new(members));
+        outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn registration(port: u16) -> Registration {
+        Registration {
+            url: format!("http://127.0.0.1:{port}"),
+            weight: None,
+            metadata: Default::default(),
+            ttl: None,
+            status: None,
+        }
+    }
+
+    async fn of(count: u16) -> Members {
+        let members = Members::default();
+        for port in 1..=count {
+            let id = format!("i{port:03}");
+            members
+                .join(&id, &registration(port), Instant::now())
+                .unwrap();
+        }
+        members
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_renews_stays_and_who_does_not_is_evicted() {
+        let members = of(10).await;
+        for _ in 0..10 {
+            tokio::time::advance(Duration::from_secs(5)).await;
+            for member in members.all().iter().skip(1) {
+                member.renew(Instant::now());
+            }
+            members.sweep(Instant::now());
+        }
+        assert_eq!(members.all().len(), 9);
+        assert!(members.get("i001").is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_network_fault_does_not_empty_an_upstream() {
+        let members = of(20).await;
+        tokio::time::advance(Duration::from_secs(20)).await;
+        let swept = members.sweep(Instant::now());
+        assert_eq!(swept.evicted, Vec::<String>::new());
+        assert_eq!(swept.stale, Some(Duration::from_secs(5)));
+        assert_eq!(members.all().len(), 20, "the last known good is kept");
+        // One comes back: the others are judged again, a few at a time.
+        members.get("i020").unwrap().renew(Instant::now());
+        assert_eq!(members.sweep(Instant::now()).evicted.len(), 3);
+        assert_eq!(members.sweep(Instant::now()).evicted.len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_operators_word_outlives_a_new_registration() {
+        let members = of(1).await;
+        members
+            .get("i001")
+            .unwrap()
+            .force(Some(Status::OutOfService));
+        members
+            .join("i001", &registration(9), Instant::now())
+            .unwrap();
+        let instance = members.get("i001").unwrap();
+        assert_eq!(instance.status(), Status::OutOfService);
+        instance.force(None);
+        assert_eq!(instance.status(), Status::Up);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn declared_instances_have_no_lease_and_keep_their_state() {
+        let members = Members::default();
+        let uri = |text: &str| text.parse::<Uri>().unwrap();
+        members.declare(&[uri("http://a:1"), uri("http://b:1")]);
+        members.all()[0].set_healthy(false);
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        assert_eq!(members.sweep(Instant::now()), Swept::default());
+        members.declare(&[uri("http://a:1"), uri("http://c:1")]);
+        let all = members.all();
+        let known: Vec<_> = all.iter().map(|member| member.origin.to_string()).collect();
+        assert_eq!(known, ["http://a:1/", "http://c:1/"]);
+        assert_eq!(all[0].status(), Status::Down);
+        assert!(!members.leave(&all[0].id), "it was declared, so it stays");
+    }
+}

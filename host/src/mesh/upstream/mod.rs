@@ -1,0 +1,51 @@
+//! HTTP services that are no components, balanced and guarded like those that are.
+//!
+//! ```text
+//!  declared (manifest, API) ─► Upstream: settings ─┐
+//!  joins with a lease (API) ─► Members: instances ─┴► send: pick, connect, retry
+//! ```
+//!
+//! - [`registry`]: all upstreams by name, and what joins or leaves them;
+//! - [`members`]: the instances of one upstream; [`instance`]: one of them;
+//! - [`eviction`]: which leases that ran out end; [`health`]: active checks;
+//! - [`balance`]: who gets the next request; [`send`]: a request and its answer.
+//!
+//! What is declared is kept by who declares it; a lease lives in memory only, as
+//! its holder renews it or joins again. Knows nothing of routes and statuses.
+
+mod balance;
+mod body;
+mod eviction;
+pub mod headers;
+pub mod health;
+pub mod instance;
+pub mod members;
+pub mod registry;
+mod send;
+
+use std::sync::Arc;
+
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+
+pub use instance::{Instance, Registration, Status};
+pub use members::Members;
+pub use registry::{NotRegistered, Upstreams};
+pub use send::{SendError, send};
+
+use crate::service::settings::upstream::UpstreamSettings;
+
+/// An upstream as it was declared, with who serves it now.
+pub struct Upstream {
+    /// Its name, in the namespace of services.
+    pub name: Arc<str>,
+    /// Counts its declarations from 1; 0 where it was never declared and only joined.
+    pub number: u64,
+    /// What it was declared with.
+    pub settings: UpstreamSettings,
+    /// Who serves it; declared anew, it keeps them.
+    pub members: Arc<Members>,
+    client: Client<HttpsConnector<HttpConnector>, body::Lent>,
+    room: Arc<tokio::sync::Semaphore>,
+}

@@ -1,0 +1,311 @@
+//! All upstreams by name: what is declared, and what joins and leaves.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
+
+use super::eviction::SWEEP;
+use super::instance::{Registration, Status};
+use super::{Upstream, health};
+use crate::capabilities::outbound::trust::Trust;
+use crate::service::settings::upstream::{UpstreamSettings, target};
+
+/// Unused connections are closed before the servers of most frameworks close
+/// theirs, which would race with the next request.
+const IDLE: Duration = Duration::from_secs(30);
+/// Unused connections kept for each instance.
+const IDLE_CONNECTIONS: usize = 64;
+
+/// All upstreams.
+pub struct Upstreams {
+    current: ArcSwap<BTreeMap<Arc<str>, Arc<Upstream>>>,
+    change: Mutex<()>,
+    changed: watch::Sender<u64>,
+    trust: Arc<Trust>,
+}
+
+/// No instance of that name has joined: its holder should join anew.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{upstream} has no instance {id:?} that joined; join with PUT first")]
+pub struct NotRegistered {
+    /// The upstream.
+    pub upstream: String,
+    /// The instance.
+    pub id: String,
+}
+
+impl Upstreams {
+    /// None yet.
+    pub fn new(trust: Arc<Trust>) -> Arc<Self> {
+        Arc::new(Self {
+            current: ArcSwap::default(),
+            change: Mutex::default(),
+            changed: watch::channel(0).0,
+            trust,
+        })
+    }
+
+    /// An upstream by its name.
+    pub fn get(&self, name: &str) -> Option<Arc<Upstream>> {
+        self.current.load().get(name).cloned()
+    }
+
+    /// All of them, by name.
+    pub fn all(&self) -> Arc<BTreeMap<Arc<str>, Arc<Upstream>>> {
+        self.current.load_full()
+    }
+
+    /// Counts what joins, leaves and changes its state.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Makes an upstream, which gets no traffic before it is published. It has the
+    /// members of the one of its name.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with its settings.
+    pub fn make(
+        &self,
+        name: &str,
+        number: u64,
+        settings: &UpstreamSettings,
+    ) -> Result<Arc<Upstream>, Vec<String>> {
+        let faults = faults(settings);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let known = self.get(name).map(|before| before.members.clone());
+        let mut http = HttpConnector::new();
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        http.set_connect_timeout(Some(settings.limits.connect));
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(self.trust.client_config())
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(http);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .build(connector);
+        Ok(Arc::new(Upstream {
+            name: Arc::from(name),
+            number,
+            settings: settings.clone(),
+            members: known.unwrap_or_default(),
+            client,
+            room: Arc::new(Semaphore::new(settings.limits.connections as usize)),
+        }))
+    }
+
+    /// Replaces upstreams, or removes those with `None`.
+    pub fn publish(&self, changes: BTreeMap<String, Option<Arc<Upstream>>>) {
+        self.update(|all| {
+            for (name, change) in changes {
+                let Some(upstream) = change else {
+                    all.remove(name.as_str());
+                    continue;
+                };
+                let targets = upstream.settings.targets.iter();
+                let targets: Vec<_> = targets.filter_map(|text| target(text).ok()).collect();
+                upstream.members.declare(&targets);
+                health::begin(&upstream);
+                all.insert(upstream.name.clone(), upstream);
+            }
+        });
+    }
+
+    /// Adds an instance, or replaces the one of its name. An upstream that nobody
+    /// declared is there as long as it has instances.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the registration.
+    pub fn join(&self, name: &str, id: &str, registration: &Registration) -> Result<(), String> {
+        if self.get(name).is_none() {
+            let settings = UpstreamSettings::default();
+            let made = self.make(name, 0, &settings);
+            let made = made.map_err(|faults| faults.join("; "))?;
+            made.members.join(id, registration, Instant::now())?;
+            self.update(|all| {
+                all.entry(made.name.clone()).or_insert(made);
+            });
+        }
+        if let Some(upstream) = self.get(name) {
+            upstream.members.join(id, registration, Instant::now())?;
+        }
+        self.tell();
+        tracing::info!(upstream = name, instance = id, "an instance joined");
+        Ok(())
+    }
+
+    /// Renews an instance's lease, and takes what it says of itself.
+    ///
+    /// # Errors
+    ///
+    /// When it has not joined, or was evicted.
+    pub fn heartbeat(
+        &self,
+        name: &str,
+        id: &str,
+        status: Option<Status>,
+    ) -> Result<(), NotRegistered> {
+        let instance = self.instance(name, id)?;
+        instance.renew(Instant::now());
+        if let Some(status) = status {
+            let before = instance.status();
+            instance.report(status);
+            if instance.status() != before {
+                self.tell();
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds an instance at a state, or with `None` ends that.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such instance.
+    pub fn force(&self, name: &str, id: &str, status: Option<Status>) -> Result<(), NotRegistered> {
+        self.instance(name, id)?.force(status);
+        self.tell();
+        Ok(())
+    }
+
+    /// Removes an instance that joined.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such instance.
+    pub fn leave(&self, name: &str, id: &str) -> Result<(), NotRegistered> {
+        let left = self.get(name).is_some_and(|one| one.members.leave(id));
+        if !left {
+            return Err(NotRegistered {
+                upstream: name.to_owned(),
+                id: id.to_owned(),
+            });
+        }
+        self.forget_empty();
+        self.tell();
+        tracing::info!(upstream = name, instance = id, "an instance left");
+        Ok(())
+    }
+
+    /// Ends leases that are over, every few seconds, until the upstreams are gone.
+    pub fn begin_sweeps(self: &Arc<Self>) {
+        let upstreams: Weak<Self> = Arc::downgrade(self);
+        tokio::spawn(async move {
+            let mut sweeps = tokio::time::interval(SWEEP);
+            loop {
+                sweeps.tick().await;
+                let Some(upstreams) = upstreams.upgrade() else {
+                    return;
+                };
+                upstreams.sweep();
+            }
+        });
+    }
+
+    fn sweep(&self) {
+        let mut evicted = false;
+        for (name, upstream) in self.all().iter() {
+            let swept = upstream.members.sweep(Instant::now());
+            for id in &swept.evicted {
+                evicted = true;
+                tracing::warn!(
+                    upstream = &**name,
+                    instance = id,
+                    "evicted: its lease is over"
+                );
+            }
+            if let Some(stale) = swept.stale {
+                tracing::warn!(
+                    upstream = &**name,
+                    stale = stale.as_secs(),
+                    "nobody renews a lease: the last known instances are kept"
+                );
+            }
+        }
+        if evicted {
+            self.forget_empty();
+            self.tell();
+        }
+    }
+
+    fn instance(&self, name: &str, id: &str) -> Result<Arc<super::Instance>, NotRegistered> {
+        self.get(name)
+            .and_then(|upstream| upstream.members.get(id))
+            .ok_or_else(|| NotRegistered {
+                upstream: name.to_owned(),
+                id: id.to_owned(),
+            })
+    }
+
+    fn forget_empty(&self) {
+        self.update(|all| {
+            all.retain(|_, upstream| upstream.number > 0 || !upstream.members.all().is_empty());
+        });
+    }
+
+    fn update(&self, change: impl FnOnce(&mut BTreeMap<Arc<str>, Arc<Upstream>>)) {
+        let _one_at_a_time = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.current.load().as_ref().clone();
+        change(&mut all);
+        self.current.store(Arc::new(all));
+        self.tell();
+    }
+
+    fn tell(&self) {
+        self.changed.send_modify(|count| *count += 1);
+    }
+}
+
+fn faults(settings: &UpstreamSettings) -> Vec<String> {
+    let targets = settings.targets.iter();
+    let mut faults: Vec<_> = targets
+        .filter_map(|text| target(text).err())
+        .map(|fault| format!("targets: {fault}"))
+        .collect();
+    if settings.limits.connections == 0 {
+        faults.push("limits.connections: expected at least 1, found 0".to_owned());
+    }
+    if settings.limits.deadline.is_zero() || settings.limits.connect.is_zero() {
+        faults.push("limits: expected a deadline and a time to connect above zero".to_owned());
+    }
+    for (name, path) in [
+        ("strip_prefix", settings.strip_prefix.as_ref()),
+        (
+            "health.path",
+            settings.health.as_ref().map(|health| &health.path),
+        ),
+    ] {
+        if let Some(path) = path
+            && !(path.starts_with('/') && http::uri::PathAndQuery::try_from(path.as_str()).is_ok())
+        {
+            faults.push(format!(
+                "{name}: expected a path that begins with a slash, found {path:?}"
+            ));
+        }
+    }
+    if let Some(health) = &settings.health
+        && (health.every.is_zero()
+            || health.timeout.is_zero()
+            || health.rise == 0
+            || health.fall == 0)
+    {
+        faults.push("health: expected every, timeout, rise and fall above zero".to_owned());
+    }
+    faults
+}

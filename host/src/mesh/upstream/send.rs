@@ -1,0 +1,310 @@
+//! A request to an upstream: to one instance, or to the next where that one
+//! certainly did not run it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::header::{self, HeaderValue};
+use http::uri::PathAndQuery;
+use http::{Request, Response, Uri, Version};
+use http_body::Body;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use super::Upstream;
+use super::balance::pick;
+use super::body::{Lent, lend};
+use super::headers::strip_hop_by_hop;
+use super::instance::{Instance, Status};
+use crate::capabilities::outbound::body::Timed;
+use crate::engine::http::{ResponseBody, WasiBody};
+use crate::mesh::deadline::within;
+use crate::service::settings::upstream::HostHeader;
+
+/// Instances that one request is tried on at most: three that are dead tell that
+/// a fourth is no better.
+const ATTEMPTS: usize = 3;
+
+/// Why an upstream gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// It has no instance that may get traffic.
+    #[error("{0} has no instance that is up")]
+    NoInstance(Arc<str>),
+    /// As many requests are under way as it may have.
+    #[error("{upstream} has {limit} requests under way, which is its limit")]
+    Busy {
+        /// The upstream.
+        upstream: Arc<str>,
+        /// The limit that it was declared with.
+        limit: u32,
+    },
+    /// No connection came about.
+    #[error("{upstream} can't be reached at {instance}: {reason}")]
+    Connect {
+        /// The upstream.
+        upstream: Arc<str>,
+        /// The last instance that was tried.
+        instance: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The connection broke, or what came is no HTTP.
+    #[error("{upstream} gave no answer at {instance}: {reason}")]
+    Broken {
+        /// The upstream.
+        upstream: Arc<str>,
+        /// The instance.
+        instance: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The response's head did not come in time.
+    #[error("{0} did not answer in time")]
+    Deadline(Arc<str>),
+    /// The request can't be sent on.
+    #[error("the request can't be sent on: {0}")]
+    Request(String),
+}
+
+/// Why one attempt failed.
+enum Failed {
+    /// The instance did not see the request, whose body is here again.
+    Unsent(WasiBody, SendError),
+    /// It may have run.
+    Sent(SendError),
+}
+
+/// Sends a request to an instance of an upstream, and gives its response as soon as
+/// the head is there.
+///
+/// # Errors
+///
+/// When there is no answer by `deadline`, of whatever cause.
+pub async fn send(
+    upstream: &Arc<Upstream>,
+    request: Request<WasiBody>,
+    deadline: Instant,
+) -> Result<Response<ResponseBody>, SendError> {
+    let room = upstream.room.clone();
+    let permit = room.try_acquire_owned().map_err(|_| SendError::Busy {
+        upstream: upstream.name.clone(),
+        limit: upstream.settings.limits.connections,
+    })?;
+    let mut head = Head::of(upstream, request.headers().clone(), &request)?;
+    let mut body = request.into_body();
+    let mut tried: Vec<Arc<Instance>> = Vec::new();
+    let mut last = None;
+    while tried.len() < ATTEMPTS {
+        let Some(instance) = next(upstream, &tried) else {
+            break;
+        };
+        tried.push(instance.clone());
+        let serving = Serving::enter(instance);
+        match attempt(upstream, &mut head, body, &serving.0, deadline).await {
+            Ok(response) => return Ok(finish(upstream, response, (serving, permit))),
+            Err(Failed::Unsent(back, error)) => {
+                body = back;
+                last = Some(error);
+            }
+            Err(Failed::Sent(error)) => return Err(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| SendError::NoInstance(upstream.name.clone())))
+}
+
+/// The next instance: of those whose lease holds, else of the last that were known.
+fn next(upstream: &Upstream, tried: &[Arc<Instance>]) -> Option<Arc<Instance>> {
+    let members = upstream.members.all();
+    let now = tokio::time::Instant::now();
+    let up = |one: &Instance| {
+        one.status() == Status::Up && !tried.iter().any(|other| other.id == one.id)
+    };
+    pick(&members, |one| up(one) && one.overdue(now).is_none())
+        .or_else(|| pick(&members, up))
+        .cloned()
+}
+
+async fn attempt(
+    upstream: &Upstream,
+    head: &mut Head,
+    body: WasiBody,
+    instance: &Instance,
+    deadline: Instant,
+) -> Result<Response<Incoming>, Failed> {
+    let (lender, lent) = lend(body);
+    let request = head.request(instance, lent).map_err(Failed::Sent)?;
+    let answered = within(deadline, upstream.client.request(request)).await;
+    let fault = match answered {
+        Ok(Ok(response)) => return Ok(response),
+        Ok(Err(fault)) => fault,
+        Err(_) => return Err(Failed::Sent(SendError::Deadline(upstream.name.clone()))),
+    };
+    let (name, reason) = (upstream.name.clone(), describe(&fault));
+    let at = instance.origin.to_string();
+    match lender.take_back() {
+        Some(body) if fault.is_connect() => Err(Failed::Unsent(
+            body,
+            SendError::Connect {
+                upstream: name,
+                instance: at,
+                reason,
+            },
+        )),
+        // What is safe to repeat and has no body that is half sent.
+        Some(body) if head.repeatable && body.is_end_stream() => Err(Failed::Unsent(
+            body,
+            SendError::Broken {
+                upstream: name,
+                instance: at,
+                reason,
+            },
+        )),
+        _ => Err(Failed::Sent(SendError::Broken {
+            upstream: name,
+            instance: at,
+            reason,
+        })),
+    }
+}
+
+/// All of a request but its body, for one attempt after the other.
+struct Head {
+    method: http::Method,
+    path: PathAndQuery,
+    headers: http::HeaderMap,
+    host: Option<HeaderValue>,
+    /// RFC 9110 section 9.2.2.
+    repeatable: bool,
+}
+
+impl Head {
+    fn of(
+        upstream: &Upstream,
+        mut headers: http::HeaderMap,
+        request: &Request<WasiBody>,
+    ) -> Result<Self, SendError> {
+        strip_hop_by_hop(&mut headers);
+        // Answered by this host already, when it read the body.
+        headers.remove(header::EXPECT);
+        let sent = headers.remove(header::HOST);
+        let authority = request.uri().authority();
+        let named = || HeaderValue::try_from(authority?.as_str()).ok();
+        let host = match upstream.settings.host {
+            HostHeader::Client => sent.or_else(named),
+            HostHeader::Target => None,
+        };
+        Ok(Self {
+            method: request.method().clone(),
+            path: path(request.uri(), upstream.settings.strip_prefix.as_deref())?,
+            headers,
+            host,
+            repeatable: request.method().is_idempotent(),
+        })
+    }
+
+    fn request(&self, instance: &Instance, body: Lent) -> Result<Request<Lent>, SendError> {
+        let mut parts = instance.origin.clone().into_parts();
+        parts.path_and_query = Some(self.path.clone());
+        let uri = Uri::from_parts(parts).map_err(|fault| SendError::Request(fault.to_string()))?;
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = uri;
+        // The connection has the last word on it.
+        *request.version_mut() = Version::HTTP_11;
+        *request.headers_mut() = self.headers.clone();
+        if let Some(host) = &self.host {
+            request.headers_mut().insert(header::HOST, host.clone());
+        }
+        Ok(request)
+    }
+}
+
+/// The path as the upstream sees it.
+fn path(uri: &Uri, prefix: Option<&str>) -> Result<PathAndQuery, SendError> {
+    let whole = uri.path_and_query().cloned();
+    let whole = whole.unwrap_or_else(|| PathAndQuery::from_static("/"));
+    let rest = prefix
+        .and_then(|prefix| whole.as_str().strip_prefix(prefix.trim_end_matches('/')))
+        .filter(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
+    let Some(rest) = rest else {
+        return Ok(whole);
+    };
+    let slash = if rest.starts_with('/') { "" } else { "/" };
+    PathAndQuery::try_from(format!("{slash}{rest}"))
+        .map_err(|fault| SendError::Request(fault.to_string()))
+}
+
+/// Counts as under way on its instance until it is dropped.
+struct Serving(Arc<Instance>);
+
+impl Serving {
+    fn enter(instance: Arc<Instance>) -> Self {
+        instance.enter();
+        Self(instance)
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+/// A body counts until its end, and may stall no longer than a head may take.
+fn finish(
+    upstream: &Upstream,
+    response: Response<Incoming>,
+    guard: (Serving, tokio::sync::OwnedSemaphorePermit),
+) -> Response<ResponseBody> {
+    let idle = upstream.settings.limits.deadline;
+    let mut response =
+        response.map(|body| ResponseBody::new(Timed::new(body, idle, guard).boxed_unsync()));
+    strip_hop_by_hop(response.headers_mut());
+    response
+}
+
+/// An error with its causes: the client's own words are "client error".
+fn describe(fault: &hyper_util::client::legacy::Error) -> String {
+    use std::error::Error;
+    let mut text = String::new();
+    let mut cause = fault.source();
+    while let Some(one) = cause {
+        let part = one.to_string();
+        if !text.contains(&part) {
+            text = if text.is_empty() {
+                part
+            } else {
+                format!("{text}: {part}")
+            };
+        }
+        cause = one.source();
+    }
+    if text.is_empty() {
+        fault.to_string()
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_taken_off_at_a_segments_end() {
+        let stripped = |uri: &str, prefix: Option<&str>| {
+            path(&uri.parse().unwrap(), prefix).unwrap().to_string()
+        };
+        for (uri, prefix, seen) in [
+            ("/legacy/a?b=c", Some("/legacy"), "/a?b=c"),
+            ("/legacy", Some("/legacy"), "/"),
+            ("/legacy?b", Some("/legacy/"), "/?b"),
+            ("/legacyish/a", Some("/legacy"), "/legacyish/a"),
+            ("/a%2Fb", None, "/a%2Fb"),
+            ("http://a.example", None, "/"),
+        ] {
+            assert_eq!(stripped(uri, prefix), seen, "{uri} without {prefix:?}");
+        }
+    }
+}

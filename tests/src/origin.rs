@@ -1,0 +1,177 @@
+//! HTTP servers that are no components, well-behaved and not: what the host sends
+//! requests to.
+//!
+//! They speak HTTP/1.1 by hand, so that they can break it.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Result;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+/// What an origin does with a request.
+#[derive(Debug, Clone)]
+pub enum Behaviour {
+    /// Answers 200; the body is the request as it was received.
+    Echo,
+    /// Answers with this, whatever it is.
+    Raw(String),
+    /// Reads the request and never answers.
+    Silent,
+    /// Closes the connection after it has read the request.
+    Close,
+}
+
+/// A server on a loopback port. It ends when it is dropped.
+pub struct Origin {
+    /// Where it listens.
+    pub address: SocketAddr,
+    requests: Arc<AtomicUsize>,
+    last: Arc<Mutex<String>>,
+    task: JoinHandle<()>,
+}
+
+impl Origin {
+    /// Starts a server that tells its `name` in the header `x-origin`.
+    ///
+    /// # Errors
+    /// When there is no port.
+    pub async fn start(name: &str, behaviour: Behaviour) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        Self::on(listener, name, behaviour)
+    }
+
+    /// The same, on a listener that is there.
+    ///
+    /// # Errors
+    /// When the listener has no address.
+    pub fn on(listener: TcpListener, name: &str, behaviour: Behaviour) -> Result<Self> {
+        let address = listener.local_addr()?;
+        let requests = Arc::new(AtomicUsize::new(0));
+        let last = Arc::new(Mutex::new(String::new()));
+        let server = Server {
+            name: name.to_owned(),
+            behaviour,
+            requests: requests.clone(),
+            last: last.clone(),
+        };
+        let task = tokio::spawn(async move {
+            // Connections end with the server.
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                connections.spawn(server.clone().serve(stream));
+            }
+        });
+        Ok(Self {
+            address,
+            requests,
+            last,
+            task,
+        })
+    }
+
+    /// `http://ADDR:PORT`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Requests that it has read.
+    pub fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+
+    /// The last request that it has read, as it came.
+    pub fn last(&self) -> String {
+        self.last
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Ends it with all its connections; its port refuses from then on.
+    pub async fn stop(mut self) -> SocketAddr {
+        self.task.abort();
+        // Cancelled, which is what was asked for.
+        let _ = (&mut self.task).await;
+        self.address
+    }
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+#[derive(Clone)]
+struct Server {
+    name: String,
+    behaviour: Behaviour,
+    requests: Arc<AtomicUsize>,
+    last: Arc<Mutex<String>>,
+}
+
+impl Server {
+    async fn serve(self, mut stream: TcpStream) {
+        let mut received = Vec::new();
+        while let Some(request) = request(&mut stream, &mut received).await {
+            self.requests.fetch_add(1, Ordering::SeqCst);
+            self.last
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone_from(&request);
+            let answer = match &self.behaviour {
+                Behaviour::Echo => format!(
+                    "HTTP/1.1 200 OK\r\nx-origin: {}\r\nkeep-alive: timeout=5\r\ncontent-length: {}\r\n\r\n{request}",
+                    self.name,
+                    request.len()
+                ),
+                Behaviour::Raw(answer) => answer.clone(),
+                Behaviour::Silent => std::future::pending().await,
+                Behaviour::Close => return,
+            };
+            if stream.write_all(answer.as_bytes()).await.is_err() {
+                return;
+            }
+            if matches!(self.behaviour, Behaviour::Raw(_)) {
+                return;
+            }
+        }
+    }
+}
+
+/// The next request with its body; none at the connection's end.
+async fn request(stream: &mut TcpStream, received: &mut Vec<u8>) -> Option<String> {
+    loop {
+        let text = String::from_utf8_lossy(received).into_owned();
+        if let Some(end) = text.find("\r\n\r\n") {
+            let whole = end + 4 + content_length(&text[..end]);
+            let chunked = text[..end].to_ascii_lowercase().contains("chunked");
+            let last = chunked.then(|| text.find("\r\n0\r\n\r\n").map(|at| at + 7));
+            match last {
+                Some(Some(whole)) => return Some(take(received, whole)),
+                None if received.len() >= whole => return Some(take(received, whole)),
+                _ => {}
+            }
+        }
+        if stream.read_buf(received).await.ok()? == 0 {
+            return None;
+        }
+    }
+}
+
+fn take(received: &mut Vec<u8>, length: usize) -> String {
+    let request: Vec<u8> = received.drain(..length).collect();
+    String::from_utf8_lossy(&request).into_owned()
+}
+
+fn content_length(head: &str) -> usize {
+    head.lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .and_then(|(_, value)| value.trim().parse().ok())
+        .unwrap_or(0)
+}
