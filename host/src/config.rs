@@ -8,13 +8,17 @@
 pub mod document;
 pub mod faults;
 mod keys;
+mod security;
 pub mod values;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use crate::service::settings::Compression;
+use crate::service::settings::Rate;
 use faults::Faults;
+pub use security::SecurityHeaders;
 
 /// Where a host keeps its data, and where a client looks for its token.
 pub const DATA: &str = ".stoa";
@@ -57,6 +61,12 @@ pub struct Gateway {
     pub max_headers: usize,
     /// Requests under way on an HTTP/2 connection at most.
     pub http2_streams: u32,
+    /// Requests that one client address may send, to all routes together.
+    pub rate: Option<Rate>,
+    /// Whether responses may be compressed.
+    pub compression: Compression,
+    /// Which security headers responses get.
+    pub security: SecurityHeaders,
 }
 
 /// Limits of the runtime.
@@ -192,6 +202,11 @@ impl Default for Gateway {
             max_headers: 100,
             // Envoy's advice for an edge: bounds what one client holds.
             http2_streams: 100,
+            // A whole office may be one address: the routes' own limits know better.
+            rate: None,
+            // Text shrinks to a fifth, and networks are slower than cores.
+            compression: Compression::On,
+            security: SecurityHeaders::default(),
         }
     }
 }
@@ -229,7 +244,10 @@ impl Default for Log {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
+    use crate::service::settings::By;
 
     fn layers(file: &str, environment: &[(&str, &str)], flags: &[Flag]) -> Result<Config, String> {
         let environment = environment
@@ -267,6 +285,12 @@ mod tests {
             max_header_bytes = "4KiB"
             max_headers = 5
             http2_streams = 6
+            rate = "7/min"
+            compression = "off"
+            security_headers = "on"
+            content_security_policy = "off"
+            referrer_policy = "origin"
+            hsts = "1day"
             [engine]
             instances = 7
             max_memory = "8MiB"
@@ -287,6 +311,17 @@ mod tests {
                 max_header_bytes: 4096,
                 max_headers: 5,
                 http2_streams: 6,
+                rate: Some(Rate {
+                    by: By::Address,
+                    ..Rate::new(NonZeroU32::new(7).unwrap(), Duration::from_secs(60)).unwrap()
+                }),
+                compression: Compression::Off,
+                security: SecurityHeaders {
+                    on: true,
+                    content_security_policy: None,
+                    referrer_policy: Some("origin".into()),
+                    hsts: Some(Duration::from_secs(24 * 3600)),
+                },
             },
             engine: Engine {
                 instances: 7,

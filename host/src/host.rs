@@ -118,6 +118,7 @@ impl Host {
             "Serving HTTP on http://{gateway_addr}/\nAdmin API on http://{admin_addr}/"
         ));
         deployments.restore().await?;
+        tend_gateway(gateway.clone(), &drainer);
         tokio::spawn(accept::serve(gateway, gateway_listener, drainer.drain()));
         let admin = Admin {
             deployments: deployments.clone(),
@@ -228,6 +229,16 @@ fn serve_admin(admin: Admin, listener: TcpListener, drainer: &Drainer) {
             tracing::error!("the admin API has ended: {error}");
         }
         drop(drain);
+    });
+}
+
+fn tend_gateway(gateway: Arc<Gateway>, drainer: &Drainer) {
+    let drain = drainer.drain();
+    tokio::spawn(async move {
+        tokio::select! {
+            () = gateway.tend() => {}
+            () = drain.begun() => {}
+        }
     });
 }
 

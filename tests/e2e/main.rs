@@ -5,7 +5,9 @@
 
 mod admin_api;
 mod cli;
+mod compression;
 mod contracts;
+mod cors;
 mod crash;
 mod deploy;
 mod drain;
@@ -19,8 +21,10 @@ mod misbehave_http;
 mod passthrough;
 mod pools;
 mod properties;
+mod rate;
 mod restart;
 mod sandbox;
+mod security_headers;
 mod shop;
 mod state;
 mod swap;

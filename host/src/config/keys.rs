@@ -4,10 +4,12 @@
 //! flags, so that none of them can know a key that another does not.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::document::{Document, Key as Name, Value};
 use super::faults::{Faults, nearest};
 use super::{AccessLog, Config, Flag, LogFormat, values};
+use crate::service::settings::{By, Compression, Rate};
 
 /// A setting: its key with its table, and how a text sets it.
 struct Key {
@@ -35,6 +37,10 @@ const ACCESS: [(&str, AccessLog); 3] = [
     ("errors", AccessLog::Errors),
     ("all", AccessLog::All),
 ];
+
+const SWITCH: [(&str, bool); 2] = [("on", true), ("off", false)];
+
+const COMPRESSION: [(&str, Compression); 2] = [("on", Compression::On), ("off", Compression::Off)];
 
 /// Where a memory ends that is addressed with 32 bits.
 const MEMORY_END: u64 = 4 << 30;
@@ -65,6 +71,22 @@ const KEYS: &[Key] = &[
     }),
     key("gateway.http2_streams", |c, v| {
         put(&mut c.gateway.http2_streams, values::number(v, 1..=65_535))
+    }),
+    key("gateway.rate", |c, v| put(&mut c.gateway.rate, rate(v))),
+    key("gateway.compression", |c, v| {
+        put(&mut c.gateway.compression, values::word(v, &COMPRESSION))
+    }),
+    key("gateway.security_headers", |c, v| {
+        put(&mut c.gateway.security.on, values::word(v, &SWITCH))
+    }),
+    key("gateway.content_security_policy", |c, v| {
+        put(&mut c.gateway.security.content_security_policy, header(v))
+    }),
+    key("gateway.referrer_policy", |c, v| {
+        put(&mut c.gateway.security.referrer_policy, header(v))
+    }),
+    key("gateway.hsts", |c, v| {
+        put(&mut c.gateway.security.hsts, hsts(v))
     }),
     key("engine.instances", |c, v| {
         put(&mut c.engine.instances, values::number(v, 1..=100_000))
@@ -257,6 +279,40 @@ fn header_bytes(text: &str) -> Result<usize, String> {
 
 fn region(text: &str) -> Option<String> {
     Some(text.to_owned()).filter(|region| !region.is_empty())
+}
+
+/// `off`, or what one address may send.
+fn rate(text: &str) -> Result<Option<Rate>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let (limit, per) = values::rate(text)?;
+    let rate = Rate::new(limit, per)?;
+    Ok(Some(Rate {
+        by: By::Address,
+        ..rate
+    }))
+}
+
+/// `off`, or a header's value.
+fn header(text: &str) -> Result<Option<String>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    match http::HeaderValue::from_str(text) {
+        Ok(value) if !value.is_empty() => Ok(Some(text.to_owned())),
+        _ => Err(format!(
+            "expected \"off\" or the value of a header, found {text:?}"
+        )),
+    }
+}
+
+/// `off`, or how long browsers are to insist on TLS.
+fn hsts(text: &str) -> Result<Option<Duration>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    values::duration(text).map(Some)
 }
 
 fn path(text: &str) -> Result<PathBuf, String> {

@@ -4,6 +4,7 @@
 
 use std::fmt::Display;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
@@ -105,6 +106,27 @@ where
         })
 }
 
+/// A number of requests in a time: `100/s`, `6_000/min`, `10/250ms`.
+///
+/// # Errors
+/// What was expected and what was found.
+pub fn rate(text: &str) -> Result<(NonZeroU32, Duration), String> {
+    let bad = || format!("expected a rate such as \"100/s\" or \"10/30s\", found {text:?}");
+    let (limit, per) = text.split_once('/').ok_or_else(bad)?;
+    let per = per.trim();
+    let unit = per.starts_with(|first: char| first.is_ascii_alphabetic());
+    let per = if unit {
+        format!("1{per}")
+    } else {
+        per.to_owned()
+    };
+    let limit = limit.trim().replace('_', "");
+    Ok((
+        limit.parse().map_err(|_| bad())?,
+        positive(&per).map_err(|_| bad())?,
+    ))
+}
+
 /// One word out of a few.
 ///
 /// # Errors
@@ -150,6 +172,18 @@ mod tests {
             Err("expected a duration such as \"250ms\" or \"10s\", found \"10\"".into())
         );
         assert!(positive("0s").is_err());
+    }
+
+    #[test]
+    fn rates() {
+        let of = |text: &str| rate(text).map(|(limit, per)| (limit.get(), per));
+        assert_eq!(of("100/s"), Ok((100, Duration::from_secs(1))));
+        assert_eq!(of("6_000 / min"), Ok((6000, Duration::from_secs(60))));
+        assert_eq!(of("10/250ms"), Ok((10, Duration::from_millis(250))));
+        for text in ["", "100", "0/s", "-1/s", "100/", "100/0s", "100/1", "1.5/s"] {
+            let fault = rate(text).unwrap_err();
+            assert!(fault.ends_with(&format!("found {text:?}")), "{fault}");
+        }
     }
 
     #[test]

@@ -128,7 +128,11 @@ impl Deployments {
             let revision = &deployed.live().next()?.1.revision;
             Some(openapi::document(
                 service,
-                &[(service, &revision.contract, &revision.settings.routes)],
+                &[(
+                    service,
+                    &revision.contract,
+                    &revision.settings.routes_in_force(),
+                )],
             ))
         })
         .await
@@ -143,14 +147,15 @@ impl Deployments {
                 Some((name.as_str(), &deployed.live().next()?.1.revision))
             })
             .collect();
+        let routes: Vec<_> = live
+            .iter()
+            .map(|(_, revision)| revision.settings.routes_in_force())
+            .collect();
         let described: Vec<_> = live
             .iter()
-            .map(|(name, revision)| {
-                (
-                    *name,
-                    revision.contract.as_ref(),
-                    revision.settings.routes.as_slice(),
-                )
+            .zip(&routes)
+            .map(|((name, revision), routes)| {
+                (*name, revision.contract.as_ref(), routes.as_slice())
             })
             .collect();
         openapi::document("Stoa", &described)

@@ -22,6 +22,11 @@ impl Client {
         self.peer.ip()
     }
 
+    /// Whether nobody between can read along.
+    pub(super) fn over_tls(&self) -> bool {
+        false
+    }
+
     /// The principal of the client's certificate, where it showed one.
     pub(super) fn certificate(&self) -> Option<&Arc<Principal>> {
         None

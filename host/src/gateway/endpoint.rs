@@ -1,16 +1,18 @@
 //! One route of one revision or upstream, with all that can be worked out before a
 //! request.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use http::HeaderValue;
 
+use super::cors::Cors;
+use super::rate::Limiter;
 use super::transcode::Operation;
 use crate::engine::FunctionIndex;
 use crate::mesh::upstream::Upstream;
 use crate::service::revision::Revision;
-use crate::service::settings::{Route, Target};
+use crate::service::settings::{self, Choice, Rate, Route, Target};
 use crate::telemetry::metrics::{Metrics, RouteMetrics};
 
 /// Where a route leads.
@@ -20,6 +22,12 @@ pub struct Endpoint {
     pub(super) destination: Destination,
     pub(super) metrics: Arc<RouteMetrics>,
     pub(super) cache_control: Option<HeaderValue>,
+    /// How many requests a caller may send.
+    pub(super) rate: Option<Rate>,
+    /// There once the endpoint is published, if it has a limit.
+    pub(super) limiter: OnceLock<Arc<Limiter>>,
+    /// What pages of other origins are told.
+    pub(super) cors: Option<Cors>,
 }
 
 /// What serves a request.
@@ -48,7 +56,9 @@ impl Endpoint {
         metrics: &Metrics,
     ) -> Result<Self, Vec<String>> {
         let destination = destination(route, revision)?;
-        Ok(Self::with(route, destination, metrics))
+        let settings = &revision.settings;
+        let policies = Policies::of(route, settings.rate.as_ref(), settings.cors.as_ref())?;
+        Ok(Self::with(route, destination, policies, metrics))
     }
 
     /// Works a route of an upstream out.
@@ -67,10 +77,16 @@ impl Endpoint {
             )]);
         }
         let destination = Destination::Upstream(upstream.clone());
-        Ok(Self::with(route, destination, metrics))
+        let policies = Policies::of(route, None, None)?;
+        Ok(Self::with(route, destination, policies, metrics))
     }
 
-    fn with(route: &Route, destination: Destination, metrics: &Metrics) -> Self {
+    fn with(
+        route: &Route,
+        destination: Destination,
+        policies: Policies,
+        metrics: &Metrics,
+    ) -> Self {
         let cache_control = route.cache.and_then(|age| {
             HeaderValue::try_from(format!("public, max-age={}", age.as_secs())).ok()
         });
@@ -80,6 +96,9 @@ impl Endpoint {
             destination,
             metrics,
             cache_control,
+            rate: policies.rate,
+            limiter: OnceLock::new(),
+            cors: policies.cors,
         }
     }
 
@@ -116,6 +135,38 @@ impl Endpoint {
                 revision.settings.limits.body
             }
         }
+    }
+}
+
+/// What a route does beside its work, where it or its service says so.
+struct Policies {
+    rate: Option<Rate>,
+    cors: Option<Cors>,
+}
+
+impl Policies {
+    /// The route's own, or those of its service.
+    fn of(
+        route: &Route,
+        rate: Option<&Rate>,
+        cors: Option<&settings::Cors>,
+    ) -> Result<Self, Vec<String>> {
+        let rate = Choice::in_force(route.rate.as_ref(), rate);
+        let cors = Choice::in_force(route.cors.as_ref(), cors).map(Cors::compile);
+        let mut faults = Vec::new();
+        if let Some(Err(fault)) = rate.map(Rate::check) {
+            faults.push(format!("`rate`: {fault}"));
+        }
+        if let Some(Err(of_cors)) = &cors {
+            faults.extend(of_cors.iter().map(|fault| format!("`cors`: {fault}")));
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        Ok(Self {
+            rate: rate.cloned(),
+            cors: cors.and_then(Result::ok),
+        })
     }
 }
 

@@ -1,16 +1,17 @@
 //! One request, from its head to its response's head.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use http::request::Parts;
 use http::{Method, Request, StatusCode, Uri, Version, header};
 use hyper::body::Incoming;
 
+use super::asked::Asked;
 use super::client::Client;
+use super::cors::{self, Cors};
 use super::endpoint::{Destination, Endpoint};
 use super::input::{announced_within, read_json};
-use super::origin::{Origin, REQUEST_ID};
+use super::origin::Origin;
 use super::respond::{self, Refusal, Response};
 use super::table::{Found, Parameters};
 use super::transcode::{Operation, Reply};
@@ -23,28 +24,14 @@ use crate::mesh;
 use crate::mesh::upstream::{self, SendError};
 use crate::service::revision::Revision;
 
-/// A request, as far as it matters after its service has it.
-struct Asked<'r> {
-    method: Method,
-    uri: Uri,
-    origin: Origin,
-    client: &'r Client,
-    began: Instant,
-}
-
 impl Gateway {
     /// Answers a request. There is always an answer.
     pub(super) async fn handle(&self, request: Request<Incoming>, client: &Client) -> Response {
         let _active = self.active.enter();
         let (parts, body) = request.into_parts();
-        let asked = Asked {
-            method: parts.method.clone(),
-            uri: parts.uri.clone(),
-            origin: Origin::of(&parts.headers),
-            client,
-            began: Instant::now(),
-        };
-        let (endpoint, answered) = match self.find(&parts, &asked.uri) {
+        let asked = Asked::new(&parts, client);
+        let admitted = asked.admitted(self.rates.admit_address(client).map(|()| None));
+        let (endpoint, answered) = match admitted.and_then(|()| self.find(&parts, &asked.uri)) {
             Ok((endpoint, parameters)) => {
                 let answered = self
                     .answer(&asked, &endpoint, parts, body, &parameters)
@@ -54,11 +41,9 @@ impl Gateway {
             Err(refusal) => (None, Err(refusal)),
         };
         let endpoint = endpoint.as_deref();
-        let mut response =
+        let response =
             answered.unwrap_or_else(|refusal| self.refuse(refusal, endpoint, &asked.origin));
-        if let Some(id) = asked.origin.id_header() {
-            response.headers_mut().insert(REQUEST_ID, id);
-        }
+        let response = self.finish(&asked, endpoint, response);
         self.record(&asked, endpoint, response.status());
         response
     }
@@ -69,7 +54,14 @@ impl Gateway {
         uri: &'u Uri,
     ) -> Result<(Arc<Endpoint>, Parameters<'u>), Refusal> {
         let host = host(parts)?;
-        match self.table.load().find(host, &parts.method, uri.path()) {
+        let table = self.table.load();
+        if let Some(method) = cors::preflight_for(parts)
+            && let Found::Endpoint(endpoint, parameters) = table.find(host, &method, uri.path())
+            && endpoint.cors.is_some()
+        {
+            return Ok((endpoint, parameters));
+        }
+        match table.find(host, &parts.method, uri.path()) {
             Found::Endpoint(endpoint, parameters) => Ok((endpoint, parameters)),
             Found::OtherMethods(methods) if parts.method == Method::OPTIONS => {
                 Err(Refusal::Options(methods))
@@ -88,16 +80,28 @@ impl Gateway {
         body: Incoming,
         parameters: &Parameters<'_>,
     ) -> Result<Response, Refusal> {
+        if let Some(cors) = &endpoint.cors
+            && let Some(method) = cors::preflight_for(&parts)
+        {
+            let told = cors.preflight(asked.page.as_ref(), &method);
+            return Ok(respond::preflight(told));
+        }
         let caller = self
             .identity
             .identify(&endpoint.route.access, &parts.headers, asked.client)
             .map_err(Refusal::Denied)?;
+        let principal = caller.principal.as_deref();
+        asked.admitted(self.rates.admit(endpoint, asked.client, principal))?;
         let deadline = endpoint.deadline();
         caller.keep_credential(&mut parts.headers);
         let context = asked
             .origin
             .context(&parts.headers, caller.principal, deadline);
-        serve(asked, endpoint, parts, body, parameters, context).await
+        let mut response = serve(asked, endpoint, parts, body, parameters, context).await?;
+        if endpoint.cors.is_some() {
+            Cors::silence(response.headers_mut());
+        }
+        Ok(response)
     }
 
     fn refuse(&self, refusal: Refusal, endpoint: Option<&Endpoint>, origin: &Origin) -> Response {

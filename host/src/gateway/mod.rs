@@ -13,18 +13,25 @@
 //! how revisions come to be; it is handed a [`Table`] of endpoints.
 
 pub mod accept;
+mod asked;
 mod client;
+mod compress;
 mod connection;
+mod cors;
 mod endpoint;
+mod finish;
 mod forward;
 mod handle;
 pub mod identity;
 mod input;
 pub mod openapi;
 mod origin;
+mod rate;
 mod respond;
+mod security;
 pub mod table;
 pub mod transcode;
+mod vary;
 
 use std::sync::Arc;
 
@@ -36,6 +43,8 @@ use crate::telemetry::metrics::{ActiveRequests, Metrics, RouteMetrics};
 use identity::Identity;
 
 pub use endpoint::Endpoint;
+use rate::Rates;
+use security::Security;
 pub use table::Table;
 
 /// The gateway of one host.
@@ -44,6 +53,8 @@ pub struct Gateway {
     settings: config::Gateway,
     access_log: config::AccessLog,
     identity: Arc<Identity>,
+    rates: Rates,
+    security: Security,
     metrics: Arc<Metrics>,
     active: Arc<ActiveRequests>,
     /// For requests that no route takes.
@@ -62,6 +73,8 @@ impl Gateway {
             settings: config.gateway.clone(),
             access_log: config.log.access,
             identity,
+            rates: Rates::new(config.gateway.rate.as_ref()),
+            security: Security::new(&config.gateway.security),
             active: metrics.active_requests(),
             unrouted: metrics.unrouted(),
             metrics: metrics.clone(),
@@ -70,6 +83,12 @@ impl Gateway {
 
     /// Sends new requests by `table` from now on.
     pub fn publish(&self, table: Table) {
+        self.rates.attach(table.endpoints());
         self.table.store(Arc::new(table));
+    }
+
+    /// Keeps the gateway's memory small, for ever.
+    pub async fn tend(&self) {
+        self.rates.tend().await;
     }
 }

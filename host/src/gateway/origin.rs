@@ -63,10 +63,16 @@ impl Origin {
             trace: self.trace,
             deadline,
             idempotency_key: text(headers, &IDEMPOTENCY_KEY).map(Arc::from),
-            if_match: text(headers, &header::IF_MATCH).map(|tag| Arc::from(tag.trim_matches('"'))),
+            if_match: text(headers, &header::IF_MATCH).map(|tag| Arc::from(version(tag))),
             depth: 0,
         }
     }
+}
+
+/// The version in an entity tag. A weak one says the same: the gateway makes strong
+/// tags weak where it compresses, and services compare versions, not bytes.
+fn version(tag: &str) -> &str {
+    tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"')
 }
 
 /// A header's value, if it is short and printable.

@@ -7,6 +7,8 @@ mod body;
 mod denied;
 mod problem;
 
+use std::time::Duration;
+
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 
@@ -14,6 +16,7 @@ use super::endpoint::Endpoint;
 use super::identity::Denied;
 use super::input::BodyFault;
 use super::origin::Origin;
+use super::rate::seconds;
 use super::transcode::{FaultKind, InputFault, Place, Reply};
 use crate::engine::Fault;
 use crate::engine::http::ResponseBody;
@@ -38,6 +41,10 @@ pub(super) enum Refusal {
     Options(Vec<Method>),
     /// The caller may not use the route.
     Denied(Denied),
+    /// The caller has sent as many requests as it may: how long it should wait.
+    TooManyRequests {
+        wait: Duration,
+    },
     Body(BodyFault),
     Input(InputFault),
     Call(CallError),
@@ -82,6 +89,14 @@ pub(super) fn pass(response: http::Response<ResponseBody>) -> Response {
     response.map(GatewayBody::from)
 }
 
+/// The answer to a preflight: all of it is in its headers.
+pub(super) fn preflight(headers: HeaderMap) -> Response {
+    let mut response = Response::new(GatewayBody::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    *response.headers_mut() = headers;
+    response
+}
+
 /// The host's own answer.
 pub(super) fn refuse(refusal: Refusal, origin: &Origin) -> Response {
     match refusal {
@@ -106,6 +121,7 @@ pub(super) fn refuse(refusal: Refusal, origin: &Origin) -> Response {
             allow(response, &methods)
         }
         Refusal::Denied(denied) => denied::response(&denied, origin),
+        Refusal::TooManyRequests { wait } => too_many_requests(seconds(wait).max(1), origin),
         Refusal::Body(fault) => body_fault(&fault, origin),
         Refusal::Input(fault) => input_fault(fault, origin),
         Refusal::Call(error) => call_error(&error, origin),
@@ -124,7 +140,7 @@ fn success(endpoint: &Endpoint, default: StatusCode) -> StatusCode {
 fn json_response(status: StatusCode, json: Vec<u8>) -> Response {
     let mut response = Response::new(GatewayBody::whole(json));
     *response.status_mut() = status;
-    let mut headers = HeaderMap::with_capacity(6);
+    let mut headers = HeaderMap::with_capacity(12);
     headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
@@ -177,6 +193,19 @@ fn input_fault(fault: InputFault, origin: &Origin) -> Response {
             .response(origin),
         Place::Path { .. } | Place::Query { .. } => problem.response(origin),
     }
+}
+
+fn too_many_requests(wait: u64, origin: &Origin) -> Response {
+    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests");
+    let mut response = problem
+        .detail(format!(
+            "the limit of requests is used up: try again in {wait} s"
+        ))
+        .response(origin);
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(wait));
+    response
 }
 
 fn body_fault(fault: &BodyFault, origin: &Origin) -> Response {
@@ -280,6 +309,7 @@ pub(super) fn reason(refusal: &Refusal) -> Option<&'static str> {
         Refusal::Denied(Denied::Missing | Denied::Invalid(_)) => "unauthorized",
         Refusal::Denied(Denied::Scope(_)) => "forbidden",
         Refusal::Denied(Denied::Ambiguous(_)) => "bad_request",
+        Refusal::TooManyRequests { .. } => "rate_limited",
         Refusal::Body(_) | Refusal::Input(_) => "input",
         Refusal::Call(CallError::Pool(PoolError::QueueFull { .. })) => "queue_full",
         Refusal::Call(CallError::Pool(PoolError::QueueDeadline { .. })) => "queue_deadline",

@@ -110,6 +110,14 @@ impl Table {
         &self.routes
     }
 
+    /// Every endpoint, of every live revision.
+    pub(super) fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
+        let paths = self.hosts.values().chain([&self.any_host]);
+        paths
+            .flat_map(|paths| &paths.patterns)
+            .flat_map(|(_, _, choices)| choices.iter().map(|(_, endpoint)| endpoint))
+    }
+
     pub(super) fn find<'p>(&self, host: Option<&str>, method: &Method, path: &'p str) -> Found<'p> {
         let own = match host {
             Some(host) if !self.hosts.is_empty() => self.hosts.get(&host.to_ascii_lowercase()),

@@ -3,12 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
+use super::policy;
 use crate::config::document::{Document, Key, Table, Value, expected};
 use crate::config::values::{number, scope, word};
-use crate::service::settings::{Access, FunctionName, Route, Target};
+use crate::service::settings::{Access, Choice, Compression, FunctionName, Route, Target};
 
 const KNOWN: &[&str] = &[
-    "call", "http", "access", "scope", "status", "cache", "errors",
+    "call",
+    "http",
+    "access",
+    "scope",
+    "status",
+    "cache",
+    "errors",
+    "rate",
+    "cors",
+    "compression",
 ];
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
@@ -113,6 +123,9 @@ fn route<'t>(
         access,
         cache: None,
         errors,
+        rate: None,
+        cors: None,
+        compression: Compression::On,
     };
     let mut parts = Parts::default();
     if value.get_ref().is_str() {
@@ -181,6 +194,19 @@ fn entry<'t>(
             });
         }
         "cache" => route.cache = document.duration(key, value),
+        "rate" => {
+            route.rate = policy::choice(value)
+                .or_else(|| policy::rate(document, key, value).map(Choice::Own));
+        }
+        "cors" => {
+            route.cors = policy::choice(value)
+                .or_else(|| policy::cors(document, key, value).map(Choice::Own));
+        }
+        "compression" => {
+            document.set(&mut route.compression, key, value, |v| {
+                word(v, &policy::COMPRESSION)
+            });
+        }
         _ => {
             for (case, value) in document.table(key, value).into_iter().flatten() {
                 let mut found = 0;

@@ -6,7 +6,7 @@ use crate::config::document::{Document, Key, Table, Value, scalar};
 use crate::config::values::{duration, number, positive, size};
 use crate::service::settings::{Grants, Limits, Pool, Settings, service_name};
 
-use super::{ServiceManifest, route};
+use super::{ServiceManifest, policy, route};
 
 const SERVICE: &[&str] = &[
     "component",
@@ -18,6 +18,8 @@ const SERVICE: &[&str] = &[
     "config",
     "grants",
     "links",
+    "rate",
+    "cors",
 ];
 const POOL: &[&str] = &[
     "min",
@@ -81,6 +83,8 @@ impl<'t> Reader<'_, 't> {
                     .map(|path| resolve(self.folder, path))
                     .collect();
             }
+            "rate" => service.settings.rate = policy::rate(self.document, key, value),
+            "cors" => service.settings.cors = policy::cors(self.document, key, value),
             other => self.section(&mut service.settings, other, key, value),
         }
     }

@@ -4,12 +4,17 @@
 //! are written as `"250ms"`, `"10s"`, sizes in bytes. Every default stands here,
 //! once, with its reason. Knows nothing of how settings are read or used.
 
+mod cors;
+mod policy;
 pub mod upstream;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use cors::Cors;
+pub use policy::{By, Choice, Compression, Rate};
 
 /// Everything about a revision but its component.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -28,6 +33,12 @@ pub struct Settings {
     /// Imported interface (without version) → the service that serves it, for
     /// when more than one exports it.
     pub links: BTreeMap<String, String>,
+    /// What a caller may send to each route that has no `rate` of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
+    /// Which pages of other origins may use each route that has no `cors` of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Cors>,
 }
 
 /// Checks a service's name, which stands in metrics, paths and host names.
@@ -79,6 +90,15 @@ pub struct Route {
     /// `stoa:service/types.error` needs none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub errors: BTreeMap<String, u16>,
+    /// How many requests a caller may send.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Choice<Rate>>,
+    /// Which pages of other origins may use the route.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Choice<Cors>>,
+    /// Whether answers may be compressed.
+    #[serde(default, skip_serializing_if = "Compression::is_on")]
+    pub compression: Compression,
 }
 
 impl Route {

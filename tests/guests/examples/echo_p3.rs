@@ -1,4 +1,5 @@
-//! Sends the request's body back as it comes, by `wasi:http` 0.3.
+//! Sends the request's body back as it comes, by `wasi:http` 0.3, with its type of
+//! content and its `referrer-policy`.
 
 use wasip3::http::types::{ErrorCode, Fields, Request, Response};
 use wasip3::wit_bindgen::{self, StreamResult};
@@ -10,8 +11,12 @@ wasip3::http::service::export!(Echo);
 impl wasip3::exports::http::handler::Guest for Echo {
     async fn handle(request: Request) -> Result<Response, ErrorCode> {
         let path = request.get_path_with_query().unwrap_or_default();
-        let headers = Fields::from_list(&[("x-path".to_owned(), path.into_bytes())])
-            .expect("the path is a valid value");
+        let mut headers = vec![("x-path".to_owned(), path.into_bytes())];
+        for name in ["content-type", "referrer-policy"] {
+            let values = request.get_headers().get(name);
+            headers.extend(values.into_iter().map(|value| (name.to_owned(), value)));
+        }
+        let headers = Fields::from_list(&headers).expect("the values are valid");
         let (read, read_done) = wit_future::new(|| Ok(()));
         drop(read);
         let (mut incoming, _trailers) = Request::consume_body(request, read_done);

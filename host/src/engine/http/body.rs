@@ -68,6 +68,22 @@ impl ResponseBody {
         }
     }
 
+    /// All of it, if it is there.
+    pub fn as_whole(&self) -> Option<&Bytes> {
+        self.stream.is_none().then_some(&self.ready)
+    }
+
+    /// A body that something else writes, such as one that changes another's bytes.
+    pub fn streaming<B>(body: B) -> Self
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: std::fmt::Display,
+    {
+        use http_body_util::BodyExt;
+        let failed = |error: B::Error| BodyError::InternalError(Some(error.to_string()));
+        Self::new(body.map_err(failed).boxed_unsync())
+    }
+
     /// Lets the body's end depend on how its guest ends.
     pub(in crate::engine) fn with_fate(self, guest: GuestFate) -> Self {
         Self {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::service::contract::Function;
 use crate::service::contract::types::{Definition, Shape, Type};
-use crate::service::settings::{Access, Route};
+use crate::service::settings::{Access, Choice, Route};
 
 /// Name of the problem's schema. Names made from WIT contain a dot.
 pub(super) const SCHEMA: &str = "Problem";
@@ -63,6 +63,9 @@ pub(super) fn responses(function: &Function, route: &Route, input: Input) -> Map
             reasons.add(401, "The caller is not known.");
             reasons.add(403, &format!("The caller lacks the scope {scope}."));
         }
+    }
+    if matches!(route.rate, Some(Choice::Own(_))) {
+        reasons.add(429, "The caller has sent as many requests as it may.");
     }
     if let Some(Shape::Result { err, .. }) = function.result.as_ref().and_then(Type::shape) {
         match err {

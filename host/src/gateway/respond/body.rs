@@ -24,6 +24,11 @@ impl GatewayBody {
         Self::whole(Bytes::new())
     }
 
+    /// The content, for a stage that changes it.
+    pub(in crate::gateway) fn into_content(self) -> ResponseBody {
+        self.body
+    }
+
     pub(in crate::gateway) fn with_guard(self, serving: Serving) -> Self {
         Self {
             _serving: Some(serving),

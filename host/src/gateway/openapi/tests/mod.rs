@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::document;
 use crate::service::contract::testing::{SHOP, contract};
-use crate::service::settings::{Access, Route, Target};
+use crate::service::settings::{Access, Compression, Route, Target};
 
 mod types;
 
@@ -26,6 +26,9 @@ fn route(key: &str, target: &str) -> Route {
         access: Access::Public,
         cache: None,
         errors: Default::default(),
+        rate: None,
+        cors: None,
+        compression: Compression::On,
     }
 }
 

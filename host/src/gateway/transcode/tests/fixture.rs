@@ -9,7 +9,7 @@ use wasmtime::{Config, Engine};
 
 use super::super::Operation;
 use crate::engine::value::FunctionType;
-use crate::service::settings::{Access, Route, Target};
+use crate::service::settings::{Access, Compression, Route, Target};
 
 /// A WIT type.
 #[derive(Debug, Clone)]
@@ -134,6 +134,9 @@ pub fn route(key: &str) -> Route {
         access: Access::Public,
         cache: None,
         errors: BTreeMap::new(),
+        rate: None,
+        cors: None,
+        compression: Compression::On,
     }
 }
 

@@ -1,0 +1,157 @@
+//! Compression of responses: gzip, br or zstd, as the client takes it.
+//!
+//! The last stage of a response. A short body is compressed at once; a longer one,
+//! or one that its component still writes, as it is sent, so that no body keeps a
+//! connection's task for long. What a component has written is sent on when it
+//! pauses. Knows nothing of what the body says.
+
+mod accept;
+
+use std::convert::Infallible;
+use std::future::ready;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Extensions, Method, Request, StatusCode, Version};
+use http_body::Body;
+use http_body_util::BodyExt;
+use tower::Service;
+use tower_http::CompressionLevel;
+use tower_http::compression::{Compression, CompressionBody};
+
+use super::respond::{GatewayBody, Response};
+use super::vary::vary;
+use crate::engine::http::ResponseBody;
+pub(super) use accept::Coding;
+
+/// Bytes that are worth it: less fits into one packet anyhow.
+const LEAST: u64 = 1024;
+/// Bytes that are compressed at once: a fraction of a millisecond.
+const AT_ONCE: usize = 64 << 10;
+
+/// Compresses a response, if it gains by it and the client takes it.
+pub(super) fn finish(response: Response, coding: Option<Coding>, method: &Method) -> Response {
+    if !gains(&response) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    vary(&mut parts.headers, &header::ACCEPT_ENCODING);
+    let Some(coding) = coding.filter(|_| method != Method::HEAD) else {
+        return Response::from_parts(parts, body);
+    };
+    let body = body.into_content();
+    let whole = body.as_whole().filter(|whole| whole.len() <= AT_ONCE);
+    let body = match whole.cloned() {
+        Some(whole) => match at_once(coding, whole.clone()) {
+            Some(short) if short.len() < whole.len() => GatewayBody::whole(short),
+            _ => return Response::from_parts(parts, GatewayBody::whole(whole)),
+        },
+        None => ResponseBody::streaming(encoded(coding, body)).into(),
+    };
+    mark(&mut parts.headers, coding);
+    Response::from_parts(parts, body)
+}
+
+/// Says in the headers what happened to the body.
+fn mark(headers: &mut HeaderMap, coding: Coding) {
+    headers.insert(header::CONTENT_ENCODING, coding.value());
+    headers.remove(header::CONTENT_LENGTH);
+    // A range is one of the bytes that are sent.
+    headers.remove(header::ACCEPT_RANGES);
+    if let Some(etag) = headers.get(header::ETAG)
+        && !etag.as_bytes().starts_with(b"W/")
+        && let Ok(weak) = HeaderValue::try_from([b"W/", etag.as_bytes()].concat())
+    {
+        // The same thing in other bytes, RFC 9110 section 8.8.3.3.
+        headers.insert(header::ETAG, weak);
+    }
+}
+
+/// Whether a response gains by compression, whoever asked for it.
+fn gains(response: &Response) -> bool {
+    let headers = response.headers();
+    let has_content = !matches!(response.status().as_u16(), 100..=199 | 204..=206 | 304);
+    let long = response
+        .body()
+        .size_hint()
+        .exact()
+        .is_none_or(|size| size >= LEAST);
+    has_content
+        && long
+        && headers
+            .get(header::CONTENT_TYPE)
+            .is_some_and(is_compressible)
+        && !headers.contains_key(header::CONTENT_ENCODING)
+        && !headers.contains_key(header::CONTENT_RANGE)
+        && !headers.get_all(header::CACHE_CONTROL).iter().any(forbids)
+}
+
+fn forbids(cache_control: &HeaderValue) -> bool {
+    let text = cache_control.to_str().unwrap_or_default();
+    text.split(',')
+        .any(|directive| directive.trim().eq_ignore_ascii_case("no-transform"))
+}
+
+/// Types of text, and the few others that are not compressed already. Not event
+/// streams: each event is short, and must not wait for the next.
+fn is_compressible(content_type: &HeaderValue) -> bool {
+    const OTHERS: [&str; 9] = [
+        "application/json",
+        "application/javascript",
+        "application/xml",
+        "application/wasm",
+        "application/x-ndjson",
+        "application/yaml",
+        "application/graphql",
+        "image/bmp",
+        "font/ttf",
+    ];
+    let text = content_type.to_str().unwrap_or_default();
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    let essence = essence.to_ascii_lowercase();
+    let is_text = essence.starts_with("text/") && essence != "text/event-stream";
+    is_text
+        || OTHERS.contains(&essence.as_str())
+        || essence.ends_with("+json")
+        || essence.ends_with("+xml")
+}
+
+fn at_once(coding: Coding, bytes: Bytes) -> Option<Bytes> {
+    let encoded = encoded(coding, ResponseBody::whole(bytes));
+    // Nothing waits: the whole body is there.
+    let collected = encoded.collect().now_or_never()?.ok()?;
+    Some(collected.to_bytes())
+}
+
+/// The encoder of tower-http, which is only to be had as a service.
+fn encoded(coding: Coding, body: ResponseBody) -> CompressionBody<ResponseBody> {
+    fn always(_: StatusCode, _: Version, _: &HeaderMap, _: &Extensions) -> bool {
+        true
+    }
+    let mut body = Some(body);
+    let service = tower::service_fn(move |_: Request<()>| {
+        ready(Ok::<_, Infallible>(http::Response::new(
+            body.take().unwrap_or_default(),
+        )))
+    });
+    // Levels at which a core does some hundred MB a second.
+    let level = CompressionLevel::Precise(match coding {
+        Coding::Gzip | Coding::Zstd => 1,
+        Coding::Br => 2,
+    });
+    let mut request = Request::new(());
+    let headers = request.headers_mut();
+    headers.insert(header::ACCEPT_ENCODING, coding.value());
+    let mut service = Compression::new(service)
+        .compress_when(always)
+        .quality(level);
+    let Ok(response) = service
+        .call(request)
+        .now_or_never()
+        .expect("a response that is there needs no waiting");
+    response.into_body()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+use std::task::Poll;
+
+use super::*;
+
+fn response(content_type: &str, body: Vec<u8>) -> Response {
+    let mut response = Response::new(GatewayBody::whole(body));
+    let content_type = HeaderValue::try_from(content_type).unwrap();
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, content_type);
+    response
+}
+
+fn json(length: usize) -> Response {
+    response("application/json", b"[1,2] ".repeat(length / 6 + 1))
+}
+
+fn get(response: Response) -> Response {
+    finish(response, Some(Coding::Gzip), &Method::GET)
+}
+
+fn length(response: Response) -> usize {
+    let body = response.into_body().collect().now_or_never();
+    body.unwrap().unwrap().to_bytes().len()
+}
+
+#[test]
+fn a_body_is_compressed_at_once_or_as_it_is_sent() {
+    for size in [2000, AT_ONCE + 1, 3 << 20] {
+        for coding in [Coding::Gzip, Coding::Br, Coding::Zstd] {
+            let response = finish(json(size), Some(coding), &Method::GET);
+            assert_eq!(response.headers()["content-encoding"], coding.value());
+            assert_eq!(response.headers()["vary"], "accept-encoding");
+            let at_once = response.body().size_hint().exact().is_some();
+            assert_eq!(at_once, size <= AT_ONCE);
+            assert!(length(response) < size / 10);
+        }
+    }
+}
+
+#[test]
+fn what_gains_nothing_stays_as_it_is() {
+    let with = |name: &'static str, value: &'static str| {
+        let mut response = json(2000);
+        let headers = response.headers_mut();
+        headers.insert(name, HeaderValue::from_static(value));
+        response
+    };
+    let with_status = |status: u16| {
+        let mut response = json(2000);
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        response
+    };
+    let left = [
+        json(100),
+        response("image/png", vec![0; 2000]),
+        response("text/event-stream", vec![b'a'; 2000]),
+        response("application/octet-stream", vec![0; 2000]),
+        with("content-encoding", "br"),
+        with("content-range", "bytes 0-1/2"),
+        with("cache-control", "public, No-Transform"),
+        with_status(206),
+        with_status(304),
+    ];
+    for response in left {
+        let before = response.headers().clone();
+        let response = get(response);
+        assert_eq!(*response.headers(), before);
+    }
+    for response in [
+        finish(json(2000), None, &Method::GET),
+        finish(json(2000), Some(Coding::Gzip), &Method::HEAD),
+    ] {
+        assert!(!response.headers().contains_key("content-encoding"));
+        assert_eq!(response.headers()["vary"], "accept-encoding");
+        assert_eq!(length(response), 2004);
+    }
+}
+
+#[test]
+fn text_of_all_kinds_gains() {
+    for content_type in [
+        "text/html; charset=utf-8",
+        "application/problem+json",
+        "Image/SVG+XML",
+        "application/wasm",
+    ] {
+        let response = get(response(content_type, vec![b' '; 2000]));
+        assert_eq!(
+            response.headers()["content-encoding"],
+            "gzip",
+            "{content_type}"
+        );
+    }
+}
+
+#[test]
+fn a_strong_etag_becomes_a_weak_one() {
+    for (before, after) in [("\"7\"", "W/\"7\""), ("W/\"7\"", "W/\"7\"")] {
+        let mut response = json(2000);
+        let headers = response.headers_mut();
+        headers.insert(header::ETAG, HeaderValue::from_static(before));
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("2004"));
+        let response = get(response);
+        assert_eq!(response.headers()["etag"], after);
+        assert!(!response.headers().contains_key("content-length"));
+    }
+}
+
+/// A body whose writer pauses for ever after these bytes.
+fn paused(bytes: Bytes) -> ResponseBody {
+    use futures::StreamExt;
+    use http_body::Frame;
+    let written = futures::stream::iter([Ok::<_, std::io::Error>(Frame::data(bytes))]);
+    let stream = written.chain(futures::stream::pending());
+    ResponseBody::streaming(http_body_util::StreamBody::new(stream))
+}
+
+#[test]
+fn what_is_written_is_sent_when_its_writer_pauses() {
+    for coding in [Coding::Gzip, Coding::Br, Coding::Zstd] {
+        let mut response = response("text/plain", Vec::new());
+        *response.body_mut() = paused(Bytes::from_static(b"one line of a report\n")).into();
+        let mut body = finish(response, Some(coding), &Method::GET).into_body();
+        let mut sent = 0;
+        while let Some(frame) = body.frame().now_or_never() {
+            sent += frame.unwrap().unwrap().into_data().unwrap().len();
+        }
+        assert!(sent > 20, "{coding:?} sent {sent} bytes");
+    }
+}
+
+#[test]
+fn a_body_that_breaks_off_does_not_look_complete() {
+    use http_body::Frame;
+    let broken = futures::stream::iter([
+        Ok(Frame::data(Bytes::from(vec![b' '; 5000]))),
+        Err(std::io::Error::other("gone")),
+    ]);
+    let broken = ResponseBody::streaming(http_body_util::StreamBody::new(broken));
+    let mut response = response("text/plain", Vec::new());
+    *response.body_mut() = broken.into();
+    let mut body = std::pin::pin!(get(response).into_body());
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let ended = loop {
+        match body.as_mut().poll_frame(&mut context) {
+            Poll::Ready(Some(Ok(_))) => {}
+            other => break other,
+        }
+    };
+    assert!(matches!(ended, Poll::Ready(Some(Err(_)))), "{ended:?}");
+}
