@@ -9,6 +9,7 @@ pub mod document;
 pub mod faults;
 mod keys;
 mod security;
+pub mod tls;
 pub mod values;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,6 +18,8 @@ use std::time::Duration;
 
 pub use crate::service::settings::Compression;
 use crate::service::settings::Rate;
+use ipnet::IpNet;
+
 use faults::Faults;
 pub use security::SecurityHeaders;
 
@@ -40,6 +43,8 @@ pub struct Config {
     pub drain: Duration,
     /// The way in.
     pub gateway: Gateway,
+    /// The way in by TLS.
+    pub tls: tls::Tls,
     /// The runtime.
     pub engine: Engine,
     /// What the host writes to standard error.
@@ -59,6 +64,8 @@ pub struct Gateway {
     pub max_header_bytes: usize,
     /// Header fields of a request at most.
     pub max_headers: usize,
+    /// Bytes of a request's target at most.
+    pub max_uri_bytes: usize,
     /// Requests under way on an HTTP/2 connection at most.
     pub http2_streams: u32,
     /// Requests that one client address may send, to all routes together.
@@ -67,6 +74,28 @@ pub struct Gateway {
     pub compression: Compression,
     /// Which security headers responses get.
     pub security: SecurityHeaders,
+    /// How long a request's body may let its service wait, besides what its bytes
+    /// earn at `body_rate`.
+    pub body_timeout: Duration,
+    /// Bytes of a request's body that earn it a second.
+    pub body_rate: u64,
+    /// How long a client may take nothing of a response.
+    pub write_timeout: Duration,
+    /// Open connections of one address at most; of one /64 in IPv6.
+    pub max_connections_per_address: usize,
+    /// Proxies that are believed when they tell whom a request comes from.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether connections begin with the PROXY protocol.
+    pub proxy_protocol: ProxyProtocol,
+}
+
+/// Whether connections begin with a header that tells who the client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    /// They don't.
+    Off,
+    /// All do, and all come from trusted proxies.
+    Required,
 }
 
 /// Limits of the runtime.
@@ -161,7 +190,21 @@ impl Config {
         faults.append(keys::from_file(&mut config, file, text));
         faults.append(keys::from_environment(&mut config, environment));
         faults.append(keys::from_flags(&mut config, flags));
+        config.tls.check(&mut faults);
+        config.gateway.check(&mut faults);
         faults.or(config)
+    }
+}
+
+impl Gateway {
+    /// What does not go together.
+    fn check(&self, faults: &mut Faults) {
+        if self.proxy_protocol == ProxyProtocol::Required && self.trusted_proxies.is_empty() {
+            faults.add(
+                "gateway.proxy_protocol",
+                "expected the proxies that send it in `gateway.trusted_proxies`, found none",
+            );
+        }
     }
 }
 
@@ -180,6 +223,7 @@ impl Default for Config {
             // The deadline of a call, and what orchestrators wait before they kill.
             drain: Duration::from_secs(30),
             gateway: Gateway::default(),
+            tls: tls::Tls::default(),
             engine: Engine::default(),
             log: Log::default(),
         }
@@ -207,6 +251,22 @@ impl Default for Gateway {
             // Text shrinks to a fifth, and networks are slower than cores.
             compression: Compression::On,
             security: SecurityHeaders::default(),
+            // RFC 9112, section 3, asks for 8000 octets at least.
+            max_uri_bytes: 8 << 10,
+            // A phone that changes its network is back by then; a slow body holds an
+            // instance all the while.
+            body_timeout: Duration::from_secs(20),
+            // As Apache has it; a modem sends ten times as much.
+            body_rate: 500,
+            // The kernel holds up to some MiB for a client, and tells of room by the
+            // third of that: a slow but honest one shows no progress for so long.
+            write_timeout: Duration::from_secs(60),
+            // A quarter of all: one address alone can't shut out the others.
+            max_connections_per_address: 2500,
+            // Who is believed unasked can be anybody.
+            trusted_proxies: Vec::new(),
+            // Only some load balancers speak it.
+            proxy_protocol: ProxyProtocol::Off,
         }
     }
 }
@@ -291,6 +351,21 @@ mod tests {
             content_security_policy = "off"
             referrer_policy = "origin"
             hsts = "1day"
+            max_uri_bytes = 100
+            body_timeout = "7s"
+            body_rate = 8
+            write_timeout = "9s"
+            max_connections_per_address = 2
+            trusted_proxies = ["10.0.0.0/8", "::1"]
+            proxy_protocol = "required"
+            [tls]
+            listen = "127.0.0.1:0"
+            cert = ["a.pem", "b.pem"]
+            key = "a.key, b.key"
+            client_ca = "ca.pem"
+            client_auth = "optional"
+            client_scopes = { "cn:order" = ["orders:read", "orders:write"], "uri:spiffe://shop/x" = [] }
+            handshake_timeout = "3s"
             [engine]
             instances = 7
             max_memory = "8MiB"
@@ -322,6 +397,29 @@ mod tests {
                     referrer_policy: Some("origin".into()),
                     hsts: Some(Duration::from_secs(24 * 3600)),
                 },
+                max_uri_bytes: 100,
+                body_timeout: Duration::from_secs(7),
+                body_rate: 8,
+                write_timeout: Duration::from_secs(9),
+                max_connections_per_address: 2,
+                trusted_proxies: vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
+                proxy_protocol: ProxyProtocol::Required,
+            },
+            tls: tls::Tls {
+                listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+                cert: vec!["a.pem".into(), "b.pem".into()],
+                key: vec!["a.key".into(), "b.key".into()],
+                client_ca: Some("ca.pem".into()),
+                client_auth: tls::ClientAuth::Optional,
+                client_scopes: [
+                    (
+                        "cn:order".into(),
+                        vec!["orders:read".into(), "orders:write".into()],
+                    ),
+                    ("uri:spiffe://shop/x".into(), vec![]),
+                ]
+                .into(),
+                handshake_timeout: Duration::from_secs(3),
             },
             engine: Engine {
                 instances: 7,
@@ -356,6 +454,20 @@ mod tests {
                 "STOA_LISEN: unknown setting: did you mean STOA_LISTEN?",
                 "STOA_DRAIN: expected a duration such as \"250ms\" or \"10s\", found \"soon\"",
                 "--listen: expected ADDRESS:PORT such as 127.0.0.1:8080 (port 0 takes a free one), found \"localhost\"",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_a_fault() {
+        let file = "[tls]\ncert = [\"a.pem\", \"b,c.pem\"]\nkey = \"a.key\"\n";
+        let faults = layers(file, &[("STOA_TLS_CLIENT_SCOPES", "cn:a=x")], &[]).unwrap_err();
+        assert_eq!(
+            faults.lines().collect::<Vec<_>>(),
+            [
+                "host.toml:2: `cert`: expected no comma within an element of a list, found \"b,c.pem\"",
+                "tls.cert: expected as many keys as certificates, found 0 in `tls.cert` and 1 in `tls.key`",
+                "tls.client_scopes: expected the authorities of these clients in `tls.client_ca`, found none",
             ]
         );
     }

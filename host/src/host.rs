@@ -17,7 +17,9 @@ use crate::capabilities::outbound::trust::Trust;
 use crate::config::{Config, LogFormat};
 use crate::deploy::{Components, Deployments, Parts};
 use crate::engine::{EngineSettings, Runtime};
+use crate::gateway::accept::Transport;
 use crate::gateway::identity::{ApiKeys, Identity};
+use crate::gateway::tls::Tls;
 use crate::gateway::{Gateway, accept};
 use crate::mesh::Registry;
 use crate::mesh::upstream::Upstreams;
@@ -104,6 +106,7 @@ impl Host {
 
     async fn build(config: Config, telemetry: Telemetry) -> Result<Self> {
         let gateway_listener = bind(config.listen, "the gateway", "--listen").await?;
+        let tls = tls(&config).await?;
         let admin_listener = bind(config.admin, "the admin API", "--admin").await?;
         let gateway_addr = gateway_listener.local_addr()?;
         let admin_addr = admin_listener.local_addr()?;
@@ -114,12 +117,22 @@ impl Host {
         let deployments = deployments(&config, &telemetry, &gateway, &store)?;
         let drainer = Drainer::new();
 
-        telemetry.logs.announce(&format!(
-            "Serving HTTP on http://{gateway_addr}/\nAdmin API on http://{admin_addr}/"
-        ));
+        let mut announced = format!("Serving HTTP on http://{gateway_addr}/\n");
+        if let Some((listener, _)) = &tls {
+            announced += &format!("Serving HTTPS on https://{}/\n", listener.local_addr()?);
+        }
+        announced += &format!("Admin API on http://{admin_addr}/");
+        telemetry.logs.announce(&announced);
         deployments.restore().await?;
         tend_gateway(gateway.clone(), &drainer);
-        tokio::spawn(accept::serve(gateway, gateway_listener, drainer.drain()));
+        if let Some((listener, tls)) = tls {
+            tokio::spawn(tls.clone().follow(drainer.drain()));
+            let transport = Transport::Tls(tls);
+            let served = accept::serve(gateway.clone(), listener, transport, drainer.drain());
+            tokio::spawn(served);
+        }
+        let served = accept::serve(gateway, gateway_listener, Transport::Plain, drainer.drain());
+        tokio::spawn(served);
         let admin = Admin {
             deployments: deployments.clone(),
             identity: identity.clone(),
@@ -158,6 +171,16 @@ async fn bind(address: SocketAddr, what: &str, flag: &str) -> Result<TcpListener
     TcpListener::bind(address).await.with_context(|| {
         format!("{what} can't listen on {address}; choose another address with {flag}")
     })
+}
+
+/// The way in by TLS, if there is one.
+async fn tls(config: &Config) -> Result<Option<(TcpListener, Arc<Tls>)>> {
+    if !config.tls.is_on() {
+        return Ok(None);
+    }
+    let tls = Tls::load(&config.tls).context("TLS can't be served")?;
+    let listener = bind(config.tls.listen, "the gateway's TLS", "--tls-listen").await?;
+    Ok(Some((listener, tls)))
 }
 
 fn deployments(

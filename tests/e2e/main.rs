@@ -13,6 +13,8 @@ mod deploy;
 mod drain;
 mod fitting;
 mod gateway;
+mod guards;
+mod http2_attacks;
 mod identity;
 mod limits;
 mod links;
@@ -21,19 +23,23 @@ mod misbehave_http;
 mod passthrough;
 mod pools;
 mod properties;
+mod proxies;
 mod rate;
 mod restart;
 mod sandbox;
 mod security_headers;
 mod shop;
+mod smuggling;
 mod state;
 mod swap;
 mod telemetry;
+mod tls;
 mod transcode;
 mod upstreams;
 mod values;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use stoa_tests::client::PATIENCE;
 use stoa_tests::process::{HostOptions, HostProcess};
 use stoa_tests::service::Service;
 
@@ -72,4 +78,23 @@ fn hello() -> Service {
     Service::new("hello", guests::HELLO_FUNCTION)
         .call("GET /hello/{name}", "test:hello/greeter.greet")
         .call("GET /ping", "test:hello/greeter.ping")
+}
+
+/// How many requests and connections the host has refused for a reason, once they
+/// are as many: a connection is counted after its end.
+async fn rejections(host: &HostProcess, reason: &str, least: u64) -> Result<u64> {
+    let admin = host.admin()?;
+    let label = format!("stoa_rejected_total{{reason=\"{reason}\"}} ");
+    let counted = async {
+        loop {
+            let metrics = admin.metrics().await?;
+            let line = metrics.lines().find_map(|line| line.strip_prefix(&label));
+            let count = line.map_or(Ok(0), str::parse)?;
+            if count >= least {
+                return anyhow::Ok(count);
+            }
+        }
+    };
+    let counted = tokio::time::timeout(PATIENCE, counted).await;
+    counted.with_context(|| format!("not {least} refusals for {reason}"))?
 }

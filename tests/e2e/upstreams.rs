@@ -64,7 +64,7 @@ async fn a_declared_upstream_gets_its_routes_requests() -> Result<()> {
         "host: shop.example\r\n",
         "x-request-id: ask-1\r\n",
         "traceparent: 00-",
-        "forwarded: for=127.0.0.1;host=\"shop.example\";proto=http\r\n",
+        "forwarded: for=127.0.0.1;proto=http;host=\"shop.example\"\r\n",
         "x-forwarded-for: 127.0.0.1\r\n",
     ] {
         assert!(seen.contains(header), "expected {header:?} in {seen}");

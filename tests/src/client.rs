@@ -20,6 +20,8 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::tls::Dialer;
+
 /// How long any answer may take: longer, and the test says so instead of hanging.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -30,6 +32,7 @@ pub type Body = BoxBody<Bytes, std::io::Error>;
 pub struct Client {
     address: SocketAddr,
     protocol: Protocol,
+    tls: Option<Dialer>,
     sender: Option<Sender>,
     reconnects: u64,
 }
@@ -77,8 +80,18 @@ impl Client {
         Self {
             address,
             protocol,
+            tls: None,
             sender: None,
             reconnects: 0,
+        }
+    }
+
+    /// The same over TLS.
+    #[must_use]
+    pub fn over_tls(self, dialer: &Dialer) -> Self {
+        Self {
+            tls: Some(dialer.clone()),
+            ..self
         }
     }
 
@@ -161,7 +174,7 @@ impl Client {
                     .map_or("/", |path| path.as_str())
                     .to_owned();
                 head.uri = http::Uri::builder()
-                    .scheme("http")
+                    .scheme(if self.tls.is_some() { "https" } else { "http" })
                     .authority(authority)
                     .path_and_query(path)
                     .build()?;
@@ -184,11 +197,26 @@ impl Client {
     }
 
     async fn connect(&self) -> Result<Sender> {
+        if let Some(dialer) = &self.tls {
+            let offer = match self.protocol {
+                Protocol::Http1 => "http/1.1",
+                Protocol::Http2 => "h2",
+            };
+            let stream = dialer.dial(self.address, &[offer]).await?;
+            ensure!(stream.get_ref().1.alpn_protocol() == Some(offer.as_bytes()));
+            return self.begin(TokioIo::new(stream)).await;
+        }
         let stream = TcpStream::connect(self.address)
             .await
             .with_context(|| format!("connecting to {}", self.address))?;
         stream.set_nodelay(true)?;
-        let io = TokioIo::new(stream);
+        self.begin(TokioIo::new(stream)).await
+    }
+
+    async fn begin<S>(&self, io: S) -> Result<Sender>
+    where
+        S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+    {
         Ok(match self.protocol {
             Protocol::Http1 => {
                 let (sender, connection) = http1::handshake(io).await?;

@@ -7,6 +7,8 @@
 //! - [`client`]: HTTP/1.1 and HTTP/2; [`raw`]: bytes on a socket
 //! - [`origin`]: HTTP servers outside of the host; [`fault_proxy`]: what spoils a
 //!   connection
+//! - [`tls`]: certificates, and clients that believe them
+//! - [`frames`]: HTTP/2 frame by frame
 //! - [`load`]: many connections that count every answer
 //!
 //! Knows the host by its binary, its sockets and its files only: it depends on
@@ -16,12 +18,14 @@ pub mod admin;
 pub mod client;
 pub mod command;
 pub mod fault_proxy;
+pub mod frames;
 pub mod load;
 pub mod origin;
 pub mod output;
 pub mod process;
 pub mod raw;
 pub mod service;
+pub mod tls;
 
 /// Guests of the tests, one behaviour each: `tests/guests/examples`.
 pub mod guests {

@@ -164,6 +164,18 @@ impl HostProcess {
         })
     }
 
+    /// Where the gateway listens for TLS.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn https(&self) -> Result<SocketAddr> {
+        let line = self
+            .output
+            .wait_for(|line| line.starts_with("Serving HTTPS on "))
+            .await?;
+        address(&line)
+    }
+
     /// The data directory.
     pub fn data(&self) -> PathBuf {
         self.directory.path().join("data")
@@ -259,7 +271,8 @@ fn address(line: &str) -> Result<SocketAddr> {
     let url = line.rsplit(' ').next().unwrap_or_default();
     let text = url
         .strip_prefix("http://")
+        .or_else(|| url.strip_prefix("https://"))
         .and_then(|rest| rest.strip_suffix('/'));
     text.and_then(|text| text.parse().ok())
-        .with_context(|| format!("expected http://ADDR:PORT/ at the end of {line:?}"))
+        .with_context(|| format!("expected a URL of an address at the end of {line:?}"))
 }

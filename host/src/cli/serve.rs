@@ -27,6 +27,15 @@ pub struct HostFlags {
     /// Where the admin API listens [default: 127.0.0.1:8081].
     #[arg(long, value_name = "ADDR:PORT")]
     admin: Option<String>,
+    /// Where the gateway listens for TLS, once it has a certificate [default: 127.0.0.1:8443].
+    #[arg(long, value_name = "ADDR:PORT")]
+    tls_listen: Option<String>,
+    /// A certificate with its chain, in PEM; several times for several names.
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Vec<String>,
+    /// The private key of each certificate, in PEM.
+    #[arg(long, value_name = "FILE")]
+    tls_key: Vec<String>,
     /// The region that services are told they run in.
     #[arg(long)]
     region: Option<String>,
@@ -60,6 +69,9 @@ impl HostFlags {
         let flags = [
             ("listen", self.listen.clone()),
             ("admin", self.admin.clone()),
+            ("tls.listen", self.tls_listen.clone()),
+            ("tls.cert", joined(&self.tls_cert)),
+            ("tls.key", joined(&self.tls_key)),
             ("region", self.region.clone()),
             ("drain", self.drain.clone()),
             ("data", data),
@@ -71,4 +83,9 @@ impl HostFlags {
         Config::load(self.config.as_deref(), &given)
             .map_err(|faults| Usage(format!("the host's settings have faults\n{faults}")))
     }
+}
+
+/// As a list is written.
+fn joined(values: &[String]) -> Option<String> {
+    (!values.is_empty()).then(|| values.join(","))
 }

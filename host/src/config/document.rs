@@ -157,6 +157,40 @@ pub fn scalar(value: &DeValue<'_>) -> Result<String, String> {
     }
 }
 
+/// A value as the environment and flags would write it: the elements of a list with
+/// commas between, a table as `key=element element` with commas between.
+///
+/// # Errors
+/// What was found instead.
+pub fn flat(value: &DeValue<'_>) -> Result<String, String> {
+    let list = |values: &[Value<'_>], between: &str| {
+        let texts = values.iter().map(|value| {
+            let text = scalar(value.get_ref())?;
+            match text.contains(',') {
+                true => Err(format!(
+                    "expected no comma within an element of a list, found {text:?}"
+                )),
+                false => Ok(text),
+            }
+        });
+        Ok::<_, String>(texts.collect::<Result<Vec<_>, _>>()?.join(between))
+    };
+    match value {
+        DeValue::Array(values) => list(values, ","),
+        DeValue::Table(table) => {
+            let entries = table.iter().map(|(name, value)| {
+                let texts = match value.get_ref() {
+                    DeValue::Array(values) => list(values, " ")?,
+                    single => scalar(single)?,
+                };
+                Ok(format!("{}={texts}", name.get_ref()))
+            });
+            Ok(entries.collect::<Result<Vec<_>, String>>()?.join(","))
+        }
+        single => scalar(single),
+    }
+}
+
 /// "expected A, found B".
 pub fn expected(what: &str, found: &DeValue<'_>) -> String {
     let kind = match found {

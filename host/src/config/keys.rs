@@ -6,9 +6,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::document::{Document, Key as Name, Value};
+use super::document::{Document, Key as Name, Value, flat};
 use super::faults::{Faults, nearest};
-use super::{AccessLog, Config, Flag, LogFormat, values};
+use super::tls::ClientAuth;
+use super::{AccessLog, Config, Flag, LogFormat, ProxyProtocol, values};
 use crate::service::settings::{By, Compression, Rate};
 
 /// A setting: its key with its table, and how a text sets it.
@@ -42,6 +43,16 @@ const SWITCH: [(&str, bool); 2] = [("on", true), ("off", false)];
 
 const COMPRESSION: [(&str, Compression); 2] = [("on", Compression::On), ("off", Compression::Off)];
 
+const PROXY_PROTOCOL: [(&str, ProxyProtocol); 2] = [
+    ("off", ProxyProtocol::Off),
+    ("required", ProxyProtocol::Required),
+];
+
+const CLIENT_AUTH: [(&str, ClientAuth); 2] = [
+    ("optional", ClientAuth::Optional),
+    ("required", ClientAuth::Required),
+];
+
 /// Where a memory ends that is addressed with 32 bits.
 const MEMORY_END: u64 = 4 << 30;
 
@@ -49,7 +60,7 @@ const KEYS: &[Key] = &[
     key("listen", |c, v| put(&mut c.listen, values::address(v))),
     key("admin", |c, v| put(&mut c.admin, values::address(v))),
     key("data", |c, v| put(&mut c.data, path(v))),
-    key("region", |c, v| put(&mut c.region, Ok(region(v)))),
+    key("region", |c, v| put(&mut c.region, Ok(non_empty(v)))),
     key("drain", |c, v| put(&mut c.drain, values::duration(v))),
     key("gateway.header_timeout", |c, v| {
         put(&mut c.gateway.header_timeout, values::positive(v))
@@ -88,6 +99,53 @@ const KEYS: &[Key] = &[
     key("gateway.hsts", |c, v| {
         put(&mut c.gateway.security.hsts, hsts(v))
     }),
+    key("gateway.max_uri_bytes", |c, v| {
+        put(&mut c.gateway.max_uri_bytes, values::number(v, 1..=65_535))
+    }),
+    key("gateway.body_timeout", |c, v| {
+        put(&mut c.gateway.body_timeout, values::positive(v))
+    }),
+    key("gateway.body_rate", |c, v| {
+        put(&mut c.gateway.body_rate, bytes(v, 1, u64::MAX))
+    }),
+    key("gateway.write_timeout", |c, v| {
+        put(&mut c.gateway.write_timeout, values::positive(v))
+    }),
+    key("gateway.max_connections_per_address", |c, v| {
+        put(
+            &mut c.gateway.max_connections_per_address,
+            values::number(v, 1..=1_000_000),
+        )
+    }),
+    key("gateway.trusted_proxies", |c, v| {
+        put(
+            &mut c.gateway.trusted_proxies,
+            values::list_of(v, values::network),
+        )
+    }),
+    key("gateway.proxy_protocol", |c, v| {
+        put(
+            &mut c.gateway.proxy_protocol,
+            values::word(v, &PROXY_PROTOCOL),
+        )
+    }),
+    key("tls.listen", |c, v| {
+        put(&mut c.tls.listen, values::address(v))
+    }),
+    key("tls.cert", |c, v| put(&mut c.tls.cert, files(v))),
+    key("tls.key", |c, v| put(&mut c.tls.key, files(v))),
+    key("tls.client_ca", |c, v| {
+        put(&mut c.tls.client_ca, Ok(non_empty(v).map(PathBuf::from)))
+    }),
+    key("tls.client_auth", |c, v| {
+        put(&mut c.tls.client_auth, values::word(v, &CLIENT_AUTH))
+    }),
+    key("tls.client_scopes", |c, v| {
+        put(&mut c.tls.client_scopes, values::words_by_name(v))
+    }),
+    key("tls.handshake_timeout", |c, v| {
+        put(&mut c.tls.handshake_timeout, values::positive(v))
+    }),
     key("engine.instances", |c, v| {
         put(&mut c.engine.instances, values::number(v, 1..=100_000))
     }),
@@ -121,6 +179,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("drain_timeout", "drain"),
     ("keep_alive", "gateway.idle_timeout"),
     ("keepalive_timeout", "gateway.idle_timeout"),
+    ("certificate", "tls.cert"),
+    ("certs", "tls.cert"),
+    ("private_key", "tls.key"),
     ("max_instances", "engine.instances"),
     ("log_level", "log.level"),
     ("log_format", "log.format"),
@@ -186,8 +247,8 @@ fn one_of_file(
     let full = qualified(section, name.get_ref());
     match KEYS.iter().find(|key| key.name == full) {
         Some(key) => {
-            let set = |text: &str| (key.set)(config, text);
-            document.set(&mut (), name, value, set);
+            let set = flat(value.get_ref()).and_then(|text| (key.set)(config, &text));
+            document.check(name, value, set);
         }
         None => stranger(document, section, name),
     }
@@ -277,8 +338,12 @@ fn header_bytes(text: &str) -> Result<usize, String> {
     Ok(usize::try_from(size).expect("16 MiB fit into any address space"))
 }
 
-fn region(text: &str) -> Option<String> {
-    Some(text.to_owned()).filter(|region| !region.is_empty())
+fn non_empty(text: &str) -> Option<String> {
+    Some(text.to_owned()).filter(|text| !text.is_empty())
+}
+
+fn files(text: &str) -> Result<Vec<PathBuf>, String> {
+    values::list_of(text, |path| Ok(path.into()))
 }
 
 /// `off`, or what one address may send.

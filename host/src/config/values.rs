@@ -2,12 +2,15 @@
 //!
 //! Each parser says what it expected and what it found. Knows nothing of keys.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 /// A duration such as `250ms`, `10s` or `1m 30s`.
 ///
@@ -85,6 +88,18 @@ pub fn scope(text: &str) -> Result<String, String> {
     ))
 }
 
+/// A network or a single address: `10.0.0.0/8`, `::1`.
+///
+/// # Errors
+/// What was expected and what was found.
+pub fn network(text: &str) -> Result<IpNet, String> {
+    text.parse()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| {
+            format!("expected a network such as 10.0.0.0/8, or an address, found {text:?}")
+        })
+}
+
 /// A whole number within bounds.
 ///
 /// # Errors
@@ -125,6 +140,37 @@ pub fn rate(text: &str) -> Result<(NonZeroU32, Duration), String> {
         limit.parse().map_err(|_| bad())?,
         positive(&per).map_err(|_| bad())?,
     ))
+}
+
+/// Texts with commas between.
+pub fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+}
+
+/// A list, each of its texts parsed.
+///
+/// # Errors
+/// What was expected and what was found.
+pub fn list_of<T>(text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
+    list(text).map(parse).collect()
+}
+
+/// Names and the words that belong to each: `a=one two, b=three`. The last `=` of
+/// an entry divides it.
+///
+/// # Errors
+/// What was expected and what was found.
+pub fn words_by_name(text: &str) -> Result<BTreeMap<String, Vec<String>>, String> {
+    let entries = list(text).map(|entry| {
+        let (name, words) = entry
+            .rsplit_once('=')
+            .ok_or_else(|| format!("expected NAME=WORD WORD, found {entry:?}"))?;
+        let words = words.split_whitespace().map(str::to_owned).collect();
+        Ok((name.trim().to_owned(), words))
+    });
+    entries.collect()
 }
 
 /// One word out of a few.
@@ -184,6 +230,17 @@ mod tests {
             let fault = rate(text).unwrap_err();
             assert!(fault.ends_with(&format!("found {text:?}")), "{fault}");
         }
+    }
+
+    #[test]
+    fn words_go_by_the_name_before_the_last_equals_sign() {
+        let words = words_by_name("uri:a?b=c=x y, cn:n=").unwrap();
+        assert_eq!(words["uri:a?b=c"], ["x", "y"]);
+        assert!(words["cn:n"].is_empty());
+        assert_eq!(
+            words_by_name("a"),
+            Err("expected NAME=WORD WORD, found \"a\"".into())
+        );
     }
 
     #[test]

@@ -2,26 +2,33 @@
 //!
 //! Timeouts are kept by a slow beat instead of a timer a request: at each beat
 //! the connection is either serving, in the middle of a request's head, or idle.
-//! A head that takes too long is cut off; an idle connection is closed politely.
+//! A head that takes too long is cut off, and so is a client that does not read; an
+//! idle connection is closed politely.
 
 mod activity;
+mod framing;
+mod watched;
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Gateway;
 use super::client::Client;
+use crate::config;
 use crate::shutdown::Drain;
 pub(super) use activity::Serving;
-use activity::{Activity, Verdict, Watched};
+use activity::{Activity, Limits, Verdict, Watch};
+use watched::Watched;
 
 /// The least that hyper's HTTP/1 buffer may be set to.
 const MIN_BUFFER: usize = 8192;
@@ -29,23 +36,30 @@ const MIN_BUFFER: usize = 8192;
 /// can't make the host hold more than this of a body that nobody reads.
 const STREAM_WINDOW: u32 = 64 << 10;
 const CONNECTION_WINDOW: u32 = 1 << 20;
+/// Bytes of responses that a stream may hold back: a client may close its window.
+const SEND_BUFFER: usize = 256 << 10;
+/// Streams that a client may take back before the host has looked at them; h2's own
+/// value, told here because rapid reset (CVE-2023-44487) hangs on it.
+const RESET_UNSEEN: usize = 20;
+/// Streams that the host may have to reset for a client's faults, on one connection:
+/// an honest client makes none. MadeYouReset, CVE-2025-8671.
+const RESET_BY_FAULT: usize = 100;
 
 /// Beats in the time that a head may take: how exact its timeout is.
 const BEATS: u32 = 4;
 
 /// Serves a connection until it ends, or is idle when the drain begins.
-pub(super) async fn serve(gateway: Arc<Gateway>, stream: TcpStream, client: Client, drain: Drain) {
-    let activity = Arc::new(Activity::default());
+pub(super) async fn serve<S>(gateway: Arc<Gateway>, stream: S, client: Client, drain: Drain)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let limits = limits(&gateway.settings);
+    let activity = Arc::new(Activity::new(&limits));
     let io = TokioIo::new(Watched::new(stream, activity.clone()));
-    let builder = builder(&gateway);
+    let builder = builder(&gateway.settings);
     let beat = gateway.settings.header_timeout / BEATS;
-    let idle_beats = gateway
-        .settings
-        .idle_timeout
-        .as_millis()
-        .div_ceil(beat.as_millis().max(1));
     let service = {
-        let activity = activity.clone();
+        let (gateway, activity) = (gateway.clone(), activity.clone());
         let client = Arc::new(client);
         service_fn(move |request| {
             let (gateway, client) = (gateway.clone(), client.clone());
@@ -56,18 +70,15 @@ pub(super) async fn serve(gateway: Arc<Gateway>, stream: TcpStream, client: Clie
             }
         })
     };
-    let mut watch = activity::Watch::new(BEATS, u32::try_from(idle_beats).unwrap_or(u32::MAX));
+    let mut watch = Watch::new(limits);
     let mut beats = tokio::time::interval_at(tokio::time::Instant::now() + beat, beat);
     let mut connection = pin!(builder.serve_connection(io, service));
     let mut draining = pin!(drain.begun());
     let mut closing = false;
     // The connection goes first and nearly always alone.
-    poll_fn(|cx| {
+    let cut_off = poll_fn(|cx| {
         if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
-            if let Err(error) = ended {
-                tracing::debug!(%error, "a connection ended with an error");
-            }
-            return Poll::Ready(());
+            return Poll::Ready(ended.err().and_then(|error| refused(&*error)));
         }
         if !closing && draining.as_mut().poll(cx).is_ready() {
             closing = true;
@@ -77,22 +88,55 @@ pub(super) async fn serve(gateway: Arc<Gateway>, stream: TcpStream, client: Clie
         while beats.poll_tick(cx).is_ready() {
             match watch.beat(&activity) {
                 Verdict::Fine => {}
-                Verdict::Idle if closing => {}
+                // Asked to close, and did not.
+                Verdict::Idle if closing => return Poll::Ready(None),
                 Verdict::Idle => {
                     closing = true;
                     connection.as_mut().graceful_shutdown();
                     cx.waker().wake_by_ref();
                 }
-                Verdict::Stalled => return Poll::Ready(()),
+                Verdict::Stalled => {
+                    return Poll::Ready(activity.is_in_head().then_some("slow_head"));
+                }
+                Verdict::Unread => return Poll::Ready(Some("slow_read")),
             }
         }
         Poll::Pending
     })
     .await;
+    if let Some(reason) = activity.flood().map(|flood| flood.0).or(cut_off) {
+        gateway.metrics.rejected(reason).inc();
+        tracing::debug!(reason, "a connection was cut off");
+    }
 }
 
-fn builder(gateway: &Gateway) -> auto::Builder<TokioExecutor> {
-    let settings = &gateway.settings;
+/// Why hyper refused what came in; `None` if it ended for any other reason.
+fn refused(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    tracing::debug!(error, "a connection ended with an error");
+    let error = error.downcast_ref::<hyper::Error>()?;
+    if error.is_parse_too_large() {
+        Some("head_too_large")
+    } else if error.is_parse() {
+        Some("malformed")
+    } else {
+        None
+    }
+}
+
+fn limits(settings: &config::Gateway) -> Limits {
+    let beat = settings.header_timeout / BEATS;
+    let beats = |time: Duration| {
+        let beats = time.as_nanos().div_ceil(beat.as_nanos().max(1));
+        u32::try_from(beats).unwrap_or(u32::MAX)
+    };
+    Limits {
+        head: BEATS,
+        idle: beats(settings.idle_timeout),
+        read: beats(settings.write_timeout),
+    }
+}
+
+fn builder(settings: &config::Gateway) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -107,7 +151,11 @@ fn builder(gateway: &Gateway) -> auto::Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(settings.http2_streams)
+        // Also bounds the CONTINUATION frames of a head.
         .max_header_list_size(u32::try_from(settings.max_header_bytes).unwrap_or(u32::MAX))
+        .max_send_buf_size(SEND_BUFFER)
+        .max_pending_accept_reset_streams(RESET_UNSEEN)
+        .max_local_error_reset_streams(RESET_BY_FAULT)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(settings.idle_timeout);

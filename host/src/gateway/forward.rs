@@ -1,25 +1,21 @@
 //! Preparing a request for who answers it: a component's own HTTP handler, or an
 //! upstream.
 
-use std::net::IpAddr;
-
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 
 use super::client::Client;
 use super::input::Limited;
 use super::origin::{Origin, REQUEST_ID, TRACEPARENT};
+use super::pace::Paced;
 use crate::capabilities::context::CallContext;
 use crate::engine::http::WasiBody;
 use crate::mesh::upstream::headers::strip_hop_by_hop;
 
-/// RFC 7239, and what was used before it.
-const FORWARDED: HeaderName = header::FORWARDED;
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// What proxies say of a client. Behind the gateway counts only what is believed.
+const FORWARDED: [&str; 2] = ["forwarded", "x-real-ip"];
+const FORWARDED_MORE: &str = "x-forwarded-";
 
 /// What the host tells of a request; a client can't.
 const OURS: &str = "x-stoa-";
@@ -29,19 +25,21 @@ const OURS: &str = "x-stoa-";
 const PRINCIPAL: header::HeaderName = header::HeaderName::from_static("x-stoa-principal");
 
 /// The request as the component gets it: without the connection's headers, with
-/// the host's id and trace and with its caller.
+/// the host's id and trace, with its client and its caller.
 pub(super) fn request(
     mut parts: Parts,
-    body: Incoming,
+    body: Paced,
     limit: u64,
     origin: &Origin,
     context: &CallContext,
+    client: &Client,
 ) -> http::Request<Limited> {
     let headers = &mut parts.headers;
     strip_hop_by_hop(headers);
     for name in ours(headers) {
         headers.remove(name);
     }
+    client.introduce(headers);
     if let Some(id) = origin.id_header() {
         headers.insert(REQUEST_ID, id);
     }
@@ -56,56 +54,33 @@ pub(super) fn request(
 
 /// Headers in which only the host may say something.
 fn ours(headers: &http::HeaderMap) -> Vec<header::HeaderName> {
-    let names = headers.keys();
-    names
-        .filter(|name| name.as_str().starts_with(OURS))
-        .cloned()
-        .collect()
+    let ours = |name: &&header::HeaderName| {
+        let name = name.as_str();
+        name.starts_with(OURS) || name.starts_with(FORWARDED_MORE) || FORWARDED.contains(&name)
+    };
+    headers.keys().filter(ours).cloned().collect()
 }
 
-/// The request as an upstream gets it: as a component would, and with what the
-/// connection told of the client.
+/// The request as an upstream gets it: as a component would, and with the host that
+/// the client asks for.
 pub(super) fn outside(
     parts: Parts,
-    body: Incoming,
+    body: Paced,
     limit: u64,
     origin: &Origin,
     context: &CallContext,
     client: &Client,
 ) -> http::Request<WasiBody> {
-    let mut request = request(parts, body, limit, origin, context).map(BodyExt::boxed_unsync);
+    let request = request(parts, body, limit, origin, context, client);
+    let mut request = request.map(BodyExt::boxed_unsync);
     let host = request.headers().get(header::HOST).cloned();
     let authority = request
         .uri()
         .authority()
         .map(|authority| authority.as_str());
     let host = host.or_else(|| HeaderValue::try_from(authority?).ok());
-    let address = client.address();
-    let headers = request.headers_mut();
-    // What the client says of itself is no more than that.
-    headers.remove(FORWARDED);
-    let node = match address {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("\"[{address}]\""),
-    };
-    let named = host.as_ref().and_then(|host| host.to_str().ok());
-    let named = named.map_or_else(String::new, |host| format!(";host=\"{host}\""));
-    for (name, value) in [
-        (
-            FORWARDED,
-            HeaderValue::try_from(format!("for={node}{named};proto=http")).ok(),
-        ),
-        (
-            FORWARDED_FOR,
-            HeaderValue::try_from(address.to_string()).ok(),
-        ),
-        (FORWARDED_HOST, host),
-        (FORWARDED_PROTO, Some(HeaderValue::from_static("http"))),
-    ] {
-        match value {
-            Some(value) => headers.insert(name, value),
-            None => headers.remove(name),
-        };
+    if let Some(host) = host {
+        client.ask_for(&host, request.headers_mut());
     }
     request
 }

@@ -1,9 +1,10 @@
 //! One request, from its head to its response's head.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{Method, Request, StatusCode, Uri, Version, header};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, Version, header};
 use hyper::body::Incoming;
 
 use super::asked::Asked;
@@ -12,6 +13,7 @@ use super::cors::{self, Cors};
 use super::endpoint::{Destination, Endpoint};
 use super::input::{announced_within, read_json};
 use super::origin::Origin;
+use super::pace::{Pace, Paced};
 use super::respond::{self, Refusal, Response};
 use super::table::{Found, Parameters};
 use super::transcode::{Operation, Reply};
@@ -29,9 +31,16 @@ impl Gateway {
     pub(super) async fn handle(&self, request: Request<Incoming>, client: &Client) -> Response {
         let _active = self.active.enter();
         let (parts, body) = request.into_parts();
-        let asked = Asked::new(&parts, client);
-        let admitted = asked.admitted(self.rates.admit_address(client).map(|()| None));
-        let (endpoint, answered) = match admitted.and_then(|()| self.find(&parts, &asked.uri)) {
+        let (client, told) = match self.proxies.client(client, &parts.headers) {
+            Ok(told) => (told, Ok(())),
+            Err(fault) => (Cow::Borrowed(client), Err(Refusal::BadRequest(fault))),
+        };
+        let asked = Asked::new(&parts, &client);
+        let admitted = asked.admitted(self.rates.admit_address(&client).map(|()| None));
+        let found = admitted
+            .and(told)
+            .and_then(|()| self.find(&parts, &asked.uri));
+        let (endpoint, answered) = match found {
             Ok((endpoint, parameters)) => {
                 let answered = self
                     .answer(&asked, &endpoint, parts, body, &parameters)
@@ -53,6 +62,9 @@ impl Gateway {
         parts: &Parts,
         uri: &'u Uri,
     ) -> Result<(Arc<Endpoint>, Parameters<'u>), Refusal> {
+        if target_length(uri) > self.settings.max_uri_bytes {
+            return Err(Refusal::UriTooLong);
+        }
         let host = host(parts)?;
         let table = self.table.load();
         if let Some(method) = cors::preflight_for(parts)
@@ -97,6 +109,7 @@ impl Gateway {
         let context = asked
             .origin
             .context(&parts.headers, caller.principal, deadline);
+        let body = Paced::new(body, Pace::of(&self.settings));
         let mut response = serve(asked, endpoint, parts, body, parameters, context).await?;
         if endpoint.cors.is_some() {
             Cors::silence(response.headers_mut());
@@ -144,7 +157,7 @@ async fn serve(
     asked: &Asked<'_>,
     endpoint: &Endpoint,
     parts: Parts,
-    body: Incoming,
+    body: Paced,
     parameters: &Parameters<'_>,
     context: CallContext,
 ) -> Result<Response, Refusal> {
@@ -174,7 +187,7 @@ async fn serve(
         }
         Destination::Http(revision) => {
             announced_within(&body, limit).map_err(Refusal::Body)?;
-            let request = forward::request(parts, body, limit, origin, &context);
+            let request = forward::request(parts, body, limit, origin, &context, asked.client);
             let answered = mesh::http(revision, request, context).await;
             answered.map(respond::pass).map_err(Refusal::Call)
         }
@@ -228,13 +241,32 @@ fn report_upstream(endpoint: &Endpoint, error: &SendError, origin: &Origin) {
     );
 }
 
+/// Bytes of a request's target.
+fn target_length(uri: &Uri) -> usize {
+    let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
+    let authority = uri.authority().map_or(0, |name| name.as_str().len());
+    path + authority
+}
+
 /// The host that a request names, without its port. HTTP/1.1 asks for exactly one,
 /// RFC 9112 section 3.2; two are a way to make gateways disagree.
 fn host(parts: &Parts) -> Result<Option<&str>, Refusal> {
-    if let Some(authority) = parts.uri.authority() {
-        return Ok(Some(authority.host()));
-    }
     let mut values = parts.headers.get_all(header::HOST).iter();
+    if let Some(authority) = parts.uri.authority() {
+        // RFC 9112 section 3.2.2 would have the header ignored; RFC 9113 section
+        // 8.3.1 has such a request malformed.
+        let agree = |value: &HeaderValue| {
+            let value = value.as_bytes();
+            value.eq_ignore_ascii_case(authority.as_str().as_bytes())
+        };
+        return if values.all(agree) {
+            Ok(Some(authority.host()))
+        } else {
+            Err(Refusal::BadRequest(
+                "the Host header is not the target's host",
+            ))
+        };
+    }
     let (Some(value), None) = (values.next(), values.next()) else {
         return match parts.version {
             Version::HTTP_10 if !parts.headers.contains_key(header::HOST) => Ok(None),

@@ -8,8 +8,8 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 
+use super::pace::{PaceError, Paced};
 use crate::engine::http::BodyError;
 use crate::mesh::within;
 
@@ -29,7 +29,7 @@ pub(super) enum BodyFault {
 /// Reads a JSON body whole, at the latest by `deadline`.
 pub(super) async fn read_json(
     headers: &HeaderMap,
-    body: Incoming,
+    body: Paced,
     limit: u64,
     deadline: Instant,
 ) -> Result<Bytes, BodyFault> {
@@ -43,7 +43,7 @@ pub(super) async fn read_json(
 }
 
 /// Refuses a body whose announced length is over the limit, before it is read.
-pub(super) fn announced_within(body: &Incoming, limit: u64) -> Result<(), BodyFault> {
+pub(super) fn announced_within(body: &Paced, limit: u64) -> Result<(), BodyFault> {
     if body.size_hint().lower() > limit {
         Err(BodyFault::TooLarge { limit })
     } else {
@@ -75,11 +75,15 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), BodyFault> {
 }
 
 /// A body that comes in one piece, as nearly all do, is not copied.
-async fn collect(mut body: Incoming, limit: u64) -> Result<Bytes, BodyFault> {
+async fn collect(mut body: Paced, limit: u64) -> Result<Bytes, BodyFault> {
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| BodyFault::Broken)?.into_data() else {
+        let frame = frame.map_err(|fault| match fault {
+            PaceError::TooSlow => BodyFault::TooSlow,
+            PaceError::Broken(_) => BodyFault::Broken,
+        })?;
+        let Ok(data) = frame.into_data() else {
             continue;
         };
         if (first.len() + whole.len() + data.len()) as u64 > limit {
@@ -101,13 +105,13 @@ async fn collect(mut body: Incoming, limit: u64) -> Result<Bytes, BodyFault> {
 
 /// A body on its way into a component, cut off at the route's limit.
 pub(super) struct Limited {
-    body: Incoming,
+    body: Paced,
     limit: u64,
     left: u64,
 }
 
 impl Limited {
-    pub(super) fn new(body: Incoming, limit: u64) -> Self {
+    pub(super) fn new(body: Paced, limit: u64) -> Self {
         Self {
             body,
             limit,
@@ -127,7 +131,10 @@ impl Body for Limited {
         let Some(frame) = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx)) else {
             return Poll::Ready(None);
         };
-        let frame = frame.map_err(BodyError::Hyper)?;
+        let frame = frame.map_err(|fault| match fault {
+            PaceError::TooSlow => BodyError::ConnectionReadTimeout,
+            PaceError::Broken(fault) => BodyError::Hyper(fault),
+        })?;
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
         match self.left.checked_sub(length) {
             Some(left) => self.left = left,

@@ -1,7 +1,7 @@
 //! HTTP in front of the services.
 //!
 //! ```text
-//!  accept ─► connection ─► handle ─► table: method + host + path ─► endpoint
+//!  accept ─► (tls) ─► connection ─► handle ─► table: method + host + path ─► endpoint
 //!                             │                                        │
 //!                             │        function: transcode ─► mesh::call
 //!                             │        wasi:http: pass on  ─► mesh::http
@@ -26,21 +26,28 @@ pub mod identity;
 mod input;
 pub mod openapi;
 mod origin;
+mod pace;
+mod peers;
+mod proxies;
 mod rate;
 mod respond;
 mod security;
 pub mod table;
+pub mod tls;
 pub mod transcode;
 mod vary;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
 
 use crate::config;
 use crate::telemetry::metrics::{ActiveRequests, Metrics, RouteMetrics};
 
 use identity::Identity;
+use peers::Peers;
+use proxies::Proxies;
 
 pub use endpoint::Endpoint;
 use rate::Rates;
@@ -51,6 +58,10 @@ pub use table::Table;
 pub struct Gateway {
     table: ArcSwap<Table>,
     settings: config::Gateway,
+    /// For further connections.
+    room: Arc<Semaphore>,
+    peers: Arc<Peers>,
+    proxies: Proxies,
     access_log: config::AccessLog,
     identity: Arc<Identity>,
     rates: Rates,
@@ -68,9 +79,15 @@ impl Gateway {
         identity: Arc<Identity>,
         metrics: &Arc<Metrics>,
     ) -> Arc<Self> {
+        // Each listener holds a place for its next connection.
+        let further = usize::from(config.tls.is_on());
+        let room = peers::room(config.gateway.max_connections) + further;
         Arc::new(Self {
             table: ArcSwap::default(),
             settings: config.gateway.clone(),
+            room: Arc::new(Semaphore::new(room)),
+            peers: Peers::new(config.gateway.max_connections_per_address),
+            proxies: Proxies::new(&config.gateway),
             access_log: config.log.access,
             identity,
             rates: Rates::new(config.gateway.rate.as_ref()),

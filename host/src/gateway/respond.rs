@@ -34,6 +34,7 @@ pub(super) type Response = http::Response<GatewayBody>;
 pub(super) enum Refusal {
     /// The request breaks HTTP: what is wrong.
     BadRequest(&'static str),
+    UriTooLong,
     NoRoute,
     /// The path takes these methods.
     MethodNotAllowed(Vec<Method>),
@@ -102,6 +103,9 @@ pub(super) fn refuse(refusal: Refusal, origin: &Origin) -> Response {
     match refusal {
         Refusal::BadRequest(detail) => Problem::new(StatusCode::BAD_REQUEST, "bad_request")
             .detail(detail)
+            .response(origin),
+        Refusal::UriTooLong => Problem::new(StatusCode::URI_TOO_LONG, "uri_too_long")
+            .detail("the request's target is longer than the host takes")
             .response(origin),
         Refusal::NoRoute => Problem::new(StatusCode::NOT_FOUND, "no_route")
             .detail("no service has a route for this path")
@@ -304,12 +308,14 @@ pub(super) fn reason(refusal: &Refusal) -> Option<&'static str> {
     Some(match refusal {
         Refusal::Options(_) => return None,
         Refusal::BadRequest(_) => "bad_request",
+        Refusal::UriTooLong => "uri_too_long",
         Refusal::NoRoute => "no_route",
         Refusal::MethodNotAllowed(_) => "method",
         Refusal::Denied(Denied::Missing | Denied::Invalid(_)) => "unauthorized",
         Refusal::Denied(Denied::Scope(_)) => "forbidden",
         Refusal::Denied(Denied::Ambiguous(_)) => "bad_request",
         Refusal::TooManyRequests { .. } => "rate_limited",
+        Refusal::Body(BodyFault::TooSlow) => "slow_body",
         Refusal::Body(_) | Refusal::Input(_) => "input",
         Refusal::Call(CallError::Pool(PoolError::QueueFull { .. })) => "queue_full",
         Refusal::Call(CallError::Pool(PoolError::QueueDeadline { .. })) => "queue_deadline",

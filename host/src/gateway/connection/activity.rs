@@ -1,43 +1,56 @@
 //! What a connection is doing, as seen from its beats.
 
-use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use super::framing::{End, Flood};
+
+/// Parts of the time that a client has to read: how exact its end is.
+const PARTS: u32 = 4;
+/// More than [`PARTS`], so that a part is over before its place is taken again.
+const PLACES: usize = 8;
 
 /// Shared by a connection's socket, its requests and its beats. All run on one
 /// task, mostly: the order of these loads and stores does not matter.
-#[derive(Default)]
 pub(super) struct Activity {
+    /// Beats so far.
+    beat: AtomicU32,
     /// Requests that are being answered.
     serving: AtomicUsize,
     /// Requests so far.
     requests: AtomicU64,
-    /// Bytes have come since the last request began or ended.
-    reading: AtomicBool,
+    /// A part of a request's head has come, and not yet the rest.
+    in_head: AtomicBool,
+    /// The socket takes no more: the client does not read.
+    blocked: AtomicBool,
+    /// Bytes have left since the last beat.
+    wrote: AtomicBool,
+    /// Requests share the connection, each with a window of its own.
+    http2: AtomicBool,
+    /// Beats in a [part](PARTS) of the time to read.
+    part: u32,
+    /// Response bodies that wait for the client, by the part in which they began to.
+    waiting: [AtomicU32; PLACES],
+    /// The client asked for too much.
+    flood: OnceLock<Flood>,
 }
 
 /// A request that is being answered, until it is dropped.
-pub(in crate::gateway) struct Serving(Arc<Activity>);
-
-impl Activity {
-    /// Notes that a request's head is complete.
-    pub(super) fn serve(self: &Arc<Self>) -> Serving {
-        self.serving.fetch_add(1, Ordering::Relaxed);
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        self.reading.store(false, Ordering::Relaxed);
-        Serving(Arc::clone(self))
-    }
+pub(in crate::gateway) struct Serving {
+    activity: Arc<Activity>,
+    /// Its place among those that wait for the client.
+    waits: Option<usize>,
 }
 
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.0.serving.fetch_sub(1, Ordering::Relaxed);
-        self.0.reading.store(false, Ordering::Relaxed);
-    }
+/// How many beats each thing may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// A request's head.
+    pub(super) head: u32,
+    /// Having no request.
+    pub(super) idle: u32,
+    /// Taking nothing of a response.
+    pub(super) read: u32,
 }
 
 /// What a beat finds.
@@ -48,30 +61,142 @@ pub(super) enum Verdict {
     Idle,
     /// A request's head has been on its way for the head's timeout.
     Stalled,
+    /// The client does not read what it asked for.
+    Unread,
 }
 
 /// Counts beats without progress.
 pub(super) struct Watch {
-    head_beats: u32,
-    idle_beats: u32,
+    limits: Limits,
     requests: u64,
     stalled: u32,
     idle: u32,
+    blocked: u32,
 }
 
-impl Watch {
-    /// A head may take `head_beats`, an idle connection lives `idle_beats`.
-    pub(super) fn new(head_beats: u32, idle_beats: u32) -> Self {
+// === impl Activity ===
+
+impl Activity {
+    pub(super) fn new(limits: &Limits) -> Self {
         Self {
-            head_beats,
-            idle_beats,
+            beat: AtomicU32::new(0),
+            serving: AtomicUsize::new(0),
+            requests: AtomicU64::new(0),
+            in_head: AtomicBool::new(false),
+            blocked: AtomicBool::new(false),
+            wrote: AtomicBool::new(false),
+            http2: AtomicBool::new(false),
+            part: limits.read.div_ceil(PARTS).max(1),
+            waiting: Default::default(),
+            flood: OnceLock::new(),
+        }
+    }
+
+    /// Notes that a request's head is complete.
+    pub(super) fn serve(self: &Arc<Self>) -> Serving {
+        self.serving.fetch_add(1, Ordering::Relaxed);
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        Serving {
+            activity: Arc::clone(self),
+            waits: None,
+        }
+    }
+
+    /// The number of the beat.
+    pub(super) fn beat(&self) -> u32 {
+        self.beat.load(Ordering::Relaxed)
+    }
+
+    /// Notes where the bytes that have come so far end.
+    pub(super) fn received(&self, end: End) {
+        self.in_head.store(end == End::InHead, Ordering::Relaxed);
+        if end == End::Http2 {
+            self.http2.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes whether the socket took what it was given.
+    pub(super) fn sent(&self, taken: bool) {
+        self.blocked.store(!taken, Ordering::Relaxed);
+        if taken {
+            self.wrote.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes that the client asks for too much.
+    pub(super) fn flooded(&self, flood: Flood) {
+        // The first reason counts.
+        let _ = self.flood.set(flood);
+    }
+
+    /// What the client asked too much of.
+    pub(super) fn flood(&self) -> Option<Flood> {
+        self.flood.get().copied()
+    }
+
+    /// Whether a part of a request's head has come, and not yet the rest.
+    pub(super) fn is_in_head(&self) -> bool {
+        self.in_head.load(Ordering::Relaxed)
+    }
+
+    fn place(&self, parts_ago: u32) -> usize {
+        (self.beat() / self.part).wrapping_sub(parts_ago) as usize % PLACES
+    }
+
+    /// Whether a response body has waited for the client all the time it has. Whole
+    /// parts are counted, the one in which it began is not.
+    fn is_forgotten(&self) -> bool {
+        self.waiting[self.place(PARTS + 1)].load(Ordering::Relaxed) > 0
+    }
+}
+
+// === impl Serving ===
+
+impl Serving {
+    /// Notes that more of the response is there, and waits for the client to take
+    /// it. On HTTP/1 the socket tells; on HTTP/2 each stream has a window.
+    pub(in crate::gateway) fn waits_for_client(&mut self) {
+        if self.activity.http2.load(Ordering::Relaxed) {
+            self.waits_for_service();
+            let place = self.activity.place(0);
+            self.activity.waiting[place].fetch_add(1, Ordering::Relaxed);
+            self.waits = Some(place);
+        }
+    }
+
+    /// Notes that the client has all that there is of the response.
+    pub(in crate::gateway) fn waits_for_service(&mut self) {
+        if let Some(place) = self.waits.take() {
+            self.activity.waiting[place].fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.waits_for_service();
+        self.activity.serving.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+// === impl Watch ===
+
+impl Watch {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
             requests: 0,
             stalled: 0,
             idle: 0,
+            blocked: 0,
         }
     }
 
     pub(super) fn beat(&mut self, activity: &Activity) -> Verdict {
+        activity.beat.fetch_add(1, Ordering::Relaxed);
+        if self.is_unread(activity) {
+            return Verdict::Unread;
+        }
         let requests = activity.requests.load(Ordering::Relaxed);
         let progress = requests != self.requests || activity.serving.load(Ordering::Relaxed) > 0;
         self.requests = requests;
@@ -81,9 +206,9 @@ impl Watch {
             return Verdict::Fine;
         }
         // A client that connects and says nothing is as stuck as one in mid-head.
-        if activity.reading.load(Ordering::Relaxed) || requests == 0 {
+        if activity.is_in_head() || requests == 0 {
             self.stalled += 1;
-            return if self.stalled > self.head_beats {
+            return if self.stalled > self.limits.head {
                 Verdict::Stalled
             } else {
                 Verdict::Fine
@@ -91,68 +216,22 @@ impl Watch {
         }
         self.stalled = 0;
         self.idle += 1;
-        if self.idle >= self.idle_beats {
+        if self.idle >= self.limits.idle {
+            self.idle = 0;
             Verdict::Idle
         } else {
             Verdict::Fine
         }
     }
-}
 
-/// A socket that tells when bytes come in.
-pub(super) struct Watched<S> {
-    socket: S,
-    activity: Arc<Activity>,
-}
-
-impl<S> Watched<S> {
-    pub(super) fn new(socket: S, activity: Arc<Activity>) -> Self {
-        Self { socket, activity }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.socket).poll_read(cx, buffer);
-        if buffer.filled().len() > before {
-            self.activity.reading.store(true, Ordering::Relaxed);
+    fn is_unread(&mut self, activity: &Activity) -> bool {
+        let wrote = activity.wrote.swap(false, Ordering::Relaxed);
+        if wrote || !activity.blocked.load(Ordering::Relaxed) {
+            self.blocked = 0;
+        } else {
+            self.blocked += 1;
         }
-        read
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
+        self.blocked > self.limits.read || activity.is_forgotten()
     }
 }
 
@@ -160,14 +239,23 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 mod tests {
     use super::*;
 
+    const LIMITS: Limits = Limits {
+        head: 2,
+        idle: 10,
+        read: 4,
+    };
+
+    fn watched(limits: Limits) -> (Watch, Arc<Activity>) {
+        (Watch::new(limits), Arc::new(Activity::new(&limits)))
+    }
+
     fn beats(watch: &mut Watch, activity: &Activity, count: u32) -> Vec<Verdict> {
         (0..count).map(|_| watch.beat(activity)).collect()
     }
 
     #[test]
     fn a_silent_client_is_cut_off_after_the_heads_time() {
-        let activity = Arc::new(Activity::default());
-        let mut watch = Watch::new(2, 10);
+        let (mut watch, activity) = watched(LIMITS);
         assert_eq!(
             beats(&mut watch, &activity, 3),
             [Verdict::Fine, Verdict::Fine, Verdict::Stalled]
@@ -176,10 +264,9 @@ mod tests {
 
     #[test]
     fn a_connection_that_serves_is_left_alone() {
-        let activity = Arc::new(Activity::default());
+        let (mut watch, activity) = watched(Limits { idle: 3, ..LIMITS });
         let serving = activity.serve();
-        activity.reading.store(true, Ordering::Relaxed);
-        let mut watch = Watch::new(2, 3);
+        activity.received(End::Between);
         assert!(
             beats(&mut watch, &activity, 20)
                 .iter()
@@ -191,18 +278,74 @@ mod tests {
 
     #[test]
     fn a_slow_second_head_is_cut_off() {
-        let activity = Arc::new(Activity::default());
+        let (mut watch, activity) = watched(LIMITS);
         drop(activity.serve());
-        let mut watch = Watch::new(2, 10);
         assert_eq!(
             watch.beat(&activity),
             Verdict::Fine,
             "a request has come since the last beat"
         );
-        activity.reading.store(true, Ordering::Relaxed);
+        activity.received(End::InHead);
         assert_eq!(
             beats(&mut watch, &activity, 3).last(),
             Some(&Verdict::Stalled)
         );
+    }
+
+    #[test]
+    fn pings_keep_an_idle_http2_connection_no_longer_than_any() {
+        let (mut watch, activity) = watched(LIMITS);
+        drop(activity.serve());
+        watch.beat(&activity);
+        for _ in 0..2 {
+            for _ in 1..LIMITS.idle {
+                activity.received(End::Http2);
+                assert_eq!(watch.beat(&activity), Verdict::Fine);
+            }
+            assert_eq!(watch.beat(&activity), Verdict::Idle, "and again");
+        }
+    }
+
+    #[test]
+    fn a_client_that_takes_nothing_is_cut_off_and_a_slow_one_is_not() {
+        let (mut watch, activity) = watched(LIMITS);
+        let _serving = activity.serve();
+        for _ in 0..20 {
+            activity.sent(true);
+            activity.sent(false);
+            assert_eq!(watch.beat(&activity), Verdict::Fine);
+        }
+        let verdicts = beats(&mut watch, &activity, LIMITS.read + 1);
+        assert_eq!(verdicts.last(), Some(&Verdict::Unread));
+        assert_eq!(
+            verdicts.iter().filter(|v| **v == Verdict::Unread).count(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_stream_without_a_window_is_noticed_among_busy_ones() {
+        let (mut watch, activity) = watched(LIMITS);
+        activity.received(End::Http2);
+        let (mut stuck, mut busy, mut slow) =
+            (activity.serve(), activity.serve(), activity.serve());
+        stuck.waits_for_client();
+        slow.waits_for_client();
+        slow.waits_for_service();
+        let mut fine = 0;
+        loop {
+            busy.waits_for_client();
+            activity.sent(true);
+            match watch.beat(&activity) {
+                Verdict::Fine => fine += 1,
+                verdict => break assert_eq!(verdict, Verdict::Unread),
+            }
+        }
+        assert!((LIMITS.read..=LIMITS.read + 2).contains(&fine), "{fine}");
+        drop(stuck);
+        for _ in 0..20 {
+            busy.waits_for_client();
+            assert_eq!(watch.beat(&activity), Verdict::Fine);
+        }
     }
 }

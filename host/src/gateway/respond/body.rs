@@ -12,7 +12,7 @@ use crate::gateway::connection::Serving;
 /// A body, and the mark of a request that is being answered until it is sent.
 pub(in crate::gateway) struct GatewayBody {
     body: ResponseBody,
-    _serving: Option<Serving>,
+    serving: Option<Serving>,
 }
 
 impl GatewayBody {
@@ -29,9 +29,10 @@ impl GatewayBody {
         self.body
     }
 
-    pub(in crate::gateway) fn with_guard(self, serving: Serving) -> Self {
+    pub(in crate::gateway) fn with_guard(self, mut serving: Serving) -> Self {
+        serving.waits_for_client();
         Self {
-            _serving: Some(serving),
+            serving: Some(serving),
             ..self
         }
     }
@@ -41,7 +42,7 @@ impl From<ResponseBody> for GatewayBody {
     fn from(body: ResponseBody) -> Self {
         Self {
             body,
-            _serving: None,
+            serving: None,
         }
     }
 }
@@ -54,7 +55,14 @@ impl Body for GatewayBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let Some(serving) = &mut self.serving {
+            match frame {
+                Poll::Ready(_) => serving.waits_for_client(),
+                Poll::Pending => serving.waits_for_service(),
+            }
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

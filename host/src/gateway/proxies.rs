@@ -1,0 +1,191 @@
+//! Proxies before the gateway: whom to believe about where a request comes from.
+//!
+//! Only a proxy that the settings name is believed. What anybody else says of it
+//! neither counts here nor reaches a component.
+
+mod forwarded;
+mod protocol;
+
+use std::borrow::Cow;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use http::HeaderMap;
+use ipnet::IpNet;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::client::{Client, Told};
+use crate::config::{self, ProxyProtocol};
+
+/// The proxies of one host.
+pub(super) struct Proxies {
+    trusted: Vec<IpNet>,
+    protocol: ProxyProtocol,
+    timeout: Duration,
+}
+
+/// Why a connection is not taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Untold {
+    #[error("expected a connection of a trusted proxy")]
+    Stranger,
+    #[error("the header of the PROXY protocol did not come in time")]
+    Timeout,
+    #[error("expected a header of the PROXY protocol: {0}")]
+    Header(#[from] io::Error),
+}
+
+impl Proxies {
+    pub(super) fn new(settings: &config::Gateway) -> Self {
+        Self {
+            trusted: settings.trusted_proxies.clone(),
+            protocol: settings.proxy_protocol,
+            timeout: settings.header_timeout,
+        }
+    }
+
+    pub(super) fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.trusted
+            .iter()
+            .any(|network| network.contains(&address))
+    }
+
+    /// Whose connection this is, by the PROXY protocol where it is spoken.
+    pub(super) async fn introduced(
+        &self,
+        stream: &mut TcpStream,
+        peer: SocketAddr,
+    ) -> Result<SocketAddr, Untold> {
+        if self.protocol == ProxyProtocol::Off {
+            return Ok(peer);
+        }
+        if !self.trusts(peer.ip()) {
+            return Err(Untold::Stranger);
+        }
+        let told = timeout(self.timeout, protocol::read(stream)).await;
+        Ok(told.map_err(|_| Untold::Timeout)??.unwrap_or(peer))
+    }
+
+    /// The client of a request, by what trusted proxies say of it: from the right,
+    /// each trusted address vouches for the one before it.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong when the two kinds of headers name different clients: a
+    /// proxy writes one kind and passes the other on as it came.
+    pub(super) fn client<'c>(
+        &self,
+        client: &'c Client,
+        headers: &HeaderMap,
+    ) -> Result<Cow<'c, Client>, &'static str> {
+        if self.trusted.is_empty() || !self.trusts(client.address()) {
+            return Ok(Cow::Borrowed(client));
+        }
+        let known = |address| self.trusts(address);
+        let standard = forwarded::standard(headers, client.address(), known);
+        let common = forwarded::common(headers, client.address(), known);
+        let told = match (standard, common) {
+            (None, None) => return Ok(Cow::Borrowed(client)),
+            (Some(told), None) | (None, Some(told)) => told,
+            (Some(standard), Some(common)) if standard.address == common.address => Told {
+                secure: standard.secure.or(common.secure),
+                host: standard.host.or(common.host),
+                ..common
+            },
+            (Some(_), Some(_)) => {
+                return Err("the headers Forwarded and X-Forwarded-For name different clients");
+            }
+        };
+        Ok(Cow::Owned(client.clone().told(told)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn proxies() -> Proxies {
+        let settings = config::Gateway {
+            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()],
+            ..config::Gateway::default()
+        };
+        Proxies::new(&settings)
+    }
+
+    fn seen(peer: &str, headers: &[(&'static str, &'static str)]) -> Result<String, &'static str> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_static(value));
+        }
+        let client = Client::new(peer.parse().unwrap());
+        let found = proxies().client(&client, &map)?;
+        Ok(found.address().to_string())
+    }
+
+    #[test]
+    fn only_trusted_proxies_are_believed() {
+        let told = [
+            ("x-forwarded-for", "192.0.2.1"),
+            ("forwarded", "for=192.0.2.1"),
+        ];
+        assert_eq!(seen("198.51.100.7:1", &told).unwrap(), "198.51.100.7");
+        assert_eq!(seen("10.1.2.3:1", &told).unwrap(), "192.0.2.1");
+        assert_eq!(seen("[::ffff:10.1.2.3]:1", &told).unwrap(), "192.0.2.1");
+        assert_eq!(seen("10.1.2.3:1", &[]).unwrap(), "10.1.2.3");
+    }
+
+    #[test]
+    fn the_walk_ends_at_the_first_who_is_not_trusted() {
+        for (value, expected) in [
+            ("192.0.2.66, 192.0.2.1", "192.0.2.1"),
+            ("192.0.2.66, 192.0.2.1, 10.9.9.9", "192.0.2.1"),
+            ("192.0.2.66, nonsense, 10.9.9.9", "10.9.9.9"),
+            ("10.8.8.8, 10.9.9.9", "10.8.8.8"),
+            ("192.0.2.1:4711", "192.0.2.1"),
+            ("2001:db8::7", "2001:db8::7"),
+            ("[2001:db8::7]:80, fd00::1", "2001:db8::7"),
+            ("", "10.1.2.3"),
+        ] {
+            let found = seen("10.1.2.3:1", &[("x-forwarded-for", value)]);
+            assert_eq!(found.unwrap(), expected, "{value:?}");
+        }
+        let lines = [
+            ("x-forwarded-for", "192.0.2.66"),
+            ("x-forwarded-for", "192.0.2.1"),
+        ];
+        assert_eq!(seen("10.1.2.3:1", &lines).unwrap(), "192.0.2.1");
+    }
+
+    #[test]
+    fn rfc_7239_is_read_with_its_quotes() {
+        for (value, expected) in [
+            ("for=192.0.2.66, for=192.0.2.1;proto=https", "192.0.2.1"),
+            ("For=\"[2001:db8::7]:4711\"", "2001:db8::7"),
+            (
+                "for=192.0.2.66;host=\"a, for=192.0.2.9\", for=192.0.2.1",
+                "192.0.2.1",
+            ),
+            ("proto=https;for=\"192.0.2.1:80\"; by=10.0.0.1", "192.0.2.1"),
+            ("for=unknown", "10.1.2.3"),
+            ("for=_hidden, for=10.9.9.9", "10.9.9.9"),
+            ("for=\"192.0.2.66", "10.1.2.3"),
+        ] {
+            let found = seen("10.1.2.3:1", &[("forwarded", value)]);
+            assert_eq!(found.unwrap(), expected, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn headers_that_contradict_each_other_are_refused() {
+        let told = [
+            ("x-forwarded-for", "192.0.2.1"),
+            ("forwarded", "for=192.0.2.66"),
+        ];
+        assert!(seen("10.1.2.3:1", &told).is_err());
+    }
+}

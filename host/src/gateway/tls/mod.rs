@@ -1,0 +1,130 @@
+//! TLS: certificates by name, read anew when their files change, and clients that
+//! are known by certificates of their own.
+//!
+//! A connection keeps the certificates that it began with. Knows nothing of HTTP.
+
+mod certificates;
+mod identity;
+mod watch;
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::server::WebPkiClientVerifier;
+use rustls::version::{TLS12, TLS13};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::capabilities::context::Principal;
+use crate::config::tls::{self, ClientAuth};
+use crate::shutdown::Drain;
+use certificates::Certificates;
+
+/// What both sides may speak within TLS, the better one first, RFC 7301.
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// The TLS of one host.
+pub struct Tls {
+    current: ArcSwap<ServerConfig>,
+    settings: tls::Tls,
+}
+
+/// Why a connection did not come to be.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HandshakeError {
+    #[error("the client did not begin TLS in time")]
+    Timeout,
+    #[error("the TLS handshake failed: {0}")]
+    Failed(#[from] std::io::Error),
+}
+
+impl Tls {
+    /// Reads the files that the settings name.
+    ///
+    /// # Errors
+    /// The first one that can't be used, and why.
+    pub fn load(settings: &tls::Tls) -> Result<Arc<Self>> {
+        let files = watch::Files::read(settings)?;
+        Ok(Arc::new(Self {
+            current: ArcSwap::from_pointee(server(settings, &files)?),
+            settings: settings.clone(),
+        }))
+    }
+
+    /// Takes up changed files until the drain begins. Files that can't be used are
+    /// told, and what was read before stays.
+    pub async fn follow(self: Arc<Self>, drain: Drain) {
+        tokio::select! {
+            () = watch::follow(&self) => {}
+            () = drain.begun() => {}
+        }
+    }
+
+    /// Begins TLS with a client; also tells who it is, if it shows a certificate.
+    pub(super) async fn handshake(
+        &self,
+        stream: TcpStream,
+    ) -> Result<(TlsStream<TcpStream>, Option<Arc<Principal>>), HandshakeError> {
+        let acceptor = TlsAcceptor::from(self.current.load_full());
+        let stream = timeout(self.settings.handshake_timeout, acceptor.accept(stream))
+            .await
+            .map_err(|_| HandshakeError::Timeout)??;
+        let certificate = stream
+            .get_ref()
+            .1
+            .peer_certificates()
+            .and_then(<[_]>::first);
+        let principal = certificate
+            .and_then(|certificate| identity::principal(certificate, &self.settings.client_scopes));
+        Ok((stream, principal.map(Arc::new)))
+    }
+
+    fn take_up(&self, files: &watch::Files) -> Result<()> {
+        let server = server(&self.settings, files)?;
+        self.current.store(Arc::new(server));
+        Ok(())
+    }
+}
+
+fn server(settings: &tls::Tls, files: &watch::Files) -> Result<ServerConfig> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let certificates = Certificates::new(&files.own, &provider)?;
+    let builder = ServerConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(&[&TLS13, &TLS12])?;
+    let builder = match &files.client_ca {
+        None => builder.with_no_client_auth(),
+        Some(authorities) => {
+            let verifier = verifier(authorities, settings.client_auth, provider)?;
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    let mut server = builder.with_cert_resolver(Arc::new(certificates));
+    server.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
+    Ok(server)
+}
+
+fn verifier(
+    authorities: &watch::File,
+    auth: ClientAuth,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn rustls::server::danger::ClientCertVerifier>> {
+    let mut roots = rustls::RootCertStore::empty();
+    for authority in certificates::chain(authorities)? {
+        roots
+            .add(authority)
+            .with_context(|| format!("{} holds no authority", authorities.path.display()))?;
+    }
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    let builder = match auth {
+        ClientAuth::Optional => builder.allow_unauthenticated(),
+        ClientAuth::Required => builder,
+    };
+    builder
+        .build()
+        .with_context(|| format!("{} can't be used", authorities.path.display()))
+}
