@@ -67,6 +67,8 @@ pub struct Gateway {
     pub compression: Compression,
     /// Which security headers responses get.
     pub security: SecurityHeaders,
+    /// Memory for answers of routes with `cache`, in bytes; with 0 none are stored.
+    pub cache_bytes: u64,
 }
 
 /// Limits of the runtime.
@@ -207,6 +209,9 @@ impl Default for Gateway {
             // Text shrinks to a fifth, and networks are slower than cores.
             compression: Compression::On,
             security: SecurityHeaders::default(),
+            // Tens of thousands of usual answers, and little beside the memory that
+            // instances may take.
+            cache_bytes: 64 << 20,
         }
     }
 }
@@ -291,6 +296,7 @@ mod tests {
             content_security_policy = "off"
             referrer_policy = "origin"
             hsts = "1day"
+            cache_bytes = "7MiB"
             [engine]
             instances = 7
             max_memory = "8MiB"
@@ -322,6 +328,7 @@ mod tests {
                     referrer_policy: Some("origin".into()),
                     hsts: Some(Duration::from_secs(24 * 3600)),
                 },
+                cache_bytes: 7 << 20,
             },
             engine: Engine {
                 instances: 7,

@@ -4,6 +4,7 @@
 //! on time; [`stoa_tests`] holds what they share.
 
 mod admin_api;
+mod caching;
 mod cli;
 mod compression;
 mod contracts;
@@ -13,6 +14,7 @@ mod deploy;
 mod drain;
 mod fitting;
 mod gateway;
+mod idempotency;
 mod identity;
 mod limits;
 mod links;

@@ -88,6 +88,9 @@ const KEYS: &[Key] = &[
     key("gateway.hsts", |c, v| {
         put(&mut c.gateway.security.hsts, hsts(v))
     }),
+    key("gateway.cache_bytes", |c, v| {
+        put(&mut c.gateway.cache_bytes, values::size(v))
+    }),
     key("engine.instances", |c, v| {
         put(&mut c.engine.instances, values::number(v, 1..=100_000))
     }),

@@ -6,10 +6,9 @@ use std::net::IpAddr;
 use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 
 use super::client::Client;
-use super::input::Limited;
+use super::input::{Limited, RequestBody};
 use super::origin::{Origin, REQUEST_ID, TRACEPARENT};
 use crate::capabilities::context::CallContext;
 use crate::engine::http::WasiBody;
@@ -32,7 +31,7 @@ const PRINCIPAL: header::HeaderName = header::HeaderName::from_static("x-stoa-pr
 /// the host's id and trace and with its caller.
 pub(super) fn request(
     mut parts: Parts,
-    body: Incoming,
+    body: RequestBody,
     limit: u64,
     origin: &Origin,
     context: &CallContext,
@@ -67,7 +66,7 @@ fn ours(headers: &http::HeaderMap) -> Vec<header::HeaderName> {
 /// connection told of the client.
 pub(super) fn outside(
     parts: Parts,
-    body: Incoming,
+    body: RequestBody,
     limit: u64,
     origin: &Origin,
     context: &CallContext,
