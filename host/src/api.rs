@@ -244,6 +244,25 @@ pub struct ScaleRequest {
     pub max: Option<u32>,
 }
 
+/// Body of `POST /v1/cache/purge`: which answers go. Without either, all.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PurgeRequest {
+    /// Those of this service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Those of routes with this tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+}
+
+/// How many answers went.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PurgeReply {
+    /// Their number.
+    pub purged: u64,
+}
+
 /// A route as `GET /v1/routes` lists it.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct RouteSummary {

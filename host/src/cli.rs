@@ -6,6 +6,7 @@
 
 mod application;
 mod build;
+mod cache;
 mod completions;
 mod contract;
 mod deploy;
@@ -80,6 +81,7 @@ enum Command {
     Routes(routes::Routes),
     Contract(contract::Contract),
     Scale(scale::Scale),
+    Cache(cache::Cache),
     Logs(logs::Logs),
     Key(key::Key),
     Undeploy(undeploy::Undeploy),
@@ -123,6 +125,7 @@ impl Arguments {
             Command::Routes(command) => command.run(shared).await,
             Command::Contract(command) => command.run(shared).await,
             Command::Scale(command) => command.run(shared).await,
+            Command::Cache(command) => command.run(shared).await,
             Command::Logs(command) => command.run(shared).await,
             Command::Key(command) => command.run(shared).await,
             Command::Undeploy(command) => command.run(shared).await,

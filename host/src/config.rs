@@ -74,6 +74,8 @@ pub struct Gateway {
     pub compression: Compression,
     /// Which security headers responses get.
     pub security: SecurityHeaders,
+    /// Memory for answers of routes with `cache`, in bytes; with 0 none are stored.
+    pub cache_bytes: u64,
     /// How long a request's body may let its service wait, besides what its bytes
     /// earn at `body_rate`.
     pub body_timeout: Duration,
@@ -251,6 +253,9 @@ impl Default for Gateway {
             // Text shrinks to a fifth, and networks are slower than cores.
             compression: Compression::On,
             security: SecurityHeaders::default(),
+            // Tens of thousands of usual answers, and little beside the memory that
+            // instances may take.
+            cache_bytes: 64 << 20,
             // RFC 9112, section 3, asks for 8000 octets at least.
             max_uri_bytes: 8 << 10,
             // A phone that changes its network is back by then; a slow body holds an
@@ -351,6 +356,7 @@ mod tests {
             content_security_policy = "off"
             referrer_policy = "origin"
             hsts = "1day"
+            cache_bytes = "7MiB"
             max_uri_bytes = 100
             body_timeout = "7s"
             body_rate = 8
@@ -397,6 +403,7 @@ mod tests {
                     referrer_policy: Some("origin".into()),
                     hsts: Some(Duration::from_secs(24 * 3600)),
                 },
+                cache_bytes: 7 << 20,
                 max_uri_bytes: 100,
                 body_timeout: Duration::from_secs(7),
                 body_rate: 8,

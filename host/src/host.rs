@@ -30,6 +30,9 @@ use crate::telemetry::{Telemetry, logs};
 /// How often pools look at the peak of their use. Six such windows are looked
 /// back on: a burst keeps its instances for a minute.
 const POOL_WINDOW: Duration = Duration::from_secs(10);
+/// How often answers are looked for that are kept no longer. They are not served
+/// meanwhile: a minute's worth of them is little on a disk.
+const SWEEP: Duration = Duration::from_secs(60);
 /// Time for the last records to get out when the process ends.
 const LOG_FLUSH: Duration = Duration::from_secs(2);
 
@@ -113,7 +116,12 @@ impl Host {
         let store = Store::open(&config.data)?;
         let token: Arc<str> = token(&config.data)?.into();
         let identity = Arc::new(Identity::new(&token, ApiKeys::open(store.records()).await?));
-        let gateway = Gateway::new(&config, identity.clone(), &telemetry.metrics);
+        let gateway = Gateway::new(
+            &config,
+            identity.clone(),
+            &telemetry.metrics,
+            store.expiring(),
+        );
         let deployments = deployments(&config, &telemetry, &gateway, &store)?;
         let drainer = Drainer::new();
 
@@ -131,11 +139,13 @@ impl Host {
             let served = accept::serve(gateway.clone(), listener, transport, drainer.drain());
             tokio::spawn(served);
         }
-        let served = accept::serve(gateway, gateway_listener, Transport::Plain, drainer.drain());
+        sweep_answers(gateway.clone(), &drainer);
+        let served = accept::serve(gateway.clone(), gateway_listener, Transport::Plain, drainer.drain());
         tokio::spawn(served);
         let admin = Admin {
             deployments: deployments.clone(),
             identity: identity.clone(),
+            gateway,
             telemetry: telemetry.clone(),
             token: token.clone(),
             drain: drainer.drain(),
@@ -272,6 +282,23 @@ fn tend_pools(deployments: Arc<Deployments>, drainer: &Drainer) {
         loop {
             tokio::select! {
                 _ = windows.tick() => deployments.tend_pools().await,
+                () = drain.begun() => return,
+            }
+        }
+    });
+}
+
+fn sweep_answers(gateway: Arc<Gateway>, drainer: &Drainer) {
+    let drain = drainer.drain();
+    tokio::spawn(async move {
+        let mut turns = tokio::time::interval(SWEEP);
+        loop {
+            tokio::select! {
+                _ = turns.tick() => {
+                    if let Err(fault) = gateway.sweep().await {
+                        tracing::warn!("answers that are kept no longer could not be removed: {fault}");
+                    }
+                }
                 () = drain.begun() => return,
             }
         }

@@ -4,6 +4,7 @@
 //! each with its line. What the manifest can't know alone (whether a function is
 //! there, whether routes of two services conflict) the host checks on deploy.
 
+mod kept;
 mod policy;
 mod route;
 mod sections;

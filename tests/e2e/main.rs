@@ -4,6 +4,7 @@
 //! on time; [`stoa_tests`] holds what they share.
 
 mod admin_api;
+mod caching;
 mod cli;
 mod compression;
 mod contracts;
@@ -15,6 +16,7 @@ mod fitting;
 mod gateway;
 mod guards;
 mod http2_attacks;
+mod idempotency;
 mod identity;
 mod limits;
 mod links;

@@ -29,8 +29,8 @@ use std::time::Duration;
 
 use crate::api::upstream::UpstreamDetail;
 use crate::api::{
-    DeployRequest, PoolState, Problem, RevisionSummary, RouteSummary, ScaleRequest, ServiceDetail,
-    ServiceSummary, TrafficReply, TrafficRequest,
+    DeployRequest, PoolState, Problem, PurgeReply, PurgeRequest, RevisionSummary, RouteSummary,
+    ScaleRequest, ServiceDetail, ServiceSummary, TrafficReply, TrafficRequest,
 };
 
 /// How long a connection may take: a host that is there answers at once, one
@@ -218,6 +218,15 @@ impl Client {
         let path = of(service, "/scale");
         self.parsed(self.send(Method::PUT, &path, Some(json(request))).await?)
             .await
+    }
+
+    /// Removes answers from the response cache.
+    ///
+    /// # Errors
+    /// If the host can't be reached or refuses.
+    pub async fn purge_cache(&self, request: &PurgeRequest) -> Result<PurgeReply, ClientError> {
+        let sent = self.send(Method::POST, "/v1/cache/purge", Some(json(request)));
+        self.parsed(sent.await?).await
     }
 
     /// Takes a service away.

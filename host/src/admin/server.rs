@@ -14,8 +14,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::Refusal;
-use super::{handlers, keys, logs, upstreams};
+use super::{cache, handlers, keys, logs, upstreams};
 use crate::deploy::Deployments;
+use crate::gateway::Gateway;
 use crate::gateway::identity::Identity;
 use crate::shutdown::Drain;
 use crate::telemetry::Telemetry;
@@ -28,6 +29,8 @@ pub struct Admin {
     pub deployments: Arc<Deployments>,
     /// API keys and tokens.
     pub identity: Arc<Identity>,
+    /// What it keeps of answers.
+    pub gateway: Arc<Gateway>,
     /// Logs and metrics.
     pub telemetry: Telemetry,
     /// What a client must send as bearer token.
@@ -82,6 +85,7 @@ pub fn router(admin: Admin) -> Router {
         .routes(routes!(upstreams::join, upstreams::leave))
         .routes(routes!(upstreams::heartbeat))
         .routes(routes!(upstreams::status))
+        .routes(routes!(cache::purge))
         .routes(routes!(logs::service))
         .routes(routes!(logs::all))
         .split_for_parts();

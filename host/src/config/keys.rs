@@ -146,6 +146,9 @@ const KEYS: &[Key] = &[
     key("tls.handshake_timeout", |c, v| {
         put(&mut c.tls.handshake_timeout, values::positive(v))
     }),
+    key("gateway.cache_bytes", |c, v| {
+        put(&mut c.gateway.cache_bytes, values::size(v))
+    }),
     key("engine.instances", |c, v| {
         put(&mut c.engine.instances, values::number(v, 1..=100_000))
     }),

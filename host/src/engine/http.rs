@@ -19,7 +19,7 @@ use super::{Fault, Instance};
 use crate::capabilities::context::CallContext;
 use futures::future::BoxFuture;
 
-pub use body::{GuestFate, ResponseBody};
+pub use body::{GuestFate, ResponseBody, Taken};
 pub use exchange::{Answer, Exchange, Rest};
 pub use wasmtime_wasi_http::{Error as BodyError, WasiBody};
 

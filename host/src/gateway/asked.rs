@@ -1,6 +1,6 @@
 //! A request, as far as it matters after its service has it.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use http::request::Parts;
@@ -17,7 +17,7 @@ pub(super) struct Asked<'r> {
     pub(super) method: Method,
     pub(super) uri: Uri,
     pub(super) origin: Origin,
-    pub(super) client: &'r Client,
+    pub(super) client: &'r Arc<Client>,
     pub(super) began: Instant,
     /// The `Origin` of the page that sends it, where one does.
     pub(super) page: Option<HeaderValue>,
@@ -28,7 +28,7 @@ pub(super) struct Asked<'r> {
 }
 
 impl<'r> Asked<'r> {
-    pub(super) fn new(parts: &Parts, client: &'r Client) -> Self {
+    pub(super) fn new(parts: &Parts, client: &'r Arc<Client>) -> Self {
         Self {
             method: parts.method.clone(),
             uri: parts.uri.clone(),

@@ -1,10 +1,12 @@
 //! One route of one revision or upstream, with all that can be worked out before a
 //! request.
 
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 
 use super::cors::Cors;
 use super::rate::Limiter;
@@ -12,7 +14,7 @@ use super::transcode::Operation;
 use crate::engine::FunctionIndex;
 use crate::mesh::upstream::Upstream;
 use crate::service::revision::Revision;
-use crate::service::settings::{self, Choice, Rate, Route, Target};
+use crate::service::settings::{self, Access, Choice, Rate, Route, Target};
 use crate::telemetry::metrics::{Metrics, RouteMetrics};
 
 /// Where a route leads.
@@ -21,13 +23,24 @@ pub struct Endpoint {
     pub route: Route,
     pub(super) destination: Destination,
     pub(super) metrics: Arc<RouteMetrics>,
-    pub(super) cache_control: Option<HeaderValue>,
     /// How many requests a caller may send.
     pub(super) rate: Option<Rate>,
     /// There once the endpoint is published, if it has a limit.
     pub(super) limiter: OnceLock<Arc<Limiter>>,
     /// What pages of other origins are told.
     pub(super) cors: Option<Cors>,
+    /// Unlike that of any other endpoint of this process.
+    pub(super) id: u64,
+    pub(super) cache_control: Option<CacheControl>,
+    /// Request headers that cached answers depend on.
+    pub(super) vary: Vec<HeaderName>,
+}
+
+/// What clients are told of how long they may keep an answer.
+pub(super) struct CacheControl {
+    pub(super) usual: HeaderValue,
+    /// Where the request shows who asks.
+    pub(super) personal: HeaderValue,
 }
 
 /// What serves a request.
@@ -43,6 +56,8 @@ pub(super) enum Destination {
     /// A service that is no component.
     Upstream(Arc<Upstream>),
 }
+
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
 impl Endpoint {
     /// Works a route of a revision out.
@@ -87,18 +102,19 @@ impl Endpoint {
         policies: Policies,
         metrics: &Metrics,
     ) -> Self {
-        let cache_control = route.cache.and_then(|age| {
-            HeaderValue::try_from(format!("public, max-age={}", age.as_secs())).ok()
-        });
+        let vary = route.cache.iter().flat_map(|cache| &cache.vary);
+        let vary = vary.filter_map(|name| name.parse().ok()).collect();
         let metrics = metrics.route(&route.path, destination.service(), destination.number());
         Self {
             route: route.clone(),
             destination,
             metrics,
-            cache_control,
             rate: policies.rate,
             limiter: OnceLock::new(),
             cors: policies.cors,
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            cache_control: cache_control(route),
+            vary,
         }
     }
 
@@ -228,5 +244,25 @@ fn destination(route: &Route, revision: &Arc<Revision>) -> Result<Destination, V
         revision: revision.clone(),
         function,
         operation: Box::new(operation),
+    })
+}
+
+fn cache_control(route: &Route) -> Option<CacheControl> {
+    let cache = route.cache.as_ref()?;
+    let mut age = format!("max-age={}", cache.max_age.as_secs());
+    let stale = [
+        ("stale-while-revalidate", cache.stale_while_revalidate),
+        ("stale-if-error", cache.stale_if_error),
+    ];
+    for (name, time) in stale.iter().filter(|(_, time)| !time.is_zero()) {
+        let _ = write!(age, ", {name}={}", time.as_secs());
+    }
+    let usual = match route.access {
+        Access::Public => "public",
+        Access::Authenticated | Access::Scope(_) => "private",
+    };
+    Some(CacheControl {
+        usual: HeaderValue::try_from(format!("{usual}, {age}")).ok()?,
+        personal: HeaderValue::try_from(format!("private, {age}")).ok()?,
     })
 }

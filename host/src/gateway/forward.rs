@@ -6,9 +6,8 @@ use http::request::Parts;
 use http_body_util::BodyExt;
 
 use super::client::Client;
-use super::input::Limited;
+use super::input::{Limited, RequestBody};
 use super::origin::{Origin, REQUEST_ID, TRACEPARENT};
-use super::pace::Paced;
 use crate::capabilities::context::CallContext;
 use crate::engine::http::WasiBody;
 use crate::mesh::upstream::headers::strip_hop_by_hop;
@@ -28,7 +27,7 @@ const PRINCIPAL: header::HeaderName = header::HeaderName::from_static("x-stoa-pr
 /// the host's id and trace, with its client and its caller.
 pub(super) fn request(
     mut parts: Parts,
-    body: Paced,
+    body: RequestBody,
     limit: u64,
     origin: &Origin,
     context: &CallContext,
@@ -65,7 +64,7 @@ fn ours(headers: &http::HeaderMap) -> Vec<header::HeaderName> {
 /// the client asks for.
 pub(super) fn outside(
     parts: Parts,
-    body: Paced,
+    body: RequestBody,
     limit: u64,
     origin: &Origin,
     context: &CallContext,

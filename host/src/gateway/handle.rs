@@ -7,16 +7,18 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Request, StatusCode, Uri, Version, header};
 use hyper::body::Incoming;
 
+use super::admitted::Admitted;
 use super::asked::Asked;
 use super::client::Client;
 use super::cors::{self, Cors};
 use super::endpoint::{Destination, Endpoint};
-use super::input::{announced_within, read_json};
+use super::input::{RequestBody, announced_within, read_json};
 use super::origin::Origin;
 use super::pace::{Pace, Paced};
 use super::respond::{self, Refusal, Response};
 use super::table::{Found, Parameters};
 use super::transcode::{Operation, Reply};
+use super::validators::Condition;
 use super::{Gateway, forward};
 use crate::capabilities::context::CallContext;
 use crate::config::AccessLog;
@@ -28,7 +30,11 @@ use crate::service::revision::Revision;
 
 impl Gateway {
     /// Answers a request. There is always an answer.
-    pub(super) async fn handle(&self, request: Request<Incoming>, client: &Client) -> Response {
+    pub(super) async fn handle(
+        &self,
+        request: Request<Incoming>,
+        client: &Arc<Client>,
+    ) -> Response {
         let _active = self.active.enter();
         let (parts, body) = request.into_parts();
         let (client, told) = match self.proxies.client(client, &parts.headers) {
@@ -42,6 +48,7 @@ impl Gateway {
             .and_then(|()| self.find(&parts, &asked.uri));
         let (endpoint, answered) = match found {
             Ok((endpoint, parameters)) => {
+                let body = RequestBody::Wire(Paced::new(body, Pace::of(&self.settings)));
                 let answered = self
                     .answer(&asked, &endpoint, parts, body, &parameters)
                     .await;
@@ -87,9 +94,9 @@ impl Gateway {
     async fn answer(
         &self,
         asked: &Asked<'_>,
-        endpoint: &Endpoint,
+        endpoint: &Arc<Endpoint>,
         mut parts: Parts,
-        body: Incoming,
+        body: RequestBody,
         parameters: &Parameters<'_>,
     ) -> Result<Response, Refusal> {
         if let Some(cors) = &endpoint.cors
@@ -109,12 +116,40 @@ impl Gateway {
         let context = asked
             .origin
             .context(&parts.headers, caller.principal, deadline);
-        let body = Paced::new(body, Pace::of(&self.settings));
-        let mut response = serve(asked, endpoint, parts, body, parameters, context).await?;
+        let mut response = self
+            .kept(asked, endpoint, parts, body, parameters, context)
+            .await?;
         if endpoint.cors.is_some() {
             Cors::silence(response.headers_mut());
         }
         Ok(response)
+    }
+
+    /// Answers a request that was let in: by what was kept for it, or by its service.
+    async fn kept(
+        &self,
+        asked: &Asked<'_>,
+        endpoint: &Arc<Endpoint>,
+        parts: Parts,
+        body: RequestBody,
+        parameters: &Parameters<'_>,
+        context: CallContext,
+    ) -> Result<Response, Refusal> {
+        if let Some(key) = self.idempotency.key(endpoint, &parts)? {
+            let request = Admitted::new(asked, endpoint, parts, parameters, context);
+            return self.idempotency.answer(key, request, body).await;
+        }
+        let condition = Condition::of(&parts);
+        if let Some(rule) = self.cache.takes(endpoint, &parts) {
+            let request = Admitted::new(asked, endpoint, parts, parameters, context);
+            let response = self.cache.answer(request, body, rule).await?;
+            return Ok(condition.check(response));
+        }
+        let response = serve(asked, endpoint, parts, body, parameters, context).await?;
+        Ok(match endpoint.destination {
+            Destination::Function { .. } => condition.apply(response),
+            Destination::Http(_) | Destination::Upstream(_) => response,
+        })
     }
 
     fn refuse(&self, refusal: Refusal, endpoint: Option<&Endpoint>, origin: &Origin) -> Response {
@@ -153,11 +188,11 @@ impl Gateway {
 }
 
 /// Passes a request that was let in to its service.
-async fn serve(
+pub(super) async fn serve(
     asked: &Asked<'_>,
     endpoint: &Endpoint,
     parts: Parts,
-    body: Paced,
+    body: RequestBody,
     parameters: &Parameters<'_>,
     context: CallContext,
 ) -> Result<Response, Refusal> {

@@ -26,10 +26,58 @@ pub(super) enum BodyFault {
     TooSlow,
 }
 
+/// A request's body: on its way, or there already.
+pub(super) enum RequestBody {
+    Wire(Paced),
+    Whole(Bytes),
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = PaceError<hyper::Error>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match &mut *self {
+            Self::Wire(body) => Pin::new(body).poll_frame(cx),
+            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Wire(body) => body.is_end_stream(),
+            Self::Whole(bytes) => bytes.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Wire(body) => body.size_hint(),
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+        }
+    }
+}
+
+/// Reads a body of any type whole, at the latest by `deadline`.
+pub(super) async fn read_whole(
+    body: RequestBody,
+    limit: u64,
+    deadline: Instant,
+) -> Result<Bytes, BodyFault> {
+    announced_within(&body, limit)?;
+    within(deadline, collect(body, limit))
+        .await
+        .map_err(|_| BodyFault::TooSlow)?
+}
+
 /// Reads a JSON body whole, at the latest by `deadline`.
 pub(super) async fn read_json(
     headers: &HeaderMap,
-    body: Paced,
+    body: RequestBody,
     limit: u64,
     deadline: Instant,
 ) -> Result<Bytes, BodyFault> {
@@ -43,7 +91,7 @@ pub(super) async fn read_json(
 }
 
 /// Refuses a body whose announced length is over the limit, before it is read.
-pub(super) fn announced_within(body: &Paced, limit: u64) -> Result<(), BodyFault> {
+pub(super) fn announced_within(body: &RequestBody, limit: u64) -> Result<(), BodyFault> {
     if body.size_hint().lower() > limit {
         Err(BodyFault::TooLarge { limit })
     } else {
@@ -75,7 +123,7 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), BodyFault> {
 }
 
 /// A body that comes in one piece, as nearly all do, is not copied.
-async fn collect(mut body: Paced, limit: u64) -> Result<Bytes, BodyFault> {
+async fn collect(mut body: RequestBody, limit: u64) -> Result<Bytes, BodyFault> {
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -105,13 +153,13 @@ async fn collect(mut body: Paced, limit: u64) -> Result<Bytes, BodyFault> {
 
 /// A body on its way into a component, cut off at the route's limit.
 pub(super) struct Limited {
-    body: Paced,
+    body: RequestBody,
     limit: u64,
     left: u64,
 }
 
 impl Limited {
-    pub(super) fn new(body: Paced, limit: u64) -> Self {
+    pub(super) fn new(body: RequestBody, limit: u64) -> Self {
         Self {
             body,
             limit,

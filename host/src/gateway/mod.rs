@@ -13,7 +13,9 @@
 //! how revisions come to be; it is handed a [`Table`] of endpoints.
 
 pub mod accept;
+mod admitted;
 mod asked;
+mod cache;
 mod client;
 mod compress;
 mod connection;
@@ -22,6 +24,7 @@ mod endpoint;
 mod finish;
 mod forward;
 mod handle;
+mod idempotency;
 pub mod identity;
 mod input;
 pub mod openapi;
@@ -35,6 +38,7 @@ mod security;
 pub mod table;
 pub mod tls;
 pub mod transcode;
+mod validators;
 mod vary;
 
 use std::sync::Arc;
@@ -43,13 +47,16 @@ use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
 use crate::config;
+use crate::store::{Expiring, StoreError};
 use crate::telemetry::metrics::{ActiveRequests, Metrics, RouteMetrics};
 
 use identity::Identity;
 use peers::Peers;
 use proxies::Proxies;
 
+use cache::ResponseCache;
 pub use endpoint::Endpoint;
+use idempotency::Idempotency;
 use rate::Rates;
 use security::Security;
 pub use table::Table;
@@ -70,6 +77,8 @@ pub struct Gateway {
     active: Arc<ActiveRequests>,
     /// For requests that no route takes.
     unrouted: Arc<RouteMetrics>,
+    idempotency: Arc<Idempotency>,
+    cache: Arc<ResponseCache>,
 }
 
 impl Gateway {
@@ -78,6 +87,7 @@ impl Gateway {
         config: &config::Config,
         identity: Arc<Identity>,
         metrics: &Arc<Metrics>,
+        answers: Arc<dyn Expiring>,
     ) -> Arc<Self> {
         // Each listener holds a place for its next connection.
         let further = usize::from(config.tls.is_on());
@@ -94,6 +104,8 @@ impl Gateway {
             security: Security::new(&config.gateway.security),
             active: metrics.active_requests(),
             unrouted: metrics.unrouted(),
+            cache: ResponseCache::new(config.gateway.cache_bytes, metrics),
+            idempotency: Idempotency::new(answers, metrics.clone()),
             metrics: metrics.clone(),
         })
     }
@@ -101,7 +113,24 @@ impl Gateway {
     /// Sends new requests by `table` from now on.
     pub fn publish(&self, table: Table) {
         self.rates.attach(table.endpoints());
+        self.cache
+            .keep(table.endpoints().map(|endpoint| endpoint.id));
         self.table.store(Arc::new(table));
+    }
+
+    /// Removes answers from the response cache: of a service, with a tag, or all.
+    /// Says how many there were.
+    pub fn purge_cache(&self, service: Option<&str>, tag: Option<&str>) -> u64 {
+        self.cache.purge(service, tag)
+    }
+
+    /// Removes answers that are kept no longer.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn sweep(&self) -> Result<(), StoreError> {
+        self.idempotency.sweep().await
     }
 
     /// Keeps the gateway's memory small, for ever.

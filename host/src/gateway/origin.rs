@@ -17,6 +17,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const LONGEST: usize = 255;
 
 /// Where a request comes from.
+#[derive(Clone)]
 pub(super) struct Origin {
     pub(super) request_id: RequestId,
     pub(super) trace: TraceContext,

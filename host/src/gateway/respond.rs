@@ -5,6 +5,7 @@
 
 mod body;
 mod denied;
+mod kept;
 mod problem;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 
 use super::endpoint::Endpoint;
+use super::idempotency;
 use super::identity::Denied;
 use super::input::BodyFault;
 use super::origin::Origin;
@@ -20,11 +22,13 @@ use super::rate::seconds;
 use super::transcode::{FaultKind, InputFault, Place, Reply};
 use crate::engine::Fault;
 use crate::engine::http::ResponseBody;
+pub(super) use crate::engine::http::Taken;
 use crate::engine::service_error::{ErrorCase, ServiceError};
 use crate::mesh::CallError;
 use crate::mesh::upstream::SendError;
 use crate::service::pool::PoolError;
 pub(super) use body::GatewayBody;
+pub(super) use kept::{not_modified, replay, says_not_now, stored};
 use problem::Problem;
 
 pub(super) type Response = http::Response<GatewayBody>;
@@ -50,6 +54,12 @@ pub(super) enum Refusal {
     Input(InputFault),
     Call(CallError),
     Upstream(SendError),
+    /// The request's idempotency key stands in the way.
+    Idempotency(idempotency::Fault),
+    /// What was kept can't be read.
+    Store,
+    /// The client wants a stored answer, and there is none.
+    NotCached,
 }
 
 /// A service's answer as a response.
@@ -61,11 +71,6 @@ pub(super) fn reply(reply: Reply, endpoint: &Endpoint, origin: &Origin) -> Respo
                 version.and_then(|version| HeaderValue::try_from(format!("\"{version}\"")).ok())
             {
                 response.headers_mut().insert(header::ETAG, etag);
-            }
-            if let Some(cache) = &endpoint.cache_control {
-                response
-                    .headers_mut()
-                    .insert(header::CACHE_CONTROL, cache.clone());
             }
             response
         }
@@ -130,6 +135,14 @@ pub(super) fn refuse(refusal: Refusal, origin: &Origin) -> Response {
         Refusal::Input(fault) => input_fault(fault, origin),
         Refusal::Call(error) => call_error(&error, origin),
         Refusal::Upstream(error) => upstream_error(&error, origin),
+        Refusal::Idempotency(fault) => kept::idempotency(fault, origin),
+        Refusal::NotCached => Problem::new(StatusCode::GATEWAY_TIMEOUT, "not_cached")
+            .detail("the request wants a stored answer, and none is stored")
+            .response(origin),
+        Refusal::Store => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store")
+            .detail("what the host keeps can't be read now")
+            .retry_after()
+            .response(origin),
     }
 }
 
@@ -226,7 +239,8 @@ fn body_fault(fault: &BodyFault, origin: &Origin) -> Response {
         .response(origin)
 }
 
-fn call_error(error: &CallError, origin: &Origin) -> Response {
+/// A call that got no answer.
+pub(super) fn call_error(error: &CallError, origin: &Origin) -> Response {
     let (status, code, detail) = match error {
         CallError::Pool(PoolError::QueueFull { .. } | PoolError::QueueDeadline { .. }) => (
             StatusCode::SERVICE_UNAVAILABLE,
@@ -267,7 +281,8 @@ fn call_error(error: &CallError, origin: &Origin) -> Response {
     }
 }
 
-fn upstream_error(error: &SendError, origin: &Origin) -> Response {
+/// An upstream that gave no answer.
+pub(super) fn upstream_error(error: &SendError, origin: &Origin) -> Response {
     let (status, code, detail) = match error {
         SendError::NoInstance(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
@@ -317,6 +332,9 @@ pub(super) fn reason(refusal: &Refusal) -> Option<&'static str> {
         Refusal::TooManyRequests { .. } => "rate_limited",
         Refusal::Body(BodyFault::TooSlow) => "slow_body",
         Refusal::Body(_) | Refusal::Input(_) => "input",
+        Refusal::Idempotency(fault) => kept::reason(*fault),
+        Refusal::Store => "store",
+        Refusal::NotCached => "not_cached",
         Refusal::Call(CallError::Pool(PoolError::QueueFull { .. })) => "queue_full",
         Refusal::Call(CallError::Pool(PoolError::QueueDeadline { .. })) => "queue_deadline",
         Refusal::Call(CallError::Pool(PoolError::Start(_))) => "no_instance",

@@ -62,7 +62,37 @@ pub(super) struct Parameters<'p> {
     length: usize,
 }
 
+/// [`Parameters`] without the path that they are of.
+#[derive(Clone)]
+pub(super) struct Places {
+    starts_and_ends: [(usize, usize); MAX_PARAMETERS],
+    length: usize,
+}
+
+impl Places {
+    /// The parameters of an equal path.
+    pub(super) fn of<'p>(&self, path: &'p str) -> Parameters<'p> {
+        let mut parameters = Parameters::default();
+        for (start, end) in &self.starts_and_ends[..self.length] {
+            parameters.push(path.get(*start..*end).unwrap_or_default());
+        }
+        parameters
+    }
+}
+
 impl<'p> Parameters<'p> {
+    /// Where the parameters stand in their path.
+    pub(super) fn places(&self, path: &str) -> Places {
+        let place = |value: &str| {
+            let start = (value.as_ptr() as usize).saturating_sub(path.as_ptr() as usize);
+            (start, start + value.len())
+        };
+        Places {
+            starts_and_ends: self.values.map(place),
+            length: self.length,
+        }
+    }
+
     pub(super) fn as_slice(&self) -> &[&'p str] {
         &self.values[..self.length]
     }
@@ -257,5 +287,28 @@ impl Paths {
             }
         }
         tree
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_found_again_in_an_equal_path() {
+        let path = "/orders/7/lines/a%2Fb".to_owned();
+        let mut parameters = Parameters::default();
+        parameters.push(&path[8..9]);
+        parameters.push(&path[16..]);
+        let again = path.clone();
+        let found = parameters.places(&path).of(&again);
+        assert_eq!(found.as_slice(), ["7", "a%2Fb"]);
+        assert!(
+            Parameters::default()
+                .places(&path)
+                .of(&again)
+                .as_slice()
+                .is_empty()
+        );
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use super::policy;
+use super::{kept, policy};
 use crate::config::document::{Document, Key, Table, Value, expected};
 use crate::config::values::{number, scope, word};
 use crate::service::settings::{Access, Choice, Compression, FunctionName, Route, Target};
@@ -15,6 +15,7 @@ const KNOWN: &[&str] = &[
     "scope",
     "status",
     "cache",
+    "idempotency",
     "errors",
     "rate",
     "cors",
@@ -122,6 +123,7 @@ fn route<'t>(
         status: None,
         access,
         cache: None,
+        idempotency: None,
         errors,
         rate: None,
         cors: None,
@@ -193,7 +195,6 @@ fn entry<'t>(
                 status(v, 200..=299).map(Some)
             });
         }
-        "cache" => route.cache = document.duration(key, value),
         "rate" => {
             route.rate = policy::choice(value)
                 .or_else(|| policy::rate(document, key, value).map(Choice::Own));
@@ -207,6 +208,8 @@ fn entry<'t>(
                 word(v, &policy::COMPRESSION)
             });
         }
+        "cache" => route.cache = kept::cache(document, key, value),
+        "idempotency" => route.idempotency = kept::idempotency(document, key, value),
         _ => {
             for (case, value) in document.table(key, value).into_iter().flatten() {
                 let mut found = 0;
@@ -234,6 +237,10 @@ fn contradictions(route: &Route, parts: &Parts) -> Vec<&'static str> {
     let reads = matches!(route.method.as_deref(), None | Some("GET" | "HEAD"));
     if route.cache.is_some() && !reads {
         faults.push("`cache` is for answers to GET: leave it out");
+    }
+    let only_reads = matches!(route.method.as_deref(), Some("GET" | "HEAD" | "OPTIONS"));
+    if route.idempotency.is_some() && only_reads {
+        faults.push("`idempotency` is for methods that change something: leave it out");
     }
     faults
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::route::{Place, parse_key};
 use super::*;
-use crate::service::settings::{Access, By, Choice, Target};
+use crate::service::settings::{Access, By, Choice, Idempotency, IdempotencyKey, Target};
 
 fn parse(text: &str) -> Result<Manifest, Vec<String>> {
     Manifest::parse(Path::new("app/stoa.toml"), text)
@@ -95,7 +95,10 @@ http = ["https://api.example.com", "http://127.0.0.1:9000"]
             ),
         ]
     );
-    assert_eq!(settings.routes[1].cache, Some(Duration::from_secs(10)));
+    assert_eq!(
+        settings.routes[1].cache.as_ref().map(|cache| cache.max_age),
+        Some(Duration::from_secs(10))
+    );
     assert_eq!(settings.routes[2].status, Some(201));
     assert_eq!(settings.routes[2].errors["taken"], 409);
     assert_eq!(settings.routes[3].target, Target::Http);
@@ -296,6 +299,26 @@ fn each_fault_says_what_to_do() {
             "3: `cache` is for answers to GET: leave it out",
         ),
         (
+            "routes.\"GET /a\" = { call = \"a:b/c.d\", cache = { tags = [\"t\"] } }",
+            "3: `cache` has no `max_age`: say how long an answer is fresh",
+        ),
+        (
+            "routes.\"GET /a\" = { call = \"a:b/c.d\", cache = { max_age = \"1s\", tag = [\"t\"] } }",
+            "3: unknown key `tag` in [cache]: did you mean `tags`?",
+        ),
+        (
+            "routes.\"GET /a\" = { call = \"a:b/c.d\", cache = { max_age = \"1s\", vary = [\"a b\"] } }",
+            "3: `vary`: expected names of headers such as \"accept-language\", found \"a b\"",
+        ),
+        (
+            "routes.\"GET /a\" = { call = \"a:b/c.d\", idempotency = \"required\" }",
+            "3: `idempotency` is for methods that change something: leave it out",
+        ),
+        (
+            "routes.\"POST /a\" = { call = \"a:b/c.d\", idempotency = \"always\" }",
+            "3: `idempotency`: expected \"required\" or \"optional\", found \"always\"",
+        ),
+        (
             "routes.\"/a\" = { call = \"a:b/c.d\", access = \"all\" }",
             "3: `access`: expected \"public\" or \"authenticated\", found \"all\"",
         ),
@@ -320,6 +343,28 @@ fn each_fault_says_what_to_do() {
     for (lines, expected) in cases {
         assert_eq!(fault(lines), expected, "for {lines}");
     }
+}
+
+#[test]
+fn kept_answers_are_read_short_and_whole() {
+    let lines = "routes.\"GET /a\" = { call = \"a:b/c.d\", cache = { max_age = \"10s\", \
+                 stale_while_revalidate = \"1m\", stale_if_error = \"1h\", vary = [\"Accept-Language\"], \
+                 tags = [\"t\"] } }\n\
+                 routes.\"POST /a\" = { call = \"a:b/c.d\", idempotency = \"optional\" }\n\
+                 routes.\"POST /b\" = { call = \"a:b/c.d\", idempotency = { key = \"required\", window = \"1h\" } }";
+    let text = format!("[service.a]\ncomponent = \"a.wasm\"\n{lines}");
+    let routes = parse(&text).unwrap().services["a"].settings.routes.clone();
+    let of = |key: &str| routes.iter().find(|route| route.key() == key).unwrap();
+    let cache = of("GET /a").cache.clone().unwrap();
+    assert_eq!(cache.max_age, Duration::from_secs(10));
+    assert_eq!(cache.stale_while_revalidate, Duration::from_secs(60));
+    assert_eq!(cache.stale_if_error, Duration::from_secs(3600));
+    assert_eq!((&*cache.vary[0], &*cache.tags[0]), ("accept-language", "t"));
+    let optional = Idempotency::new(IdempotencyKey::Optional);
+    assert_eq!(of("POST /a").idempotency, Some(optional));
+    let required = of("POST /b").idempotency.clone().unwrap();
+    assert_eq!(required.key, IdempotencyKey::Required);
+    assert_eq!(required.window, Duration::from_secs(3600));
 }
 
 #[test]

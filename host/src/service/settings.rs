@@ -5,6 +5,7 @@
 //! once, with its reason. Knows nothing of how settings are read or used.
 
 mod cors;
+mod kept;
 mod policy;
 pub mod upstream;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use cors::Cors;
+pub use kept::{Cache, Idempotency, IdempotencyKey};
 pub use policy::{By, Choice, Compression, Rate};
 
 /// Everything about a revision but its component.
@@ -79,13 +81,12 @@ pub struct Route {
     /// Who may call.
     #[serde(default)]
     pub access: Access,
-    /// How long clients and proxies may keep an answer to GET.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "duration_option"
-    )]
-    pub cache: Option<Duration>,
+    /// How long answers to GET may be kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Cache>,
+    /// Whether answers are kept for a client that asks again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency: Option<Idempotency>,
     /// Case of the function's own error type → status. The standard
     /// `stoa:service/types.error` needs none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -9,11 +9,13 @@
 //! Nothing here knows of WebAssembly, of grants or of limits for guests.
 
 mod error;
+mod expiring;
 mod keyvalue;
 mod records;
 mod sled;
 
 pub use self::error::StoreError;
+pub use self::expiring::{Expiring, Place};
 pub use self::keyvalue::{BucketId, Current, KeyValue, Page};
 pub use self::records::{Change, Records};
 pub use self::sled::Store;

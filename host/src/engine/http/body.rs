@@ -49,6 +49,17 @@ pub(super) enum Stage {
     Streaming,
 }
 
+/// How far [`ResponseBody::take_in`] got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// The body is there whole.
+    Whole,
+    /// It is longer than that, or has trailers: the rest is to be streamed.
+    InPart,
+    /// Its guest failed.
+    Broken,
+}
+
 impl ResponseBody {
     /// A body that comes bit by bit.
     pub fn new(stream: WasiBody) -> Self {
@@ -109,6 +120,42 @@ impl ResponseBody {
                     Err(frame) => return self.put_back(Ok(frame)),
                 },
                 Poll::Ready(Some(Err(error))) => return self.put_back(Err(error)),
+            }
+        }
+    }
+
+    /// All of it, if it is there.
+    pub fn as_whole(&self) -> Option<&Bytes> {
+        self.stream.is_none().then_some(&self.ready)
+    }
+
+    /// Waits until all of it is there, or more than `limit` bytes are. Nothing of it
+    /// is lost.
+    pub async fn take_in(&mut self, limit: usize) -> Taken {
+        std::future::poll_fn(|cx| self.poll_take_in(limit, cx)).await
+    }
+
+    fn poll_take_in(&mut self, limit: usize, cx: &mut Context<'_>) -> Poll<Taken> {
+        loop {
+            let Some(stream) = &mut self.stream else {
+                return Poll::Ready(Taken::Whole);
+            };
+            if self.ready.len() > limit {
+                return Poll::Ready(Taken::InPart);
+            }
+            match std::task::ready!(Pin::new(stream).poll_frame(cx)) {
+                None if self.guest.as_ref().is_some_and(GuestFate::failed) => {
+                    return Poll::Ready(Taken::Broken);
+                }
+                None => self.stream = None,
+                Some(Err(_)) => return Poll::Ready(Taken::Broken),
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.append(data),
+                    Err(trailers) => {
+                        self.put_back(Ok(trailers));
+                        return Poll::Ready(Taken::InPart);
+                    }
+                },
             }
         }
     }

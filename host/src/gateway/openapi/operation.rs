@@ -6,7 +6,7 @@ use super::problem::{self, Input};
 use super::schema::{Schemas, record, snake_case};
 use crate::service::contract::Function;
 use crate::service::contract::types::{Field, Shape, Type};
-use crate::service::settings::Route;
+use crate::service::settings::{IdempotencyKey, Route};
 
 /// An operation, but for its id and what depends on the route alone.
 pub(super) struct Operation {
@@ -33,7 +33,17 @@ impl Operation {
             (None, false) => Input::Parameters,
             (None, true) => Input::Nothing,
         };
+        parameters.extend(idempotency_key(route));
         let mut responses = success(function, route, schemas);
+        let reads = matches!(route.method.as_deref(), Some("GET" | "HEAD"));
+        if reads
+            && responses
+                .values()
+                .any(|answer| answer.get("content").is_some())
+        {
+            let known = json!({ "description": "The client has it (If-None-Match)." });
+            responses.insert("304".to_owned(), known);
+        }
         for (status, problem) in problem::responses(function, route, input) {
             responses.entry(status).or_insert(problem);
         }
@@ -76,6 +86,22 @@ fn path_parameter(name: &str, rest: &mut Vec<&Field>, schemas: &mut Schemas) -> 
         .position(|field| snake_case(&field.name) == snake_case(name))?;
     let schema = schemas.of(required(&rest.remove(at).ty));
     Some(json!({ "name": name, "in": "path", "required": true, "schema": schema }))
+}
+
+/// The header by which a client asks again for the same answer.
+fn idempotency_key(route: &Route) -> Option<Value> {
+    let asks = route.idempotency.as_ref()?;
+    let window = humantime::format_duration(asks.window);
+    Some(json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": asks.key == IdempotencyKey::Required,
+        "description": format!(
+            "A new one for each operation. The first answer is replayed for {window}, with \
+             Idempotency-Replayed: true."
+        ),
+        "schema": { "type": "string", "minLength": 1, "maxLength": 255 },
+    }))
 }
 
 /// One record gives its fields, anything else itself.

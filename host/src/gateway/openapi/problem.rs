@@ -56,6 +56,14 @@ pub(super) fn responses(function: &Function, route: &Route, input: Input) -> Map
         reasons.add(415, "The body is not JSON.");
         reasons.add(422, "The body is JSON of another shape.");
     }
+    if route.idempotency.is_some() {
+        reasons.add(400, "The Idempotency-Key is missing or malformed.");
+        reasons.add(
+            409,
+            "The first request with this Idempotency-Key is still under way.",
+        );
+        reasons.add(422, "The Idempotency-Key was used for another request.");
+    }
     match &route.access {
         Access::Public => {}
         Access::Authenticated => reasons.add(401, "The caller is not known."),

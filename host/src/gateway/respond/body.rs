@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::engine::http::{BodyError, ResponseBody};
+use crate::engine::http::{BodyError, ResponseBody, Taken};
 use crate::gateway::connection::Serving;
 
 /// A body, and the mark of a request that is being answered until it is sent.
@@ -27,6 +27,16 @@ impl GatewayBody {
     /// The content, for a stage that changes it.
     pub(in crate::gateway) fn into_content(self) -> ResponseBody {
         self.body
+    }
+
+    /// All of it, if it is there.
+    pub(in crate::gateway) fn as_whole(&self) -> Option<&Bytes> {
+        self.body.as_whole()
+    }
+
+    /// Waits until it is there, or more than `limit` bytes of it are.
+    pub(in crate::gateway) async fn take_in(&mut self, limit: usize) -> Taken {
+        self.body.take_in(limit).await
     }
 
     pub(in crate::gateway) fn with_guard(self, mut serving: Serving) -> Self {

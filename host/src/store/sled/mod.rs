@@ -6,6 +6,7 @@
 //! In the data directory: `lock`, `state/` (sled's) and `values/`.
 
 mod committer;
+mod expiring;
 mod keyvalue;
 mod large;
 mod lock;
@@ -24,12 +25,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::committer::Committer;
+use self::expiring::SledExpiring;
 use self::keyvalue::SledKeyValue;
 use self::large::LargeValues;
 use self::lock::DirectoryLock;
 use self::records::SledRecords;
 use self::stored::Stored;
-use super::{KeyValue, Records, StoreError};
+use super::{Expiring, KeyValue, Records, StoreError};
 
 /// Pages kept in memory, in bytes. Enough for the working set of a host of small
 /// services, and well within an idle host's budget.
@@ -50,6 +52,7 @@ const LINGER: Duration = Duration::from_secs(2);
 pub struct Store {
     keyvalue: Arc<SledKeyValue>,
     records: Arc<SledRecords>,
+    expiring: Arc<SledExpiring>,
     committer: Arc<Committer>,
     _lock: DirectoryLock,
 }
@@ -70,6 +73,7 @@ impl Store {
                 .map_err(|error| fault("opening the store", error))
         };
         let (buckets, records) = (tree("keyvalue")?, tree("records")?);
+        let expiring = tree("expiring")?;
 
         let large = Arc::new(LargeValues::open(dir.join("values"))?);
         sweep(&large, &buckets)?;
@@ -89,6 +93,10 @@ impl Store {
                 tree: records,
                 committer: Arc::clone(&committer),
             }),
+            expiring: Arc::new(SledExpiring {
+                tree: expiring,
+                committer: Arc::clone(&committer),
+            }),
             committer,
             _lock: lock,
         })
@@ -102,6 +110,11 @@ impl Store {
     /// The host's own records.
     pub fn records(&self) -> Arc<dyn Records> {
         Arc::clone(&self.records) as Arc<dyn Records>
+    }
+
+    /// What the host keeps for a time.
+    pub fn expiring(&self) -> Arc<dyn Expiring> {
+        Arc::clone(&self.expiring) as Arc<dyn Expiring>
     }
 
     /// Puts everything on disk and ends the committer thread, as dropping does.

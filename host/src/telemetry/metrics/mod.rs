@@ -12,6 +12,7 @@
 //! Other parts add families of their own with [`Metrics::register`].
 
 mod buckets;
+mod cache;
 mod call;
 mod histogram;
 mod pool;
@@ -34,6 +35,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+pub use cache::CacheMetrics;
 pub use call::CallMetrics;
 pub use histogram::Histogram;
 pub use pool::{PoolMetrics, PoolReading, PoolSample};
@@ -62,6 +64,8 @@ pub struct Metrics {
     pools: Arc<Pools>,
     active_requests: Arc<ActiveRequests>,
     rejected: Family<Word, Counter>,
+    idempotency: Family<Word, Counter>,
+    cache: CacheMetrics,
     deploy_swaps: Family<Word, Counter>,
     deploy_steps: Arc<Steps>,
     registry_revision: Gauge,
@@ -71,13 +75,16 @@ pub struct Metrics {
 impl Metrics {
     /// All families of the host, empty.
     pub fn new() -> Self {
+        let mut registry = Registry::default();
         let metrics = Self {
-            registry: Mutex::default(),
+            cache: CacheMetrics::new(&mut registry),
+            registry: Mutex::new(registry),
             routes: Arc::default(),
             calls: Arc::default(),
             pools: Arc::default(),
             active_requests: Arc::default(),
             rejected: Family::default(),
+            idempotency: Family::default(),
             deploy_swaps: Family::default(),
             deploy_steps: Arc::default(),
             registry_revision: Gauge::default(),
@@ -142,6 +149,17 @@ impl Metrics {
         self.rejected.get_or_create_owned(&[("reason", reason)])
     }
 
+    /// The counter of answers to requests with an idempotency key, by what became of
+    /// them: `kept`, `replayed`, `cut` (too long to be kept) or `lost`.
+    pub fn idempotency(&self, result: &'static str) -> Counter {
+        self.idempotency.get_or_create_owned(&[("result", result)])
+    }
+
+    /// The handles of the response cache.
+    pub fn cache(&self) -> CacheMetrics {
+        self.cache.clone()
+    }
+
     /// Counts a deployment that ended with `result`, such as `swapped` or `refused`.
     pub fn deploy_swap(&self, result: &'static str) {
         self.deploy_swaps.get_or_create(&[("result", result)]).inc();
@@ -184,6 +202,11 @@ impl Metrics {
             "stoa_rejected",
             "Requests refused by the host",
             self.rejected.clone(),
+        );
+        registry.register(
+            "stoa_idempotency",
+            "Answers to requests with an idempotency key",
+            self.idempotency.clone(),
         );
         registry.register(
             "stoa_deploy_swaps",

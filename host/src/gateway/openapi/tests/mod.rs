@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::document;
 use crate::service::contract::testing::{SHOP, contract};
-use crate::service::settings::{Access, Compression, Route, Target};
+use crate::service::settings::{Access, Compression, Idempotency, IdempotencyKey, Route, Target};
 
 mod types;
 
@@ -25,6 +25,7 @@ fn route(key: &str, target: &str) -> Route {
         status: None,
         access: Access::Public,
         cache: None,
+        idempotency: None,
         errors: Default::default(),
         rate: None,
         cors: None,
@@ -272,7 +273,7 @@ fn success_and_problems_have_their_status() {
     };
     assert_eq!(
         of("/products/{id}", "get"),
-        with(&["200", "400", "default"])
+        with(&["200", "304", "400", "default"])
     );
     assert_eq!(
         of("/products", "post"),
@@ -303,6 +304,24 @@ fn success_and_problems_have_their_status() {
 }
 
 #[test]
+fn a_route_that_keeps_answers_takes_a_key() {
+    let keyed = Route {
+        idempotency: Some(Idempotency::new(IdempotencyKey::Required)),
+        ..route("POST /products", "shop:product/products.create")
+    };
+    let document = document("shop", &[("product", &contract(SHOP, "product"), &[keyed])]);
+    check(&document);
+    let post = &document["paths"]["/products"]["post"];
+    let key = &post["parameters"][0];
+    assert_eq!(
+        (&key["name"], &key["required"]),
+        (&json!("Idempotency-Key"), &json!(true))
+    );
+    let conflict = post["responses"]["409"]["description"].as_str().unwrap();
+    assert!(conflict.contains("still under way"), "{conflict}");
+}
+
+#[test]
 fn own_errors_are_mapped_by_the_route_or_internal() {
     let wit = "package a:b; interface i { variant e { too-big(u8), other } f: func() -> result<option<u8>, e>; } world w { export i; }";
     let mapped = Route {
@@ -312,7 +331,10 @@ fn own_errors_are_mapped_by_the_route_or_internal() {
     let document = document("x", &[("s", &contract(wit, "w"), &[mapped])]);
     check(&document);
     let get = &document["paths"]["/f"]["get"];
-    assert_eq!(statuses(get), ["200", "204", "413", "500", "default"]);
+    assert_eq!(
+        statuses(get),
+        ["200", "204", "304", "413", "500", "default"]
+    );
     assert_eq!(
         get["responses"]["413"]["description"],
         "The service answered too_big."

@@ -133,6 +133,7 @@ pub fn route(key: &str) -> Route {
         status: None,
         access: Access::Public,
         cache: None,
+        idempotency: None,
         errors: BTreeMap::new(),
         rate: None,
         cors: None,

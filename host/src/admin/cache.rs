@@ -1,0 +1,22 @@
+//! The response cache, for operators.
+
+use axum::Json;
+use axum::extract::State;
+
+use super::handlers::Input;
+use super::problem::Refusal;
+use super::server::Admin;
+use crate::api::{Problem, PurgeReply, PurgeRequest};
+
+/// Removes answers from the response cache: of a service, with a tag, or all.
+#[utoipa::path(post, path = "/v1/cache/purge", tag = "cache", request_body = PurgeRequest,
+    responses((status = 200, body = PurgeReply), (status = 400, body = Problem)))]
+pub(super) async fn purge(
+    State(admin): State<Admin>,
+    Input(request): Input<PurgeRequest>,
+) -> Result<Json<PurgeReply>, Refusal> {
+    let purged = admin
+        .gateway
+        .purge_cache(request.service.as_deref(), request.tag.as_deref());
+    Ok(Json(PurgeReply { purged }))
+}

@@ -1,0 +1,211 @@
+//! Having a request answered by its service: once for all who ask, and for later.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{self, HeaderName};
+use http::request::Parts;
+use tokio::time::Instant;
+
+use super::entry::Entry;
+use super::flights::{Flight, Landing, Turn, landed};
+use super::shelf::Item;
+use super::status::{self, Forwarded};
+use super::{Key, ResponseCache, Wanted, dress, give, key, storable};
+use crate::engine::Fault;
+use crate::gateway::admitted::Admitted;
+use crate::gateway::endpoint::Endpoint;
+use crate::gateway::input::RequestBody;
+use crate::gateway::respond::{Refusal, Response, Taken};
+use crate::mesh::{CallError, within};
+
+/// Longest body that is stored, in bytes: a longer one would push out a thousand
+/// usual ones, and is better kept by what it is downloaded from.
+const LONGEST_BODY: usize = 1 << 20;
+
+/// How long requests for an answer that can't be shared don't wait for each other.
+/// Short: the next one may be another.
+const OWN: Duration = Duration::from_secs(10);
+
+impl ResponseCache {
+    /// Asks the service, or waits for the one who does already; if it fails, the
+    /// answer to fall back on has its turn.
+    pub(super) async fn fetch(
+        self: &Arc<Self>,
+        wanted: Wanted,
+        request: Admitted,
+        why: Forwarded,
+        fallback: Option<Arc<Entry>>,
+    ) -> Result<Response, Refusal> {
+        let fetched = if wanted.alone {
+            self.lead(None, wanted, request, why).await
+        } else {
+            match self.flights.join(wanted.key) {
+                Turn::Lead(flight) => self.lead(Some(flight), wanted, request, why).await,
+                Turn::Follow(landing) => {
+                    let deadline = request.context.deadline;
+                    match within(deadline, landed(landing)).await {
+                        Err(_) => Err(Refusal::Call(CallError::Deadline)),
+                        Ok(Landing::Shared(entry)) if is_for(&entry, &wanted, &request.parts) => {
+                            self.metrics.coalesced.inc();
+                            Ok(give(&entry, Some(Forwarded::Collapsed)))
+                        }
+                        Ok(Landing::Failed) if fallback.is_some() => {
+                            Err(Refusal::Call(CallError::Fault(Fault::NoResponse)))
+                        }
+                        Ok(_) => self.lead(None, wanted, request, why).await,
+                    }
+                }
+            }
+        };
+        match fallback {
+            Some(entry) if has_failed(&fetched) => {
+                self.metrics.stale.inc();
+                Ok(give(&entry, Some(Forwarded::Stale)))
+            }
+            _ => fetched,
+        }
+    }
+
+    /// Asks the service, and stores what may be stored, whoever still waits.
+    async fn lead(
+        self: &Arc<Self>,
+        flight: Option<Flight>,
+        wanted: Wanted,
+        mut request: Admitted,
+        why: Forwarded,
+    ) -> Result<Response, Refusal> {
+        self.metrics.miss.inc();
+        let this = self.clone();
+        let (endpoint, parts) = (request.endpoint.clone(), request.parts.clone());
+        let asked = self.shelf.moment();
+        // The whole answer is wanted, not the news that this client has it.
+        request.parts.headers.remove(header::IF_NONE_MATCH);
+        request.parts.headers.remove(header::IF_MODIFIED_SINCE);
+        let after = move |answered| async move {
+            let settled = this
+                .settle(&endpoint, &parts, &wanted, asked, answered)
+                .await;
+            let (landing, response) = match settled {
+                Ok((Some(entry), response)) => (Landing::Shared(entry), Ok(response)),
+                Ok((None, response)) if response.status().is_server_error() => {
+                    (Landing::Failed, Ok(response))
+                }
+                Ok((None, response)) => (Landing::Own, Ok(response)),
+                Err(refusal) => (Landing::Failed, Err(refusal)),
+            };
+            let stored = matches!(landing, Landing::Shared(_));
+            if let Some(flight) = flight {
+                flight.land(landing);
+            }
+            response.map(|mut response| {
+                status::forwarded(&mut response, why, stored);
+                response
+            })
+        };
+        let body = RequestBody::Whole(bytes::Bytes::new());
+        request.serve_detached(body, after).await
+    }
+
+    /// Stores an answer if it may be, and makes it ready for its client.
+    async fn settle(
+        &self,
+        endpoint: &Endpoint,
+        parts: &Parts,
+        wanted: &Wanted,
+        asked: u64,
+        answered: Result<Response, Refusal>,
+    ) -> Result<(Option<Arc<Entry>>, Response), Refusal> {
+        let mut response = answered?;
+        let rule = endpoint.route.cache.clone().unwrap_or_default();
+        let terms = storable::terms(parts, &response, &rule);
+        let terms = terms.filter(|terms| terms.anyone || !wanted.personal);
+        let whole = match terms {
+            None => false,
+            Some(_) => match response.body_mut().take_in(LONGEST_BODY).await {
+                Taken::Whole => true,
+                Taken::InPart => false,
+                Taken::Broken => return Err(Refusal::Call(CallError::Fault(Fault::NoResponse))),
+            },
+        };
+        dress(&mut response, endpoint, &rule, wanted.personal);
+        let body = response.body().as_whole().cloned();
+        let Some((terms, body)) = terms.zip(body).filter(|_| whole) else {
+            // A failure leaves what was stored before, for as long as it covers for it.
+            if !wanted.personal && !response.status().is_server_error() {
+                self.shelf.put(
+                    wanted.key,
+                    endpoint.id,
+                    Item::Own(Instant::now() + OWN),
+                    asked,
+                );
+            }
+            return Ok((None, response));
+        };
+        let key = final_key(wanted.primary, parts, &terms.vary);
+        let mut headers = response.headers().clone();
+        headers.remove(header::AGE);
+        let entry = Arc::new(Entry {
+            status: response.status(),
+            headers,
+            body,
+            service: endpoint.service().clone(),
+            tags: rule.tags,
+            anyone: terms.anyone,
+            key,
+            vary: terms.vary,
+            lives: terms.lives,
+            stored: Instant::now(),
+        });
+        if key != wanted.primary {
+            let names = Item::Vary(entry.vary.as_slice().into());
+            self.shelf.put(wanted.primary, endpoint.id, names, asked);
+        }
+        let item = Item::Answer(entry.clone());
+        self.shelf.put(key, endpoint.id, item, asked);
+        Ok((Some(entry), response))
+    }
+
+    /// Fetches a new answer in the background, unless somebody does already.
+    pub(super) fn refresh(self: &Arc<Self>, wanted: Wanted, request: Admitted) {
+        let Turn::Lead(flight) = self.flights.join(wanted.key) else {
+            return;
+        };
+        let this = self.clone();
+        tokio::spawn(async move {
+            let service = request.endpoint.service().clone();
+            let led = this
+                .lead(Some(flight), wanted, request, Forwarded::Stale)
+                .await;
+            if let Err(refusal) = led {
+                tracing::debug!(
+                    service = &*service,
+                    "an answer could not be renewed: {refusal:?}"
+                );
+            }
+        });
+    }
+}
+
+/// Where a request's answer stands that depends on these headers.
+fn final_key(primary: Key, parts: &Parts, vary: &[HeaderName]) -> Key {
+    if vary.is_empty() {
+        primary
+    } else {
+        key::secondary(&primary, &parts.headers, vary)
+    }
+}
+
+/// Whether an answer to another's request is one to this: only the answer tells by
+/// which headers it would differ.
+fn is_for(entry: &Entry, wanted: &Wanted, parts: &Parts) -> bool {
+    final_key(wanted.primary, parts, &entry.vary) == entry.key
+}
+
+/// Whether the service could not answer.
+fn has_failed(fetched: &Result<Response, Refusal>) -> bool {
+    match fetched {
+        Ok(response) => response.status().is_server_error(),
+        Err(refusal) => matches!(refusal, Refusal::Call(_) | Refusal::Upstream(_)),
+    }
+}

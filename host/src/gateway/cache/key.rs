@@ -1,0 +1,110 @@
+//! Which requests get the same answer.
+//!
+//! Method, host, path and query as they came, one route of one revision, and the
+//! request headers that the answer depends on. A query in another order is another
+//! request: only the service knows whether order matters.
+
+use http::header::{self, HeaderMap, HeaderName};
+use http::request::Parts;
+
+use super::Key;
+
+/// The key of a request to an endpoint, whose route names these headers.
+pub(super) fn primary(endpoint: u64, parts: &Parts, vary: &[HeaderName]) -> Key {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&endpoint.to_le_bytes());
+    let host = match parts.uri.authority() {
+        Some(authority) => authority.as_str().as_bytes(),
+        None => parts
+            .headers
+            .get(header::HOST)
+            .map_or(&b""[..], |host| host.as_bytes()),
+    };
+    field(&mut hasher, &host.to_ascii_lowercase());
+    let target = parts
+        .uri
+        .path_and_query()
+        .map_or("/", |target| target.as_str());
+    field(&mut hasher, target.as_bytes());
+    headers(&mut hasher, &parts.headers, vary);
+    *hasher.finalize().as_bytes()
+}
+
+/// The key where answers differ by further headers.
+pub(super) fn secondary(primary: &Key, request: &HeaderMap, vary: &[HeaderName]) -> Key {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(primary);
+    headers(&mut hasher, request, vary);
+    *hasher.finalize().as_bytes()
+}
+
+/// Values as RFC 9111 section 4.1 compares them: several are one list.
+fn headers(hasher: &mut blake3::Hasher, request: &HeaderMap, names: &[HeaderName]) {
+    for name in names {
+        field(hasher, name.as_str().as_bytes());
+        let mut list = Vec::new();
+        for value in request.get_all(name) {
+            if !list.is_empty() {
+                list.push(b',');
+            }
+            list.extend(
+                value
+                    .as_bytes()
+                    .iter()
+                    .filter(|byte| !byte.is_ascii_whitespace()),
+            );
+        }
+        // An empty value is not the same as none.
+        hasher.update(&[u8::from(request.contains_key(name))]);
+        field(hasher, &list);
+    }
+}
+
+/// A length keeps the fields apart.
+fn field(hasher: &mut blake3::Hasher, bytes: &[u8]) {
+    hasher
+        .update(&(bytes.len() as u64).to_le_bytes())
+        .update(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(target: &str, headers: &[(&str, &str)]) -> Parts {
+        let mut request = http::Request::builder().uri(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn what_the_answer_depends_on_makes_the_key() {
+        let vary = [header::ACCEPT_LANGUAGE];
+        let key = |endpoint, target, headers| primary(endpoint, &request(target, headers), &vary);
+        let plain = key(1, "/a?x=1&y=2", &[]);
+        assert_eq!(plain, key(1, "/a?x=1&y=2", &[("accept", "text/html")]));
+        for other in [
+            key(2, "/a?x=1&y=2", &[]),
+            key(1, "/a?y=2&x=1", &[]),
+            key(1, "/a?x=1&y=2", &[("host", "b")]),
+            key(1, "/a?x=1&y=2", &[("accept-language", "")]),
+            key(1, "/a?x=1&y=2", &[("accept-language", "de")]),
+        ] {
+            assert_ne!(plain, other);
+        }
+        assert_eq!(
+            key(1, "/", &[("accept-language", "de, fr"), ("host", "B")]),
+            key(
+                1,
+                "/",
+                &[
+                    ("accept-language", "de"),
+                    ("accept-language", "fr"),
+                    ("host", "b")
+                ]
+            )
+        );
+    }
+}

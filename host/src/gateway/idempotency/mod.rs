@@ -1,0 +1,261 @@
+//! Idempotency keys: a request that is sent again gets the first answer.
+//!
+//! The first request with a key is served; its answer is on disk before the client
+//! gets it, and is replayed until its window ends. Its call goes on when the
+//! client leaves, since that is when a client asks again.
+//!
+//! What is kept is what may have happened, as Stripe does it: every answer of the
+//! service, and a trap or a missed deadline. Not kept is what says "not now" (429
+//! and 503, whoever says it) and every refusal of the host: the call did not run.
+//!
+//! A request that was under way when the host died may run again: the component
+//! sees the same key in its context, and is the only one who can know.
+
+mod claims;
+mod key;
+mod record;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::Method;
+
+use super::admitted::Admitted;
+use super::endpoint::Endpoint;
+use super::input::{RequestBody, read_whole};
+use super::respond::{self, Refusal, Response, Taken};
+use crate::engine::Fault as EngineFault;
+use crate::mesh::CallError;
+use crate::mesh::upstream::SendError;
+use crate::service::settings::IdempotencyKey;
+use crate::store::{Expiring, Place, StoreError};
+use crate::telemetry::Metrics;
+use claims::{Claim, Claims};
+pub(super) use record::Record;
+
+/// Longest body that is kept, in bytes. Answers to what moves stock or money are
+/// far shorter; a longer one is sent and never replayed, nor is its call run twice.
+const LONGEST_BODY: usize = 256 << 10;
+
+/// Answers that are removed at once when their time is over: a write for the disk
+/// that others don't wait long for.
+const SWEPT_AT_ONCE: usize = 1000;
+
+/// Why a request with a key is not served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The route wants a key.
+    Missing,
+    /// The key is none.
+    Malformed,
+    /// The first request is still under way.
+    InFlight,
+    /// The first request asked for something else.
+    Mismatch,
+    /// The first request was answered, but its answer was too long to be kept.
+    Cut,
+}
+
+/// The kept answers of one host.
+pub(super) struct Idempotency {
+    answers: Arc<dyn Expiring>,
+    claims: Arc<Claims>,
+    metrics: Arc<Metrics>,
+}
+
+/// What a key leads to.
+enum Found {
+    First(Claim),
+    Answer(Record),
+}
+
+impl Idempotency {
+    pub(super) fn new(answers: Arc<dyn Expiring>, metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self {
+            answers,
+            claims: Arc::default(),
+            metrics,
+        })
+    }
+
+    /// The key that a request is to be answered by; `None` if it is like any other.
+    ///
+    /// # Errors
+    /// [`Fault::Missing`], [`Fault::Malformed`].
+    pub(super) fn key(
+        &self,
+        endpoint: &Endpoint,
+        parts: &http::request::Parts,
+    ) -> Result<Option<String>, Refusal> {
+        let Some(asks) = &endpoint.route.idempotency else {
+            return Ok(None);
+        };
+        // A route for any method has safe ones too.
+        if matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS) {
+            return Ok(None);
+        }
+        match (key::read(&parts.headers), asks.key) {
+            (Ok(None), IdempotencyKey::Required) => Err(Refusal::Idempotency(Fault::Missing)),
+            (read, _) => read.map_err(Refusal::Idempotency),
+        }
+    }
+
+    /// Serves the first request with a key, and replays its answer to later ones.
+    pub(super) async fn answer(
+        self: &Arc<Self>,
+        key: String,
+        mut request: Admitted,
+        body: RequestBody,
+    ) -> Result<Response, Refusal> {
+        let endpoint = &request.endpoint;
+        let body = read_whole(body, endpoint.body_limit(), request.context.deadline)
+            .await
+            .map_err(Refusal::Body)?;
+        let principal = request.context.principal.as_deref();
+        let place = key::place(principal, endpoint.service(), &endpoint.route, &key);
+        let fingerprint = key::fingerprint(&request.parts, &body);
+        request.context.idempotency_key = Some(key.into());
+        match self.find(place, fingerprint).await? {
+            Found::Answer(record) => {
+                self.metrics.idempotency("replayed").inc();
+                Ok(respond::replay(record))
+            }
+            Found::First(claim) => self.first(claim, request, body).await,
+        }
+    }
+
+    /// Removes answers whose window is over.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(super) async fn sweep(&self) -> Result<(), StoreError> {
+        let now = SystemTime::now();
+        while self.answers.sweep(now, SWEPT_AT_ONCE).await? == SWEPT_AT_ONCE {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// An answer is in the store a moment before it is on disk. Its claim is given
+    /// back after that, so the claim is asked again once the answer was seen.
+    async fn find(&self, place: Place, fingerprint: Place) -> Result<Found, Refusal> {
+        let claims = &self.claims;
+        claims
+            .check(&place, &fingerprint)
+            .map_err(Refusal::Idempotency)?;
+        if let Some(record) = self.read(&place).await? {
+            claims
+                .check(&place, &fingerprint)
+                .map_err(Refusal::Idempotency)?;
+            return checked(record, &fingerprint).map(Found::Answer);
+        }
+        let claim = claims
+            .claim(place, fingerprint)
+            .map_err(Refusal::Idempotency)?;
+        // Another may have come to its end between the look and the claim.
+        match self.read(&place).await? {
+            Some(record) => checked(record, &fingerprint).map(Found::Answer),
+            None => Ok(Found::First(claim)),
+        }
+    }
+
+    async fn read(&self, place: &Place) -> Result<Option<Record>, Refusal> {
+        let kept = self.answers.get(place, SystemTime::now()).await;
+        // Without knowing whether the call ran, it must not run.
+        let kept = kept.and_then(|kept| {
+            kept.map(|bytes| Record::decode(bytes).ok_or_else(damaged))
+                .transpose()
+        });
+        kept.map_err(|fault| {
+            tracing::error!(%fault, "an answer kept for an idempotency key can't be read");
+            Refusal::Store
+        })
+    }
+
+    async fn first(
+        self: &Arc<Self>,
+        claim: Claim,
+        request: Admitted,
+        body: bytes::Bytes,
+    ) -> Result<Response, Refusal> {
+        let this = self.clone();
+        let origin = request.origin.clone();
+        let window = (request.endpoint.route.idempotency.as_ref())
+            .map_or_else(Default::default, |asks| asks.window);
+        let after = move |answered| async move {
+            let answered = taken_in(answered).await;
+            let record = match &answered {
+                Ok(response) if respond::says_not_now(response) => None,
+                Ok(response) => Some(Record::of(response, claim.fingerprint)),
+                Err(Refusal::Call(error)) if may_have_run(error) => {
+                    let response = respond::call_error(error, &origin);
+                    Some(Record::of(&response, claim.fingerprint))
+                }
+                Err(Refusal::Upstream(error)) if upstream_may_have_run(error) => {
+                    let response = respond::upstream_error(error, &origin);
+                    Some(Record::of(&response, claim.fingerprint))
+                }
+                Err(_) => None,
+            };
+            if let Some(record) = record {
+                this.keep(&claim.place, &record, SystemTime::now() + window)
+                    .await;
+            }
+            drop(claim);
+            answered
+        };
+        request
+            .serve_detached(RequestBody::Whole(body), after)
+            .await
+    }
+
+    async fn keep(&self, place: &Place, record: &Record, until: SystemTime) {
+        match self.answers.put(place, &record.encode(), until).await {
+            Ok(()) => self
+                .metrics
+                .idempotency(if record.head.cut { "cut" } else { "kept" })
+                .inc(),
+            // The call has run: its answer is better than none.
+            Err(fault) => {
+                tracing::error!(%fault, "an answer could not be kept for its idempotency key");
+                self.metrics.idempotency("lost").inc()
+            }
+        };
+    }
+}
+
+fn checked(record: Record, fingerprint: &Place) -> Result<Record, Refusal> {
+    let fault = match &record.head {
+        head if head.fingerprint != *fingerprint => Fault::Mismatch,
+        head if head.cut => Fault::Cut,
+        _ => return Ok(record),
+    };
+    Err(Refusal::Idempotency(fault))
+}
+
+/// Takes the body in, as far as it can be kept.
+async fn taken_in(answered: Result<Response, Refusal>) -> Result<Response, Refusal> {
+    let mut response = answered?;
+    match response.body_mut().take_in(LONGEST_BODY).await {
+        Taken::Whole | Taken::InPart => Ok(response),
+        Taken::Broken => Err(Refusal::Call(CallError::Fault(EngineFault::NoResponse))),
+    }
+}
+
+/// Whether a call that failed may have left something behind.
+fn may_have_run(error: &CallError) -> bool {
+    match error {
+        CallError::Deadline => true,
+        CallError::Fault(fault) => !matches!(fault, EngineFault::Request(_)),
+        _ => false,
+    }
+}
+
+/// Likewise, of an upstream.
+fn upstream_may_have_run(error: &SendError) -> bool {
+    matches!(error, SendError::Broken { .. } | SendError::Deadline(_))
+}
+
+fn damaged() -> StoreError {
+    StoreError::Corrupt("an answer kept for an idempotency key is cut off".into())
+}

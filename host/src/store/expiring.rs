@@ -1,0 +1,25 @@
+//! What the host keeps for a time.
+
+use std::time::SystemTime;
+
+use super::Reply;
+
+/// Where something is kept: a hash of what it is about.
+pub type Place = [u8; 32];
+
+/// Bytes that go by themselves, durable until then.
+///
+/// Meant for many small things that the host must still know after a crash, such
+/// as answers that may be asked for again.
+pub trait Expiring: Send + Sync {
+    /// What is kept at `place`, unless its time is over at `now`.
+    fn get<'a>(&'a self, place: &'a Place, now: SystemTime) -> Reply<'a, Option<Vec<u8>>>;
+
+    /// Keeps `value` at `place` until then, over what is there. All of it is
+    /// there after a crash, or nothing.
+    fn put<'a>(&'a self, place: &'a Place, value: &'a [u8], until: SystemTime) -> Reply<'a, ()>;
+
+    /// Removes what was kept until `now` or less, `most` things at most. Says how
+    /// many there were.
+    fn sweep(&self, now: SystemTime, most: usize) -> Reply<'_, usize>;
+}

@@ -1,0 +1,200 @@
+//! What is kept for a time, in a tree of its own.
+//!
+//! Two kinds of entries: `v` + place + number → a piece of the value, and
+//! `e` + end + place → nothing, by which the sweep finds what is over. The first
+//! piece begins with the end and the number of pieces. All entries of a value
+//! are written in one batch, so they are there together or not at all.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::committer::Committer;
+use super::fault;
+use super::large::INLINE_MAX;
+use crate::store::{Expiring, Place, Reply, StoreError, ready, waiting};
+
+/// End in milliseconds since 1970 and number of pieces.
+const HEAD: usize = 8 + 2;
+
+/// [`Expiring`] as one tree.
+pub(super) struct SledExpiring {
+    pub(super) tree: sled::Tree,
+    pub(super) committer: Arc<Committer>,
+}
+
+impl Expiring for SledExpiring {
+    fn get<'a>(&'a self, place: &'a Place, now: SystemTime) -> Reply<'a, Option<Vec<u8>>> {
+        ready(self.read(place, millis(now)))
+    }
+
+    fn put<'a>(&'a self, place: &'a Place, value: &'a [u8], until: SystemTime) -> Reply<'a, ()> {
+        waiting(async move {
+            self.committer.check()?;
+            self.write(place, value, millis(until))?;
+            self.committer.ticket(None).await
+        })
+    }
+
+    fn sweep(&self, now: SystemTime, most: usize) -> Reply<'_, usize> {
+        waiting(async move {
+            self.committer.check()?;
+            let removed = self.remove_until(millis(now), most)?;
+            if removed > 0 {
+                self.committer.ticket(None).await?;
+            }
+            Ok(removed)
+        })
+    }
+}
+
+impl SledExpiring {
+    fn read(&self, place: &Place, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(first) = self.piece(place, 0)? else {
+            return Ok(None);
+        };
+        let (end, pieces) = head(&first)?;
+        if end <= now {
+            return Ok(None);
+        }
+        let mut value = first[HEAD..].to_vec();
+        for number in 1..pieces {
+            // The sweep or a new value may come between two pieces.
+            let Some(piece) = self.piece(place, number)? else {
+                return Ok(None);
+            };
+            value.extend_from_slice(&piece);
+        }
+        Ok(Some(value))
+    }
+
+    fn write(&self, place: &Place, value: &[u8], end: u64) -> Result<(), StoreError> {
+        let mut batch = sled::Batch::default();
+        self.forget(place, &mut batch)?;
+        let (first, rest) = value.split_at(value.len().min(INLINE_MAX - HEAD));
+        let rest: Vec<_> = rest.chunks(INLINE_MAX).collect();
+        let pieces = u16::try_from(rest.len() + 1).map_err(|_| StoreError::TooLarge {
+            limit: usize::from(u16::MAX - 1) * INLINE_MAX,
+        })?;
+        let head = [&end.to_be_bytes()[..], &pieces.to_be_bytes()].concat();
+        batch.insert(piece_key(place, 0), [&head, first].concat());
+        for (number, piece) in (1..).zip(rest) {
+            batch.insert(piece_key(place, number), piece);
+        }
+        batch.insert(end_key(end, place), Vec::new());
+        self.apply(batch)
+    }
+
+    fn remove_until(&self, now: u64, most: usize) -> Result<usize, StoreError> {
+        let over = b"e".to_vec()..end_key(now.saturating_add(1), &[0; 32]);
+        let mut batch = sled::Batch::default();
+        let mut removed = 0;
+        for entry in self.tree.range(over).keys().take(most) {
+            let key = entry.map_err(|error| fault("listing what is kept", error))?;
+            let place: Option<&Place> = key.get(9..).and_then(|place| place.try_into().ok());
+            let place = place.ok_or_else(damaged)?;
+            self.forget(place, &mut batch)?;
+            batch.remove(&key);
+            removed += 1;
+        }
+        if removed > 0 {
+            self.apply(batch)?;
+        }
+        Ok(removed)
+    }
+
+    /// Removes all entries of a place.
+    fn forget(&self, place: &Place, batch: &mut sled::Batch) -> Result<(), StoreError> {
+        if let Some(first) = self.piece(place, 0)? {
+            let (end, pieces) = head(&first)?;
+            batch.remove(end_key(end, place));
+            (0..pieces).for_each(|number| batch.remove(piece_key(place, number)));
+        }
+        Ok(())
+    }
+
+    fn piece(&self, place: &Place, number: u16) -> Result<Option<sled::IVec>, StoreError> {
+        let found = self.tree.get(piece_key(place, number));
+        found.map_err(|error| fault("reading what is kept", error))
+    }
+
+    fn apply(&self, batch: sled::Batch) -> Result<(), StoreError> {
+        let applied = self.tree.apply_batch(batch);
+        applied.map_err(|error| fault("writing what is kept", error))
+    }
+}
+
+fn piece_key(place: &Place, number: u16) -> Vec<u8> {
+    [b"v", &place[..], &number.to_be_bytes()].concat()
+}
+
+fn end_key(end: u64, place: &Place) -> Vec<u8> {
+    [b"e", &end.to_be_bytes()[..], place].concat()
+}
+
+fn head(first: &[u8]) -> Result<(u64, u16), StoreError> {
+    let end = first.first_chunk().copied().map(u64::from_be_bytes);
+    let pieces = first.get(8..HEAD).and_then(|bytes| bytes.try_into().ok());
+    end.zip(pieces.map(u16::from_be_bytes)).ok_or_else(damaged)
+}
+
+fn damaged() -> StoreError {
+    StoreError::Corrupt("an entry that is kept for a time is cut off".into())
+}
+
+fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::store::Store;
+
+    use super::*;
+
+    const PLACE: Place = [7; 32];
+
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    #[tokio::test]
+    async fn a_value_is_there_until_its_end_and_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let long: Vec<u8> = (0..100_000u32).map(|n| n as u8).collect();
+        store.expiring().put(&PLACE, &long, at(10)).await.unwrap();
+        store.close();
+        let store = Store::open(dir.path()).unwrap();
+        let kept = store.expiring();
+        assert_eq!(kept.get(&PLACE, at(9)).await.unwrap(), Some(long));
+        assert_eq!(kept.get(&PLACE, at(10)).await.unwrap(), None);
+        kept.put(&PLACE, b"short", at(20)).await.unwrap();
+        assert_eq!(
+            kept.get(&PLACE, at(10)).await.unwrap().as_deref(),
+            Some(&b"short"[..])
+        );
+    }
+
+    #[tokio::test]
+    async fn the_sweep_takes_what_is_over_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let tree = store.expiring.tree.clone();
+        let kept = store.expiring();
+        for n in 0..10 {
+            let end = at(100 + u64::from(n));
+            kept.put(&[n; 32], &[n; 20_000], end).await.unwrap();
+        }
+        kept.put(&[0; 32], b"again", at(200)).await.unwrap();
+        assert_eq!(kept.sweep(at(104), 3).await.unwrap(), 3);
+        assert_eq!(kept.sweep(at(104), 100).await.unwrap(), 1);
+        assert_eq!(kept.sweep(at(104), 100).await.unwrap(), 0);
+        assert!(kept.get(&[0; 32], at(104)).await.unwrap().is_some());
+        assert!(kept.get(&[5; 32], at(104)).await.unwrap().is_some());
+        assert_eq!(kept.sweep(at(300), 100).await.unwrap(), 6);
+        assert!(tree.is_empty(), "nothing is left behind");
+    }
+}
