@@ -5,6 +5,7 @@
 //! once, with its reason. Knows nothing of how settings are read or used.
 
 mod cors;
+mod load;
 mod policy;
 pub mod upstream;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use cors::Cors;
+pub use load::{Class, Concurrency, Priority};
 pub use policy::{By, Choice, Compression, Rate};
 
 /// Everything about a revision but its component.
@@ -39,6 +41,8 @@ pub struct Settings {
     /// Which pages of other origins may use each route that has no `cors` of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cors: Option<Cors>,
+    /// Which threads serve it.
+    pub class: Class,
 }
 
 /// Checks a service's name, which stands in metrics, paths and host names.
@@ -99,6 +103,9 @@ pub struct Route {
     /// Whether answers may be compressed.
     #[serde(default, skip_serializing_if = "Compression::is_on")]
     pub compression: Compression,
+    /// How much its calls matter when the service has too many.
+    #[serde(default, skip_serializing_if = "Priority::is_default")]
+    pub priority: Priority,
 }
 
 impl Route {
@@ -208,6 +215,10 @@ pub struct Pool {
     /// How long a call may wait for an instance.
     #[serde(with = "duration")]
     pub queue_deadline: Duration,
+    /// How long calls may stand in the queue before that is overload. Less than a
+    /// call of the service takes means as long as one takes.
+    #[serde(with = "duration")]
+    pub queue_target: Duration,
 }
 
 impl Default for Pool {
@@ -227,6 +238,8 @@ impl Default for Pool {
             queue: 1024,
             // Longer, and the client has given up.
             queue_deadline: Duration::from_secs(5),
+            // CoDel's own (RFC 8289): a queue that never falls under it is no burst.
+            queue_target: Duration::from_millis(5),
         }
     }
 }
@@ -242,6 +255,8 @@ pub struct Limits {
     pub memory: u64,
     /// Request body, in bytes.
     pub body: u64,
+    /// Calls that are worked on at the same time.
+    pub concurrency: Concurrency,
 }
 
 impl Default for Limits {
@@ -254,6 +269,8 @@ impl Default for Limits {
             memory: 128 << 20,
             // JSON requests are far smaller; uploads raise it for their service.
             body: 1 << 20,
+            // Nobody knows the right number before the load is there.
+            concurrency: Concurrency::Adaptive,
         }
     }
 }

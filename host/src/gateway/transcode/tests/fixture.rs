@@ -137,6 +137,7 @@ pub fn route(key: &str) -> Route {
         rate: None,
         cors: None,
         compression: Compression::On,
+        priority: Default::default(),
     }
 }
 
