@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 
 use crate::admin::server::{Admin, router};
 use crate::capabilities::outbound::trust::Trust;
@@ -23,6 +24,8 @@ use crate::gateway::tls::Tls;
 use crate::gateway::{Gateway, accept};
 use crate::mesh::Registry;
 use crate::mesh::upstream::Upstreams;
+use crate::service::pool::Limiters;
+use crate::service::threads::Threads;
 use crate::shutdown::{Drained, Drainer};
 use crate::store::Store;
 use crate::telemetry::{Telemetry, logs};
@@ -220,6 +223,8 @@ fn deployments(
         telemetry: telemetry.clone(),
         region: config.region.as_deref().map(Arc::from),
         max_memory: config.engine.max_memory,
+        limiters: Limiters::default(),
+        threads: Arc::new(Threads::new(Handle::current())),
     }))
 }
 

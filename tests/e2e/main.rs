@@ -22,6 +22,8 @@ mod limits;
 mod links;
 mod misbehave;
 mod misbehave_http;
+mod neighbour;
+mod overload;
 mod passthrough;
 mod pools;
 mod properties;

@@ -88,7 +88,8 @@ async fn bodies_stream_both_ways() -> Result<()> {
     Ok(())
 }
 
-async fn ping_pong(client: &mut Client, path: &str) -> Result<()> {
+/// Each chunk must come back before the next one is sent.
+pub async fn ping_pong(client: &mut Client, path: &str) -> Result<()> {
     let (chunks, body) = channel();
     let begun = async {
         chunks.send(Bytes::from_static(b"chunk 0")).await?;

@@ -19,6 +19,7 @@ use wasmtime::component::{Access, Linker};
 
 use self::bindings::stoa::service::context as contract;
 use super::{CapabilitiesView, HasCapabilities, View};
+use crate::service::settings::Priority;
 
 /// What is known of one call. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct CallContext {
     pub if_match: Option<Arc<str>>,
     /// Calls between services that led here; 0 for the first.
     pub depth: u8,
+    /// How much it matters when not all calls can be served.
+    pub priority: Priority,
 }
 
 /// The call that an instance serves. Clones share it: the engine sets it, the
@@ -81,6 +84,7 @@ impl CallContext {
             idempotency_key: None,
             if_match: None,
             depth: 0,
+            priority: Priority::default(),
         }
     }
 
@@ -184,11 +188,13 @@ mod tests {
             idempotency_key: Some("k".into()),
             if_match: Some("7".into()),
             depth: u8::MAX - 1,
+            priority: Priority::High,
             ..CallContext::new(Instant::now())
         };
         let next = first.child();
         assert_eq!(next.principal, first.principal);
         assert_eq!(next.request_id, first.request_id);
+        assert_eq!(next.priority, Priority::High);
         assert_eq!(
             (next.trace.trace_id, next.deadline),
             (first.trace.trace_id, first.deadline)

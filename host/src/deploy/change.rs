@@ -15,6 +15,7 @@ use crate::api::{DeployEvent, DeployRequest, Fault, ServiceDeploy, Step};
 use crate::engine::Origin;
 use crate::service::contract::Contract;
 use crate::service::settings::{Settings, service_name};
+use crate::service::threads::Threads;
 use crate::store::Change;
 use crate::telemetry::metrics::Metrics;
 
@@ -145,7 +146,7 @@ impl Deployments {
     ) -> Result<Prepared, Vec<Fault>> {
         let (deployments, progress) = (self.clone(), progress.clone());
         let (service, digest) = (request.service.clone(), request.component.clone());
-        let work = tokio::task::spawn_blocking(move || {
+        let work = Threads::compile(move || {
             let verified = progress.step(&service, Step::Verify, || {
                 verify(&deployments.parts, &service, &digest).map(|verified| (verified, None))
             })?;
@@ -155,8 +156,8 @@ impl Deployments {
                 Ok((prepared, note))
             })
         });
-        work.await.unwrap_or_else(|panic| {
-            let message = format!("reading or compiling failed unexpectedly: {panic}");
+        work.await.unwrap_or_else(|| {
+            let message = "reading or compiling failed unexpectedly; see the host's log";
             Err(vec![fault(&request.service, "not_compilable", message)])
         })
     }

@@ -13,7 +13,7 @@ use crate::engine::{Code, Compiled, InstanceSettings, Origin, host_meets};
 use crate::gateway::Endpoint;
 use crate::mesh::link::ServiceLink;
 use crate::service::contract::Contract;
-use crate::service::pool::Pool;
+use crate::service::pool::{self, Pool};
 use crate::service::revision::{self, Revision};
 use crate::service::settings::Settings;
 
@@ -169,18 +169,21 @@ fn make_revision(
         memory_in_use: Arc::default(),
         granted: Arc::new(granted),
     };
-    let mut size = settings.pool.clone();
-    if let Some(scale) = scale {
-        (size.min, size.max) = (scale.min, scale.max);
-    }
+    let bounds = match scale {
+        Some(scale) => (scale.min, scale.max),
+        None => (settings.pool.min, settings.pool.max),
+    };
     let metrics = &parts.telemetry.metrics;
-    let pool = Pool::new(
-        code.clone(),
+    let made_of = pool::Parts {
+        code: code.clone(),
         instance,
-        record.number,
-        &size,
-        metrics.pool(service, record.number),
-    );
+        revision: record.number,
+        bounds,
+        limiter: parts.limiters.of(service),
+        threads: parts.threads.clone(),
+        metrics: metrics.pool(service, record.number),
+    };
+    let pool = Pool::new(made_of, &settings);
     let reading: std::sync::Weak<Pool> = Arc::downgrade(&pool);
     metrics.register_pool(reading);
     Revision::new(revision::Parts {

@@ -38,7 +38,9 @@ use crate::gateway::{Endpoint, Gateway};
 use crate::mesh::upstream::Upstreams;
 use crate::mesh::{Live, Registry, Service};
 use crate::service::contract::ContractFault;
+use crate::service::pool::Limiters;
 use crate::service::revision::Revision;
+use crate::service::threads::Threads;
 use crate::store::{KeyValue, Records, StoreError};
 use crate::telemetry::Telemetry;
 pub use components::{ComponentError, Components};
@@ -66,6 +68,10 @@ pub struct Parts {
     pub region: Option<Arc<str>>,
     /// Linear memory that an instance may be given at most, in bytes.
     pub max_memory: u64,
+    /// What is known of the calls of each service.
+    pub limiters: Limiters,
+    /// What calls run on.
+    pub threads: Arc<Threads>,
 }
 
 /// All services of the host.

@@ -12,6 +12,7 @@ use super::progress::Progress;
 use super::record::{LiveRecord, ScaleRecord, ServiceRecord};
 use super::{ChangeError, Deployed, Deployments, Loaded, fault, table};
 use crate::api::{PoolState, ScaleRequest, TrafficReply, TrafficRequest};
+use crate::service::threads::Threads;
 
 impl Deployments {
     /// Moves traffic between revisions of a service: weights, promote, rollback.
@@ -171,15 +172,15 @@ impl Deployments {
     ) -> Result<Loaded, ChangeError> {
         let deployments = self.clone();
         let name = service.to_owned();
-        let assembled = tokio::task::spawn_blocking(move || {
+        let assembled = Threads::compile(move || {
             let verified = verify(&deployments.parts, &name, &record.component)?;
             let prepared = compile(&deployments.parts, &name, &record.component, verified)?;
             assemble(&deployments.parts, &name, &record, &prepared, scale)
         });
         let loaded = match assembled.await {
-            Ok(loaded) => loaded.map_err(ChangeError::Refused)?,
-            Err(panic) => {
-                let message = format!("{service} could not be loaded: {panic}");
+            Some(loaded) => loaded.map_err(ChangeError::Refused)?,
+            None => {
+                let message = format!("{service} could not be loaded; see the host's log");
                 return Err(ChangeError::Refused(vec![fault(
                     service,
                     "not_compilable",

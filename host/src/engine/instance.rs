@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
-use wasmtime::Store;
 use wasmtime::component::Func;
+use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi_http::{p2, p3};
 
 use super::code::{Code, FunctionIndex, HttpExport};
 use super::fault::{Fault, TrapReport};
+use super::meter::Meter;
 use super::state::State;
 use super::value::Val;
 use crate::capabilities::Granted;
@@ -31,6 +33,7 @@ pub struct InstanceSettings {
 pub struct Instance {
     pub(super) store: Store<State>,
     pub(super) http: HttpHandler,
+    pub(super) meter: Meter,
     code: Arc<Code>,
     instance: wasmtime::component::Instance,
     functions: Vec<Option<Func>>,
@@ -57,6 +60,11 @@ impl Instance {
         store.limiter(|state| &mut state.memory);
         // A guest that computes hands the thread back at each tick of the epoch.
         store.epoch_deadline_async_yield_and_update(1);
+        // The same again, and noted.
+        store.epoch_deadline_callback(|store| {
+            store.data().meter.yielded();
+            Ok(UpdateDeadline::Yield(1))
+        });
         store.set_epoch_deadline(1);
         let instance = code
             .pre
@@ -73,9 +81,11 @@ impl Instance {
             )),
         };
         let functions = vec![None; code.functions().len()];
+        let meter = store.data().meter.clone();
         Ok(Self {
             store,
             http,
+            meter,
             code: Arc::clone(code),
             instance,
             functions,
@@ -98,7 +108,8 @@ impl Instance {
     ) -> Result<(), Fault> {
         self.begin(context);
         let function = self.function(function)?;
-        let called = function.call_async(&mut self.store, params, results).await;
+        let guest = function.call_async(&mut self.store, params, results);
+        let called = self.meter.watch(guest).await;
         self.store.data().finish_lines();
         called.map_err(|error| self.fault(error))
     }
@@ -108,9 +119,15 @@ impl Instance {
         self.calls
     }
 
+    /// How long the guest was ready in its last call, and waited for a core.
+    pub fn waited_for_core(&self) -> Duration {
+        self.meter.waited()
+    }
+
     /// Prepares the store for one call.
     pub(super) fn begin(&mut self, context: CallContext) {
         self.calls += 1;
+        self.meter.reset();
         self.store.data().capabilities.call.set(context);
         self.store.set_epoch_deadline(1);
     }

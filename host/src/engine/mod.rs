@@ -19,6 +19,7 @@ pub mod http;
 mod instance;
 pub mod link;
 mod memory;
+mod meter;
 mod outbound;
 mod resident;
 mod runtime;

@@ -113,9 +113,10 @@ impl Gateway {
         asked.admitted(self.rates.admit(endpoint, asked.client, principal))?;
         let deadline = endpoint.deadline();
         caller.keep_credential(&mut parts.headers);
+        let priority = endpoint.route.priority;
         let context = asked
             .origin
-            .context(&parts.headers, caller.principal, deadline);
+            .context(&parts.headers, caller.principal, deadline, priority);
         let mut response = self
             .kept(asked, endpoint, parts, body, parameters, context)
             .await?;

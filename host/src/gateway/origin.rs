@@ -6,6 +6,7 @@ use std::time::Instant;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::capabilities::context::{CallContext, Principal, RequestId, TraceContext};
+use crate::service::settings::Priority;
 
 /// `x-request-id`.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -57,6 +58,7 @@ impl Origin {
         headers: &HeaderMap,
         principal: Option<Arc<Principal>>,
         deadline: Instant,
+        priority: Priority,
     ) -> CallContext {
         CallContext {
             principal,
@@ -66,6 +68,7 @@ impl Origin {
             idempotency_key: text(headers, &IDEMPOTENCY_KEY).map(Arc::from),
             if_match: text(headers, &header::IF_MATCH).map(|tag| Arc::from(version(tag))),
             depth: 0,
+            priority,
         }
     }
 }

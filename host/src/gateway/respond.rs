@@ -27,6 +27,7 @@ use crate::engine::service_error::{ErrorCase, ServiceError};
 use crate::mesh::CallError;
 use crate::mesh::upstream::SendError;
 use crate::service::pool::PoolError;
+use crate::service::settings::Priority;
 pub(super) use body::GatewayBody;
 pub(super) use kept::{not_modified, replay, says_not_now, stored};
 use problem::Problem;
@@ -242,15 +243,15 @@ fn body_fault(fault: &BodyFault, origin: &Origin) -> Response {
 /// A call that got no answer.
 pub(super) fn call_error(error: &CallError, origin: &Origin) -> Response {
     let (status, code, detail) = match error {
-        CallError::Pool(PoolError::QueueFull { .. } | PoolError::QueueDeadline { .. }) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "overloaded",
-            "the service has more calls than it can take",
-        ),
         CallError::Pool(PoolError::Start(_)) => (
             StatusCode::SERVICE_UNAVAILABLE,
             "no_instance",
             "no instance of the service could be started",
+        ),
+        CallError::Pool(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "overloaded",
+            "the service has more calls than it can take",
         ),
         CallError::Deadline => (
             StatusCode::GATEWAY_TIMEOUT,
@@ -274,10 +275,14 @@ pub(super) fn call_error(error: &CallError, origin: &Origin) -> Response {
         ),
     };
     let problem = Problem::new(status, code).detail(detail);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        problem.retry_after().response(origin)
-    } else {
-        problem.response(origin)
+    let wait = match error {
+        CallError::Pool(error) => error.retry_after(),
+        _ => None,
+    };
+    match wait {
+        Some(wait) => problem.retry_after_in(wait).response(origin),
+        None if status == StatusCode::SERVICE_UNAVAILABLE => problem.retry_after().response(origin),
+        None => problem.response(origin),
     }
 }
 
@@ -337,6 +342,11 @@ pub(super) fn reason(refusal: &Refusal) -> Option<&'static str> {
         Refusal::NotCached => "not_cached",
         Refusal::Call(CallError::Pool(PoolError::QueueFull { .. })) => "queue_full",
         Refusal::Call(CallError::Pool(PoolError::QueueDeadline { .. })) => "queue_deadline",
+        Refusal::Call(CallError::Pool(PoolError::Shed { priority, .. })) => match priority {
+            Priority::Low => "shed_low",
+            Priority::Normal => "shed_normal",
+            Priority::High => "shed_high",
+        },
         Refusal::Call(CallError::Pool(PoolError::Start(_))) => "no_instance",
         Refusal::Call(CallError::Deadline) => "deadline",
         Refusal::Call(CallError::Fault(Fault::Memory { .. })) => "memory",

@@ -6,7 +6,9 @@ use std::ops::RangeInclusive;
 use super::{kept, policy};
 use crate::config::document::{Document, Key, Table, Value, expected};
 use crate::config::values::{number, scope, word};
-use crate::service::settings::{Access, Choice, Compression, FunctionName, Route, Target};
+use crate::service::settings::{
+    Access, Choice, Compression, FunctionName, Priority, Route, Target,
+};
 
 const KNOWN: &[&str] = &[
     "call",
@@ -20,6 +22,7 @@ const KNOWN: &[&str] = &[
     "rate",
     "cors",
     "compression",
+    "priority",
 ];
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
@@ -128,6 +131,7 @@ fn route<'t>(
         rate: None,
         cors: None,
         compression: Compression::On,
+        priority: Priority::default(),
     };
     let mut parts = Parts::default();
     if value.get_ref().is_str() {
@@ -210,6 +214,10 @@ fn entry<'t>(
         }
         "cache" => route.cache = kept::cache(document, key, value),
         "idempotency" => route.idempotency = kept::idempotency(document, key, value),
+        "priority" => {
+            let words = Priority::ALL.map(|priority| (priority.name(), priority));
+            document.set(&mut route.priority, key, value, |v| word(v, &words));
+        }
         _ => {
             for (case, value) in document.table(key, value).into_iter().flatten() {
                 let mut found = 0;

@@ -3,8 +3,8 @@
 use std::path::{Component, Path, PathBuf};
 
 use crate::config::document::{Document, Key, Table, Value, scalar};
-use crate::config::values::{duration, number, positive, size};
-use crate::service::settings::{Grants, Limits, Pool, Settings, service_name};
+use crate::config::values::{duration, number, positive, size, word};
+use crate::service::settings::{Class, Grants, Limits, Pool, Settings, service_name};
 
 use super::{ServiceManifest, policy, route};
 
@@ -20,6 +20,7 @@ const SERVICE: &[&str] = &[
     "links",
     "rate",
     "cors",
+    "class",
 ];
 const POOL: &[&str] = &[
     "min",
@@ -28,8 +29,9 @@ const POOL: &[&str] = &[
     "reuse",
     "queue",
     "queue_deadline",
+    "queue_target",
 ];
-const LIMITS: &[&str] = &["deadline", "memory", "body"];
+const LIMITS: &[&str] = &["deadline", "memory", "body", "concurrency"];
 const GRANTS: &[&str] = &["keyvalue", "http"];
 
 /// The most instances or waiting calls that a pool can be given: beyond, a
@@ -85,6 +87,11 @@ impl<'t> Reader<'_, 't> {
             }
             "rate" => service.settings.rate = policy::rate(self.document, key, value),
             "cors" => service.settings.cors = policy::cors(self.document, key, value),
+            "class" => {
+                let words = [("interactive", Class::Interactive), ("batch", Class::Batch)];
+                let class = &mut service.settings.class;
+                self.document.set(class, key, value, |v| word(v, &words));
+            }
             other => self.section(&mut service.settings, other, key, value),
         }
     }
@@ -154,6 +161,7 @@ impl<'t> Reader<'_, 't> {
                 }
                 "queue" => document.set(&mut pool.queue, key, value, |v| number(v, 0..=MOST)),
                 "queue_deadline" => document.set(&mut pool.queue_deadline, key, value, duration),
+                "queue_target" => document.set(&mut pool.queue_target, key, value, duration),
                 _ => self.unknown(key, "pool", POOL),
             }
         }
@@ -173,6 +181,10 @@ impl<'t> Reader<'_, 't> {
                     .set(&mut limits.deadline, key, value, positive),
                 "memory" => self.document.set(&mut limits.memory, key, value, memory),
                 "body" => self.document.set(&mut limits.body, key, value, size),
+                "concurrency" => {
+                    self.document
+                        .set(&mut limits.concurrency, key, value, str::parse);
+                }
                 "cpu" => self.later(key, "limits.cpu"),
                 _ => self.unknown(key, "limits", LIMITS),
             }

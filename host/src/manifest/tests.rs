@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use super::route::{Place, parse_key};
 use super::*;
-use crate::service::settings::{Access, By, Choice, Idempotency, IdempotencyKey, Target};
+use crate::service::settings::{
+    Access, By, Choice, Class, Concurrency, Idempotency, IdempotencyKey, Priority, Target,
+};
 
 fn parse(text: &str) -> Result<Manifest, Vec<String>> {
     Manifest::parse(Path::new("app/stoa.toml"), text)
@@ -32,11 +34,12 @@ name = "shop"
 component = "../target/wasm32-wasip2/release/product.wasm"
 build     = "cargo build -p product"
 watch     = ["product/src", "./wit"]
+class     = "batch"
 
 [service.product.routes]
 "GET /products/{id}" = { call = "shop:product/products.get", access = "public", cache = "10s" }
 "POST /products" = { call = "shop:product/products.create", status = 201, scope = "products:write", errors = { taken = 409 } }
-"Shop.Example.com/legacy/*" = { http = true }
+"Shop.Example.com/legacy/*" = { http = true, priority = "high" }
 "/short" = "shop:product/products.list"
 
 [service.product.pool]
@@ -46,10 +49,12 @@ concurrency = 4
 reuse = 1
 queue = 0
 queue_deadline = "250ms"
+queue_target = "20ms"
 [service.product.limits]
 deadline = "2s"
 memory = "64MiB"
 body = 1_000
+concurrency = 8
 [service.product.config]
 currency = "EUR"
 margin = 0.5
@@ -102,6 +107,11 @@ http = ["https://api.example.com", "http://127.0.0.1:9000"]
     assert_eq!(settings.routes[2].status, Some(201));
     assert_eq!(settings.routes[2].errors["taken"], 409);
     assert_eq!(settings.routes[3].target, Target::Http);
+    assert_eq!(settings.routes[2].priority, Priority::Normal);
+    assert_eq!(settings.routes[3].priority, Priority::High);
+    assert_eq!(settings.class, Class::Batch);
+    assert_eq!(settings.limits.concurrency, Concurrency::AtMost(8));
+    assert_eq!(settings.pool.queue_target, Duration::from_millis(20));
     let Target::Call(call) = &settings.routes[0].target else {
         panic!("not a call")
     };
@@ -198,7 +208,7 @@ fn each_fault_says_what_to_do() {
     let cases = [
         (
             "environment_x = 1",
-            "3: unknown key `environment_x` in [service.product]: known are `component`, `build`, `watch`, `routes`, `pool`, `limits`, `config`, `grants`, `links`, `rate`, `cors`",
+            "3: unknown key `environment_x` in [service.product]: known are `component`, `build`, `watch`, `routes`, `pool`, `limits`, `config`, `grants`, `links`, `rate`, `cors`, `class`",
         ),
         ("max = 1", "3: `max` belongs in [service.product.pool]"),
         (

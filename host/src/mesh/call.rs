@@ -6,12 +6,14 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::deadline::{Elapsed, within};
+use super::threads;
 use crate::capabilities::context::{CallContext, TraceContext};
 use crate::engine::http::{self as handler, BodyError, ResponseBody, Rest};
 use crate::engine::value::Val;
 use crate::engine::{Fault, FunctionIndex};
 use crate::service::pool::{ExclusiveLease, Lease, PoolError};
 use crate::service::revision::Revision;
+use crate::service::settings::Priority;
 
 /// Why a call got no answer.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +43,23 @@ impl From<Elapsed> for CallError {
 /// When no instance can be had in time, the deadline passes or the guest fails.
 /// Whatever it is, it costs this call and at most its instance.
 pub async fn call(
+    revision: &Arc<Revision>,
+    function: FunctionIndex,
+    context: CallContext,
+    params: &[Val],
+    results: &mut [Val],
+) -> Result<(), CallError> {
+    match revision.pool.elsewhere() {
+        None => call_here(revision, function, context, params, results).await,
+        Some(there) => {
+            let called = threads::call(there, revision, function, context, params, results);
+            Box::pin(called).await
+        }
+    }
+}
+
+/// As [`call`], on the current thread.
+pub(super) async fn call_here(
     revision: &Revision,
     function: FunctionIndex,
     context: CallContext,
@@ -49,7 +68,7 @@ pub async fn call(
 ) -> Result<(), CallError> {
     let deadline = context.deadline;
     let trace = context.trace;
-    let called = match within(deadline, revision.pool.acquire(deadline)).await?? {
+    let called = match within(deadline, revision.pool.acquire(&context)).await?? {
         Lease::Exclusive(mut lease) => {
             let called = within(deadline, lease.call(function, context, params, results)).await;
             flatten(called).map(|()| lease.keep())
@@ -82,8 +101,11 @@ pub async fn call(
 /// # Errors
 ///
 /// Why not: in the service's own words, or what went wrong with the call.
-pub async fn check_health(revision: &Revision, check: FunctionIndex) -> Result<(), String> {
-    let context = CallContext::new(revision.deadline(None));
+pub async fn check_health(revision: &Arc<Revision>, check: FunctionIndex) -> Result<(), String> {
+    let context = CallContext {
+        priority: Priority::High,
+        ..CallContext::new(revision.deadline(None))
+    };
     let mut results = [Val::Bool(false)];
     call(revision, check, context, &[], &mut results)
         .await
@@ -113,9 +135,25 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {
+    match revision.pool.elsewhere() {
+        None => http_here(revision, request, context).await,
+        Some(there) => Box::pin(threads::http(there, revision, request, context)).await,
+    }
+}
+
+/// As [`http`], on the current thread.
+pub(super) async fn http_here<B>(
+    revision: &Arc<Revision>,
+    request: http::Request<B>,
+    context: CallContext,
+) -> Result<http::Response<ResponseBody>, CallError>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BodyError>,
+{
     let deadline = context.deadline;
     let trace = context.trace;
-    let answered = match within(deadline, revision.pool.acquire(deadline)).await?? {
+    let answered = match within(deadline, revision.pool.acquire(&context)).await?? {
         Lease::Exclusive(lease) => {
             let exchange = handler::start(lease, request, context)?;
             let answered = flatten(within(deadline, exchange).await);
@@ -168,7 +206,7 @@ fn flatten<T>(outcome: Result<Result<T, Fault>, Elapsed>) -> Result<T, CallError
 }
 
 /// Tells the operator what the client is not told.
-fn report(revision: &Revision, function: &str, trace: &TraceContext, error: &CallError) {
+pub(super) fn report(revision: &Revision, function: &str, trace: &TraceContext, error: &CallError) {
     tracing::error!(
         service.name = &*revision.service,
         service.version = revision.number,

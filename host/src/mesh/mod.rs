@@ -14,6 +14,7 @@ pub mod call;
 mod deadline;
 pub mod link;
 pub mod registry;
+mod threads;
 pub mod upstream;
 
 pub use call::{CallError, call, check_health, http};

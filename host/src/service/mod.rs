@@ -3,7 +3,8 @@
 //! - [`settings`]: what a revision is deployed with;
 //! - [`contract`]: what a component imports and exports, read from its bytes;
 //! - [`revision`]: one immutable version of a service, ready to serve;
-//! - [`pool`]: the instances of one revision, grown and shrunk on their own.
+//! - [`pool`]: the instances of one revision, grown and shrunk on their own;
+//! - [`threads`]: the threads that calls run on, by the class of their service.
 //!
 //! Knows nothing of HTTP, routing or other services.
 
@@ -11,3 +12,4 @@ pub mod contract;
 pub mod pool;
 pub mod revision;
 pub mod settings;
+pub mod threads;

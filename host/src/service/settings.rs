@@ -6,6 +6,7 @@
 
 mod cors;
 mod kept;
+mod load;
 mod policy;
 pub mod upstream;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use cors::Cors;
 pub use kept::{Cache, Idempotency, IdempotencyKey};
+pub use load::{Class, Concurrency, Priority};
 pub use policy::{By, Choice, Compression, Rate};
 
 /// Everything about a revision but its component.
@@ -41,6 +43,8 @@ pub struct Settings {
     /// Which pages of other origins may use each route that has no `cors` of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cors: Option<Cors>,
+    /// Which threads serve it.
+    pub class: Class,
 }
 
 /// Checks a service's name, which stands in metrics, paths and host names.
@@ -100,6 +104,9 @@ pub struct Route {
     /// Whether answers may be compressed.
     #[serde(default, skip_serializing_if = "Compression::is_on")]
     pub compression: Compression,
+    /// How much its calls matter when the service has too many.
+    #[serde(default, skip_serializing_if = "Priority::is_default")]
+    pub priority: Priority,
 }
 
 impl Route {
@@ -209,6 +216,10 @@ pub struct Pool {
     /// How long a call may wait for an instance.
     #[serde(with = "duration")]
     pub queue_deadline: Duration,
+    /// How long calls may stand in the queue before that is overload. Less than a
+    /// call of the service takes means as long as one takes.
+    #[serde(with = "duration")]
+    pub queue_target: Duration,
 }
 
 impl Default for Pool {
@@ -228,6 +239,8 @@ impl Default for Pool {
             queue: 1024,
             // Longer, and the client has given up.
             queue_deadline: Duration::from_secs(5),
+            // CoDel's own (RFC 8289): a queue that never falls under it is no burst.
+            queue_target: Duration::from_millis(5),
         }
     }
 }
@@ -243,6 +256,8 @@ pub struct Limits {
     pub memory: u64,
     /// Request body, in bytes.
     pub body: u64,
+    /// Calls that are worked on at the same time.
+    pub concurrency: Concurrency,
 }
 
 impl Default for Limits {
@@ -255,6 +270,8 @@ impl Default for Limits {
             memory: 128 << 20,
             // JSON requests are far smaller; uploads raise it for their service.
             body: 1 << 20,
+            // Nobody knows the right number before the load is there.
+            concurrency: Concurrency::Adaptive,
         }
     }
 }

@@ -101,6 +101,10 @@ pub enum Part {
     Rollback,
     /// Ten thousand services, over ten
     Scale,
+    /// A service with three times the calls that it can serve
+    Overload,
+    /// A light service beside a batch service that uses all cores
+    Neighbour,
     /// Resident memory of a host with the shop
     Idle,
 }

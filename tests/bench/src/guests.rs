@@ -52,6 +52,8 @@ pub struct Guests {
     pub order: Component,
     /// Imports `orders`, exports `measure`.
     pub caller: Component,
+    /// Exports `work`.
+    pub burn: Component,
     /// Where they are.
     pub directory: PathBuf,
 }
@@ -78,6 +80,7 @@ impl Guests {
             hello_p3: read("hello_p3")?,
             order: read("order")?,
             caller: read("caller")?,
+            burn: read("burn")?,
             directory: directory.clone(),
         })
     }

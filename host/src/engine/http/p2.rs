@@ -49,10 +49,10 @@ where
             let _ = answer.send(answered.map_err(|code| format!("{code:?}")));
         })
         .map_err(refused)?;
-    let handled = proxy
+    let guest = proxy
         .wasi_http_incoming_handler()
-        .call_handle(&mut instance.store, request, out)
-        .await;
+        .call_handle(&mut instance.store, request, out);
+    let handled = instance.meter.watch(guest).await;
     instance.store.data().finish_lines();
     handled.map_err(|error| instance.store.data().fault(error))
 }

@@ -34,16 +34,14 @@ where
     B::Error: Into<BodyError>,
 {
     let instance = &mut *lease;
-    let ran = instance
-        .store
-        .run_concurrent(async |accessor| {
-            let body_taken = handle(accessor, &service, request, None, answer).await?;
-            poll_fn(|cx| accessor.poll_no_interesting_tasks(cx)).await;
-            // Closed when the body was taken whole, or dropped by the client.
-            let _ = body_taken.await;
-            Ok(())
-        })
-        .await;
+    let guest = instance.store.run_concurrent(async |accessor| {
+        let body_taken = handle(accessor, &service, request, None, answer).await?;
+        poll_fn(|cx| accessor.poll_no_interesting_tasks(cx)).await;
+        // Closed when the body was taken whole, or dropped by the client.
+        let _ = body_taken.await;
+        Ok(())
+    });
+    let ran = instance.meter.watch(guest).await;
     instance.store.data().finish_lines();
     let outcome = ran.flatten().map_err(|error| instance.fault(error));
     (lease, outcome)

@@ -1,5 +1,7 @@
 //! RFC 9457 problems.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use http::header::{self, HeaderValue};
 use serde::Serialize;
@@ -19,7 +21,7 @@ pub(super) struct Problem<'a> {
     detail: Option<String>,
     errors: Vec<(String, String)>,
     value: Option<Box<RawValue>>,
-    retry: bool,
+    retry: Option<HeaderValue>,
 }
 
 #[derive(Serialize)]
@@ -51,7 +53,7 @@ impl<'a> Problem<'a> {
             detail: None,
             errors: Vec::new(),
             value: None,
-            retry: false,
+            retry: None,
         }
     }
 
@@ -76,10 +78,15 @@ impl<'a> Problem<'a> {
 
     /// Trying again soon may work.
     pub(super) fn retry_after(self) -> Self {
-        Self {
-            retry: true,
-            ..self
-        }
+        let retry = Some(RETRY_AFTER);
+        Self { retry, ..self }
+    }
+
+    /// Trying again after this time may work. HTTP counts whole seconds.
+    pub(super) fn retry_after_in(self, wait: Duration) -> Self {
+        let seconds = wait.as_millis().div_ceil(1000).max(1);
+        let retry = HeaderValue::try_from(seconds.to_string()).ok();
+        Self { retry, ..self }
     }
 
     pub(super) fn response(self, origin: &Origin) -> Response {
@@ -106,8 +113,8 @@ impl<'a> Problem<'a> {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if self.retry {
-            headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        if let Some(retry) = self.retry {
+            headers.insert(header::RETRY_AFTER, retry);
         }
         response
     }

@@ -2,8 +2,10 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::Pool;
+use super::limit::Spent;
 use super::slot::Slot;
 use crate::engine::Instance;
 use crate::engine::shared::SharedInstance;
@@ -17,11 +19,13 @@ pub enum Lease {
 }
 
 impl Lease {
-    pub(super) fn new(pool: &Arc<Pool>, slot: Slot) -> Self {
+    /// `began` is given for a call that is to be timed.
+    pub(super) fn new(pool: &Arc<Pool>, slot: Slot, began: Option<Instant>) -> Self {
         let place = Place {
             pool: Arc::clone(pool),
             slot: Some(slot),
             sound: false,
+            began,
         };
         match place.slot {
             Some(Slot::Exclusive(_)) => Self::Exclusive(ExclusiveLease(place)),
@@ -94,12 +98,30 @@ struct Place {
     pool: Arc<Pool>,
     slot: Option<Slot>,
     sound: bool,
+    /// When it was leased, if its call is timed.
+    began: Option<Instant>,
+}
+
+impl Place {
+    /// How long its call has had it.
+    fn spent(&self) -> Option<Spent> {
+        let guest = self.began?.elapsed();
+        let ready = self
+            .slot
+            .as_ref()
+            .map_or(Duration::ZERO, Slot::waited_for_core);
+        let ready = ready.min(guest);
+        Some(Spent { guest, ready })
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        let spent = self.spent();
         let slot = self.slot.take();
         let kept = slot.filter(|slot| self.sound || matches!(slot, Slot::Shared(..)));
-        self.pool.give_back(kept);
+        // A call that broke off tells nothing of how long one takes.
+        let spent = spent.filter(|_| kept.is_some());
+        self.pool.give_back(kept, spent);
     }
 }

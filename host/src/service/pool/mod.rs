@@ -6,50 +6,65 @@
 //! that they are not needed, never by a clock of their own.
 //!
 //! ```text
-//!  acquire ── idle? ──────────────► lease ──► sound ──► waiter, else idle
-//!     │                               │
-//!     ├── room? ── instantiate ──────►│ └───► spoiled ─► dropped, a waiter may start one
-//!     └── queue (bounded, deadline) ──┘
+//!  acquire ── idle? ─────────────────────────► lease ──► sound ──► waiter, else idle
+//!     │                                          │
+//!     ├── room? ── instantiate ─────────────────►│ └───► spoiled ─► dropped, a waiter may start one
+//!     └── queue (by priority, bounded, deadline) ┘
 //! ```
+//!
+//! Room is what the maximum and the service's [`Limiter`] leave: a pool grows when
+//! a call would wait otherwise and the limit says that one more at a time helps.
+//! Where it does not help, as with guests that compute on cores that are all busy,
+//! calls wait in the queue, and when that stands they are shed; see [`queue`].
 
+mod codel;
+mod error;
+mod gradient;
 mod lease;
+mod limit;
 mod peak;
+mod queue;
 mod slot;
 mod state;
+mod turn;
 
+use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
+use crate::capabilities::context::CallContext;
 use crate::engine::{Code, Fault, Instance, InstanceSettings};
-use crate::service::settings;
+use crate::service::settings::{Class, Concurrency, Settings};
+use crate::service::threads::{Away, Threads};
 use crate::telemetry::metrics::{PoolMetrics, PoolReading, PoolSample};
+pub use error::PoolError;
 pub use lease::{ExclusiveLease, Lease, SharedLease};
+use limit::Spent;
+pub use limit::{Limiter, Limiters};
+use queue::Queue;
 use slot::{Handoff, Seats, Slot};
 use state::{Claim, State};
 
-/// Why a pool gave no instance.
-#[derive(Debug, thiserror::Error)]
-pub enum PoolError {
-    /// The queue has no place left.
-    #[error("all {max} instances of the service are busy and its queue of {queue} is full")]
-    QueueFull {
-        /// Instances at most.
-        max: u32,
-        /// Calls that may wait.
-        queue: u32,
-    },
-    /// No instance became free in time.
-    #[error("no instance of the service became free within {waited:?}")]
-    QueueDeadline {
-        /// How long the call has waited.
-        waited: Duration,
-    },
-    /// A new instance could not be made.
-    #[error(transparent)]
-    Start(#[from] Fault),
+/// What makes a [`Pool`], beside the settings of its revision.
+pub struct Parts {
+    /// What instances are made of.
+    pub code: Arc<Code>,
+    /// What each is given.
+    pub instance: InstanceSettings,
+    /// The number of the revision.
+    pub revision: u64,
+    /// Instances at least and at most.
+    pub bounds: (u32, u32),
+    /// What is known of the service's calls.
+    pub limiter: Arc<Limiter>,
+    /// What calls run on.
+    pub threads: Arc<Threads>,
+    /// Where waits are recorded.
+    pub metrics: Arc<PoolMetrics>,
 }
 
 /// The pool of one revision.
@@ -62,6 +77,10 @@ pub struct Pool {
     reuse: u64,
     queue: u32,
     queue_deadline: Duration,
+    at_a_time: Concurrency,
+    limiter: Arc<Limiter>,
+    class: Class,
+    threads: Arc<Threads>,
     seats: Arc<Seats>,
     state: Mutex<State>,
     settled: Notify,
@@ -71,66 +90,84 @@ pub struct Pool {
 
 impl Pool {
     /// An empty pool. [`Pool::warm`] makes its minimum.
-    pub fn new(
-        code: Arc<Code>,
-        instance: InstanceSettings,
-        revision: u64,
-        settings: &settings::Pool,
-        metrics: Arc<PoolMetrics>,
-    ) -> Arc<Self> {
+    pub fn new(parts: Parts, settings: &Settings) -> Arc<Self> {
+        let target = match settings.class {
+            Class::Interactive => settings.pool.queue_target,
+            // Nobody waits for its answers: its queue may be as long as it gets.
+            Class::Batch => Duration::MAX,
+        };
+        let Parts {
+            code,
+            instance,
+            revision,
+            bounds: (min, max),
+            limiter,
+            threads,
+            metrics,
+        } = parts;
+        let pool = &settings.pool;
+        let queue = Queue::new(pool.queue, target);
         Arc::new(Self {
             service: instance.service.clone(),
             revision,
             code,
             instance,
-            concurrency: settings.concurrency.max(1),
-            reuse: settings.reuse.unwrap_or(u64::MAX),
-            queue: settings.queue,
-            queue_deadline: settings.queue_deadline,
+            concurrency: pool.concurrency.max(1),
+            reuse: pool.reuse.unwrap_or(u64::MAX),
+            queue: pool.queue,
+            queue_deadline: pool.queue_deadline,
+            at_a_time: settings.limits.concurrency,
+            limiter,
+            class: settings.class,
+            threads,
             seats: Arc::default(),
-            state: Mutex::new(State::new(settings.min, settings.max)),
+            state: Mutex::new(State::new(min, max, queue)),
             settled: Notify::new(),
             calls: AtomicU64::new(0),
             metrics,
         })
     }
 
-    /// An instance for one call, at the latest by `deadline`.
+    /// The threads that a call must move to before it asks for an instance; `None`
+    /// if the current thread is one of them.
+    pub fn elsewhere(&self) -> Option<&Handle> {
+        self.threads.elsewhere(self.class)
+    }
+
+    /// An instance for one call, at the latest by its deadline.
     ///
     /// # Errors
     ///
-    /// When the queue is full, the wait too long, or no instance can be made.
-    pub async fn acquire(self: &Arc<Self>, deadline: Instant) -> Result<Lease, PoolError> {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        let claim = self.lock().claim(&self.seats, self.queue);
+    /// When the queue is full, the wait too long, the service overloaded, or no
+    /// instance can be made.
+    pub async fn acquire(self: &Arc<Self>, context: &CallContext) -> Result<Lease, PoolError> {
+        let call = self.calls.fetch_add(1, Ordering::Relaxed);
+        // What began elsewhere is to end: where services call each other in a
+        // circle, the limit must not have a call wait for its own caller.
+        let limit = match context.depth {
+            0 | 1 => self.limit(),
+            _ => u32::MAX,
+        };
+        let claim = self.lock().claim(&self.seats, limit);
         match claim {
             Claim::Idle(slot) => {
                 self.metrics.queue_wait.observe(Duration::ZERO);
-                Ok(Lease::new(self, slot))
+                Ok(self.lease(call, slot))
             }
             // Boxed: the common way out is the one above, and its future should be small.
-            Claim::Start(seat) => Box::pin(self.start(Handoff::start(self, seat))).await,
-            Claim::Wait(turn) => Box::pin(self.wait(turn, deadline)).await,
-            Claim::Full => Err(PoolError::QueueFull {
-                max: self.lock().max(),
-                queue: self.queue,
-            }),
+            Claim::Start(seat) => Box::pin(self.start(call, Handoff::start(self, seat))).await,
+            Claim::Wait => Box::pin(self.wait(call, context)).await,
         }
     }
 
-    /// Makes instances until the minimum is there.
+    /// Makes instances until the minimum is there, on the threads that serve them.
     ///
     /// # Errors
     ///
     /// The first instance that can't be made.
     pub async fn warm(self: &Arc<Self>) -> Result<(), Fault> {
-        loop {
-            let seat = self.lock().claim_missing(&self.seats);
-            let Some(seat) = seat else { return Ok(()) };
-            let slot = self.instantiate(Handoff::start(self, seat)).await?;
-            // A lease that is given back unused is an idle instance.
-            Lease::new(self, slot).keep();
-        }
+        let pool = Arc::clone(self);
+        self.there(async move { pool.make_minimum().await }).await
     }
 
     /// Makes an instance and drops it, if there is none: a component that can't
@@ -139,11 +176,13 @@ impl Pool {
     /// # Errors
     ///
     /// When the instance can't be made.
-    pub async fn prove(&self) -> Result<(), Fault> {
-        if self.seats.live() == 0 {
-            Instance::new(&self.code, &self.instance).await?;
+    pub async fn prove(self: &Arc<Self>) -> Result<(), Fault> {
+        if self.seats.live() > 0 {
+            return Ok(());
         }
-        Ok(())
+        let pool = Arc::clone(self);
+        let made = async move { Instance::new(&pool.code, &pool.instance).await.map(drop) };
+        self.there(made).await
     }
 
     /// Changes the size. Idle instances beyond the minimum go at once, busy ones
@@ -193,26 +232,46 @@ impl Pool {
         (state.min(), state.max())
     }
 
-    async fn wait(
-        self: &Arc<Self>,
-        turn: oneshot::Receiver<Handoff>,
-        deadline: Instant,
-    ) -> Result<Lease, PoolError> {
-        let began = Instant::now();
-        let until = deadline.min(began + self.queue_deadline);
-        let turn = tokio::time::timeout_at(until.into(), turn).await;
-        let waited = began.elapsed();
-        self.metrics.queue_wait.observe(waited);
-        match turn {
-            Ok(Ok(handoff)) => self.start(handoff).await,
-            _ => Err(PoolError::QueueDeadline { waited }),
+    async fn there(
+        &self,
+        work: impl Future<Output = Result<(), Fault>> + Send + 'static,
+    ) -> Result<(), Fault> {
+        match self.elsewhere() {
+            Some(there) => Away::start(there, work)
+                .await
+                .unwrap_or(Err(Fault::InstanceLost)),
+            None => work.await,
         }
     }
 
+    async fn make_minimum(self: &Arc<Self>) -> Result<(), Fault> {
+        loop {
+            let seat = self.lock().claim_missing(&self.seats);
+            let Some(seat) = seat else { return Ok(()) };
+            let slot = self.instantiate(Handoff::start(self, seat)).await?;
+            // A lease that is given back unused is an idle instance.
+            Lease::new(self, slot, None).keep();
+        }
+    }
+
+    /// Calls to work on at the same time.
+    fn limit(&self) -> u32 {
+        match self.at_a_time {
+            Concurrency::Adaptive => self.limiter.limit(),
+            Concurrency::AtMost(calls) => calls,
+            Concurrency::Off => u32::MAX,
+        }
+    }
+
+    fn lease(self: &Arc<Self>, call: u64, slot: Slot) -> Lease {
+        let began = self.limiter.times(call).then(Instant::now);
+        Lease::new(self, slot, began)
+    }
+
     /// Uses what was handed over: an instance, or the right to make one.
-    async fn start(self: &Arc<Self>, handoff: Handoff) -> Result<Lease, PoolError> {
+    async fn start(self: &Arc<Self>, call: u64, handoff: Handoff) -> Result<Lease, PoolError> {
         let slot = self.instantiate(handoff).await?;
-        Ok(Lease::new(self, slot))
+        Ok(self.lease(call, slot))
     }
 
     async fn instantiate(self: &Arc<Self>, mut handoff: Handoff) -> Result<Slot, Fault> {
@@ -236,22 +295,19 @@ impl Pool {
     }
 
     /// Takes an instance back, or the place of one that is gone.
-    fn give_back(self: &Arc<Self>, slot: Option<Slot>) {
+    fn give_back(self: &Arc<Self>, slot: Option<Slot>, spent: Option<Spent>) {
         let usable = slot.filter(|slot| slot.is_usable(self.reuse));
-        let given = self.lock().give_back(usable, self.seats.live());
+        let mut state = self.lock();
+        let given = state.give_back(usable, self.seats.live());
+        if let Some(spent) = spent {
+            let ceiling = state.max().saturating_mul(self.concurrency);
+            state.note(spent, ceiling, &self.limiter);
+        }
+        drop(state);
         // Its memory is unmapped here, outside the lock; its seat is free then.
         drop(given.surplus);
         if given.awaited {
             self.settle();
-        }
-    }
-
-    /// Serves waiters as far as there are instances or room for them.
-    fn settle(self: &Arc<Self>) {
-        let mut state = self.lock();
-        state.serve_queue(self, &self.seats);
-        if state.busy() == 0 {
-            self.settled.notify_waiters();
         }
     }
 
@@ -285,6 +341,10 @@ impl PoolReading for Pool {
             busy,
             draining,
             queued: u64::from(state.queued()),
+            limit: u64::from(
+                self.limit()
+                    .min(state.max().saturating_mul(self.concurrency)),
+            ),
             memory_bytes: self.instance.memory_in_use.load(Ordering::Relaxed) as u64,
         }
     }

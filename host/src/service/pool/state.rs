@@ -1,14 +1,26 @@
 //! What a pool's lock protects. No call here waits, and no instance is dropped
 //! here: what is to go is returned, so that unmapping happens outside the lock.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::Pool;
+use super::limit::{Limiter, Spent, Tally};
 use super::peak::Peak;
+use super::queue::{Caller, Queue, Refused, Waiter};
 use super::slot::{Handoff, Seat, Seats, Slot, What};
+use super::{Pool, PoolError};
+
+/// What a call that waits gets: an instance or the right to make one, or the
+/// reason why not.
+pub(super) type Turn = oneshot::Sender<Result<Handoff, PoolError>>;
+
+impl Caller for Turn {
+    fn is_gone(&self) -> bool {
+        self.is_closed()
+    }
+}
 
 pub(super) struct State {
     min: u32,
@@ -17,8 +29,9 @@ pub(super) struct State {
     busy: u32,
     /// Used last comes last, and goes first.
     idle: Vec<Slot>,
-    waiting: VecDeque<oneshot::Sender<Handoff>>,
+    queue: Queue<Turn>,
     peak: Peak,
+    tally: Tally,
     draining: bool,
 }
 
@@ -26,8 +39,7 @@ pub(super) struct State {
 pub(super) enum Claim {
     Idle(Slot),
     Start(Seat),
-    Wait(oneshot::Receiver<Handoff>),
-    Full,
+    Wait,
 }
 
 /// What is left to do after something was given back.
@@ -39,37 +51,47 @@ pub(super) struct GivenBack {
 }
 
 impl State {
-    pub(super) fn new(min: u32, max: u32) -> Self {
+    pub(super) fn new(min: u32, max: u32, queue: Queue<Turn>) -> Self {
         Self {
             min,
             max,
             busy: 0,
             idle: Vec::new(),
-            waiting: VecDeque::new(),
+            queue,
             peak: Peak::default(),
+            tally: Tally::new(),
             draining: false,
         }
     }
 
-    pub(super) fn claim(&mut self, seats: &Arc<Seats>, queue: u32) -> Claim {
+    /// Room for a call, if fewer than `limit` are under way.
+    pub(super) fn claim(&mut self, seats: &Arc<Seats>, limit: u32) -> Claim {
+        if self.busy >= limit {
+            return Claim::Wait;
+        }
         if let Some(slot) = self.pop_idle() {
             self.occupy();
             return Claim::Idle(slot);
         }
-        if let Some(seat) = seats.take(self.max) {
-            self.occupy();
-            return Claim::Start(seat);
-        }
-        if self.waiting.len() >= queue as usize {
-            // Callers that gave up still stand in the queue.
-            self.waiting.retain(|turn| !turn.is_closed());
-            if self.waiting.len() >= queue as usize {
-                return Claim::Full;
+        match seats.take(self.max) {
+            Some(seat) => {
+                self.occupy();
+                Claim::Start(seat)
             }
+            None => Claim::Wait,
         }
-        let (turn, wait) = oneshot::channel();
-        self.waiting.push_back(turn);
-        Claim::Wait(wait)
+    }
+
+    /// Queues a call that found no room.
+    ///
+    /// # Errors
+    ///
+    /// When the queue has no place for it.
+    pub(super) fn enqueue(
+        &mut self,
+        waiter: Waiter<Turn>,
+    ) -> Result<Option<Refused<Turn>>, Waiter<Turn>> {
+        self.queue.push(waiter)
     }
 
     /// A seat for an instance that the minimum lacks.
@@ -93,7 +115,7 @@ impl State {
         }
         GivenBack {
             surplus,
-            awaited: !self.waiting.is_empty() || (self.draining && self.busy == 0),
+            awaited: !self.queue.is_empty() || (self.draining && self.busy == 0),
         }
     }
 
@@ -102,27 +124,55 @@ impl State {
         self.idle.extend(slots);
     }
 
-    /// Hands idle instances, or seats for new ones, to those who wait.
-    pub(super) fn serve_queue(&mut self, pool: &Arc<Pool>, seats: &Arc<Seats>) {
-        while !self.waiting.is_empty() {
+    /// Notes how long a call that ends now had its instance.
+    pub(super) fn note(&mut self, spent: Spent, ceiling: u32, limiter: &Limiter) {
+        self.tally
+            .ended(spent, Instant::now(), self.busy, ceiling, limiter);
+    }
+
+    /// How long a call takes.
+    pub(super) fn pace(&self, limiter: &Limiter) -> Duration {
+        self.tally.pace(limiter)
+    }
+
+    /// Hands idle instances, or seats for new ones, to those who wait, while fewer
+    /// than `limit` calls are under way. Who is given up meanwhile is returned.
+    pub(super) fn serve_queue(
+        &mut self,
+        pool: &Arc<Pool>,
+        seats: &Arc<Seats>,
+        limit: u32,
+        pace: Duration,
+    ) -> Vec<Refused<Turn>> {
+        let mut refused = Vec::new();
+        while !self.queue.is_empty() && self.busy < limit {
             let what = match self.pop_idle() {
                 Some(slot) => What::Instance(slot),
                 None => match seats.take(self.max) {
                     Some(seat) => What::Start(seat),
-                    None => return,
+                    None => break,
                 },
             };
-            self.hand_over(Handoff::new(pool, what));
+            self.hand_over(Handoff::new(pool, what), pace, &mut refused);
         }
+        refused
     }
 
     /// Gives it to the first that still waits.
-    fn hand_over(&mut self, mut handoff: Handoff) {
+    fn hand_over(
+        &mut self,
+        mut handoff: Handoff,
+        pace: Duration,
+        refused: &mut Vec<Refused<Turn>>,
+    ) {
         self.occupy();
-        while let Some(turn) = self.waiting.pop_front() {
-            match turn.send(handoff) {
+        let now = Instant::now();
+        while let Some(waiter) = self.queue.next(now, pace, refused) {
+            match waiter.caller.send(Ok(handoff)) {
                 Ok(()) => return,
-                Err(refused) => handoff = refused,
+                Err(Ok(back)) => handoff = back,
+                // What was sent comes back, and that is a handoff.
+                Err(Err(_)) => return,
             }
         }
         self.busy -= 1;
@@ -176,8 +226,13 @@ impl State {
     }
 
     pub(super) fn queued(&self) -> u32 {
-        let waiting = self.waiting.iter().filter(|turn| !turn.is_closed()).count();
-        u32::try_from(waiting).unwrap_or(u32::MAX)
+        self.queue.present()
+    }
+
+    /// As [`State::queued`], with those whose callers are gone: an estimate that
+    /// costs nothing.
+    pub(super) fn standing(&self) -> u32 {
+        u32::try_from(self.queue.places()).unwrap_or(u32::MAX)
     }
 
     pub(super) fn is_draining(&self) -> bool {
@@ -187,6 +242,7 @@ impl State {
     fn occupy(&mut self) {
         self.busy += 1;
         self.peak.record(self.busy);
+        self.tally.busy(self.busy);
     }
 
     /// The instance used last; shared ones may have ended meanwhile.

@@ -39,6 +39,8 @@ pub struct PoolSample {
     pub draining: u64,
     /// Calls that wait for an instance.
     pub queued: u64,
+    /// Calls that may be worked on at the same time.
+    pub limit: u64,
     /// Linear memory of all instances, in bytes.
     pub memory_bytes: u64,
 }
@@ -71,6 +73,7 @@ impl AddAssign for PoolSample {
         self.busy += other.busy;
         self.draining += other.draining;
         self.queued += other.queued;
+        self.limit = self.limit.max(other.limit);
         self.memory_bytes += other.memory_bytes;
     }
 }
@@ -132,6 +135,12 @@ impl Collector for Pools {
             None,
         );
         encode_gauge(depth, &samples, |sample| sample.queued, &mut encoder)?;
+        let limit = (
+            "stoa_pool_concurrency_limit",
+            "Calls that may be worked on at the same time.",
+            None,
+        );
+        encode_gauge(limit, &samples, |sample| sample.limit, &mut encoder)?;
         let memory = (
             "stoa_guest_memory",
             "Linear memory of all instances.",

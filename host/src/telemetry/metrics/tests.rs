@@ -110,6 +110,7 @@ const SAMPLE: PoolSample = PoolSample {
     busy: 3,
     draining: 4,
     queued: 5,
+    limit: 8,
     memory_bytes: 6_000_000,
 };
 
@@ -161,6 +162,7 @@ fn every_family_has_its_exact_name_type_and_labels() {
             &["revision", "service", "state"],
         ),
         ("stoa_pool_queue_depth", "", "gauge", &pool),
+        ("stoa_pool_concurrency_limit", "", "gauge", &pool),
         ("stoa_pool_queue_wait_seconds", "_sum", "histogram", &pool),
         ("stoa_instantiate_seconds", "_sum", "histogram", &pool),
         ("stoa_guest_memory_bytes", "", "gauge", &pool),

@@ -6,6 +6,7 @@
 
 mod connection;
 mod own;
+mod paced;
 mod response;
 mod wrk;
 
@@ -19,6 +20,7 @@ use serde::Serialize;
 use crate::args::Client;
 
 pub use connection::Connection;
+pub use paced::{Paced, Served};
 
 /// A request, the same each time.
 #[derive(Debug, Clone)]

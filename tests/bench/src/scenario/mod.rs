@@ -4,6 +4,8 @@ mod call;
 mod chain;
 mod deploy;
 mod idle;
+mod neighbour;
+mod overload;
 mod paired;
 mod rollback;
 mod scale;
@@ -33,7 +35,7 @@ use crate::stoa::{self, Stoa};
 const WARM_UP: Duration = Duration::from_millis(300);
 
 /// Parts that need a host with the benchmark's services.
-const ON_STOA: [Part; 10] = [
+const ON_STOA: [Part; 11] = [
     Part::WitHello,
     Part::P2Hello,
     Part::P3Hello,
@@ -44,10 +46,11 @@ const ON_STOA: [Part; 10] = [
     Part::Zero,
     Part::Deploy,
     Part::Rollback,
+    Part::Overload,
 ];
 
 /// Parts that start hosts of their own.
-const ALONE: [Part; 2] = [Part::Scale, Part::Idle];
+const ALONE: [Part; 3] = [Part::Scale, Part::Neighbour, Part::Idle];
 
 /// What every scenario needs to know.
 struct Bench<'a> {
@@ -107,20 +110,24 @@ pub fn run_all(args: &Args, cores: &Cores) -> Result<Report> {
 /// Measures one part on a host.
 type Measure = fn(&Bench<'_>, &mut Host) -> Result<Vec<Figure>>;
 
-const FIGURES: [(Part, Measure); 6] = [
+const FIGURES: [(Part, Measure); 7] = [
     (Part::Call, call::measure),
     (Part::Chain, chain::measure),
     (Part::Swap, swap::measure),
     (Part::Zero, zero::measure),
     (Part::Deploy, deploy::measure),
     (Part::Rollback, rollback::measure),
+    (Part::Overload, overload::measure),
 ];
 
 /// Measures one part on hosts of its own.
 type MeasureAlone = fn(&Bench<'_>, &Path, &mut Report) -> Result<()>;
 
-const HOSTS: [(Part, MeasureAlone); 2] =
-    [(Part::Scale, scale::measure), (Part::Idle, idle::measure)];
+const HOSTS: [(Part, MeasureAlone); 3] = [
+    (Part::Scale, scale::measure),
+    (Part::Neighbour, neighbour::measure),
+    (Part::Idle, idle::measure),
+];
 
 impl Bench<'_> {
     fn wants(&self, parts: &[Part]) -> bool {

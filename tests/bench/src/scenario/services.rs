@@ -40,6 +40,11 @@ pub fn greeting(path: &str) -> Value {
     function("GET", path, "stoa:bench/greeting.greet")
 }
 
+/// The route to `burn` at this path.
+pub fn burning(path: &str) -> Value {
+    function("GET", path, "stoa:bench/work.burn")
+}
+
 /// Deploys all, and checks that each answers what it should.
 ///
 /// # Errors

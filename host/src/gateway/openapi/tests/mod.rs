@@ -30,6 +30,7 @@ fn route(key: &str, target: &str) -> Route {
         rate: None,
         cors: None,
         compression: Compression::On,
+        priority: Default::default(),
     }
 }
 

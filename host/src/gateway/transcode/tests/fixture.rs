@@ -138,6 +138,7 @@ pub fn route(key: &str) -> Route {
         rate: None,
         cors: None,
         compression: Compression::On,
+        priority: Default::default(),
     }
 }
 
