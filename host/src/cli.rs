@@ -5,6 +5,7 @@
 //! it; the host knows nothing of commands.
 
 mod application;
+mod breaker;
 mod build;
 mod completions;
 mod contract;
@@ -80,6 +81,7 @@ enum Command {
     Routes(routes::Routes),
     Contract(contract::Contract),
     Scale(scale::Scale),
+    Breaker(breaker::Breaker),
     Logs(logs::Logs),
     Key(key::Key),
     Undeploy(undeploy::Undeploy),
@@ -123,6 +125,7 @@ impl Arguments {
             Command::Routes(command) => command.run(shared).await,
             Command::Contract(command) => command.run(shared).await,
             Command::Scale(command) => command.run(shared).await,
+            Command::Breaker(command) => command.run(shared).await,
             Command::Logs(command) => command.run(shared).await,
             Command::Key(command) => command.run(shared).await,
             Command::Undeploy(command) => command.run(shared).await,

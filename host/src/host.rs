@@ -19,8 +19,8 @@ use crate::deploy::{Components, Deployments, Parts};
 use crate::engine::{EngineSettings, Runtime};
 use crate::gateway::identity::{ApiKeys, Identity};
 use crate::gateway::{Gateway, accept};
-use crate::mesh::Registry;
 use crate::mesh::upstream::Upstreams;
+use crate::mesh::{Guards, Registry};
 use crate::shutdown::{Drained, Drainer};
 use crate::store::Store;
 use crate::telemetry::{Telemetry, logs};
@@ -28,6 +28,8 @@ use crate::telemetry::{Telemetry, logs};
 /// How often pools look at the peak of their use. Six such windows are looked
 /// back on: a burst keeps its instances for a minute.
 const POOL_WINDOW: Duration = Duration::from_secs(10);
+/// How often rollouts are looked at: a bad revision is gone a second after it shows.
+const ROLLOUT_LOOK: Duration = Duration::from_secs(1);
 /// Time for the last records to get out when the process ends.
 const LOG_FLUSH: Duration = Duration::from_secs(2);
 
@@ -128,7 +130,8 @@ impl Host {
             drain: drainer.drain(),
         };
         serve_admin(admin, admin_listener, &drainer);
-        tend_pools(deployments, &drainer);
+        tend_pools(deployments.clone(), &drainer);
+        tend_rollouts(deployments, &drainer);
         let drain = drainer.drain();
         tokio::spawn(async move { identity.keys.tend(drain).await });
         Ok(Self {
@@ -180,6 +183,7 @@ fn deployments(
         runtime: Arc::new(runtime),
         registry: Arc::new(Registry::default()),
         upstreams,
+        guards: Guards::new(&telemetry.metrics),
         gateway: gateway.clone(),
         components,
         records: store.records(),
@@ -238,6 +242,19 @@ fn tend_gateway(gateway: Arc<Gateway>, drainer: &Drainer) {
         tokio::select! {
             () = gateway.tend() => {}
             () = drain.begun() => {}
+        }
+    });
+}
+
+fn tend_rollouts(deployments: Arc<Deployments>, drainer: &Drainer) {
+    let drain = drainer.drain();
+    tokio::spawn(async move {
+        let mut looks = tokio::time::interval(ROLLOUT_LOOK);
+        loop {
+            tokio::select! {
+                _ = looks.tick() => deployments.tend_rollouts().await,
+                () = drain.begun() => return,
+            }
         }
     });
 }

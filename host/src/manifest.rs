@@ -5,6 +5,7 @@
 //! there, whether routes of two services conflict) the host checks on deploy.
 
 mod policy;
+mod resilience;
 mod route;
 mod sections;
 mod upstream;

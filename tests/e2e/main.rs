@@ -4,6 +4,7 @@
 //! on time; [`stoa_tests`] holds what they share.
 
 mod admin_api;
+mod breaker;
 mod cli;
 mod compression;
 mod contracts;
@@ -23,6 +24,8 @@ mod pools;
 mod properties;
 mod rate;
 mod restart;
+mod retries;
+mod rollout;
 mod sandbox;
 mod security_headers;
 mod shop;

@@ -29,8 +29,8 @@ use std::time::Duration;
 
 use crate::api::upstream::UpstreamDetail;
 use crate::api::{
-    DeployRequest, PoolState, Problem, RevisionSummary, RouteSummary, ScaleRequest, ServiceDetail,
-    ServiceSummary, TrafficReply, TrafficRequest,
+    BreakerRequest, BreakerState, DeployRequest, PoolState, Problem, RevisionSummary, RouteSummary,
+    ScaleRequest, ServiceDetail, ServiceSummary, TrafficReply, TrafficRequest,
 };
 
 /// How long a connection may take: a host that is there answers at once, one
@@ -216,6 +216,28 @@ impl Client {
         request: &ScaleRequest,
     ) -> Result<PoolState, ClientError> {
         let path = of(service, "/scale");
+        self.parsed(self.send(Method::PUT, &path, Some(json(request))).await?)
+            .await
+    }
+
+    /// The breakers of a service.
+    ///
+    /// # Errors
+    /// If the host can't be reached or refuses.
+    pub async fn breakers(&self, service: &str) -> Result<Vec<BreakerState>, ClientError> {
+        self.get(&of(service, "/breaker")).await
+    }
+
+    /// Holds the breakers of a service, or lets them go.
+    ///
+    /// # Errors
+    /// If the host can't be reached or refuses.
+    pub async fn force_breakers(
+        &self,
+        service: &str,
+        request: &BreakerRequest,
+    ) -> Result<Vec<BreakerState>, ClientError> {
+        let path = of(service, "/breaker");
         self.parsed(self.send(Method::PUT, &path, Some(json(request))).await?)
             .await
     }

@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::Refusal;
-use super::{handlers, keys, logs, upstreams};
+use super::{breakers, handlers, keys, logs, upstreams};
 use crate::deploy::Deployments;
 use crate::gateway::identity::Identity;
 use crate::shutdown::Drain;
@@ -67,6 +67,7 @@ pub fn router(admin: Admin) -> Router {
         .routes(routes!(handlers::revisions))
         .routes(routes!(handlers::traffic))
         .routes(routes!(handlers::scale))
+        .routes(routes!(breakers::list, breakers::force))
         .routes(routes!(handlers::contract))
         .routes(routes!(handlers::openapi))
         .routes(routes!(handlers::app_openapi))

@@ -234,7 +234,12 @@ fn call_error(error: &CallError, origin: &Origin) -> Response {
             "no_instance",
             "no instance of the service could be started",
         ),
-        CallError::Deadline => (
+        CallError::BreakerOpen { .. } => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "breaker_open",
+            "the service has failed too often and is left alone for a while",
+        ),
+        CallError::Deadline | CallError::DeadlineInQueue => (
             StatusCode::GATEWAY_TIMEOUT,
             "deadline",
             "the service did not answer in time",
@@ -243,6 +248,11 @@ fn call_error(error: &CallError, origin: &Origin) -> Response {
             StatusCode::BAD_GATEWAY,
             "memory_limit",
             "the service ran out of memory in this call",
+        ),
+        CallError::Fault(Fault::Dependency(_)) => (
+            StatusCode::BAD_GATEWAY,
+            "dependency",
+            "another service that the service needs could not answer",
         ),
         CallError::Fault(Fault::Request(_)) => (
             StatusCode::BAD_REQUEST,
@@ -256,10 +266,12 @@ fn call_error(error: &CallError, origin: &Origin) -> Response {
         ),
     };
     let problem = Problem::new(status, code).detail(detail);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        problem.retry_after().response(origin)
-    } else {
-        problem.response(origin)
+    match error {
+        CallError::BreakerOpen { retry_after } => {
+            problem.retry_after_time(*retry_after).response(origin)
+        }
+        _ if status == StatusCode::SERVICE_UNAVAILABLE => problem.retry_after().response(origin),
+        _ => problem.response(origin),
     }
 }
 
@@ -314,7 +326,9 @@ pub(super) fn reason(refusal: &Refusal) -> Option<&'static str> {
         Refusal::Call(CallError::Pool(PoolError::QueueFull { .. })) => "queue_full",
         Refusal::Call(CallError::Pool(PoolError::QueueDeadline { .. })) => "queue_deadline",
         Refusal::Call(CallError::Pool(PoolError::Start(_))) => "no_instance",
-        Refusal::Call(CallError::Deadline) => "deadline",
+        Refusal::Call(CallError::BreakerOpen { .. }) => "breaker_open",
+        Refusal::Call(CallError::Deadline | CallError::DeadlineInQueue) => "deadline",
+        Refusal::Call(CallError::Fault(Fault::Dependency(_))) => "dependency",
         Refusal::Call(CallError::Fault(Fault::Memory { .. })) => "memory",
         Refusal::Call(CallError::Fault(_)) => "trap",
         Refusal::Upstream(SendError::NoInstance(_)) => "no_instance",

@@ -1,11 +1,13 @@
 //! The path of every call: an instance, a deadline, and what became of it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::breaker::Breaker;
 use super::deadline::{Elapsed, within};
+use super::retry::outcome;
 use crate::capabilities::context::{CallContext, TraceContext};
 use crate::engine::http::{self as handler, BodyError, ResponseBody, Rest};
 use crate::engine::value::Val;
@@ -22,6 +24,15 @@ pub enum CallError {
     /// The call took too long and was stopped.
     #[error("the call was stopped at its deadline")]
     Deadline,
+    /// The deadline passed before the call had an instance.
+    #[error("no instance of the service became free before the call's deadline")]
+    DeadlineInQueue,
+    /// The revision fails, so it is left alone for a while.
+    #[error("the service's breaker is open; the next try may be in {retry_after:?}")]
+    BreakerOpen {
+        /// When it is worth trying again.
+        retry_after: Duration,
+    },
     /// The component failed.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -49,7 +60,7 @@ pub async fn call(
 ) -> Result<(), CallError> {
     let deadline = context.deadline;
     let trace = context.trace;
-    let called = match within(deadline, revision.pool.acquire(deadline)).await?? {
+    let called = match acquire(revision, deadline).await? {
         Lease::Exclusive(mut lease) => {
             let called = within(deadline, lease.call(function, context, params, results)).await;
             flatten(called).map(|()| lease.keep())
@@ -99,7 +110,8 @@ pub async fn check_health(revision: &Revision, check: FunctionIndex) -> Result<(
 }
 
 /// Passes a request to a revision's own HTTP handler. What the handler does after
-/// its answer goes on in the background, up to the deadline.
+/// its answer goes on in the background, up to the deadline; a failure there is told
+/// to `breaker`.
 ///
 /// # Errors
 ///
@@ -108,6 +120,7 @@ pub async fn http<B>(
     revision: &Arc<Revision>,
     request: http::Request<B>,
     context: CallContext,
+    breaker: &Arc<Breaker>,
 ) -> Result<http::Response<ResponseBody>, CallError>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -115,12 +128,12 @@ where
 {
     let deadline = context.deadline;
     let trace = context.trace;
-    let answered = match within(deadline, revision.pool.acquire(deadline)).await?? {
+    let answered = match acquire(revision, deadline).await? {
         Lease::Exclusive(lease) => {
             let exchange = handler::start(lease, request, context)?;
             let answered = flatten(within(deadline, exchange).await);
             answered.map(|answer| {
-                go_on(revision, answer.rest, deadline, trace);
+                go_on(revision, answer.rest, deadline, trace, breaker);
                 answer.response
             })
         }
@@ -139,12 +152,13 @@ fn go_on(
     rest: Rest<ExclusiveLease>,
     deadline: Instant,
     trace: TraceContext,
+    breaker: &Arc<Breaker>,
 ) {
     let (mut running, fate) = match rest {
         Rest::Ended(lease) => return lease.keep(),
         Rest::Running(running, fate) => (running, fate),
     };
-    let revision = revision.clone();
+    let (revision, breaker) = (revision.clone(), breaker.clone());
     tokio::spawn(async move {
         let ended = match within(deadline, &mut running).await {
             Ok((lease, Ok(()))) => return lease.keep(),
@@ -159,8 +173,16 @@ fn go_on(
                 CallError::Deadline
             }
         };
+        breaker.record(outcome(&ended));
         report(&revision, "wasi:http (after its answer)", &trace, &ended);
     });
+}
+
+async fn acquire(revision: &Revision, deadline: Instant) -> Result<Lease, CallError> {
+    match within(deadline, revision.pool.acquire(deadline)).await {
+        Ok(lease) => Ok(lease?),
+        Err(Elapsed) => Err(CallError::DeadlineInQueue),
+    }
 }
 
 fn flatten<T>(outcome: Result<Result<T, Fault>, Elapsed>) -> Result<T, CallError> {

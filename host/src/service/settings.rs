@@ -6,6 +6,7 @@
 
 mod cors;
 mod policy;
+mod resilience;
 pub mod upstream;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use cors::Cors;
 pub use policy::{By, Choice, Compression, Rate};
+pub use resilience::{Breaker, Retry, Rollout};
 
 /// Everything about a revision but its component.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -26,6 +28,12 @@ pub struct Settings {
     pub pool: Pool,
     /// What one call may use.
     pub limits: Limits,
+    /// When calls stop because the service fails.
+    pub breaker: Breaker,
+    /// When a failed call is tried again.
+    pub retry: Retry,
+    /// How a new revision takes over.
+    pub rollout: Rollout,
     /// Values that the component reads through `wasi:config/store`.
     pub config: BTreeMap<String, String>,
     /// Capabilities beyond the service's own buckets.

@@ -1,5 +1,7 @@
 //! RFC 9457 problems.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use http::header::{self, HeaderValue};
 use serde::Serialize;
@@ -19,7 +21,7 @@ pub(super) struct Problem<'a> {
     detail: Option<String>,
     errors: Vec<(String, String)>,
     value: Option<Box<RawValue>>,
-    retry: bool,
+    retry: Option<HeaderValue>,
 }
 
 #[derive(Serialize)]
@@ -51,7 +53,7 @@ impl<'a> Problem<'a> {
             detail: None,
             errors: Vec::new(),
             value: None,
-            retry: false,
+            retry: None,
         }
     }
 
@@ -77,7 +79,16 @@ impl<'a> Problem<'a> {
     /// Trying again soon may work.
     pub(super) fn retry_after(self) -> Self {
         Self {
-            retry: true,
+            retry: Some(RETRY_AFTER),
+            ..self
+        }
+    }
+
+    /// Trying again may work after this time, in whole seconds and rounded up.
+    pub(super) fn retry_after_time(self, time: Duration) -> Self {
+        let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+        Self {
+            retry: Some(seconds.max(1).into()),
             ..self
         }
     }
@@ -106,8 +117,8 @@ impl<'a> Problem<'a> {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if self.retry {
-            headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        if let Some(time) = self.retry {
+            headers.insert(header::RETRY_AFTER, time);
         }
         response
     }

@@ -16,6 +16,7 @@ mod call;
 mod histogram;
 mod pool;
 mod process;
+mod resilience;
 mod route;
 mod series;
 mod shard;
@@ -37,6 +38,7 @@ use prometheus_client::registry::{Registry, Unit};
 pub use call::CallMetrics;
 pub use histogram::Histogram;
 pub use pool::{PoolMetrics, PoolReading, PoolSample};
+pub use resilience::{BreakerMetrics, RetryMetrics};
 pub use route::RouteMetrics;
 pub use shard::{ActiveRequest, ActiveRequests};
 
@@ -44,6 +46,7 @@ use super::lock;
 use call::Calls;
 use pool::Pools;
 use process::Process;
+use resilience::Resilience;
 use route::Routes;
 use steps::Steps;
 
@@ -60,6 +63,7 @@ pub struct Metrics {
     routes: Arc<Routes>,
     calls: Arc<Calls>,
     pools: Arc<Pools>,
+    resilience: Arc<Resilience>,
     active_requests: Arc<ActiveRequests>,
     rejected: Family<Word, Counter>,
     deploy_swaps: Family<Word, Counter>,
@@ -76,6 +80,7 @@ impl Metrics {
             routes: Arc::default(),
             calls: Arc::default(),
             pools: Arc::default(),
+            resilience: Arc::default(),
             active_requests: Arc::default(),
             rejected: Family::default(),
             deploy_swaps: Family::default(),
@@ -131,6 +136,16 @@ impl Metrics {
         self.pools.of(service, revision)
     }
 
+    /// The handle of a breaker: of a revision, for calls that come over `link`.
+    pub fn breaker(&self, service: &str, revision: u64, link: &str) -> Arc<BreakerMetrics> {
+        self.resilience.breaker(service, revision, link)
+    }
+
+    /// The handle of a service's retries.
+    pub fn retries(&self, service: &str) -> Arc<RetryMetrics> {
+        self.resilience.retries(service)
+    }
+
     /// Asks `pool` for its state at each scrape, until it is dropped.
     pub fn register_pool(&self, pool: Weak<dyn PoolReading>) {
         self.pools.register(pool);
@@ -169,6 +184,7 @@ impl Metrics {
     pub fn forget_revision(&self, service: &str, revision: u64) {
         self.routes.forget(service, revision);
         self.pools.forget(service, revision);
+        self.resilience.forget(service, revision);
         self.calls.forget_unused(service);
     }
 
@@ -177,6 +193,7 @@ impl Metrics {
         self.register(Arc::clone(&self.active_requests));
         self.register(Arc::clone(&self.pools));
         self.register(Arc::clone(&self.calls));
+        self.register(Arc::clone(&self.resilience));
         self.register(Arc::clone(&self.deploy_steps));
         self.register(Process::new());
         let mut registry = lock(&self.registry);
