@@ -1,6 +1,8 @@
 //! The shapes that the admin API and its clients exchange.
 
+mod breaker;
 mod keys;
+mod rollout;
 pub mod upstream;
 
 use std::collections::BTreeMap;
@@ -9,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::service::settings::Settings;
-
+pub use breaker::{BreakerForce, BreakerRequest, BreakerState};
 pub use keys::{KeyRequest, KeySummary, NewKey};
+pub use rollout::{RolloutState, Stages};
 
 /// Body of `POST /v1/deployments`: services that become live together, or not at all.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -42,6 +45,9 @@ pub struct ServiceDeploy {
     /// Share of the traffic in per cent; `None` is all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canary: Option<u8>,
+    /// A canary that the host widens by itself; in place of `canary`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stages: Option<Stages>,
 }
 
 /// One line of a deployment's progress (NDJSON). The last is `Done` or `Refused`;
@@ -193,6 +199,9 @@ pub struct ServiceDetail {
     /// What the live revision was deployed with.
     #[schema(value_type = Object)]
     pub settings: Settings,
+    /// The rollout under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutState>,
 }
 
 /// A revision as `GET /v1/services/{service}/revisions` lists it.
@@ -208,6 +217,9 @@ pub struct RevisionSummary {
     pub deployed: String,
     /// Share of the traffic in per cent, 0 when it is not live.
     pub weight: u8,
+    /// What became of it, such as why the host rolled it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// Body of `POST /v1/services/{service}/traffic`.

@@ -5,6 +5,7 @@
 //! it; the host knows nothing of commands.
 
 mod application;
+mod breaker;
 mod build;
 mod cache;
 mod completions;
@@ -82,6 +83,7 @@ enum Command {
     Contract(contract::Contract),
     Scale(scale::Scale),
     Cache(cache::Cache),
+    Breaker(breaker::Breaker),
     Logs(logs::Logs),
     Key(key::Key),
     Undeploy(undeploy::Undeploy),
@@ -126,6 +128,7 @@ impl Arguments {
             Command::Contract(command) => command.run(shared).await,
             Command::Scale(command) => command.run(shared).await,
             Command::Cache(command) => command.run(shared).await,
+            Command::Breaker(command) => command.run(shared).await,
             Command::Logs(command) => command.run(shared).await,
             Command::Key(command) => command.run(shared).await,
             Command::Undeploy(command) => command.run(shared).await,

@@ -22,8 +22,8 @@ use crate::gateway::accept::Transport;
 use crate::gateway::identity::{ApiKeys, Identity};
 use crate::gateway::tls::Tls;
 use crate::gateway::{Gateway, accept};
-use crate::mesh::Registry;
 use crate::mesh::upstream::Upstreams;
+use crate::mesh::{Guards, Registry};
 use crate::service::pool::Limiters;
 use crate::service::threads::Threads;
 use crate::shutdown::{Drained, Drainer};
@@ -36,6 +36,8 @@ const POOL_WINDOW: Duration = Duration::from_secs(10);
 /// How often answers are looked for that are kept no longer. They are not served
 /// meanwhile: a minute's worth of them is little on a disk.
 const SWEEP: Duration = Duration::from_secs(60);
+/// How often rollouts are looked at: a bad revision is gone a second after it shows.
+const ROLLOUT_LOOK: Duration = Duration::from_secs(1);
 /// Time for the last records to get out when the process ends.
 const LOG_FLUSH: Duration = Duration::from_secs(2);
 
@@ -154,7 +156,8 @@ impl Host {
             drain: drainer.drain(),
         };
         serve_admin(admin, admin_listener, &drainer);
-        tend_pools(deployments, &drainer);
+        tend_pools(deployments.clone(), &drainer);
+        tend_rollouts(deployments, &drainer);
         let drain = drainer.drain();
         tokio::spawn(async move { identity.keys.tend(drain).await });
         Ok(Self {
@@ -216,6 +219,7 @@ fn deployments(
         runtime: Arc::new(runtime),
         registry: Arc::new(Registry::default()),
         upstreams,
+        guards: Guards::new(&telemetry.metrics),
         gateway: gateway.clone(),
         components,
         records: store.records(),
@@ -276,6 +280,19 @@ fn tend_gateway(gateway: Arc<Gateway>, drainer: &Drainer) {
         tokio::select! {
             () = gateway.tend() => {}
             () = drain.begun() => {}
+        }
+    });
+}
+
+fn tend_rollouts(deployments: Arc<Deployments>, drainer: &Drainer) {
+    let drain = drainer.drain();
+    tokio::spawn(async move {
+        let mut looks = tokio::time::interval(ROLLOUT_LOOK);
+        loop {
+            tokio::select! {
+                _ = looks.tick() => deployments.tend_rollouts().await,
+                () = drain.begun() => return,
+            }
         }
     });
 }

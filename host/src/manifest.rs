@@ -6,6 +6,7 @@
 
 mod kept;
 mod policy;
+mod resilience;
 mod route;
 mod sections;
 mod upstream;

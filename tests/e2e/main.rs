@@ -4,6 +4,7 @@
 //! on time; [`stoa_tests`] holds what they share.
 
 mod admin_api;
+mod breaker;
 mod caching;
 mod cli;
 mod compression;
@@ -30,6 +31,8 @@ mod properties;
 mod proxies;
 mod rate;
 mod restart;
+mod retries;
+mod rollout;
 mod sandbox;
 mod security_headers;
 mod shop;

@@ -26,6 +26,9 @@ fn misbehaving() -> Service {
         .call("GET /own/{how}", &function("refuse-own"))
         .set("limits.deadline", json!("1s"))
         .set("limits.memory", json!(32 << 20))
+        // Here each call is to reach the guest.
+        .set("breaker.enabled", json!(false))
+        .set("retry.retries", json!(0))
 }
 
 /// The status and code of the host's answer, and that it tells no internals.

@@ -15,6 +15,7 @@ use crate::{guests, serving};
 fn two() -> Service {
     Service::new("two", guests::MISBEHAVE_P2)
         .http("/two/*")
+        .set("breaker.enabled", json!(false))
         .set("limits.deadline", json!("1s"))
         .set("pool.max", json!(1))
 }
@@ -22,6 +23,7 @@ fn two() -> Service {
 fn three() -> Service {
     Service::new("three", guests::MISBEHAVE_P3)
         .http("/three/*")
+        .set("breaker.enabled", json!(false))
         .set("limits.deadline", json!("1s"))
         .set("pool.max", json!(1))
 }

@@ -11,6 +11,7 @@ pub struct Service {
     pub component: Vec<u8>,
     settings: Value,
     canary: Option<u8>,
+    stages: Option<Value>,
 }
 
 impl Service {
@@ -30,6 +31,7 @@ impl Service {
             component,
             settings: json!({ "routes": [] }),
             canary: None,
+            stages: None,
         }
     }
 
@@ -95,12 +97,22 @@ impl Service {
         self
     }
 
+    /// Lets the host widen the revision's share: `(&[5, 100], "30s")`.
+    #[must_use]
+    pub fn stages(mut self, shares: &[u8], every: &str) -> Self {
+        self.stages = Some(json!({ "shares": shares, "every": every }));
+        self
+    }
+
     /// As an element of the body of `POST /v1/deployments`.
     pub fn request(&self, digest: &str) -> Value {
         let mut request =
             json!({ "service": self.name, "component": digest, "settings": self.settings });
         if let Some(canary) = self.canary {
             request["canary"] = json!(canary);
+        }
+        if let Some(stages) = &self.stages {
+            request["stages"] = stages.clone();
         }
         request
     }

@@ -29,7 +29,8 @@ use std::time::Duration;
 
 use crate::api::upstream::UpstreamDetail;
 use crate::api::{
-    DeployRequest, PoolState, Problem, PurgeReply, PurgeRequest, RevisionSummary, RouteSummary,
+    BreakerRequest, BreakerState, DeployRequest, PoolState, Problem, PurgeReply, PurgeRequest,
+    RevisionSummary, RouteSummary,
     ScaleRequest, ServiceDetail, ServiceSummary, TrafficReply, TrafficRequest,
 };
 
@@ -227,6 +228,28 @@ impl Client {
     pub async fn purge_cache(&self, request: &PurgeRequest) -> Result<PurgeReply, ClientError> {
         let sent = self.send(Method::POST, "/v1/cache/purge", Some(json(request)));
         self.parsed(sent.await?).await
+    }
+
+    /// The breakers of a service.
+    ///
+    /// # Errors
+    /// If the host can't be reached or refuses.
+    pub async fn breakers(&self, service: &str) -> Result<Vec<BreakerState>, ClientError> {
+        self.get(&of(service, "/breaker")).await
+    }
+
+    /// Holds the breakers of a service, or lets them go.
+    ///
+    /// # Errors
+    /// If the host can't be reached or refuses.
+    pub async fn force_breakers(
+        &self,
+        service: &str,
+        request: &BreakerRequest,
+    ) -> Result<Vec<BreakerState>, ClientError> {
+        let path = of(service, "/breaker");
+        self.parsed(self.send(Method::PUT, &path, Some(json(request))).await?)
+            .await
     }
 
     /// Takes a service away.

@@ -4,6 +4,7 @@
 //! - [`server`]: the API itself, on its own address, behind a bearer token;
 //! - [`client`]: what the command line calls it with.
 
+mod breakers;
 mod cache;
 pub mod client;
 mod handlers;

@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::Refusal;
-use super::{cache, handlers, keys, logs, upstreams};
+use super::{breakers, cache, handlers, keys, logs, upstreams};
 use crate::deploy::Deployments;
 use crate::gateway::Gateway;
 use crate::gateway::identity::Identity;
@@ -70,6 +70,7 @@ pub fn router(admin: Admin) -> Router {
         .routes(routes!(handlers::revisions))
         .routes(routes!(handlers::traffic))
         .routes(routes!(handlers::scale))
+        .routes(routes!(breakers::list, breakers::force))
         .routes(routes!(handlers::contract))
         .routes(routes!(handlers::openapi))
         .routes(routes!(handlers::app_openapi))

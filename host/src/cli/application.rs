@@ -149,6 +149,7 @@ impl Live {
             component: self.component.clone(),
             settings: self.settings.clone(),
             canary: None,
+            stages: None,
         }
     }
 }

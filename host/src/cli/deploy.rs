@@ -1,13 +1,15 @@
 //! `stoa deploy`: make services of a manifest live, on a host that runs.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::bail;
 use clap::Args;
 
-use crate::api::ServiceDeploy;
 use crate::api::upstream::UpstreamDeploy;
+use crate::api::{ServiceDeploy, Stages};
 use crate::config::faults::nearest;
+use crate::config::values::positive;
 use crate::manifest::{FILE, Manifest, ServiceManifest};
 use crate::service::settings::service_name;
 use crate::service::settings::upstream::UpstreamSettings;
@@ -23,9 +25,13 @@ pub struct Deploy {
     /// Deploy this component in place of the manifest's; for a single service.
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
-    /// Give the new revision a share of the traffic only, such as 10%.
-    #[arg(long, value_name = "PERCENT", value_parser = percent)]
-    canary: Option<u8>,
+    /// Give the new revision a share of the traffic only, such as 10%; or several,
+    /// such as 5%,25%,100%, which the host walks and ends when it is clearly worse.
+    #[arg(long, value_name = "PERCENT", value_delimiter = ',', value_parser = percent)]
+    canary: Vec<u8>,
+    /// How long each of several shares lasts.
+    #[arg(long, value_name = "TIME", value_parser = positive, default_value = "1m", requires = "canary")]
+    every: Duration,
     /// Wait until the calls under way on the old revisions have ended, too.
     #[arg(long)]
     wait: bool,
@@ -33,6 +39,7 @@ pub struct Deploy {
 
 impl Deploy {
     pub async fn run(self, shared: &Shared) -> anyhow::Result<()> {
+        let (canary, stages) = shares(&self.canary, self.every)?;
         let client = shared.client()?;
         let Selected {
             mut services,
@@ -52,13 +59,14 @@ impl Deploy {
         for (service, manifest) in services {
             let component = release::digest(&manifest.component).await?;
             let settings = manifest.settings;
-            let canary = self.canary;
+            let stages = stages.clone();
             deployed.push((
                 ServiceDeploy {
                     service,
                     component,
                     settings,
                     canary,
+                    stages,
                 },
                 manifest.component,
             ));
@@ -118,12 +126,32 @@ fn stranger(name: &str, manifest: &Manifest) -> String {
     }
 }
 
+/// One share, or stages: what `--canary` says.
+fn shares(shares: &[u8], every: Duration) -> Result<(Option<u8>, Option<Stages>), Usage> {
+    match shares {
+        [] => Ok((None, None)),
+        [share @ 1..=99] => Ok((Some(*share), None)),
+        [_] => Err(Usage(
+            "expected a share under 100%, or several; without --canary it is all".to_owned(),
+        )),
+        several if !several.is_sorted_by(|one, next| one < next) => Err(Usage(format!(
+            "expected ascending shares such as 5%,25%,100%, found {several:?}"
+        ))),
+        several => {
+            let mut shares = several.to_vec();
+            // A walk that ends before all traffic is no deployment.
+            if shares.last() != Some(&100) {
+                shares.push(100);
+            }
+            Ok((None, Some(Stages { shares, every })))
+        }
+    }
+}
+
 /// A share of the traffic: `10%` or `10`.
 pub fn percent(text: &str) -> Result<u8, String> {
     let number = text.strip_suffix('%').unwrap_or(text).parse().ok();
     number
-        .filter(|percent| (1..=99).contains(percent))
-        .ok_or_else(|| {
-            format!("expected a share from 1% to 99%, found {text:?}; without --canary it is all")
-        })
+        .filter(|percent| (1..=100).contains(percent))
+        .ok_or_else(|| format!("expected a share from 1% to 100%, found {text:?}"))
 }

@@ -29,9 +29,17 @@ impl Revisions {
                 one.deployed.clone(),
                 short(&one.component),
                 size,
+                one.note.clone().unwrap_or_default(),
             ]
         });
-        let heads = ["REVISION", "TRAFFIC", "DEPLOYED", "COMPONENT", "SIZE"];
+        let heads = [
+            "REVISION",
+            "TRAFFIC",
+            "DEPLOYED",
+            "COMPONENT",
+            "SIZE",
+            "NOTE",
+        ];
         shared.output().table(&revisions, heads, rows.collect())
     }
 }

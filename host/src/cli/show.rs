@@ -1,8 +1,10 @@
 //! `stoa show`: one service, with its contract's ends and its settings.
 
+use std::time::Duration;
+
 use clap::Args;
 
-use crate::api::{LiveRevision, ServiceDetail, ServiceKind, ServiceSummary};
+use crate::api::{LiveRevision, RolloutState, ServiceDetail, ServiceKind, ServiceSummary};
 use crate::service::settings::Settings;
 
 use super::output::{Output, Tone, short};
@@ -52,6 +54,7 @@ fn sections(detail: &ServiceDetail) -> Vec<(&'static str, Vec<String>)> {
         exports,
         imports,
         settings,
+        rollout: under_way,
     } = detail;
     let imports = imports
         .iter()
@@ -67,6 +70,7 @@ fn sections(detail: &ServiceDetail) -> Vec<(&'static str, Vec<String>)> {
             vec![format!("{}, {} calls", summary.service, summary.calls)],
         ),
         ("live", summary.live.iter().map(live).collect()),
+        ("rollout", under_way.iter().map(rollout).collect()),
         ("exports", exports.clone()),
         ("imports", imports.collect()),
         ("routes", routes.collect()),
@@ -90,6 +94,18 @@ fn live(one: &LiveRevision) -> String {
         pool.busy,
         pool.idle,
         pool.queued
+    )
+}
+
+fn rollout(state: &RolloutState) -> String {
+    let time = |ms| humantime::format_duration(Duration::from_secs(ms / 1000));
+    let next = match (state.stages.first(), state.next_ms) {
+        (Some(share), Some(ms)) => format!("{share}% of the traffic in {}", time(ms)),
+        _ => format!("watched for {}", time(state.watch_ms)),
+    };
+    format!(
+        "revision {} in place of {}: {next}, {} of {} calls failed",
+        state.revision, state.against, state.failed, state.calls
     )
 }
 

@@ -10,14 +10,13 @@ use super::check::{self, Candidate, Candidates, Present};
 use super::load::{Prepared, assemble, compile, verify, warm};
 use super::progress::Progress;
 use super::record::{KIND, RevisionRecord};
-use super::{ChangeError, Deployed, Deployments, Loaded, fault, table};
+use super::{ChangeError, Deployed, Deployments, Loaded, Parts, fault, table};
 use crate::api::{DeployEvent, DeployRequest, Fault, ServiceDeploy, Step};
 use crate::engine::Origin;
 use crate::service::contract::Contract;
 use crate::service::settings::{Settings, service_name};
 use crate::service::threads::Threads;
 use crate::store::Change;
-use crate::telemetry::metrics::Metrics;
 
 impl Deployments {
     /// Deploys services together: all of them become live, or none.
@@ -180,8 +179,17 @@ impl Deployments {
                 size: prepared[&request.service].size,
                 deployed: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
                 settings: request.settings.clone(),
+                note: None,
             };
-            deployed.record.add(revision, request.canary);
+            let record = &mut deployed.record;
+            let before = record.live.first().map(|live| live.revision);
+            let stages = request.stages.as_ref();
+            let first = stages.and_then(|stages| stages.shares.first().copied());
+            record.add(revision, first.or(request.canary));
+            record.rollout = before.and_then(|before| {
+                let settings = &request.settings.rollout;
+                self.begin_rollout(&request.service, (record.newest, before), stages, settings)
+            });
         }
         let mut faults = check::faults(&candidates(next, prepared), &present(services));
         let mut fresh = Vec::new();
@@ -260,7 +268,7 @@ impl Deployments {
                 }
             }
             if let Some(deployed) = services.get_mut(name) {
-                deployed.unload(&self.parts.telemetry.metrics);
+                deployed.unload(&self.parts);
             }
         }
         retired
@@ -309,12 +317,12 @@ impl Deployed {
     }
 
     /// Keeps in memory what is live, and what was: a rollback to it is a swap.
-    fn unload(&mut self, metrics: &Metrics) {
+    fn unload(&mut self, parts: &Parts) {
         let record = &self.record;
         self.loaded.retain(|number, loaded| {
             let keep = record.weight(*number) > 0 || record.previous == Some(*number);
             if !keep {
-                metrics.forget_revision(&loaded.revision.service, *number);
+                parts.forget(&loaded.revision.service, *number);
             }
             keep
         });
@@ -390,9 +398,24 @@ fn request_faults(request: &DeployRequest) -> Vec<Fault> {
         });
     }
     for ServiceDeploy {
-        service, canary, ..
+        service,
+        canary,
+        stages,
+        ..
     } in &request.services
     {
+        if let Some(stages) = stages {
+            let ascending = stages.shares.is_sorted_by(|one, next| one < next);
+            let range = stages.shares.first() > Some(&0) && stages.shares.last() == Some(&100);
+            if !ascending || !range || canary.is_some() {
+                let message = format!(
+                    "stages of {service}: expected ascending shares from 1 to 100 per cent that end with 100, and no \
+                     canary beside them, found {:?}",
+                    stages.shares
+                );
+                faults.push(fault(service, "canary", message));
+            }
+        }
         if !seen.insert(service) {
             faults.push(fault(
                 service,

@@ -87,7 +87,7 @@ pub(super) fn assemble(
     ));
     let mut endpoints = Vec::new();
     for route in &record.settings.routes {
-        match Endpoint::new(route, &revision, &parts.telemetry.metrics) {
+        match Endpoint::new(route, &revision, &parts.telemetry.metrics, &parts.guards) {
             Ok(endpoint) => endpoints.push(Arc::new(endpoint)),
             Err(reasons) => faults.extend(reasons.into_iter().map(|reason| {
                 fault(
@@ -209,7 +209,7 @@ fn links(parts: &Parts, service: &Arc<str>, settings: &Settings, prepared: &Prep
             let chosen = settings.links.get(&import.name.unversioned()).cloned();
             let metrics = &parts.telemetry.metrics;
             ServiceLink::link(
-                &parts.registry,
+                (&parts.registry, &parts.guards),
                 metrics,
                 service,
                 import.name.clone(),

@@ -11,9 +11,12 @@
 //! failure before the swap leaves everything as it was.
 //!
 //! - [`Deployments`] is the facade; [`record`] is what is kept on disk;
+//! - [`rollout`] walks canaries and swaps back what [`verdict`] finds worse,
+//!   [`breakers`] shows and holds breakers;
 //! - [`change`] deploys, [`traffic`] moves traffic and sizes, [`restore`] starts
 //!   over after a restart, [`view`] tells what is there.
 
+mod breakers;
 mod change;
 mod check;
 mod components;
@@ -22,8 +25,10 @@ mod load;
 mod progress;
 mod record;
 mod restore;
+mod rollout;
 mod traffic;
 mod upstream;
+mod verdict;
 mod view;
 
 use std::collections::BTreeMap;
@@ -36,7 +41,7 @@ use crate::engine::{Runtime, RuntimeError};
 use crate::gateway::table::{ServiceRoutes, Table};
 use crate::gateway::{Endpoint, Gateway};
 use crate::mesh::upstream::Upstreams;
-use crate::mesh::{Live, Registry, Service};
+use crate::mesh::{Guards, Live, Registry, Service};
 use crate::service::contract::ContractFault;
 use crate::service::pool::Limiters;
 use crate::service::revision::Revision;
@@ -54,6 +59,8 @@ pub struct Parts {
     pub registry: Arc<Registry>,
     /// Services that are no components.
     pub upstreams: Arc<Upstreams>,
+    /// What stands before each live revision.
+    pub guards: Arc<Guards>,
     /// Where routes go.
     pub gateway: Arc<Gateway>,
     /// Uploaded components.
@@ -80,6 +87,7 @@ pub struct Deployments {
     services: Mutex<BTreeMap<String, Deployed>>,
     /// Changed only while `services` is locked.
     declared: std::sync::Mutex<upstream::AllDeclared>,
+    marks: rollout::Marks,
 }
 
 /// A service as the host has it.
@@ -128,6 +136,7 @@ impl Deployments {
             parts,
             services: Mutex::default(),
             declared: std::sync::Mutex::default(),
+            marks: rollout::Marks::default(),
         })
     }
 
@@ -165,6 +174,16 @@ impl Deployments {
             .metrics
             .set_registry_revision(snapshot.version);
         self.parts.gateway.publish(table);
+    }
+}
+
+// === impl Parts ===
+
+impl Parts {
+    /// Drops what was counted of a revision that is no longer loaded.
+    fn forget(&self, service: &str, revision: u64) {
+        self.telemetry.metrics.forget_revision(service, revision);
+        self.guards.forget(service, revision);
     }
 }
 

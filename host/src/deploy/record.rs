@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::rollout::RolloutRecord;
 use crate::service::settings::Settings;
 
 /// The kind of these records in the store.
@@ -25,6 +26,9 @@ pub(super) struct ServiceRecord {
     /// The size that an operator set; goes before the settings'.
     #[serde(default)]
     pub(super) scale: Option<ScaleRecord>,
+    /// The rollout under way.
+    #[serde(default)]
+    pub(super) rollout: Option<RolloutRecord>,
 }
 
 /// One revision.
@@ -38,6 +42,9 @@ pub(super) struct RevisionRecord {
     /// RFC 3339, UTC.
     pub(super) deployed: String,
     pub(super) settings: Settings,
+    /// What became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) note: Option<String>,
 }
 
 /// A revision's share of the traffic.
@@ -60,6 +67,14 @@ impl ServiceRecord {
         self.revisions
             .iter()
             .find(|revision| revision.number == number)
+    }
+
+    /// Writes down what became of a revision.
+    pub(super) fn note(&mut self, number: u64, note: String) {
+        let mut revisions = self.revisions.iter_mut();
+        if let Some(revision) = revisions.find(|revision| revision.number == number) {
+            revision.note = Some(note);
+        }
     }
 
     pub(super) fn weight(&self, number: u64) -> u8 {
@@ -135,6 +150,7 @@ mod tests {
             size: 1,
             deployed: "2026-01-01T00:00:00Z".to_owned(),
             settings: Settings::default(),
+            note: None,
         }
     }
 

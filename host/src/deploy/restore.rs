@@ -15,6 +15,7 @@ impl Deployments {
     ///
     /// When the records can't be read.
     pub async fn restore(self: &Arc<Self>) -> Result<(), StoreError> {
+        self.restore_breakers().await?;
         let mut services = self.services.lock().await;
         let mut restored = BTreeMap::new();
         for (name, record) in self.parts.records.list(KIND).await? {

@@ -28,16 +28,38 @@ impl Deployments {
     ) -> Result<TrafficReply, ChangeError> {
         let began = Instant::now();
         let mut services = self.services.lock().await;
+        let Some(deployed) = services.get(service) else {
+            return Err(ChangeError::NoService(service.to_owned()));
+        };
+        let live = wanted(service, &deployed.record, request)?;
+        // An operator's change ends what the host was about to do.
+        let edit = |record: &mut ServiceRecord| record.rollout = None;
+        self.shift(&mut services, service, live, edit).await?;
+        let live = services[service].live_revisions();
+        Ok(TrafficReply {
+            live,
+            micros: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+        })
+    }
+
+    /// Gives the traffic of a service to `live`, and changes its record with `edit`.
+    pub(super) async fn shift(
+        self: &Arc<Self>,
+        services: &mut BTreeMap<String, Deployed>,
+        service: &str,
+        live: Vec<LiveRecord>,
+        edit: impl FnOnce(&mut ServiceRecord),
+    ) -> Result<(), ChangeError> {
         let mut next = services.clone();
         let Some(deployed) = next.get_mut(service) else {
             return Err(ChangeError::NoService(service.to_owned()));
         };
-        let live = wanted(service, &deployed.record, request)?;
         for one in &live {
             self.load(service, deployed, one.revision).await?;
         }
         deployed.record.set_live(live);
-        let faults = check::faults(&candidates(&next, service), &present(&services));
+        edit(&mut deployed.record);
+        let faults = check::faults(&candidates(&next, service), &present(services));
         if !faults.is_empty() {
             return Err(ChangeError::Refused(faults));
         }
@@ -48,13 +70,9 @@ impl Deployments {
         let changed = [service.to_owned()];
         self.keep(&next, &changed).await?;
         self.publish(&next, &changed, table);
-        let retired = self.replace(&mut services, next, &changed);
+        let retired = self.replace(services, next, &changed);
         self.drain_in_background(retired);
-        let live = services[service].live_revisions();
-        Ok(TrafficReply {
-            live,
-            micros: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
-        })
+        Ok(())
     }
 
     /// Changes the size of a service's pools, at once and for later revisions too.
@@ -128,11 +146,9 @@ impl Deployments {
         // Draining may take as long as a call: other changes need not wait.
         drop(services);
         for number in loaded {
-            self.parts
-                .telemetry
-                .metrics
-                .forget_revision(service, number);
+            self.parts.forget(service, number);
         }
+        self.forget_breakers(service).await?;
         if purge {
             self.drain(retired, &Progress::silent(&self.parts.telemetry.metrics))
                 .await;

@@ -43,6 +43,11 @@ impl Deployments {
                     .collect(),
                 imports: self.imports(&primary.revision),
                 settings: revision.settings.as_ref().clone(),
+                rollout: deployed
+                    .record
+                    .rollout
+                    .as_ref()
+                    .map(|rollout| self.rollout_state(service, rollout)),
             })
         })
         .await
@@ -67,6 +72,7 @@ impl Deployments {
                         size: revision.size,
                         deployed: revision.deployed.clone(),
                         weight: deployed.record.weight(revision.number),
+                        note: revision.note.clone(),
                     });
             Some(revisions.collect())
         })

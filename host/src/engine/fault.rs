@@ -8,6 +8,10 @@ pub enum Fault {
     /// The guest crashed: `unreachable`, a panic, a memory access out of bounds, `exit`.
     #[error("the component trapped: {0}")]
     Trap(TrapReport),
+    /// A service that the guest called could not answer, and the guest had no way to
+    /// hear of it.
+    #[error("a call to another service failed: {0}")]
+    Dependency(TrapReport),
     /// The guest wanted more memory than its limit, and gave up.
     #[error("the component reached its memory limit of {limit} bytes: {report}")]
     Memory {

@@ -10,6 +10,7 @@ use wasmtime_wasi_http::{p2, p3};
 
 use super::code::{Code, FunctionIndex, HttpExport};
 use super::fault::{Fault, TrapReport};
+use super::link::LinkFailure;
 use super::meter::Meter;
 use super::state::State;
 use super::value::Val;
@@ -153,9 +154,14 @@ impl Instance {
 // === impl State ===
 
 impl State {
-    /// Tells a guest that ran out of memory from one that crashed otherwise.
+    /// Tells a guest that ran out of memory, or whose call to another service failed,
+    /// from one that crashed otherwise.
     pub(super) fn fault(&self, error: wasmtime::Error) -> Fault {
+        let dependency = error.downcast_ref::<LinkFailure>().is_some();
         let report = TrapReport::new(error);
+        if dependency {
+            return Fault::Dependency(report);
+        }
         if self.memory.denied() {
             return Fault::Memory {
                 limit: self.memory.limit(),

@@ -49,6 +49,11 @@ pub struct LinkedFunction {
     pub asynchronous: bool,
 }
 
+/// Why a call over a link failed: ends the guest, but is not its fault.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct LinkFailure(String);
+
 /// Defines a link's functions for a component.
 pub(super) fn define(linker: &mut Linker<State>, link: Link) -> wasmtime::Result<()> {
     let mut instance = linker.instance(&link.interface)?;
@@ -77,7 +82,7 @@ fn define_sync(
             target
                 .call(number, context, params, results)
                 .await
-                .map_err(wasmtime::Error::msg)
+                .map_err(|reason| wasmtime::Error::new(LinkFailure(reason)))
         }) as Box<dyn Future<Output = wasmtime::Result<()>> + Send + '_>
     })
 }
@@ -100,7 +105,9 @@ fn define_async(
             called.map(|()| values)
         });
         Box::pin(async move {
-            let values = called.await.map_err(wasmtime::Error::msg)?;
+            let values = called
+                .await
+                .map_err(|reason| wasmtime::Error::new(LinkFailure(reason)))?;
             for (slot, value) in results.iter_mut().zip(values) {
                 *slot = value;
             }

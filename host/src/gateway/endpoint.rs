@@ -13,6 +13,7 @@ use super::rate::Limiter;
 use super::transcode::Operation;
 use crate::engine::FunctionIndex;
 use crate::mesh::upstream::Upstream;
+use crate::mesh::{GATEWAY, Guard, Guards};
 use crate::service::revision::Revision;
 use crate::service::settings::{self, Access, Choice, Rate, Route, Target};
 use crate::telemetry::metrics::{Metrics, RouteMetrics};
@@ -48,11 +49,15 @@ pub(super) enum Destination {
     /// An exported function.
     Function {
         revision: Arc<Revision>,
+        guard: Arc<Guard>,
         function: FunctionIndex,
         operation: Box<Operation>,
     },
     /// The component's own handler.
-    Http(Arc<Revision>),
+    Http {
+        revision: Arc<Revision>,
+        guard: Arc<Guard>,
+    },
     /// A service that is no component.
     Upstream(Arc<Upstream>),
 }
@@ -69,8 +74,9 @@ impl Endpoint {
         route: &Route,
         revision: &Arc<Revision>,
         metrics: &Metrics,
+        guards: &Guards,
     ) -> Result<Self, Vec<String>> {
-        let destination = destination(route, revision)?;
+        let destination = destination(route, revision, guards)?;
         let settings = &revision.settings;
         let policies = Policies::of(route, settings.rate.as_ref(), settings.cors.as_ref())?;
         Ok(Self::with(route, destination, policies, metrics))
@@ -137,7 +143,7 @@ impl Endpoint {
     pub fn deadline(&self) -> Instant {
         match &self.destination {
             Destination::Upstream(upstream) => Instant::now() + upstream.settings.limits.deadline,
-            Destination::Function { revision, .. } | Destination::Http(revision) => {
+            Destination::Function { revision, .. } | Destination::Http { revision, .. } => {
                 revision.deadline(None)
             }
         }
@@ -147,7 +153,7 @@ impl Endpoint {
     pub fn body_limit(&self) -> u64 {
         match &self.destination {
             Destination::Upstream(upstream) => upstream.settings.limits.body,
-            Destination::Function { revision, .. } | Destination::Http(revision) => {
+            Destination::Function { revision, .. } | Destination::Http { revision, .. } => {
                 revision.settings.limits.body
             }
         }
@@ -189,31 +195,38 @@ impl Policies {
 impl Destination {
     fn revision(&self) -> Option<&Arc<Revision>> {
         match self {
-            Self::Function { revision, .. } | Self::Http(revision) => Some(revision),
+            Self::Function { revision, .. } | Self::Http { revision, .. } => Some(revision),
             Self::Upstream(_) => None,
         }
     }
 
     fn service(&self) -> &Arc<str> {
         match self {
-            Self::Function { revision, .. } | Self::Http(revision) => &revision.service,
+            Self::Function { revision, .. } | Self::Http { revision, .. } => &revision.service,
             Self::Upstream(upstream) => &upstream.name,
         }
     }
 
     fn number(&self) -> u64 {
         match self {
-            Self::Function { revision, .. } | Self::Http(revision) => revision.number,
+            Self::Function { revision, .. } | Self::Http { revision, .. } => revision.number,
             Self::Upstream(upstream) => upstream.number,
         }
     }
 }
 
-fn destination(route: &Route, revision: &Arc<Revision>) -> Result<Destination, Vec<String>> {
+fn destination(
+    route: &Route,
+    revision: &Arc<Revision>,
+    guards: &Guards,
+) -> Result<Destination, Vec<String>> {
     let name = match &route.target {
         Target::Call(name) => name,
         Target::Http if revision.code.serves_http() => {
-            return Ok(Destination::Http(revision.clone()));
+            return Ok(Destination::Http {
+                revision: revision.clone(),
+                guard: guards.of(revision, GATEWAY),
+            });
         }
         Target::Http => {
             return Err(vec![
@@ -242,6 +255,7 @@ fn destination(route: &Route, revision: &Arc<Revision>) -> Result<Destination, V
     let operation = Operation::compile(route, &revision.code.function(function).ty)?;
     Ok(Destination::Function {
         revision: revision.clone(),
+        guard: guards.of(revision, GATEWAY),
         function,
         operation: Box::new(operation),
     })

@@ -24,8 +24,8 @@ use crate::capabilities::context::CallContext;
 use crate::config::AccessLog;
 use crate::engine::FunctionIndex;
 use crate::engine::value::Val;
-use crate::mesh;
 use crate::mesh::upstream::{self, SendError};
+use crate::mesh::{Guard, Repeat};
 use crate::service::revision::Revision;
 
 impl Gateway {
@@ -149,7 +149,7 @@ impl Gateway {
         let response = serve(asked, endpoint, parts, body, parameters, context).await?;
         Ok(match endpoint.destination {
             Destination::Function { .. } => condition.apply(response),
-            Destination::Http(_) | Destination::Upstream(_) => response,
+            Destination::Http { .. } | Destination::Upstream(_) => response,
         })
     }
 
@@ -202,6 +202,7 @@ pub(super) async fn serve(
     match &endpoint.destination {
         Destination::Function {
             revision,
+            guard,
             function,
             operation,
         } => {
@@ -215,16 +216,17 @@ pub(super) async fn serve(
             let params = operation
                 .decode(parameters.as_slice(), asked.uri.query(), &json)
                 .map_err(Refusal::Input)?;
-            let reply = call(revision, *function, operation, context, &params).await?;
+            let way = (&**guard, revision, repeat(&asked.method));
+            let reply = call(way, *function, operation, context, &params).await?;
             if let Reply::Internal { case, detail } = &reply {
                 report_own_error(endpoint, case, detail, origin);
             }
             Ok(respond::reply(reply, endpoint, origin))
         }
-        Destination::Http(revision) => {
+        Destination::Http { revision, guard } => {
             announced_within(&body, limit).map_err(Refusal::Body)?;
             let request = forward::request(parts, body, limit, origin, &context, asked.client);
-            let answered = mesh::http(revision, request, context).await;
+            let answered = guard.http(revision, request, context).await;
             answered.map(respond::pass).map_err(Refusal::Call)
         }
         Destination::Upstream(upstream) => {
@@ -240,7 +242,7 @@ pub(super) async fn serve(
 }
 
 async fn call(
-    revision: &Revision,
+    (guard, revision, repeat): (&Guard, &Arc<Revision>, Repeat),
     function: FunctionIndex,
     operation: &Operation,
     context: CallContext,
@@ -249,10 +251,20 @@ async fn call(
     // A function of the component model has one result or none.
     let mut results = [const { Val::Bool(false) }; 1];
     let results = &mut results[..operation.result_slots()];
-    mesh::call(revision, function, context, params, results)
+    guard
+        .call(revision, function, context, params, results, repeat)
         .await
         .map_err(Refusal::Call)?;
     Ok(operation.encode(results))
+}
+
+/// RFC 9110, section 9.2.2: what a client may send twice, the host may call twice.
+fn repeat(method: &Method) -> Repeat {
+    if method.is_idempotent() {
+        Repeat::Idempotent
+    } else {
+        Repeat::Once
+    }
 }
 
 /// An error of the service's own for which its route names no status: the client

@@ -7,6 +7,7 @@ mod forwarded;
 mod protocol;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -78,9 +79,9 @@ impl Proxies {
     /// proxy writes one kind and passes the other on as it came.
     pub(super) fn client<'c>(
         &self,
-        client: &'c Client,
+        client: &'c Arc<Client>,
         headers: &HeaderMap,
-    ) -> Result<Cow<'c, Client>, &'static str> {
+    ) -> Result<Cow<'c, Arc<Client>>, &'static str> {
         if self.trusted.is_empty() || !self.trusts(client.address()) {
             return Ok(Cow::Borrowed(client));
         }
@@ -99,7 +100,8 @@ impl Proxies {
                 return Err("the headers Forwarded and X-Forwarded-For name different clients");
             }
         };
-        Ok(Cow::Owned(client.clone().told(told)))
+        let client = Client::clone(client).told(told);
+        Ok(Cow::Owned(Arc::new(client)))
     }
 }
 
@@ -122,7 +124,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        let client = Client::new(peer.parse().unwrap());
+        let client = Arc::new(Client::new(peer.parse().unwrap()));
         let found = proxies().client(&client, &map)?;
         Ok(found.address().to_string())
     }

@@ -253,7 +253,12 @@ pub(super) fn call_error(error: &CallError, origin: &Origin) -> Response {
             "overloaded",
             "the service has more calls than it can take",
         ),
-        CallError::Deadline => (
+        CallError::BreakerOpen { .. } => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "breaker_open",
+            "the service has failed too often and is left alone for a while",
+        ),
+        CallError::Deadline | CallError::DeadlineInQueue => (
             StatusCode::GATEWAY_TIMEOUT,
             "deadline",
             "the service did not answer in time",
@@ -262,6 +267,11 @@ pub(super) fn call_error(error: &CallError, origin: &Origin) -> Response {
             StatusCode::BAD_GATEWAY,
             "memory_limit",
             "the service ran out of memory in this call",
+        ),
+        CallError::Fault(Fault::Dependency(_)) => (
+            StatusCode::BAD_GATEWAY,
+            "dependency",
+            "another service that the service needs could not answer",
         ),
         CallError::Fault(Fault::Request(_)) => (
             StatusCode::BAD_REQUEST,
@@ -277,6 +287,7 @@ pub(super) fn call_error(error: &CallError, origin: &Origin) -> Response {
     let problem = Problem::new(status, code).detail(detail);
     let wait = match error {
         CallError::Pool(error) => error.retry_after(),
+        CallError::BreakerOpen { retry_after } => Some(*retry_after),
         _ => None,
     };
     match wait {
@@ -348,7 +359,9 @@ pub(super) fn reason(refusal: &Refusal) -> Option<&'static str> {
             Priority::High => "shed_high",
         },
         Refusal::Call(CallError::Pool(PoolError::Start(_))) => "no_instance",
-        Refusal::Call(CallError::Deadline) => "deadline",
+        Refusal::Call(CallError::BreakerOpen { .. }) => "breaker_open",
+        Refusal::Call(CallError::Deadline | CallError::DeadlineInQueue) => "deadline",
+        Refusal::Call(CallError::Fault(Fault::Dependency(_))) => "dependency",
         Refusal::Call(CallError::Fault(Fault::Memory { .. })) => "memory",
         Refusal::Call(CallError::Fault(_)) => "trap",
         Refusal::Upstream(SendError::NoInstance(_)) => "no_instance",

@@ -6,7 +6,7 @@ use crate::config::document::{Document, Key, Table, Value, scalar};
 use crate::config::values::{duration, number, positive, size, word};
 use crate::service::settings::{Class, Grants, Limits, Pool, Settings, service_name};
 
-use super::{ServiceManifest, policy, route};
+use super::{ServiceManifest, policy, resilience, route};
 
 const SERVICE: &[&str] = &[
     "component",
@@ -15,6 +15,9 @@ const SERVICE: &[&str] = &[
     "routes",
     "pool",
     "limits",
+    "breaker",
+    "retry",
+    "rollout",
     "config",
     "grants",
     "links",
@@ -112,6 +115,17 @@ impl<'t> Reader<'_, 't> {
             }
             "pool" => self.pool(&mut settings.pool, table),
             "limits" => self.limits(&mut settings.limits, table),
+            "breaker" | "retry" | "rollout" => {
+                let place = format!("{}.{name}", self.place);
+                let document = &mut *self.document;
+                match name {
+                    "breaker" => {
+                        resilience::breaker(document, &place, &mut settings.breaker, table);
+                    }
+                    "retry" => resilience::retry(document, &place, &mut settings.retry, table),
+                    _ => resilience::rollout(document, &place, &mut settings.rollout, table),
+                }
+            }
             "grants" => self.grants(&mut settings.grants, table),
             "config" => {
                 for (key, value) in table {
@@ -229,7 +243,7 @@ impl<'t> Reader<'_, 't> {
     /// or a slip.
     fn stranger(&mut self, key: &Key<'t>) {
         let name = key.get_ref().as_ref();
-        if ["breaker", "queues", "schedules", "secrets"].contains(&name) {
+        if ["queues", "schedules", "secrets"].contains(&name) {
             return self.later(key, name);
         }
         let homes = [("pool", POOL), ("limits", LIMITS), ("grants", GRANTS)];

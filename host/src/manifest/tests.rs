@@ -208,7 +208,7 @@ fn each_fault_says_what_to_do() {
     let cases = [
         (
             "environment_x = 1",
-            "3: unknown key `environment_x` in [service.product]: known are `component`, `build`, `watch`, `routes`, `pool`, `limits`, `config`, `grants`, `links`, `rate`, `cors`, `class`",
+            "3: unknown key `environment_x` in [service.product]: known are `component`, `build`, `watch`, `routes`, `pool`, `limits`, `breaker`, `retry`, `rollout`, `config`, `grants`, `links`, `rate`, `cors`, `class`",
         ),
         ("max = 1", "3: `max` belongs in [service.product.pool]"),
         (
@@ -245,8 +245,8 @@ fn each_fault_says_what_to_do() {
             "3: `limits.cpu` is not in this version of Stoa: leave it out",
         ),
         (
-            "[service.product.breaker]",
-            "3: `breaker` is not in this version of Stoa: leave it out",
+            "[service.product.queues]",
+            "3: `queues` is not in this version of Stoa: leave it out",
         ),
         (
             "[service.product.queues]",

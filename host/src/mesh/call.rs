@@ -1,11 +1,13 @@
 //! The path of every call: an instance, a deadline, and what became of it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::breaker::Breaker;
 use super::deadline::{Elapsed, within};
+use super::retry::outcome;
 use super::threads;
 use crate::capabilities::context::{CallContext, TraceContext};
 use crate::engine::http::{self as handler, BodyError, ResponseBody, Rest};
@@ -24,6 +26,15 @@ pub enum CallError {
     /// The call took too long and was stopped.
     #[error("the call was stopped at its deadline")]
     Deadline,
+    /// The deadline passed before the call had an instance.
+    #[error("no instance of the service became free before the call's deadline")]
+    DeadlineInQueue,
+    /// The revision fails, so it is left alone for a while.
+    #[error("the service's breaker is open; the next try may be in {retry_after:?}")]
+    BreakerOpen {
+        /// When it is worth trying again.
+        retry_after: Duration,
+    },
     /// The component failed.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -68,7 +79,7 @@ pub(super) async fn call_here(
 ) -> Result<(), CallError> {
     let deadline = context.deadline;
     let trace = context.trace;
-    let called = match within(deadline, revision.pool.acquire(&context)).await?? {
+    let called = match acquire(revision, &context).await? {
         Lease::Exclusive(mut lease) => {
             let called = within(deadline, lease.call(function, context, params, results)).await;
             flatten(called).map(|()| lease.keep())
@@ -121,7 +132,8 @@ pub async fn check_health(revision: &Arc<Revision>, check: FunctionIndex) -> Res
 }
 
 /// Passes a request to a revision's own HTTP handler. What the handler does after
-/// its answer goes on in the background, up to the deadline.
+/// its answer goes on in the background, up to the deadline; a failure there is told
+/// to `breaker`.
 ///
 /// # Errors
 ///
@@ -130,14 +142,18 @@ pub async fn http<B>(
     revision: &Arc<Revision>,
     request: http::Request<B>,
     context: CallContext,
+    breaker: &Arc<Breaker>,
 ) -> Result<http::Response<ResponseBody>, CallError>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {
     match revision.pool.elsewhere() {
-        None => http_here(revision, request, context).await,
-        Some(there) => Box::pin(threads::http(there, revision, request, context)).await,
+        None => http_here(revision, request, context, breaker).await,
+        Some(there) => {
+            let answered = threads::http(there, revision, request, context, breaker);
+            Box::pin(answered).await
+        }
     }
 }
 
@@ -146,6 +162,7 @@ pub(super) async fn http_here<B>(
     revision: &Arc<Revision>,
     request: http::Request<B>,
     context: CallContext,
+    breaker: &Arc<Breaker>,
 ) -> Result<http::Response<ResponseBody>, CallError>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -153,12 +170,12 @@ where
 {
     let deadline = context.deadline;
     let trace = context.trace;
-    let answered = match within(deadline, revision.pool.acquire(&context)).await?? {
+    let answered = match acquire(revision, &context).await? {
         Lease::Exclusive(lease) => {
             let exchange = handler::start(lease, request, context)?;
             let answered = flatten(within(deadline, exchange).await);
             answered.map(|answer| {
-                go_on(revision, answer.rest, deadline, trace);
+                go_on(revision, answer.rest, deadline, trace, breaker);
                 answer.response
             })
         }
@@ -177,12 +194,13 @@ fn go_on(
     rest: Rest<ExclusiveLease>,
     deadline: Instant,
     trace: TraceContext,
+    breaker: &Arc<Breaker>,
 ) {
     let (mut running, fate) = match rest {
         Rest::Ended(lease) => return lease.keep(),
         Rest::Running(running, fate) => (running, fate),
     };
-    let revision = revision.clone();
+    let (revision, breaker) = (revision.clone(), breaker.clone());
     tokio::spawn(async move {
         let ended = match within(deadline, &mut running).await {
             Ok((lease, Ok(()))) => return lease.keep(),
@@ -197,8 +215,16 @@ fn go_on(
                 CallError::Deadline
             }
         };
+        breaker.record(outcome(&ended));
         report(&revision, "wasi:http (after its answer)", &trace, &ended);
     });
+}
+
+async fn acquire(revision: &Revision, context: &CallContext) -> Result<Lease, CallError> {
+    match within(context.deadline, revision.pool.acquire(context)).await {
+        Ok(lease) => Ok(lease?),
+        Err(Elapsed) => Err(CallError::DeadlineInQueue),
+    }
 }
 
 fn flatten<T>(outcome: Result<Result<T, Fault>, Elapsed>) -> Result<T, CallError> {

@@ -3,10 +3,14 @@
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use futures::future::BoxFuture;
 
-use super::call::{CallError, call};
+use super::call::CallError;
+use super::guard::Guard;
+use super::guards::Guards;
 use super::registry::Registry;
+use super::retry::Repeat;
 use crate::capabilities::context::CallContext;
 use crate::engine::link::{Link, LinkTarget, LinkedFunction};
 use crate::engine::service_error;
@@ -30,6 +34,9 @@ pub struct ServiceLink {
     chosen: Option<String>,
     functions: Vec<Function>,
     metrics: Arc<Metrics>,
+    guards: Arc<Guards>,
+    /// Of the providers that were called last: one, or two while a canary is live.
+    known: ArcSwap<Vec<(Weak<Revision>, Arc<Guard>)>>,
 }
 
 struct Function {
@@ -51,7 +58,7 @@ enum Failure {
 impl ServiceLink {
     /// A link for one import of `consumer`. `functions` are those that it imports.
     pub fn link(
-        registry: &Arc<Registry>,
+        (registry, guards): (&Arc<Registry>, &Arc<Guards>),
         metrics: &Arc<Metrics>,
         consumer: &Arc<str>,
         interface: InterfaceName,
@@ -74,6 +81,8 @@ impl ServiceLink {
             chosen,
             functions: functions.into_iter().map(Function::new).collect(),
             metrics: metrics.clone(),
+            guards: guards.clone(),
+            known: ArcSwap::default(),
         };
         Link {
             interface: full_name,
@@ -107,9 +116,26 @@ impl ServiceLink {
             ..context.child()
         };
         let began = Instant::now();
-        let called = call(&revision, index, context, params, results).await;
+        let guard = self.guard(&revision);
+        let called = guard
+            .call(&revision, index, context, params, results, Repeat::Once)
+            .await;
         self.observe(function, &revision.service, began);
         called.map_err(|error| self.explain(&revision, function, &error))
+    }
+
+    /// The guard of a provider's revision for calls of this consumer.
+    fn guard(&self, revision: &Arc<Revision>) -> Arc<Guard> {
+        let is = |of: &Weak<Revision>| std::ptr::eq(of.as_ptr(), Arc::as_ptr(revision));
+        let known = self.known.load();
+        if let Some((_, guard)) = known.iter().find(|(of, _)| is(of)) {
+            return guard.clone();
+        }
+        let guard = self.guards.of(revision, &self.consumer);
+        let mut next = vec![(Arc::downgrade(revision), guard.clone())];
+        next.extend(known.first().cloned());
+        self.known.store(Arc::new(next));
+        guard
     }
 
     fn resolve(&self) -> Result<Arc<Revision>, String> {

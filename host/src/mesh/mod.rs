@@ -1,8 +1,11 @@
 //! Every way into a service meets here.
 //!
+//! - [`breaker`]: what fails is cut off, and let back with care;
 //! - [`call`]: the one path of a call: a lease of an instance, a deadline, what
 //!   went wrong;
 //! - [`registry`]: which revisions are live, and who exports which interface;
+//! - [`guard`]: a call with its breaker and its retries ([`retry`]), [`guards`] all
+//!   of them, [`health`] what they count;
 //! - [`link`]: calls from component to component;
 //! - [`upstream`]: HTTP services that are no components.
 //!
@@ -10,13 +13,21 @@
 //! whether it is the gateway or another component makes no difference from there
 //! on. Knows nothing of HTTP statuses.
 
+pub mod breaker;
 pub mod call;
 mod deadline;
+pub mod guard;
+pub mod guards;
+pub mod health;
 pub mod link;
 pub mod registry;
+pub mod retry;
 mod threads;
 pub mod upstream;
 
-pub use call::{CallError, call, check_health, http};
+pub use call::{CallError, check_health};
 pub use deadline::within;
+pub use guard::Guard;
+pub use guards::{Forces, GATEWAY, Guards};
 pub use registry::{Live, Registry, Service, Snapshot, pick};
+pub use retry::Repeat;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
+use super::breaker::Breaker;
 use super::call::{CallError, call_here, http_here, report};
 use super::deadline::{Elapsed, within};
 use crate::capabilities::context::CallContext;
@@ -48,13 +49,14 @@ pub(super) async fn http<B>(
     revision: &Arc<Revision>,
     request: http::Request<B>,
     context: CallContext,
+    breaker: &Arc<Breaker>,
 ) -> Result<http::Response<ResponseBody>, CallError>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {
-    let (callee, caller) = (revision.clone(), context.clone());
-    let work = async move { http_here(&callee, request, context).await };
+    let (callee, caller, breaker) = (revision.clone(), context.clone(), breaker.clone());
+    let work = async move { http_here(&callee, request, context, &breaker).await };
     away(there, revision, "wasi:http", &caller, work).await
 }
 

@@ -8,6 +8,7 @@ mod cors;
 mod kept;
 mod load;
 mod policy;
+mod resilience;
 pub mod upstream;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ pub use cors::Cors;
 pub use kept::{Cache, Idempotency, IdempotencyKey};
 pub use load::{Class, Concurrency, Priority};
 pub use policy::{By, Choice, Compression, Rate};
+pub use resilience::{Breaker, Retry, Rollout};
 
 /// Everything about a revision but its component.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -30,6 +32,12 @@ pub struct Settings {
     pub pool: Pool,
     /// What one call may use.
     pub limits: Limits,
+    /// When calls stop because the service fails.
+    pub breaker: Breaker,
+    /// When a failed call is tried again.
+    pub retry: Retry,
+    /// How a new revision takes over.
+    pub rollout: Rollout,
     /// Values that the component reads through `wasi:config/store`.
     pub config: BTreeMap<String, String>,
     /// Capabilities beyond the service's own buckets.

@@ -124,11 +124,6 @@ impl ResponseBody {
         }
     }
 
-    /// All of it, if it is there.
-    pub fn as_whole(&self) -> Option<&Bytes> {
-        self.stream.is_none().then_some(&self.ready)
-    }
-
     /// Waits until all of it is there, or more than `limit` bytes are. Nothing of it
     /// is lost.
     pub async fn take_in(&mut self, limit: usize) -> Taken {

@@ -52,6 +52,14 @@ impl Histogram {
         }
     }
 
+    /// The bounds of [`Histogram::of_requests`].
+    pub const REQUESTS: &'static [u64] = super::buckets::REQUEST;
+
+    /// An empty histogram with the buckets of requests.
+    pub fn of_requests() -> Self {
+        Self::new(super::buckets::REQUEST)
+    }
+
     /// Records one duration.
     #[inline]
     pub fn observe(&self, took: Duration) {
@@ -84,7 +92,7 @@ impl Histogram {
     }
 
     /// What each bucket alone counted.
-    fn buckets(&self) -> Vec<u64> {
+    pub fn buckets(&self) -> Vec<u64> {
         (1..=self.bounds.len() + 1)
             .map(|index| self.total(index))
             .collect()

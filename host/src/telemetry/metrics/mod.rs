@@ -17,6 +17,7 @@ mod call;
 mod histogram;
 mod pool;
 mod process;
+mod resilience;
 mod route;
 mod series;
 mod shard;
@@ -39,6 +40,7 @@ pub use cache::CacheMetrics;
 pub use call::CallMetrics;
 pub use histogram::Histogram;
 pub use pool::{PoolMetrics, PoolReading, PoolSample};
+pub use resilience::{BreakerMetrics, RetryMetrics};
 pub use route::RouteMetrics;
 pub use shard::{ActiveRequest, ActiveRequests};
 
@@ -46,6 +48,7 @@ use super::lock;
 use call::Calls;
 use pool::Pools;
 use process::Process;
+use resilience::Resilience;
 use route::Routes;
 use steps::Steps;
 
@@ -62,6 +65,7 @@ pub struct Metrics {
     routes: Arc<Routes>,
     calls: Arc<Calls>,
     pools: Arc<Pools>,
+    resilience: Arc<Resilience>,
     active_requests: Arc<ActiveRequests>,
     rejected: Family<Word, Counter>,
     idempotency: Family<Word, Counter>,
@@ -82,6 +86,7 @@ impl Metrics {
             routes: Arc::default(),
             calls: Arc::default(),
             pools: Arc::default(),
+            resilience: Arc::default(),
             active_requests: Arc::default(),
             rejected: Family::default(),
             idempotency: Family::default(),
@@ -138,6 +143,16 @@ impl Metrics {
         self.pools.of(service, revision)
     }
 
+    /// The handle of a breaker: of a revision, for calls that come over `link`.
+    pub fn breaker(&self, service: &str, revision: u64, link: &str) -> Arc<BreakerMetrics> {
+        self.resilience.breaker(service, revision, link)
+    }
+
+    /// The handle of a service's retries.
+    pub fn retries(&self, service: &str) -> Arc<RetryMetrics> {
+        self.resilience.retries(service)
+    }
+
     /// Asks `pool` for its state at each scrape, until it is dropped.
     pub fn register_pool(&self, pool: Weak<dyn PoolReading>) {
         self.pools.register(pool);
@@ -187,6 +202,7 @@ impl Metrics {
     pub fn forget_revision(&self, service: &str, revision: u64) {
         self.routes.forget(service, revision);
         self.pools.forget(service, revision);
+        self.resilience.forget(service, revision);
         self.calls.forget_unused(service);
     }
 
@@ -195,6 +211,7 @@ impl Metrics {
         self.register(Arc::clone(&self.active_requests));
         self.register(Arc::clone(&self.pools));
         self.register(Arc::clone(&self.calls));
+        self.register(Arc::clone(&self.resilience));
         self.register(Arc::clone(&self.deploy_steps));
         self.register(Process::new());
         let mut registry = lock(&self.registry);

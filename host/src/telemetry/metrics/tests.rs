@@ -135,6 +135,8 @@ fn record_all(metrics: &Metrics) {
     metrics.deploy_step("compile", took);
     metrics.set_registry_revision(42);
     metrics.state_flush().observe(took);
+    metrics.breaker("product", 3, "gateway").enter(2);
+    metrics.retries("product");
 }
 
 #[test]
@@ -173,6 +175,19 @@ fn every_family_has_its_exact_name_type_and_labels() {
             &["from", "function", "to"],
         ),
         ("stoa_rejected", "_total", "counter", &["reason"]),
+        (
+            "stoa_breaker_state",
+            "",
+            "gauge",
+            &["link", "revision", "service"],
+        ),
+        (
+            "stoa_breaker_transitions",
+            "_total",
+            "counter",
+            &["link", "revision", "service", "to"],
+        ),
+        ("stoa_retries", "_total", "counter", &["result", "service"]),
         ("stoa_deploy_swaps", "_total", "counter", &["result"]),
         ("stoa_deploy_step_seconds", "_count", "histogram", &["step"]),
         ("stoa_registry_revision", "", "gauge", &[]),

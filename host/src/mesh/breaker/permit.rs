@@ -1,0 +1,68 @@
+//! The right to make one call, and what became of it.
+
+use tokio::time::Instant;
+
+use super::Breaker;
+
+/// What a call says about the side that is guarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It answered.
+    Success,
+    /// It crashed, ran out of its limits, or could not be reached.
+    Failure,
+    /// Nothing: the host refused the call itself, or the caller went away.
+    Ignored,
+}
+
+/// The right to make one call. Dropped, it counts as [`Outcome::Ignored`], and a
+/// probe gives its place to the next call.
+#[must_use = "a permit that is dropped tells nothing of the call"]
+pub struct Permit<'b> {
+    breaker: &'b Breaker,
+    gate: u64,
+    probe: Option<u64>,
+    began: Option<Instant>,
+    outcome: Outcome,
+}
+
+impl<'b> Permit<'b> {
+    pub(super) fn new(
+        breaker: &'b Breaker,
+        gate: u64,
+        probe: Option<u64>,
+        began: Option<Instant>,
+    ) -> Self {
+        Self {
+            breaker,
+            gate,
+            probe,
+            began,
+            outcome: Outcome::Ignored,
+        }
+    }
+
+    /// Tells what became of the call.
+    pub fn settle(mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+
+    /// Whether this is the one call that decides if a revision gets traffic again.
+    pub fn is_probe(&self) -> bool {
+        self.probe.is_some()
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        if self.probe.is_some() || self.outcome != Outcome::Ignored {
+            self.breaker.settle(
+                self.gate,
+                self.probe,
+                self.began,
+                self.outcome,
+                Instant::now(),
+            );
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What stands before a revision on one link: its breaker, its retries, its numbers.
+//!
+//! Every call that somebody waits for goes through a [`Guard`]: admitted, made,
+//! recorded, perhaps made again. Routes and links keep theirs; nothing is looked
+//! up for a call.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::breaker::{Breaker, Outcome, Rejected};
+use super::call::{self, CallError};
+use super::health::Health;
+use super::retry::{Repeat, Retries, outcome};
+use crate::capabilities::context::CallContext;
+use crate::engine::FunctionIndex;
+use crate::engine::http::{BodyError, ResponseBody};
+use crate::engine::value::Val;
+use crate::service::revision::Revision;
+use crate::telemetry::metrics::RetryMetrics;
+
+/// The way to one revision from the gateway, or from one service.
+pub struct Guard {
+    pub(super) breaker: Arc<Breaker>,
+    pub(super) retries: Retries,
+    pub(super) health: Arc<Health>,
+    pub(super) metrics: Arc<RetryMetrics>,
+}
+
+impl From<Rejected> for CallError {
+    fn from(rejected: Rejected) -> Self {
+        Self::BreakerOpen {
+            retry_after: rejected.retry_after,
+        }
+    }
+}
+
+impl Guard {
+    /// Calls a function of the guarded revision, as [`call::call`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`call::call`], and when the breaker is open.
+    pub async fn call(
+        &self,
+        revision: &Arc<Revision>,
+        function: FunctionIndex,
+        context: CallContext,
+        params: &[Val],
+        results: &mut [Val],
+        repeat: Repeat,
+    ) -> Result<(), CallError> {
+        let mut retried = 0;
+        loop {
+            let once = self.once(revision, function, context.clone(), params, results);
+            let outcome = once.await;
+            if retried > 0 {
+                let count = match outcome {
+                    Ok(()) => &self.metrics.succeeded,
+                    Err(_) => &self.metrics.failed,
+                };
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+            let Err(error) = outcome else { return Ok(()) };
+            if !self.again(&error, repeat, retried, context.deadline).await {
+                return Err(error);
+            }
+            retried += 1;
+        }
+    }
+
+    /// Passes a request to the guarded revision's own handler, as [`call::http`]
+    /// does. It is made once: its body is gone with the first try.
+    ///
+    /// # Errors
+    ///
+    /// As [`call::http`], and when the breaker is open.
+    pub async fn http<B>(
+        &self,
+        revision: &Arc<Revision>,
+        request: http::Request<B>,
+        context: CallContext,
+    ) -> Result<http::Response<ResponseBody>, CallError>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BodyError>,
+    {
+        let permit = self.breaker.admit(context.deadline.into())?;
+        let began = Instant::now();
+        let answered = call::http(revision, request, context, &self.breaker).await;
+        let outcome = match &answered {
+            // As every breaker before an HTTP service counts.
+            Ok(response) if response.status().is_server_error() => Outcome::Failure,
+            Ok(_) => Outcome::Success,
+            Err(error) => outcome(error),
+        };
+        self.health.record(outcome, began.elapsed());
+        permit.settle(outcome);
+        answered
+    }
+
+    async fn once(
+        &self,
+        revision: &Arc<Revision>,
+        function: FunctionIndex,
+        context: CallContext,
+        params: &[Val],
+        results: &mut [Val],
+    ) -> Result<(), CallError> {
+        let permit = self.breaker.admit(context.deadline.into())?;
+        let began = Instant::now();
+        let called = call::call(revision, function, context, params, results).await;
+        let outcome = match &called {
+            Ok(()) => Outcome::Success,
+            Err(error) => outcome(error),
+        };
+        self.health.record(outcome, began.elapsed());
+        permit.settle(outcome);
+        called
+    }
+
+    /// Whether a call is to be made again; waits until it is time.
+    async fn again(
+        &self,
+        error: &CallError,
+        repeat: Repeat,
+        retried: u32,
+        deadline: Instant,
+    ) -> bool {
+        let Some(wait) = self.retries.wait(error, repeat, retried, deadline) else {
+            return false;
+        };
+        if !self.retries.take(self.breaker.read().calls()) {
+            self.metrics.over_budget.fetch_add(1, Ordering::Relaxed);
+            return false;
+        }
+        tokio::time::sleep(wait).await;
+        true
+    }
+}
