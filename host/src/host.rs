@@ -145,7 +145,12 @@ impl Host {
             tokio::spawn(served);
         }
         sweep_answers(gateway.clone(), &drainer);
-        let served = accept::serve(gateway.clone(), gateway_listener, Transport::Plain, drainer.drain());
+        let served = accept::serve(
+            gateway.clone(),
+            gateway_listener,
+            Transport::Plain,
+            drainer.drain(),
+        );
         tokio::spawn(served);
         let admin = Admin {
             deployments: deployments.clone(),

@@ -7,10 +7,9 @@ use anyhow::{Context as _, Result};
 use futures::future::try_join_all;
 use http::Request;
 use serde_json::json;
-use stoa_tests::client::{Client, PATIENCE, full};
+use stoa_tests::client::{Client, full};
 use stoa_tests::process::HostProcess;
 use stoa_tests::service::Service;
-use tokio::time::timeout;
 
 use crate::passthrough::ping_pong;
 use crate::{guests, hello, serving};
@@ -109,30 +108,5 @@ async fn a_batch_service_may_have_any_way_in() -> Result<()> {
     for answer in try_join_all((0..8).map(|_| host.get("/rest/20"))).await? {
         answer.expect(200)?;
     }
-    Ok(())
-}
-
-/// A client that leaves takes its call back from the batch threads.
-#[tokio::test]
-async fn a_call_that_nobody_waits_for_ends() -> Result<()> {
-    let spinning = Service::new("spinning", guests::MISBEHAVE)
-        .call("GET /spin", "test:misbehave/faults.spin")
-        .call("GET /well", "test:misbehave/faults.well")
-        .set("limits.deadline", json!("1m"))
-        .set("pool.max", json!(1));
-    let host = serving(&[batch(spinning)]).await?;
-    let busy = |wanted: u64| {
-        let host = &host;
-        async move {
-            while host.admin()?.pool("spinning").await?["busy"] != wanted {}
-            anyhow::Ok(())
-        }
-    };
-    tokio::select! {
-        answer = host.get("/spin") => { answer?.expect(504)?; }
-        begun = busy(1) => begun?,
-    }
-    timeout(PATIENCE, busy(0)).await.context("it goes on")??;
-    host.get("/well").await?.expect(200)?;
     Ok(())
 }

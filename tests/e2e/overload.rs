@@ -112,29 +112,6 @@ async fn a_full_queue_makes_place_for_what_matters_more() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn who_leaves_the_queue_makes_place() -> Result<()> {
-    let host = serving(&[patient().set("pool.queue", json!(1))]).await?;
-    let first = host.get("/block/2000");
-    let rest = async {
-        pool(&host, "faults", |pool| pool["busy"] == 1).await?;
-        {
-            let impatient = host.get("/low");
-            let waits = pool(&host, "faults", |pool| pool["queued"] == 1);
-            tokio::select! {
-                answer = impatient => { answer?.expect(503)?; }
-                waits = waits => waits?,
-            }
-        }
-        pool(&host, "faults", |pool| pool["queued"] == 0).await?;
-        host.get("/low").await?.expect(200)?;
-        anyhow::Ok(())
-    };
-    let (first, ()) = tokio::try_join!(first, rest)?;
-    first.expect(200)?;
-    pool(&host, "faults", |pool| pool["busy"] == 0).await
-}
-
 /// Turns, in thousands, of a call that takes some milliseconds.
 const SHORT: u32 = 10_000;
 

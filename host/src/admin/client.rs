@@ -30,8 +30,8 @@ use std::time::Duration;
 use crate::api::upstream::UpstreamDetail;
 use crate::api::{
     BreakerRequest, BreakerState, DeployRequest, PoolState, Problem, PurgeReply, PurgeRequest,
-    RevisionSummary, RouteSummary,
-    ScaleRequest, ServiceDetail, ServiceSummary, TrafficReply, TrafficRequest,
+    RevisionSummary, RouteSummary, ScaleRequest, ServiceDetail, ServiceSummary, TrafficReply,
+    TrafficRequest,
 };
 
 /// How long a connection may take: a host that is there answers at once, one

@@ -113,9 +113,10 @@ impl Gateway {
     /// Sends new requests by `table` from now on.
     pub fn publish(&self, table: Table) {
         self.rates.attach(table.endpoints());
+        let table = Arc::new(table);
+        self.table.store(table.clone());
         self.cache
             .keep(table.endpoints().map(|endpoint| endpoint.id));
-        self.table.store(Arc::new(table));
     }
 
     /// Removes answers from the response cache: of a service, with a tag, or all.

@@ -7,9 +7,9 @@ mod forwarded;
 mod protocol;
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;

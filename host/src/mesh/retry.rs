@@ -142,6 +142,7 @@ mod tests {
         let retries = retries(settings::Retry::default());
         let full = PoolError::QueueFull {
             busy: 1,
+            queue: 1,
             retry_after: Duration::ZERO,
         };
         let open = CallError::BreakerOpen {
