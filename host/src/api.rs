@@ -1,6 +1,9 @@
 //! The shapes that the admin API and its clients exchange.
 
+mod config;
+mod discovery;
 mod keys;
+mod secret;
 pub mod upstream;
 
 use std::collections::BTreeMap;
@@ -10,7 +13,13 @@ use utoipa::ToSchema;
 
 use crate::service::settings::Settings;
 
+pub use config::{
+    ConfigChanges, ConfigDetail, ConfigRollback, ConfigSource, ConfigText, ConfigValue,
+    ConfigVersion,
+};
+pub use discovery::{Directory, Member, MemberKind, MemberState, WatchEvent};
 pub use keys::{KeyRequest, KeySummary, NewKey};
+pub use secret::{KeyRotation, SecretSummary};
 
 /// Body of `POST /v1/deployments`: services that become live together, or not at all.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -193,6 +202,9 @@ pub struct ServiceDetail {
     /// What the live revision was deployed with.
     #[schema(value_type = Object)]
     pub settings: Settings,
+    /// What it reads as its configuration now.
+    #[serde(default)]
+    pub config: ConfigDetail,
 }
 
 /// A revision as `GET /v1/services/{service}/revisions` lists it.

@@ -7,8 +7,10 @@
 mod application;
 mod build;
 mod completions;
+mod config;
 mod contract;
 mod deploy;
+mod discovery;
 mod key;
 mod logs;
 mod ls;
@@ -19,6 +21,7 @@ mod revisions;
 mod rollback;
 mod routes;
 mod scale;
+mod secret;
 mod serve;
 mod show;
 mod steps;
@@ -80,6 +83,9 @@ enum Command {
     Routes(routes::Routes),
     Contract(contract::Contract),
     Scale(scale::Scale),
+    Config(config::Config),
+    Secret(secret::Secret),
+    Discovery(discovery::Discovery),
     Logs(logs::Logs),
     Key(key::Key),
     Undeploy(undeploy::Undeploy),
@@ -123,6 +129,9 @@ impl Arguments {
             Command::Routes(command) => command.run(shared).await,
             Command::Contract(command) => command.run(shared).await,
             Command::Scale(command) => command.run(shared).await,
+            Command::Config(command) => command.run(shared).await,
+            Command::Secret(command) => command.run(shared).await,
+            Command::Discovery(command) => command.run(shared).await,
             Command::Logs(command) => command.run(shared).await,
             Command::Key(command) => command.run(shared).await,
             Command::Undeploy(command) => command.run(shared).await,

@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::net::TcpListener;
 
+use crate::admin::eureka;
 use crate::admin::server::{Admin, router};
 use crate::capabilities::outbound::trust::Trust;
 use crate::config::{Config, LogFormat};
@@ -20,9 +21,11 @@ use crate::engine::{EngineSettings, Runtime};
 use crate::gateway::identity::{ApiKeys, Identity};
 use crate::gateway::{Gateway, accept};
 use crate::mesh::Registry;
+use crate::mesh::discovery::Discovery;
 use crate::mesh::upstream::Upstreams;
 use crate::shutdown::{Drained, Drainer};
 use crate::store::Store;
+use crate::store::secrets::Secrets;
 use crate::telemetry::{Telemetry, logs};
 
 /// How often pools look at the peak of their use. Six such windows are looked
@@ -111,7 +114,9 @@ impl Host {
         let token: Arc<str> = token(&config.data)?.into();
         let identity = Arc::new(Identity::new(&token, ApiKeys::open(store.records()).await?));
         let gateway = Gateway::new(&config, identity.clone(), &telemetry.metrics);
-        let deployments = deployments(&config, &telemetry, &gateway, &store)?;
+        let secrets = secrets(&config, &store).await?;
+        let discovery = Arc::new(Discovery::new(life(&store).await?));
+        let deployments = deployments(&config, &telemetry, &gateway, &store, secrets, discovery)?;
         let drainer = Drainer::new();
 
         telemetry.logs.announce(&format!(
@@ -120,9 +125,14 @@ impl Host {
         deployments.restore().await?;
         tend_gateway(gateway.clone(), &drainer);
         tokio::spawn(accept::serve(gateway, gateway_listener, drainer.drain()));
+        tokio::spawn(deployments.clone().announce_upstreams(drainer.drain()));
+        let sink = eureka::UpstreamSink::new(deployments.clone());
+        let registrations = Arc::new(eureka::Registry::new(Box::new(sink)));
+        tokio::spawn(eureka::sweep(registrations.clone(), drainer.drain()));
         let admin = Admin {
             deployments: deployments.clone(),
             identity: identity.clone(),
+            eureka: registrations,
             telemetry: telemetry.clone(),
             token: token.clone(),
             drain: drainer.drain(),
@@ -160,11 +170,29 @@ async fn bind(address: SocketAddr, what: &str, flag: &str) -> Result<TcpListener
     })
 }
 
+/// How often a host was started with this data before.
+async fn life(store: &Store) -> Result<u64> {
+    let records = store.records();
+    let before: u64 = records.read("host", "lives").await?.unwrap_or_default();
+    records.put("host", "lives", (before + 1).into()).await?;
+    Ok(before)
+}
+
+async fn secrets(config: &Config, store: &Store) -> Result<Arc<Secrets>> {
+    let key = config.secrets_key.clone();
+    let key = key.unwrap_or_else(|| config.data.join("secrets.key"));
+    let secrets = Secrets::new(store.records(), key);
+    secrets.load().await.context("secrets can't be opened")?;
+    Ok(Arc::new(secrets))
+}
+
 fn deployments(
     config: &Config,
     telemetry: &Telemetry,
     gateway: &Arc<Gateway>,
     store: &Store,
+    secrets: Arc<Secrets>,
+    discovery: Arc<Discovery>,
 ) -> Result<Arc<Deployments>> {
     let runtime = Runtime::new(&EngineSettings {
         instances: config.engine.instances,
@@ -180,10 +208,12 @@ fn deployments(
         runtime: Arc::new(runtime),
         registry: Arc::new(Registry::default()),
         upstreams,
+        discovery,
         gateway: gateway.clone(),
         components,
         records: store.records(),
         keyvalue: store.keyvalue(),
+        secrets,
         telemetry: telemetry.clone(),
         region: config.region.as_deref().map(Arc::from),
         max_memory: config.engine.max_memory,

@@ -6,6 +6,7 @@
 
 mod policy;
 mod route;
+mod schema;
 mod sections;
 mod upstream;
 
@@ -44,6 +45,9 @@ pub struct ServiceManifest {
     pub build: Option<String>,
     /// Files and folders that the component is made from.
     pub watch: Vec<PathBuf>,
+    /// The file of its configuration's schema; read into `settings` by
+    /// [`Manifest::load`].
+    pub config_schema: Option<PathBuf>,
     /// What the service is deployed with.
     pub settings: Settings,
 }
@@ -60,7 +64,10 @@ impl Manifest {
             path.to_owned()
         };
         match std::fs::read_to_string(&file) {
-            Ok(text) => Self::parse(&file, &text),
+            Ok(text) => {
+                let mut manifest = Self::parse(&file, &text)?;
+                schema::load(manifest.services.iter_mut()).or(manifest)
+            }
             Err(fault) => {
                 let mut faults = Faults::default();
                 faults.add(

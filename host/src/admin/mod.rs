@@ -5,9 +5,13 @@
 //! - [`client`]: what the command line calls it with.
 
 pub mod client;
+mod config;
+mod discovery;
+pub mod eureka;
 mod handlers;
 mod keys;
 mod logs;
 mod problem;
+mod secrets;
 pub mod server;
 mod upstreams;

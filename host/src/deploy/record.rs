@@ -1,6 +1,12 @@
 //! What is kept of a service on disk.
 
+mod config;
+
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+
+pub(super) use config::{Changes, ConfigRecord, size};
 
 use crate::service::settings::Settings;
 
@@ -25,6 +31,9 @@ pub(super) struct ServiceRecord {
     /// The size that an operator set; goes before the settings'.
     #[serde(default)]
     pub(super) scale: Option<ScaleRecord>,
+    /// What an operator set over the settings' configuration.
+    #[serde(default)]
+    pub(super) config: Arc<ConfigRecord>,
 }
 
 /// One revision.

@@ -7,11 +7,13 @@ use std::time::Instant;
 
 use super::change::present;
 use super::check::{self, Candidate};
+use super::configure;
 use super::load::{assemble, compile, verify, warm};
 use super::progress::Progress;
 use super::record::{LiveRecord, ScaleRecord, ServiceRecord};
 use super::{ChangeError, Deployed, Deployments, Loaded, fault, table};
 use crate::api::{PoolState, ScaleRequest, TrafficReply, TrafficRequest};
+use crate::capabilities::config::Overrides;
 
 impl Deployments {
     /// Moves traffic between revisions of a service: weights, promote, rollback.
@@ -34,6 +36,7 @@ impl Deployments {
         let live = wanted(service, &deployed.record, request)?;
         for one in &live {
             self.load(service, deployed, one.revision).await?;
+            warn_of_config(service, &deployed.record, one.revision);
         }
         deployed.record.set_live(live);
         let faults = check::faults(&candidates(&next, service), &present(&services));
@@ -48,6 +51,7 @@ impl Deployments {
         self.keep(&next, &changed).await?;
         self.publish(&next, &changed, table);
         let retired = self.replace(&mut services, next, &changed);
+        self.announce(service, services.get(service), &retired);
         self.drain_in_background(retired);
         let live = services[service].live_revisions();
         Ok(TrafficReply {
@@ -124,6 +128,7 @@ impl Deployments {
         self.publish(&next, &changed, table);
         let loaded: Vec<u64> = services[service].loaded.keys().copied().collect();
         let retired = self.replace(&mut services, next, &changed);
+        self.announce(service, None, &retired);
         // Draining may take as long as a call: other changes need not wait.
         drop(services);
         for number in loaded {
@@ -156,7 +161,12 @@ impl Deployments {
             return Err(no_revision(service, &deployed.record, number));
         };
         let loaded = self
-            .revive(service, record.clone(), deployed.record.scale)
+            .revive(
+                service,
+                record.clone(),
+                deployed.record.scale,
+                deployed.overrides.clone(),
+            )
             .await?;
         deployed.loaded.insert(number, loaded);
         Ok(())
@@ -168,13 +178,21 @@ impl Deployments {
         service: &str,
         record: super::record::RevisionRecord,
         scale: Option<ScaleRecord>,
+        overrides: Overrides,
     ) -> Result<Loaded, ChangeError> {
         let deployments = self.clone();
         let name = service.to_owned();
         let assembled = tokio::task::spawn_blocking(move || {
             let verified = verify(&deployments.parts, &name, &record.component)?;
             let prepared = compile(&deployments.parts, &name, &record.component, verified)?;
-            assemble(&deployments.parts, &name, &record, &prepared, scale)
+            assemble(
+                &deployments.parts,
+                &name,
+                &record,
+                &prepared,
+                scale,
+                overrides,
+            )
         });
         let loaded = match assembled.await {
             Ok(loaded) => loaded.map_err(ChangeError::Refused)?,
@@ -247,6 +265,20 @@ fn wanted(
                 })
                 .collect())
         }
+    }
+}
+
+/// Says where a revision does not take what an operator set since it was live.
+fn warn_of_config(service: &str, record: &ServiceRecord, number: u64) {
+    let misfits = record
+        .revision(number)
+        .map(|revision| configure::misfits(revision, &record.config.overrides));
+    for reason in misfits.into_iter().flatten() {
+        tracing::warn!(
+            service.name = service,
+            service.version = number,
+            "its configuration does not fit its schema: {reason}"
+        );
     }
 }
 

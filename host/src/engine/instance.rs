@@ -111,7 +111,7 @@ impl Instance {
     /// Prepares the store for one call.
     pub(super) fn begin(&mut self, context: CallContext) {
         self.calls += 1;
-        self.store.data().capabilities.call.set(context);
+        self.store.data_mut().capabilities.begin(context);
         self.store.set_epoch_deadline(1);
     }
 

@@ -4,9 +4,9 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::config::document::{Document, Key, Table, Value, scalar};
 use crate::config::values::{duration, number, positive, size};
-use crate::service::settings::{Grants, Limits, Pool, Settings, service_name};
+use crate::service::settings::{Grants, Limits, Pool, Settings, secret_name, service_name};
 
-use super::{ServiceManifest, policy, route};
+use super::{ServiceManifest, policy, route, schema};
 
 const SERVICE: &[&str] = &[
     "component",
@@ -16,6 +16,7 @@ const SERVICE: &[&str] = &[
     "pool",
     "limits",
     "config",
+    "config_schema",
     "grants",
     "links",
     "rate",
@@ -30,7 +31,7 @@ const POOL: &[&str] = &[
     "queue_deadline",
 ];
 const LIMITS: &[&str] = &["deadline", "memory", "body"];
-const GRANTS: &[&str] = &["keyvalue", "http"];
+const GRANTS: &[&str] = &["keyvalue", "http", "secrets"];
 
 /// The most instances or waiting calls that a pool can be given: beyond, a
 /// number is a slip.
@@ -85,6 +86,9 @@ impl<'t> Reader<'_, 't> {
             }
             "rate" => service.settings.rate = policy::rate(self.document, key, value),
             "cors" => service.settings.cors = policy::cors(self.document, key, value),
+            "config_schema" => schema::read(self.document, service, key, value, |path| {
+                resolve(self.folder, path)
+            }),
             other => self.section(&mut service.settings, other, key, value),
         }
     }
@@ -192,7 +196,12 @@ impl<'t> Reader<'_, 't> {
                         self.document.check(key, value, checked);
                     }
                 }
-                "secrets" => self.later(key, "grants.secrets"),
+                "secrets" => {
+                    grants.secrets = self.document.strings(key, value).unwrap_or_default();
+                    for name in &grants.secrets {
+                        self.document.check(key, value, secret_name(name));
+                    }
+                }
                 _ => self.unknown(key, "grants", GRANTS),
             }
         }
@@ -217,7 +226,7 @@ impl<'t> Reader<'_, 't> {
     /// or a slip.
     fn stranger(&mut self, key: &Key<'t>) {
         let name = key.get_ref().as_ref();
-        if ["breaker", "queues", "schedules", "secrets"].contains(&name) {
+        if ["breaker", "queues", "schedules"].contains(&name) {
             return self.later(key, name);
         }
         let homes = [("pool", POOL), ("limits", LIMITS), ("grants", GRANTS)];

@@ -3,6 +3,7 @@
 //! - [`call`]: the one path of a call: a lease of an instance, a deadline, what
 //!   went wrong;
 //! - [`registry`]: which revisions are live, and who exports which interface;
+//! - [`discovery`]: the same for who watches: states, and each change in order;
 //! - [`link`]: calls from component to component;
 //! - [`upstream`]: HTTP services that are no components.
 //!
@@ -12,6 +13,7 @@
 
 pub mod call;
 mod deadline;
+pub mod discovery;
 pub mod link;
 pub mod registry;
 pub mod upstream;

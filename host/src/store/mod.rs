@@ -11,6 +11,7 @@
 mod error;
 mod keyvalue;
 mod records;
+pub mod secrets;
 mod sled;
 
 pub use self::error::StoreError;
