@@ -1,8 +1,11 @@
 //! The shapes that the admin API and its clients exchange.
 
 mod breaker;
+mod config;
+mod discovery;
 mod keys;
 mod rollout;
+mod secret;
 pub mod upstream;
 
 use std::collections::BTreeMap;
@@ -12,8 +15,15 @@ use utoipa::ToSchema;
 
 use crate::service::settings::Settings;
 pub use breaker::{BreakerForce, BreakerRequest, BreakerState};
+
+pub use config::{
+    ConfigChanges, ConfigDetail, ConfigRollback, ConfigSource, ConfigText, ConfigValue,
+    ConfigVersion,
+};
+pub use discovery::{Directory, Member, MemberKind, MemberState, WatchEvent};
 pub use keys::{KeyRequest, KeySummary, NewKey};
 pub use rollout::{RolloutState, Stages};
+pub use secret::{KeyRotation, SecretSummary};
 
 /// Body of `POST /v1/deployments`: services that become live together, or not at all.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -202,6 +212,9 @@ pub struct ServiceDetail {
     /// The rollout under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutState>,
+    /// What it reads as its configuration now.
+    #[serde(default)]
+    pub config: ConfigDetail,
 }
 
 /// A revision as `GET /v1/services/{service}/revisions` lists it.

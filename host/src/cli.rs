@@ -9,8 +9,10 @@ mod breaker;
 mod build;
 mod cache;
 mod completions;
+mod config;
 mod contract;
 mod deploy;
+mod discovery;
 mod key;
 mod logs;
 mod ls;
@@ -21,6 +23,7 @@ mod revisions;
 mod rollback;
 mod routes;
 mod scale;
+mod secret;
 mod serve;
 mod show;
 mod steps;
@@ -84,6 +87,9 @@ enum Command {
     Scale(scale::Scale),
     Cache(cache::Cache),
     Breaker(breaker::Breaker),
+    Config(config::Config),
+    Secret(secret::Secret),
+    Discovery(discovery::Discovery),
     Logs(logs::Logs),
     Key(key::Key),
     Undeploy(undeploy::Undeploy),
@@ -129,6 +135,9 @@ impl Arguments {
             Command::Scale(command) => command.run(shared).await,
             Command::Cache(command) => command.run(shared).await,
             Command::Breaker(command) => command.run(shared).await,
+            Command::Config(command) => command.run(shared).await,
+            Command::Secret(command) => command.run(shared).await,
+            Command::Discovery(command) => command.run(shared).await,
             Command::Logs(command) => command.run(shared).await,
             Command::Key(command) => command.run(shared).await,
             Command::Undeploy(command) => command.run(shared).await,

@@ -37,6 +37,9 @@ pub struct Config {
     pub admin: SocketAddr,
     /// The data directory.
     pub data: PathBuf,
+    /// The file of the key that secrets are sealed with; `None` is `secrets.key` in
+    /// the data directory.
+    pub secrets_key: Option<PathBuf>,
     /// The region that services are told they run in.
     pub region: Option<String>,
     /// How long calls under way may go on when the host stops.
@@ -221,6 +224,7 @@ impl Default for Config {
             // Beside the project, found again by the next command.
             data: PathBuf::from(DATA),
             // One machine has no region.
+            secrets_key: None,
             region: None,
             // The deadline of a call, and what orchestrators wait before they kill.
             drain: Duration::from_secs(30),

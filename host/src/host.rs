@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
+use crate::admin::eureka;
 use crate::admin::server::{Admin, router};
 use crate::capabilities::outbound::trust::Trust;
 use crate::config::{Config, LogFormat};
@@ -22,12 +23,14 @@ use crate::gateway::accept::Transport;
 use crate::gateway::identity::{ApiKeys, Identity};
 use crate::gateway::tls::Tls;
 use crate::gateway::{Gateway, accept};
+use crate::mesh::discovery::Discovery;
 use crate::mesh::upstream::Upstreams;
 use crate::mesh::{Guards, Registry};
 use crate::service::pool::Limiters;
 use crate::service::threads::Threads;
 use crate::shutdown::{Drained, Drainer};
 use crate::store::Store;
+use crate::store::secrets::Secrets;
 use crate::telemetry::{Telemetry, logs};
 
 /// How often pools look at the peak of their use. Six such windows are looked
@@ -127,7 +130,9 @@ impl Host {
             &telemetry.metrics,
             store.expiring(),
         );
-        let deployments = deployments(&config, &telemetry, &gateway, &store)?;
+        let secrets = secrets(&config, &store).await?;
+        let discovery = Arc::new(Discovery::new(life(&store).await?));
+        let deployments = deployments(&config, &telemetry, &gateway, &store, secrets, discovery)?;
         let drainer = Drainer::new();
 
         let mut announced = format!("Serving HTTP on http://{gateway_addr}/\n");
@@ -152,10 +157,15 @@ impl Host {
             drainer.drain(),
         );
         tokio::spawn(served);
+        tokio::spawn(deployments.clone().announce_upstreams(drainer.drain()));
+        let sink = eureka::UpstreamSink::new(deployments.clone());
+        let registrations = Arc::new(eureka::Registry::new(Box::new(sink)));
+        tokio::spawn(eureka::sweep(registrations.clone(), drainer.drain()));
         let admin = Admin {
             deployments: deployments.clone(),
             identity: identity.clone(),
             gateway,
+            eureka: registrations,
             telemetry: telemetry.clone(),
             token: token.clone(),
             drain: drainer.drain(),
@@ -204,11 +214,29 @@ async fn tls(config: &Config) -> Result<Option<(TcpListener, Arc<Tls>)>> {
     Ok(Some((listener, tls)))
 }
 
+/// How often a host was started with this data before.
+async fn life(store: &Store) -> Result<u64> {
+    let records = store.records();
+    let before: u64 = records.read("host", "lives").await?.unwrap_or_default();
+    records.put("host", "lives", (before + 1).into()).await?;
+    Ok(before)
+}
+
+async fn secrets(config: &Config, store: &Store) -> Result<Arc<Secrets>> {
+    let key = config.secrets_key.clone();
+    let key = key.unwrap_or_else(|| config.data.join("secrets.key"));
+    let secrets = Secrets::new(store.records(), key);
+    secrets.load().await.context("secrets can't be opened")?;
+    Ok(Arc::new(secrets))
+}
+
 fn deployments(
     config: &Config,
     telemetry: &Telemetry,
     gateway: &Arc<Gateway>,
     store: &Store,
+    secrets: Arc<Secrets>,
+    discovery: Arc<Discovery>,
 ) -> Result<Arc<Deployments>> {
     let runtime = Runtime::new(&EngineSettings {
         instances: config.engine.instances,
@@ -225,10 +253,12 @@ fn deployments(
         registry: Arc::new(Registry::default()),
         upstreams,
         guards: Guards::new(&telemetry.metrics),
+        discovery,
         gateway: gateway.clone(),
         components,
         records: store.records(),
         keyvalue: store.keyvalue(),
+        secrets,
         telemetry: telemetry.clone(),
         region: config.region.as_deref().map(Arc::from),
         max_memory: config.engine.max_memory,

@@ -8,6 +8,7 @@ mod kept;
 mod policy;
 mod resilience;
 mod route;
+mod schema;
 mod sections;
 mod upstream;
 
@@ -46,6 +47,9 @@ pub struct ServiceManifest {
     pub build: Option<String>,
     /// Files and folders that the component is made from.
     pub watch: Vec<PathBuf>,
+    /// The file of its configuration's schema; read into `settings` by
+    /// [`Manifest::load`].
+    pub config_schema: Option<PathBuf>,
     /// What the service is deployed with.
     pub settings: Settings,
 }
@@ -62,7 +66,10 @@ impl Manifest {
             path.to_owned()
         };
         match std::fs::read_to_string(&file) {
-            Ok(text) => Self::parse(&file, &text),
+            Ok(text) => {
+                let mut manifest = Self::parse(&file, &text)?;
+                schema::load(manifest.services.iter_mut()).or(manifest)
+            }
             Err(fault) => {
                 let mut faults = Faults::default();
                 faults.add(

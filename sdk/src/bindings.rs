@@ -22,6 +22,7 @@ wit_bindgen::generate!({
             import wasi:logging/logging@0.1.0-draft;
             import stoa:service/types@0.1.0;
             import stoa:service/context@0.1.0;
+            import stoa:service/secrets@0.1.0;
             import stoa:money/types@0.1.0;
         }
     ",

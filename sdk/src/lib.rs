@@ -8,7 +8,8 @@
 //! - [`Error`] and its constructors ([`not_found!`], [`conflict!`], [`Violations`])
 //! - [`Money`], [`Timestamp`], [`id`]: amounts, times and ids as contracts write them
 //! - [`page`]: pagination by an opaque cursor
-//! - [`context`], [`config`], [`log`]: who calls, settings, `tracing` to the host's log
+//! - [`context`], [`config`], [`secret`], [`log`]: who calls, settings, secrets, `tracing`
+//!   to the host's log
 //!
 //! It must not know any service's contract.
 
@@ -22,6 +23,7 @@ pub mod id;
 pub mod log;
 mod money;
 pub mod page;
+pub mod secret;
 pub mod store;
 mod time;
 

@@ -3,14 +3,17 @@
 //! Speaks plain HTTP, since the admin API listens on loopback or behind a proxy
 //! of the operator's. Knows nothing of terminals: what is shown is the command's.
 
+mod config;
+mod discovery;
 mod error;
 mod keys;
+mod secret;
 mod stream;
 mod upload;
 
 pub use error::ClientError;
 pub(crate) use error::describe;
-pub use stream::{Events, Progress};
+pub use stream::{Events, Lines, Progress, Watch};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};

@@ -7,9 +7,13 @@
 mod breakers;
 mod cache;
 pub mod client;
+mod config;
+mod discovery;
+pub mod eureka;
 mod handlers;
 mod keys;
 mod logs;
 mod problem;
+mod secrets;
 pub mod server;
 mod upstreams;

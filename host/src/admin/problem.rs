@@ -8,6 +8,7 @@ use crate::api::Problem;
 use crate::deploy::{ChangeError, ComponentError};
 use crate::gateway::identity::KeyError;
 use crate::mesh::upstream::NotRegistered;
+use crate::store::secrets::SecretsError;
 
 /// Why a request was refused.
 #[derive(Debug)]
@@ -24,6 +25,14 @@ pub(super) enum Refusal {
     /// There is no such component.
     NoComponent,
     NotRegistered(NotRegistered),
+    Secrets(SecretsError),
+    /// Changes that are forgotten; the registry is at this revision.
+    Compacted(u64),
+    /// A service has no such value in its configuration.
+    NoKey {
+        service: String,
+        key: String,
+    },
 }
 
 impl From<ChangeError> for Refusal {
@@ -50,6 +59,17 @@ impl From<NotRegistered> for Refusal {
     }
 }
 
+impl From<SecretsError> for Refusal {
+    fn from(error: SecretsError) -> Self {
+        Self::Secrets(error)
+    }
+}
+
+/// Done, and nothing to say.
+pub(super) fn no_content() -> StatusCode {
+    StatusCode::NO_CONTENT
+}
+
 impl Refusal {
     fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
@@ -63,6 +83,19 @@ impl Refusal {
             Self::Change(ChangeError::Refused(_)) => (StatusCode::CONFLICT, "refused"),
             Self::Change(ChangeError::NoService(_)) => (StatusCode::NOT_FOUND, "no_service"),
             Self::Change(ChangeError::NoRevision { .. }) => (StatusCode::NOT_FOUND, "no_revision"),
+            Self::Change(ChangeError::Invalid(_)) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            Self::Change(ChangeError::Stale { .. }) => (StatusCode::PRECONDITION_FAILED, "stale"),
+            Self::Change(ChangeError::NoVersion(_)) => (StatusCode::NOT_FOUND, "no_version"),
+            Self::Compacted(_) => (StatusCode::GONE, "compacted"),
+            Self::NoKey { .. } => (StatusCode::NOT_FOUND, "no_key"),
+            Self::Secrets(SecretsError::Name(_)) => (StatusCode::BAD_REQUEST, "bad_name"),
+            Self::Secrets(SecretsError::Value(_)) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "bad_secret")
+            }
+            Self::Secrets(SecretsError::Missing(_)) => (StatusCode::NOT_FOUND, "no_secret"),
+            Self::Secrets(
+                SecretsError::Key(_) | SecretsError::Damaged(_) | SecretsError::Store(_),
+            ) => (StatusCode::INTERNAL_SERVER_ERROR, "secrets"),
             Self::Change(ChangeError::Store(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "store"),
             Self::Component(ComponentError::Digest(_)) => (StatusCode::BAD_REQUEST, "bad_digest"),
             Self::Component(ComponentError::Mismatch { .. }) => {
@@ -96,6 +129,11 @@ impl Refusal {
             Self::Change(error) => error.to_string(),
             Self::Component(error) => error.to_string(),
             Self::Key(error) => error.to_string(),
+            Self::Compacted(revision) => format!(
+                "the changes after that revision are forgotten: take a new snapshot; the registry is at revision {revision}"
+            ),
+            Self::Secrets(error) => error.to_string(),
+            Self::NoKey { service, key } => format!("the configuration of {service} has no value for {key:?}"),
         }
     }
 }
@@ -108,7 +146,7 @@ impl IntoResponse for Refusal {
             tracing::error!(code, "admin request failed: {self:?}");
         }
         let faults = match self {
-            Self::Change(ChangeError::Refused(faults)) => faults,
+            Self::Change(ChangeError::Refused(faults) | ChangeError::Invalid(faults)) => faults,
             _ => Vec::new(),
         };
         let title = status.canonical_reason().unwrap_or("Error").to_owned();

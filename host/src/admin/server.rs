@@ -14,7 +14,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::Refusal;
-use super::{breakers, cache, handlers, keys, logs, upstreams};
+use super::{
+    breakers, cache, config, discovery, eureka, handlers, keys, logs, secrets, upstreams,
+};
 use crate::deploy::Deployments;
 use crate::gateway::Gateway;
 use crate::gateway::identity::Identity;
@@ -33,6 +35,8 @@ pub struct Admin {
     pub gateway: Arc<Gateway>,
     /// Logs and metrics.
     pub telemetry: Telemetry,
+    /// What has registered by Eureka.
+    pub eureka: Arc<eureka::Registry>,
     /// What a client must send as bearer token.
     pub token: Arc<str>,
     /// Ends what a client follows, when the host ends.
@@ -71,6 +75,14 @@ pub fn router(admin: Admin) -> Router {
         .routes(routes!(handlers::traffic))
         .routes(routes!(handlers::scale))
         .routes(routes!(breakers::list, breakers::force))
+        .routes(routes!(config::show, config::change))
+        .routes(routes!(config::show_key, config::set, config::unset))
+        .routes(routes!(config::history))
+        .routes(routes!(config::rollback))
+        .routes(routes!(secrets::list))
+        .routes(routes!(secrets::set, secrets::remove))
+        .routes(routes!(secrets::rotate_key))
+        .routes(routes!(discovery::discovery))
         .routes(routes!(handlers::contract))
         .routes(routes!(handlers::openapi))
         .routes(routes!(handlers::app_openapi))
@@ -101,6 +113,7 @@ pub fn router(admin: Admin) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .merge(guarded)
+        .merge(eureka::router(admin.clone()))
         .fallback(|| async { Refusal::NoPath })
         .method_not_allowed_fallback(|| async { Refusal::Method })
         .with_state(admin)
@@ -132,9 +145,7 @@ async fn ready(State(admin): State<Admin>) -> Result<&'static str, Refusal> {
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {
-    (
-        [(header::CONTENT_TYPE, CONTENT_TYPE)],
-        admin.telemetry.metrics.encode(),
-    )
-        .into_response()
+    let metrics = &admin.telemetry.metrics;
+    metrics.set_registry_revision(admin.deployments.discovery().revision());
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.encode()).into_response()
 }

@@ -12,16 +12,18 @@ pub mod context;
 pub mod keyvalue;
 pub mod logging;
 pub mod outbound;
+pub mod secrets;
 
 use std::sync::Arc;
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{HasData, Linker, ResourceTable};
 
-use self::config::LiveConfig;
+use self::config::{LiveConfig, Pinned, Snapshot};
 use self::context::{CallContext, CurrentCall};
 use self::logging::GuestLog;
 use crate::store::KeyValue;
+use crate::store::secrets::Secrets;
 
 /// Adds every capability of this module, under each name that guests use.
 ///
@@ -31,6 +33,7 @@ pub fn add_to_linker<T: View>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     keyvalue::add_to_linker(linker)?;
     config::add_to_linker(linker)?;
     logging::add_to_linker(linker)?;
+    secrets::add_to_linker(linker)?;
     context::add_to_linker(linker)
 }
 
@@ -60,6 +63,8 @@ pub struct Capabilities {
     pub granted: Arc<Granted>,
     /// The call that it serves; the engine sets it before each.
     pub call: CurrentCall,
+    /// The configuration that this call reads.
+    pinned: Pinned,
     /// Bytes that the host keeps for the guest's compare-and-swap handles.
     held: usize,
 }
@@ -77,6 +82,10 @@ pub struct Granted {
     pub limits: keyvalue::Limits,
     /// The service's configuration.
     pub config: LiveConfig,
+    /// The secrets of the host.
+    pub secrets: Arc<Secrets>,
+    /// Those that this service may read.
+    pub secret_names: Vec<String>,
     /// Where its messages and its output go.
     pub log: Arc<dyn GuestLog>,
     /// The region that this host serves.
@@ -89,8 +98,20 @@ impl Capabilities {
         Self {
             granted,
             call,
+            pinned: Pinned::default(),
             held: 0,
         }
+    }
+
+    /// The instance serves `call`, and no other at the same time.
+    pub fn begin(&mut self, call: CallContext) {
+        self.call.set(call);
+        self.pinned = Pinned::Open;
+    }
+
+    /// The configuration, as the call sees it.
+    fn config(&mut self) -> Snapshot {
+        self.pinned.read(&self.granted.config)
     }
 }
 

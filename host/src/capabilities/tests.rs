@@ -11,10 +11,12 @@ use wasmtime::{Config, Engine};
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve, WorldId};
 
+use super::config::Overrides;
 use super::context::CallContext;
 use super::logging::Level;
 use super::*;
 use crate::store::Store;
+use crate::store::secrets::Secrets;
 
 /// The data of a test's instance.
 pub(super) struct Data {
@@ -46,7 +48,13 @@ impl GuestLog for Kept {
 
 /// An instance of `order` that may use `buckets`.
 pub(super) fn data(store: &Store, buckets: &[&str], limits: keyvalue::Limits) -> Data {
-    data_logging_to(Arc::new(Kept::default()), store, buckets, limits)
+    data_logging_to(
+        Arc::new(Kept::default()),
+        store,
+        buckets,
+        limits,
+        Overrides::default(),
+    )
 }
 
 fn data_logging_to(
@@ -54,13 +62,16 @@ fn data_logging_to(
     store: &Store,
     buckets: &[&str],
     limits: keyvalue::Limits,
+    overrides: Overrides,
 ) -> Data {
     let granted = Granted {
         service: "order".into(),
         keyvalue: store.keyvalue(),
         buckets: buckets.iter().map(|bucket| (*bucket).to_owned()).collect(),
         limits,
-        config: LiveConfig::new(BTreeMap::from([("region".into(), "eu".into())])),
+        config: LiveConfig::new(BTreeMap::from([("region".into(), "eu".into())]), overrides),
+        secrets: Arc::new(Secrets::new(store.records(), "unused.key".into())),
+        secret_names: vec!["granted".into()],
         log,
         region: Some("eu".into()),
     };
@@ -310,9 +321,14 @@ async fn a_guest_reads_live_configuration_and_logs() {
     let world = resolve.select_world(&[package], None).unwrap();
     let bytes = component(&resolve, world, wat::parse_str(READER).unwrap());
     for engine in engines() {
-        let log = Arc::new(Kept::default());
-        let data = data_logging_to(Arc::clone(&log), &state, &[], keyvalue::Limits::default());
-        let config = data.capabilities.granted.config.clone();
+        let (log, overrides) = (Arc::new(Kept::default()), Overrides::default());
+        let data = data_logging_to(
+            Arc::clone(&log),
+            &state,
+            &[],
+            keyvalue::Limits::default(),
+            overrides.clone(),
+        );
         let component = Component::new(&engine, &bytes).unwrap();
         let mut store = wasmtime::Store::new(&engine, data);
         let instance = linker(&engine)
@@ -323,7 +339,7 @@ async fn a_guest_reads_live_configuration_and_logs() {
             .get_typed_func::<(), (u32,)>(&mut store, "read")
             .unwrap();
         assert_eq!(read.call_async(&mut store, ()).await.unwrap(), (2,));
-        config.replace(BTreeMap::from([("region".into(), "eu-north".into())]));
+        overrides.replace(BTreeMap::from([("region".into(), "eu-north".into())]));
         assert_eq!(
             read.call_async(&mut store, ()).await.unwrap(),
             (8,),

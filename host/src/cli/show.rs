@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::api::{LiveRevision, RolloutState, ServiceDetail, ServiceKind, ServiceSummary};
+use crate::api::{
+    ConfigSource, LiveRevision, RolloutState, ServiceDetail, ServiceKind, ServiceSummary,
+};
 use crate::service::settings::Settings;
 
 use super::output::{Output, Tone, short};
@@ -55,15 +57,16 @@ fn sections(detail: &ServiceDetail) -> Vec<(&'static str, Vec<String>)> {
         imports,
         settings,
         rollout: under_way,
+        config,
     } = detail;
     let imports = imports
         .iter()
         .map(|(interface, by)| format!("{interface} from {by}"));
     let routes = settings.routes.iter().map(|route| route.key());
-    let config = settings
-        .config
-        .iter()
-        .map(|(key, value)| format!("{key} = {value:?}"));
+    let config = config.values.iter().map(|(key, value)| match value.source {
+        ConfigSource::Manifest => format!("{key} = {:?}", value.value),
+        ConfigSource::Operator => format!("{key} = {:?} (set by the operator)", value.value),
+    });
     vec![
         (
             "service",
@@ -141,5 +144,10 @@ fn grants(settings: &Settings) -> Vec<String> {
         .http
         .iter()
         .map(|origin| format!("http {origin}"));
-    keyvalue.chain(http).collect()
+    let secrets = settings
+        .grants
+        .secrets
+        .iter()
+        .map(|name| format!("secret {name}"));
+    keyvalue.chain(http).chain(secrets).collect()
 }

@@ -60,6 +60,9 @@ const KEYS: &[Key] = &[
     key("listen", |c, v| put(&mut c.listen, values::address(v))),
     key("admin", |c, v| put(&mut c.admin, values::address(v))),
     key("data", |c, v| put(&mut c.data, path(v))),
+    key("secrets.key_file", |c, v| {
+        put(&mut c.secrets_key, path(v).map(Some))
+    }),
     key("region", |c, v| put(&mut c.region, Ok(non_empty(v)))),
     key("drain", |c, v| put(&mut c.drain, values::duration(v))),
     key("gateway.header_timeout", |c, v| {

@@ -7,11 +7,13 @@ use std::time::{Instant, SystemTime};
 use tokio::sync::mpsc;
 
 use super::check::{self, Candidate, Candidates, Present};
+use super::configure;
 use super::load::{Prepared, assemble, compile, verify, warm};
 use super::progress::Progress;
 use super::record::{KIND, RevisionRecord};
 use super::{ChangeError, Deployed, Deployments, Loaded, Parts, fault, table};
 use crate::api::{DeployEvent, DeployRequest, Fault, ServiceDeploy, Step};
+use crate::capabilities::config::Overrides;
 use crate::engine::Origin;
 use crate::service::contract::Contract;
 use crate::service::settings::{Settings, service_name};
@@ -81,14 +83,23 @@ impl Deployments {
         for service in prepared.keys() {
             progress.finished(service, Step::Link, began.elapsed(), None);
         }
-        warm_all(&fresh, progress).await?;
+        for loaded in &fresh {
+            self.announce_start(loaded);
+        }
+        if let Err(error) = warm_all(&fresh, progress).await {
+            self.announce_all(&services, prepared.keys());
+            return Err(error);
+        }
         let changed: Vec<String> = prepared.into_keys().collect();
         for service in &changed {
             progress.started(service, Step::Swap);
         }
         let began = Instant::now();
-        self.keep_all(&next, &changed, declaration.records())
-            .await?;
+        let kept = self.keep_all(&next, &changed, declaration.records()).await;
+        if let Err(error) = kept {
+            self.announce_all(&services, changed.iter());
+            return Err(error);
+        }
         let upstreams = declaration.numbers.clone();
         self.adopt(declaration);
         self.publish(&next, &changed, table);
@@ -104,6 +115,9 @@ impl Deployments {
             progress.finished(service, Step::Swap, began.elapsed(), None);
         }
         let retired = self.replace(&mut services, next, &changed);
+        for service in &changed {
+            self.announce(service, services.get(service), &retired);
+        }
         Ok((
             fresh
                 .iter()
@@ -201,12 +215,18 @@ impl Deployments {
             let Some(record) = deployed.record.revision(number) else {
                 continue;
             };
+            faults.extend(configure::revision_faults(
+                service,
+                record,
+                &deployed.record.config.overrides,
+            ));
             match assemble(
                 &self.parts,
                 service,
                 record,
                 prepared,
                 deployed.record.scale,
+                deployed.overrides.clone(),
             ) {
                 Ok(loaded) => {
                     deployed.loaded.insert(number, loaded.clone());
@@ -281,11 +301,12 @@ impl Deployments {
             loaded.revision.pool.drain();
         }
         for loaded in retired {
-            let revision = loaded.revision;
+            let revision = &loaded.revision;
             progress.started(&revision.service, Step::Drain);
             let began = Instant::now();
             revision.pool.settled().await;
             progress.finished(&revision.service, Step::Drain, began.elapsed(), None);
+            self.announce_end(&loaded).await;
         }
     }
 
@@ -313,6 +334,7 @@ impl Deployed {
         Self {
             record: super::ServiceRecord::default(),
             loaded: BTreeMap::new(),
+            overrides: Overrides::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use super::guest_log::RevisionLog;
 use super::record::{RevisionRecord, ScaleRecord};
 use super::{Loaded, Parts, contract_fault, fault, runtime_fault};
 use crate::api::Fault;
-use crate::capabilities::config::LiveConfig;
+use crate::capabilities::config::{LiveConfig, Overrides};
 use crate::capabilities::{Granted, keyvalue};
 use crate::engine::link::Link;
 use crate::engine::{Code, Compiled, InstanceSettings, Origin, host_meets};
@@ -71,6 +71,7 @@ pub(super) fn assemble(
     record: &RevisionRecord,
     prepared: &Prepared,
     scale: Option<ScaleRecord>,
+    overrides: Overrides,
 ) -> Result<Loaded, Vec<Fault>> {
     let service: Arc<str> = Arc::from(service);
     let mut faults = setting_faults(parts, &service, record, &prepared.contract);
@@ -83,7 +84,7 @@ pub(super) fn assemble(
         }
     };
     let revision = Arc::new(make_revision(
-        parts, &service, record, prepared, code, scale,
+        parts, &service, record, prepared, code, scale, overrides,
     ));
     let mut endpoints = Vec::new();
     for route in &record.settings.routes {
@@ -147,6 +148,7 @@ fn make_revision(
     prepared: &Prepared,
     code: Arc<Code>,
     scale: Option<ScaleRecord>,
+    overrides: Overrides,
 ) -> Revision {
     let settings = Arc::new(record.settings.clone());
     let log = RevisionLog {
@@ -159,7 +161,9 @@ fn make_revision(
         keyvalue: parts.keyvalue.clone(),
         buckets: settings.grants.keyvalue.clone(),
         limits: keyvalue::Limits::default(),
-        config: LiveConfig::new(settings.config.clone()),
+        config: LiveConfig::new(settings.config.clone(), overrides),
+        secrets: parts.secrets.clone(),
+        secret_names: settings.grants.secrets.clone(),
         log: Arc::new(log),
         region: parts.region.clone(),
     };

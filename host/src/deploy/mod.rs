@@ -13,13 +13,16 @@
 //! - [`Deployments`] is the facade; [`record`] is what is kept on disk;
 //! - [`rollout`] walks canaries and swaps back what [`verdict`] finds worse,
 //!   [`breakers`] shows and holds breakers;
-//! - [`change`] deploys, [`traffic`] moves traffic and sizes, [`restore`] starts
-//!   over after a restart, [`view`] tells what is there.
+//! - [`change`] deploys, [`traffic`] moves traffic and sizes, [`configure`] sets
+//!   values, [`restore`] starts over after a restart, [`view`] tells what is there.
 
+mod announce;
+mod announce_upstreams;
 mod breakers;
 mod change;
 mod check;
 mod components;
+mod configure;
 mod guest_log;
 mod load;
 mod progress;
@@ -37,18 +40,22 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use crate::api::Fault;
+use crate::capabilities::config::Overrides;
 use crate::engine::{Runtime, RuntimeError};
 use crate::gateway::table::{ServiceRoutes, Table};
 use crate::gateway::{Endpoint, Gateway};
+use crate::mesh::discovery::Discovery;
 use crate::mesh::upstream::Upstreams;
 use crate::mesh::{Guards, Live, Registry, Service};
 use crate::service::contract::ContractFault;
 use crate::service::pool::Limiters;
 use crate::service::revision::Revision;
 use crate::service::threads::Threads;
+use crate::store::secrets::Secrets;
 use crate::store::{KeyValue, Records, StoreError};
 use crate::telemetry::Telemetry;
 pub use components::{ComponentError, Components};
+pub use configure::Expected;
 use record::ServiceRecord;
 
 /// What the deployments need of the host.
@@ -61,6 +68,8 @@ pub struct Parts {
     pub upstreams: Arc<Upstreams>,
     /// What stands before each live revision.
     pub guards: Arc<Guards>,
+    /// Where members are found by who watches them.
+    pub discovery: Arc<Discovery>,
     /// Where routes go.
     pub gateway: Arc<Gateway>,
     /// Uploaded components.
@@ -69,6 +78,8 @@ pub struct Parts {
     pub records: Arc<dyn Records>,
     /// The services' state.
     pub keyvalue: Arc<dyn KeyValue>,
+    /// What services may read of the operator's secrets.
+    pub secrets: Arc<Secrets>,
     /// Logs and metrics.
     pub telemetry: Telemetry,
     /// The region that this host serves.
@@ -96,6 +107,8 @@ struct Deployed {
     record: ServiceRecord,
     /// Revisions that are ready to serve: those that are live, and the one before.
     loaded: BTreeMap<u64, Loaded>,
+    /// What all its revisions see of `record.config`.
+    overrides: Overrides,
 }
 
 /// A revision in memory, with its routes worked out.
@@ -124,6 +137,22 @@ pub enum ChangeError {
         /// What there is.
         known: String,
     },
+    /// Values don't fit what they are for.
+    #[error("{}", .0.iter().map(|fault| fault.message.as_str()).collect::<Vec<_>>().join("; "))]
+    Invalid(Vec<Fault>),
+    /// The client means to change another version than there is.
+    #[error("{what} has version {found}, expected {expected}: read it again and decide anew")]
+    Stale {
+        /// What was to change.
+        what: String,
+        /// The version that the client knows.
+        expected: u64,
+        /// The version that there is.
+        found: u64,
+    },
+    /// There is no such version to go back to.
+    #[error("{0}")]
+    NoVersion(String),
     /// The disk failed.
     #[error("the change could not be written down: {0}")]
     Store(#[from] StoreError),
@@ -143,6 +172,11 @@ impl Deployments {
     /// Uploaded components.
     pub fn components(&self) -> &Components {
         &self.parts.components
+    }
+
+    /// The operator's secrets.
+    pub fn secrets(&self) -> &Secrets {
+        &self.parts.secrets
     }
 
     /// Ends a window of every pool: drops what its peak did not need, and makes
@@ -168,11 +202,7 @@ impl Deployments {
                 .map(|deployed| Arc::new(deployed.service(name)));
             (Arc::from(name.as_str()), service)
         });
-        let snapshot = self.parts.registry.publish(changes.collect());
-        self.parts
-            .telemetry
-            .metrics
-            .set_registry_revision(snapshot.version);
+        self.parts.registry.publish(changes.collect());
         self.parts.gateway.publish(table);
     }
 }

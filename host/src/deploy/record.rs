@@ -1,8 +1,14 @@
 //! What is kept of a service on disk.
 
+mod config;
+
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::rollout::RolloutRecord;
+pub(super) use config::{Changes, ConfigRecord, size};
+
 use crate::service::settings::Settings;
 
 /// The kind of these records in the store.
@@ -29,6 +35,9 @@ pub(super) struct ServiceRecord {
     /// The rollout under way.
     #[serde(default)]
     pub(super) rollout: Option<RolloutRecord>,
+    /// What an operator set over the settings' configuration.
+    #[serde(default)]
+    pub(super) config: Arc<ConfigRecord>,
 }
 
 /// One revision.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::record::{KIND, ServiceRecord};
 use super::{ChangeError, Deployed, Deployments, table};
+use crate::capabilities::config::Overrides;
 use crate::store::StoreError;
 
 impl Deployments {
@@ -43,12 +44,14 @@ impl Deployments {
                 "the routes of the restored services conflict; none is served"
             ),
         }
+        self.announce_all(&restored, restored.keys());
         *services = restored;
         Ok(())
     }
 
     async fn restore_service(self: &Arc<Self>, name: &str, record: ServiceRecord) -> Deployed {
         let mut loaded = BTreeMap::new();
+        let overrides = Overrides::new(record.config.overrides.clone());
         let warm = record
             .live
             .iter()
@@ -58,7 +61,8 @@ impl Deployments {
             let Some(revision) = record.revision(number) else {
                 continue;
             };
-            match self.revive(name, revision.clone(), record.scale).await {
+            let revived = self.revive(name, revision.clone(), record.scale, overrides.clone());
+            match revived.await {
                 Ok(ready) => {
                     if record.weight(number) == 0 {
                         ready.revision.pool.drain();
@@ -78,7 +82,11 @@ impl Deployments {
                 Err(error) => tracing::error!(service.name = name, "not restored: {error}"),
             }
         }
-        Deployed { record, loaded }
+        Deployed {
+            record,
+            loaded,
+            overrides,
+        }
     }
 
     /// Removes components that no revision refers to any more.

@@ -7,11 +7,13 @@ use std::time::Instant;
 
 use super::change::present;
 use super::check::{self, Candidate};
+use super::configure;
 use super::load::{assemble, compile, verify, warm};
 use super::progress::Progress;
 use super::record::{LiveRecord, ScaleRecord, ServiceRecord};
 use super::{ChangeError, Deployed, Deployments, Loaded, fault, table};
 use crate::api::{PoolState, ScaleRequest, TrafficReply, TrafficRequest};
+use crate::capabilities::config::Overrides;
 use crate::service::threads::Threads;
 
 impl Deployments {
@@ -56,6 +58,7 @@ impl Deployments {
         };
         for one in &live {
             self.load(service, deployed, one.revision).await?;
+            warn_of_config(service, &deployed.record, one.revision);
         }
         deployed.record.set_live(live);
         edit(&mut deployed.record);
@@ -71,6 +74,7 @@ impl Deployments {
         self.keep(&next, &changed).await?;
         self.publish(&next, &changed, table);
         let retired = self.replace(services, next, &changed);
+        self.announce(service, services.get(service), &retired);
         self.drain_in_background(retired);
         Ok(())
     }
@@ -143,6 +147,7 @@ impl Deployments {
         self.publish(&next, &changed, table);
         let loaded: Vec<u64> = services[service].loaded.keys().copied().collect();
         let retired = self.replace(&mut services, next, &changed);
+        self.announce(service, None, &retired);
         // Draining may take as long as a call: other changes need not wait.
         drop(services);
         for number in loaded {
@@ -173,7 +178,12 @@ impl Deployments {
             return Err(no_revision(service, &deployed.record, number));
         };
         let loaded = self
-            .revive(service, record.clone(), deployed.record.scale)
+            .revive(
+                service,
+                record.clone(),
+                deployed.record.scale,
+                deployed.overrides.clone(),
+            )
             .await?;
         deployed.loaded.insert(number, loaded);
         Ok(())
@@ -185,13 +195,21 @@ impl Deployments {
         service: &str,
         record: super::record::RevisionRecord,
         scale: Option<ScaleRecord>,
+        overrides: Overrides,
     ) -> Result<Loaded, ChangeError> {
         let deployments = self.clone();
         let name = service.to_owned();
         let assembled = Threads::compile(move || {
             let verified = verify(&deployments.parts, &name, &record.component)?;
             let prepared = compile(&deployments.parts, &name, &record.component, verified)?;
-            assemble(&deployments.parts, &name, &record, &prepared, scale)
+            assemble(
+                &deployments.parts,
+                &name,
+                &record,
+                &prepared,
+                scale,
+                overrides,
+            )
         });
         let loaded = match assembled.await {
             Some(loaded) => loaded.map_err(ChangeError::Refused)?,
@@ -264,6 +282,20 @@ fn wanted(
                 })
                 .collect())
         }
+    }
+}
+
+/// Says where a revision does not take what an operator set since it was live.
+fn warn_of_config(service: &str, record: &ServiceRecord, number: u64) {
+    let misfits = record
+        .revision(number)
+        .map(|revision| configure::misfits(revision, &record.config.overrides));
+    for reason in misfits.into_iter().flatten() {
+        tracing::warn!(
+            service.name = service,
+            service.version = number,
+            "its configuration does not fit its schema: {reason}"
+        );
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is deployed, as the admin API shows it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ChangeError, Deployed, Deployments};
 use crate::api::{
@@ -48,6 +48,7 @@ impl Deployments {
                     .rollout
                     .as_ref()
                     .map(|rollout| self.rollout_state(service, rollout)),
+                config: deployed.config_detail(),
             })
         })
         .await
@@ -165,6 +166,23 @@ impl Deployments {
             })
             .collect();
         openapi::document("Stoa", &described)
+    }
+
+    /// Secret → the services that have a live revision that may read it.
+    pub async fn secret_readers(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut readers = BTreeMap::<String, BTreeSet<String>>::new();
+        for (name, deployed) in &*self.services.lock().await {
+            let granted = deployed
+                .live()
+                .flat_map(|(_, loaded)| &loaded.revision.settings.grants.secrets);
+            for secret in granted {
+                readers
+                    .entry(secret.clone())
+                    .or_default()
+                    .insert(name.clone());
+            }
+        }
+        readers
     }
 
     /// Whether every service that should be live is.

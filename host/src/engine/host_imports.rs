@@ -30,6 +30,7 @@ const DRAFTS: &[(&str, &[&str])] = &[
 const OWN: &[&str] = &[
     "stoa:service/types",
     "stoa:service/context",
+    "stoa:service/secrets",
     "stoa:service/health",
 ];
 

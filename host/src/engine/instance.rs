@@ -129,7 +129,7 @@ impl Instance {
     pub(super) fn begin(&mut self, context: CallContext) {
         self.calls += 1;
         self.meter.reset();
-        self.store.data().capabilities.call.set(context);
+        self.store.data_mut().capabilities.begin(context);
         self.store.set_epoch_deadline(1);
     }
 

@@ -4,9 +4,11 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::config::document::{Document, Key, Table, Value, scalar};
 use crate::config::values::{duration, number, positive, size, word};
-use crate::service::settings::{Class, Grants, Limits, Pool, Settings, service_name};
+use crate::service::settings::{
+    Class, Grants, Limits, Pool, Settings, secret_name, service_name,
+};
 
-use super::{ServiceManifest, policy, resilience, route};
+use super::{ServiceManifest, policy, resilience, route, schema};
 
 const SERVICE: &[&str] = &[
     "component",
@@ -19,6 +21,7 @@ const SERVICE: &[&str] = &[
     "retry",
     "rollout",
     "config",
+    "config_schema",
     "grants",
     "links",
     "rate",
@@ -35,7 +38,7 @@ const POOL: &[&str] = &[
     "queue_target",
 ];
 const LIMITS: &[&str] = &["deadline", "memory", "body", "concurrency"];
-const GRANTS: &[&str] = &["keyvalue", "http"];
+const GRANTS: &[&str] = &["keyvalue", "http", "secrets"];
 
 /// The most instances or waiting calls that a pool can be given: beyond, a
 /// number is a slip.
@@ -95,6 +98,9 @@ impl<'t> Reader<'_, 't> {
                 let class = &mut service.settings.class;
                 self.document.set(class, key, value, |v| word(v, &words));
             }
+            "config_schema" => schema::read(self.document, service, key, value, |path| {
+                resolve(self.folder, path)
+            }),
             other => self.section(&mut service.settings, other, key, value),
         }
     }
@@ -218,7 +224,12 @@ impl<'t> Reader<'_, 't> {
                         self.document.check(key, value, checked);
                     }
                 }
-                "secrets" => self.later(key, "grants.secrets"),
+                "secrets" => {
+                    grants.secrets = self.document.strings(key, value).unwrap_or_default();
+                    for name in &grants.secrets {
+                        self.document.check(key, value, secret_name(name));
+                    }
+                }
                 _ => self.unknown(key, "grants", GRANTS),
             }
         }
@@ -243,7 +254,7 @@ impl<'t> Reader<'_, 't> {
     /// or a slip.
     fn stranger(&mut self, key: &Key<'t>) {
         let name = key.get_ref().as_ref();
-        if ["queues", "schedules", "secrets"].contains(&name) {
+        if ["queues", "schedules"].contains(&name) {
             return self.later(key, name);
         }
         let homes = [("pool", POOL), ("limits", LIMITS), ("grants", GRANTS)];

@@ -208,7 +208,7 @@ fn each_fault_says_what_to_do() {
     let cases = [
         (
             "environment_x = 1",
-            "3: unknown key `environment_x` in [service.product]: known are `component`, `build`, `watch`, `routes`, `pool`, `limits`, `breaker`, `retry`, `rollout`, `config`, `grants`, `links`, `rate`, `cors`, `class`",
+            "3: unknown key `environment_x` in [service.product]: known are `component`, `build`, `watch`, `routes`, `pool`, `limits`, `breaker`, `retry`, `rollout`, `config`, `config_schema`, `grants`, `links`, `rate`, `cors`, `class`",
         ),
         ("max = 1", "3: `max` belongs in [service.product.pool]"),
         (
@@ -258,11 +258,11 @@ fn each_fault_says_what_to_do() {
         ),
         (
             "secrets = {}",
-            "3: `secrets` is not in this version of Stoa: leave it out",
+            "3: `secrets` belongs in [service.product.grants]",
         ),
         (
-            "grants.secrets = []",
-            "3: `grants.secrets` is not in this version of Stoa: leave it out",
+            "grants.secrets = [\"a/b\"]",
+            "3: `secrets`: expected a secret's name of letters, digits, `.`, `_` and `-` that begins with a letter or a digit and has 128 characters at most, found \"a/b\"",
         ),
         (
             "grants.http = [\"api.example.com\"]",
@@ -271,6 +271,14 @@ fn each_fault_says_what_to_do() {
         (
             "grants.http = [\"https://a.example/v1\"]",
             "3: `http`: expected an origin such as \"https://api.example.com\", found \"https://a.example/v1\"",
+        ),
+        (
+            "config_schema = 1",
+            "3: `config_schema`: expected a file or a table, found an integer",
+        ),
+        (
+            "config_schema = { a = inf }",
+            "3: `config_schema`: expected what JSON can hold, found inf",
         ),
         (
             "config.a = []",
@@ -628,4 +636,35 @@ fn faults_of_policies() {
     for (lines, expected) in cases {
         assert_eq!(fault(lines), expected, "{lines}");
     }
+}
+
+#[test]
+fn a_schema_of_the_configuration_is_a_file_or_a_table() {
+    let text = "[service.a]\ncomponent = \"a.wasm\"\n[service.a.config_schema.properties.ttl]\ntype = \"integer\"\nenum = [1, 2]\n";
+    let manifest = parse(text).unwrap();
+    let expected =
+        serde_json::json!({ "properties": { "ttl": { "type": "integer", "enum": [1, 2] } } });
+    assert_eq!(
+        manifest.services["a"].settings.config_schema,
+        Some(expected)
+    );
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("stoa.toml");
+    std::fs::write(
+        &file,
+        "[service.a]\ncomponent = \"a.wasm\"\nconfig_schema = \"a.json\"\n",
+    )
+    .unwrap();
+    let missing = Manifest::load(folder.path()).unwrap_err().to_string();
+    assert!(
+        missing.contains("a.json") && missing.contains("can't be read"),
+        "{missing}"
+    );
+    std::fs::write(folder.path().join("a.json"), "{\"type\": \"object\"}").unwrap();
+    let manifest = Manifest::load(&file).unwrap();
+    assert_eq!(
+        manifest.services["a"].settings.config_schema,
+        Some(serde_json::json!({ "type": "object" }))
+    );
 }

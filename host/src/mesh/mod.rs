@@ -6,6 +6,7 @@
 //! - [`registry`]: which revisions are live, and who exports which interface;
 //! - [`guard`]: a call with its breaker and its retries ([`retry`]), [`guards`] all
 //!   of them, [`health`] what they count;
+//! - [`discovery`]: the same for who watches: states, and each change in order;
 //! - [`link`]: calls from component to component;
 //! - [`upstream`]: HTTP services that are no components.
 //!
@@ -16,6 +17,7 @@
 pub mod breaker;
 pub mod call;
 mod deadline;
+pub mod discovery;
 pub mod guard;
 pub mod guards;
 pub mod health;

@@ -8,6 +8,7 @@
 //!
 //! Knows nothing of HTTP, routing or other services.
 
+pub mod config_schema;
 pub mod contract;
 pub mod pool;
 pub mod revision;

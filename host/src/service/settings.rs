@@ -40,6 +40,9 @@ pub struct Settings {
     pub rollout: Rollout,
     /// Values that the component reads through `wasi:config/store`.
     pub config: BTreeMap<String, String>,
+    /// JSON Schema of `config`: of the object that its keys and values make.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config_schema: Option<serde_json::Value>,
     /// Capabilities beyond the service's own buckets.
     pub grants: Grants,
     /// Imported interface (without version) → the service that serves it, for
@@ -70,6 +73,27 @@ pub fn service_name(name: &str) -> Result<&str, String> {
     Err(format!(
         "expected a service name of lower-case letters, digits and dashes that begins with a letter and has 63 \
          characters at most, found {name:?}"
+    ))
+}
+
+/// Checks a secret's name, which stands in paths.
+///
+/// # Errors
+///
+/// What was expected and what was found.
+pub fn secret_name(name: &str) -> Result<(), String> {
+    // As long as any other name that people type.
+    const LONGEST: usize = 128;
+    let letters = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
+    let begins = name.starts_with(|first: char| first.is_ascii_alphanumeric());
+    if letters && begins && name.len() <= LONGEST {
+        return Ok(());
+    }
+    Err(format!(
+        "expected a secret's name of letters, digits, `.`, `_` and `-` that begins with a letter or a digit and has \
+         {LONGEST} characters at most, found {name:?}"
     ))
 }
 
@@ -292,6 +316,9 @@ pub struct Grants {
     pub keyvalue: Vec<String>,
     /// Origins that outgoing HTTP may reach: `https://api.example.com`.
     pub http: Vec<String>,
+    /// Secrets that it may read, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
 }
 
 /// Durations as people write them (`"1m 30s"`).

@@ -12,6 +12,7 @@ mod error;
 mod expiring;
 mod keyvalue;
 mod records;
+pub mod secrets;
 mod sled;
 
 pub use self::error::StoreError;

@@ -3,23 +3,31 @@
 //! Neither a line nor an event ends where a chunk of the body ends.
 
 use std::collections::VecDeque;
+use std::marker::PhantomData;
 
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use serde::de::DeserializeOwned;
 
-use crate::api::DeployEvent;
+use crate::api::{DeployEvent, WatchEvent};
 
 use super::ClientError;
 
-/// The longest line that is taken, in bytes: far above any event, and a bound
-/// on what a stray server can make us hold.
-const LONGEST: usize = 1 << 20;
+/// The longest line that is taken, in bytes: far above any event, a snapshot of the
+/// registry included, and a bound on what a stray server can make us hold.
+const LONGEST: usize = 16 << 20;
 
-/// The events of a deployment, as they come.
+/// Events as they come, a line each.
 #[derive(Debug)]
-pub struct Progress {
+pub struct Lines<T> {
     body: LineBody,
+    event: PhantomData<fn() -> T>,
 }
+
+/// The events of a deployment.
+pub type Progress = Lines<DeployEvent>;
+/// Changes of the registry.
+pub type Watch = Lines<WatchEvent>;
 
 /// The data of server-sent events, as they come.
 #[derive(Debug)]
@@ -28,12 +36,13 @@ pub struct Events {
     event: EventBuffer,
 }
 
-// === impl Progress ===
+// === impl Lines ===
 
-impl Progress {
+impl<T: DeserializeOwned> Lines<T> {
     pub(super) fn new(body: Incoming, address: &str) -> Self {
         Self {
             body: LineBody::new(body, address),
+            event: PhantomData,
         }
     }
 
@@ -41,13 +50,13 @@ impl Progress {
     ///
     /// # Errors
     /// If the connection breaks, or a line is no event.
-    pub async fn next(&mut self) -> Result<Option<DeployEvent>, ClientError> {
+    pub async fn next(&mut self) -> Result<Option<T>, ClientError> {
         while let Some(line) = self.body.next().await? {
             if !line.trim_ascii().is_empty() {
                 let event = serde_json::from_slice(&line);
                 return event.map(Some).map_err(|fault| ClientError::Foreign {
                     address: self.body.address.clone(),
-                    found: format!("a line that is no event of a deployment ({fault})"),
+                    found: format!("a line that is no event ({fault})"),
                 });
             }
         }

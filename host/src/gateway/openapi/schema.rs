@@ -15,9 +15,6 @@ pub(super) struct Schemas {
     names: HashMap<usize, String>,
 }
 
-/// Beyond this a JSON number can't be told from its neighbours.
-const EXACT: i64 = 1 << 53;
-
 /// JSON's spelling of a WIT name.
 pub(super) fn snake_case(name: &str) -> String {
     name.replace('-', "_").to_ascii_lowercase()
@@ -47,8 +44,13 @@ impl Schemas {
             Type::U16 => integer("uint16", 0, u16::MAX.into()),
             Type::S32 => integer("int32", i32::MIN.into(), i32::MAX.into()),
             Type::U32 => integer("uint32", 0, u32::MAX.into()),
-            Type::S64 => wide("int64", -EXACT, "^-?(0|[1-9][0-9]*)$"),
-            Type::U64 => wide("int64", 0, "^(0|[1-9][0-9]*)$"),
+            Type::S64 => wide(
+                "int64",
+                i64::MIN,
+                i64::MAX.unsigned_abs(),
+                "^-?(0|[1-9][0-9]*)$",
+            ),
+            Type::U64 => wide("uint64", 0, u64::MAX, "^(0|[1-9][0-9]*)$"),
             Type::F32 => float("float"),
             Type::F64 => float("double"),
             Type::Char => json!({ "type": "string", "minLength": 1, "maxLength": 1 }),
@@ -177,8 +179,11 @@ fn integer(format: &str, least: i64, most: i64) -> Value {
     json!({ "type": "integer", "format": format, "minimum": least, "maximum": most })
 }
 
-fn wide(format: &str, least: i64, digits: &str) -> Value {
-    json!({ "oneOf": [integer(format, least, EXACT), { "type": "string", "pattern": digits }] })
+/// A number of any size is read; beyond 2^53 digits are written, since there a
+/// number of JSON can't be told from its neighbours.
+fn wide(format: &str, least: i64, most: u64, digits: &str) -> Value {
+    let number = json!({ "type": "integer", "format": format, "minimum": least, "maximum": most });
+    json!({ "oneOf": [number, { "type": "string", "pattern": digits }] })
 }
 
 fn float(format: &str) -> Value {

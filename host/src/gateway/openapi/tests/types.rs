@@ -20,12 +20,12 @@ fn types_have_their_json_form() {
         ),
         (
             "u64",
-            json!({ "oneOf": [{ "type": "integer", "format": "int64", "minimum": 0, "maximum": 9_007_199_254_740_992_i64 },
+            json!({ "oneOf": [{ "type": "integer", "format": "uint64", "minimum": 0, "maximum": u64::MAX },
                               { "type": "string", "pattern": "^(0|[1-9][0-9]*)$" }] }),
         ),
         (
             "s64",
-            json!({ "oneOf": [{ "type": "integer", "format": "int64", "minimum": -9_007_199_254_740_992_i64, "maximum": 9_007_199_254_740_992_i64 },
+            json!({ "oneOf": [{ "type": "integer", "format": "int64", "minimum": i64::MIN, "maximum": i64::MAX },
                               { "type": "string", "pattern": "^-?(0|[1-9][0-9]*)$" }] }),
         ),
         (

@@ -1,0 +1,303 @@
+//! Live configuration: what an operator sets for a service, over what its
+//! manifest says.
+//!
+//! A change is checked against the schemas of all live revisions, written down,
+//! and then seen by all of them at once. A deployment keeps it; a new revision
+//! whose schema it breaks is refused. A rollback of the service is never refused
+//! for it: the way back stays open, and the log says what does not fit.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::record::{Changes, ConfigRecord, RevisionRecord, size};
+use super::{ChangeError, Deployed, Deployments, fault};
+use crate::api::{ConfigDetail, ConfigSource, ConfigValue, ConfigVersion, Fault};
+use crate::capabilities::config::{Values, merged};
+use crate::service::config_schema::ConfigSchema;
+
+/// Bytes of a key: keys are names.
+const KEY: usize = 256;
+/// Bytes of all that is set for a service. It is in memory, and each version of
+/// it is kept: files belong in buckets.
+const SET: usize = 256 << 10;
+
+/// Which version a client means to change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// Whichever there is.
+    Any,
+    /// This one; another is refused.
+    Version(u64),
+}
+
+impl Deployments {
+    /// What a service reads now, and from whom.
+    ///
+    /// # Errors
+    ///
+    /// When the service is not there.
+    pub async fn config(&self, service: &str) -> Result<ConfigDetail, ChangeError> {
+        let services = self.services.lock().await;
+        Ok(find(services.get(service), service)?.config_detail())
+    }
+
+    /// The operator's changes that are remembered, newest first.
+    ///
+    /// # Errors
+    ///
+    /// When the service is not there.
+    pub async fn config_history(&self, service: &str) -> Result<Vec<ConfigVersion>, ChangeError> {
+        let services = self.services.lock().await;
+        let history = &find(services.get(service), service)?.record.config.history;
+        let shown = history.iter().rev().map(|entry| ConfigVersion {
+            version: entry.version,
+            at: entry.at.clone(),
+            changes: entry.changes.clone(),
+            rollback_to: entry.back_to,
+        });
+        Ok(shown.collect())
+    }
+
+    /// Sets and unsets values, all or none.
+    ///
+    /// # Errors
+    ///
+    /// When the service is not there, the version is another, a value does not fit
+    /// the service's schema, or the disk fails. Nothing has changed then.
+    pub async fn change_config(
+        &self,
+        service: &str,
+        changes: &Changes,
+        expected: Expected,
+    ) -> Result<ConfigDetail, ChangeError> {
+        let change = |config: &mut ConfigRecord| {
+            config.change(changes, now());
+            Ok(())
+        };
+        self.reconfigure(service, expected, change).await
+    }
+
+    /// Goes back to an old version, as a new one; `None` is the one before.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Deployments::change_config`], and when the version is not there.
+    pub async fn rollback_config(
+        &self,
+        service: &str,
+        to: Option<u64>,
+        expected: Expected,
+    ) -> Result<ConfigDetail, ChangeError> {
+        let change = |config: &mut ConfigRecord| {
+            let found = to
+                .or(config.version.checked_sub(1))
+                .and_then(|to| Some((to, config.at(to)?)));
+            let Some((to, overrides)) = found else {
+                return Err(no_version(service, config, to));
+            };
+            config.go_back(to, overrides, now());
+            Ok(())
+        };
+        self.reconfigure(service, expected, change).await
+    }
+
+    async fn reconfigure(
+        &self,
+        service: &str,
+        expected: Expected,
+        change: impl FnOnce(&mut ConfigRecord) -> Result<(), ChangeError>,
+    ) -> Result<ConfigDetail, ChangeError> {
+        let mut services = self.services.lock().await;
+        let deployed = find(services.get(service), service)?;
+        let before = &deployed.record.config;
+        if let Expected::Version(expected) = expected
+            && expected != before.version
+        {
+            return Err(ChangeError::Stale {
+                what: format!("the configuration of {service}"),
+                expected,
+                found: before.version,
+            });
+        }
+        let mut config = ConfigRecord::clone(before);
+        change(&mut config)?;
+        let faults = change_faults(service, deployed, &config);
+        if !faults.is_empty() {
+            return Err(ChangeError::Invalid(faults));
+        }
+        if config.version > before.version {
+            let mut next = services.clone();
+            if let Some(deployed) = next.get_mut(service) {
+                deployed.record.config = Arc::new(config);
+            }
+            self.keep(&next, &[service.to_owned()]).await?;
+            *services = next;
+            let deployed = &services[service];
+            let config = &deployed.record.config;
+            deployed.overrides.replace(config.overrides.clone());
+            log_change(service, config);
+        }
+        Ok(services[service].config_detail())
+    }
+}
+
+/// What keeps a new revision from being deployed with its configuration.
+pub(super) fn revision_faults(
+    service: &str,
+    revision: &RevisionRecord,
+    overrides: &Values,
+) -> Vec<Fault> {
+    let schema = match ConfigSchema::of(&revision.settings) {
+        Ok(Some(schema)) => schema,
+        Ok(None) => return Vec::new(),
+        Err(reason) => {
+            return vec![fault(
+                service,
+                "config_schema",
+                format!("{service}: {reason}"),
+            )];
+        }
+    };
+    let own = &revision.settings.config;
+    let mut faults: Vec<_> = schema
+        .faults(own)
+        .into_iter()
+        .map(|reason| {
+            let message = format!("[service.{service}.config] does not fit its schema: {reason}");
+            fault(service, "config", message)
+        })
+        .collect();
+    if faults.is_empty() && !overrides.is_empty() {
+        let all = merged(own, overrides);
+        faults.extend(schema.faults(&all).into_iter().map(|reason| {
+            let message = format!(
+                "what an operator set for {service} does not fit the schema of its new revision {}: {reason}; change \
+                 it with `stoa config {service} set` or `unset`, or deploy a schema that takes it",
+                revision.number
+            );
+            fault(service, "config_override", message)
+        }));
+    }
+    faults
+}
+
+/// What of a revision's configuration does not fit its schema any more.
+pub(super) fn misfits(revision: &RevisionRecord, overrides: &Values) -> Vec<String> {
+    match ConfigSchema::of(&revision.settings) {
+        Ok(Some(schema)) => schema.faults(&merged(&revision.settings.config, overrides)),
+        _ => Vec::new(),
+    }
+}
+
+/// What is wrong with the operator's values, for any live revision.
+fn change_faults(service: &str, deployed: &Deployed, config: &ConfigRecord) -> Vec<Fault> {
+    let mut faults: Vec<_> = config
+        .overrides
+        .keys()
+        .filter_map(|key| key_fault(key))
+        .map(|reason| fault(service, "config_key", reason))
+        .collect();
+    let bytes = size(&config.overrides);
+    if bytes > SET {
+        let message = format!(
+            "configuration of {service}: expected {SET} bytes at most, found {bytes}; keep large values in a bucket"
+        );
+        faults.push(fault(service, "config_size", message));
+    }
+    for live in &deployed.record.live {
+        let Some(revision) = deployed.record.revision(live.revision) else {
+            continue;
+        };
+        let misfits = misfits(revision, &config.overrides).into_iter();
+        faults.extend(misfits.map(|reason| {
+            let message = format!(
+                "{service} revision {} does not take this configuration: {reason}",
+                live.revision
+            );
+            fault(service, "config", message)
+        }));
+    }
+    faults
+}
+
+fn key_fault(key: &str) -> Option<String> {
+    let good = !key.is_empty() && key.len() <= KEY && !key.chars().any(char::is_control);
+    (!good).then(|| {
+        format!("expected a key of 1 to {KEY} bytes without control characters, found {key:?}")
+    })
+}
+
+fn find<'d>(deployed: Option<&'d Deployed>, service: &str) -> Result<&'d Deployed, ChangeError> {
+    deployed.ok_or_else(|| ChangeError::NoService(service.to_owned()))
+}
+
+fn no_version(service: &str, config: &ConfigRecord, version: Option<u64>) -> ChangeError {
+    let known: Vec<_> = config
+        .history
+        .iter()
+        .map(|entry| entry.version.to_string())
+        .collect();
+    let wanted = match version {
+        Some(version) => format!("no version {version}"),
+        None => "no version before this one".to_owned(),
+    };
+    ChangeError::NoVersion(format!(
+        "the configuration of {service} has {wanted}; it can go back to 0 (the manifest's values) and {}",
+        if known.is_empty() {
+            "no other".to_owned()
+        } else {
+            known.join(", ")
+        }
+    ))
+}
+
+/// Keys only: what a value holds is nobody's business in a log.
+fn log_change(service: &str, config: &ConfigRecord) {
+    let keys = config.history.last().map(|entry| {
+        let keys: Vec<_> = entry.changes.keys().map(String::as_str).collect();
+        keys.join(", ")
+    });
+    tracing::info!(
+        service.name = service,
+        version = config.version,
+        keys,
+        "configuration changed"
+    );
+}
+
+fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+// === impl Deployed ===
+
+impl Deployed {
+    pub(super) fn config_detail(&self) -> ConfigDetail {
+        let config = &self.record.config;
+        let manifest = self
+            .record
+            .live
+            .first()
+            .and_then(|live| self.record.revision(live.revision))
+            .map(|revision| revision.settings.config.clone())
+            .unwrap_or_default();
+        let values = merged(&manifest, &config.overrides).into_iter();
+        let values = values.map(|(key, value)| {
+            let set = config.overrides.contains_key(&key);
+            let shown = ConfigValue {
+                value,
+                source: if set {
+                    ConfigSource::Operator
+                } else {
+                    ConfigSource::Manifest
+                },
+                manifest: manifest.get(&key).filter(|_| set).cloned(),
+            };
+            (key, shown)
+        });
+        ConfigDetail {
+            version: config.version,
+            values: values.collect(),
+        }
+    }
+}

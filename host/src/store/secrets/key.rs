@@ -1,0 +1,211 @@
+//! The file of the key: 64 hexadecimal digits, for its owner alone.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::SecretsError;
+use super::seal::{KEY, Key, wipe};
+
+/// Where the key is.
+pub(super) struct KeyFile(PathBuf);
+
+/// A new key beside the old one, until the records are sealed with it.
+pub(super) struct Next<'f> {
+    file: &'f KeyFile,
+    path: PathBuf,
+    fate: Fate,
+}
+
+#[derive(PartialEq)]
+enum Fate {
+    Dropped,
+    Taken,
+}
+
+impl KeyFile {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// The key with this fingerprint; `None` asks for whichever there is, or none.
+    ///
+    /// # Errors
+    /// When the key that is needed is not there, or the file can't be used.
+    pub(super) fn find(&self, fingerprint: Option<&str>) -> Result<Option<Key>, SecretsError> {
+        let found = read(&self.0)?;
+        let Some(fingerprint) = fingerprint else {
+            return Ok(found);
+        };
+        if let Some(key) = &found
+            && key.fingerprint() == fingerprint
+        {
+            // A rotation that did not get to its end.
+            remove(&self.next())?;
+            return Ok(found);
+        }
+        // The records are sealed with the new key, and the host died before its
+        // file took the old one's place.
+        if let Some(key) = read(&self.next())?
+            && key.fingerprint() == fingerprint
+        {
+            self.replace(&self.next())?;
+            return Ok(Some(key));
+        }
+        let state = match found {
+            Some(_) => "holds another key than the one that the secrets are sealed with",
+            None => "is missing, but there are secrets that are sealed with its key",
+        };
+        Err(SecretsError::Key(format!(
+            "{} {state}: put the right file back, or name it by the host's setting secrets.key_file",
+            self.0.display()
+        )))
+    }
+
+    /// The file's key; one is made when there is no file.
+    ///
+    /// # Errors
+    /// When the file can't be used or written.
+    pub(super) fn make(&self) -> Result<Key, SecretsError> {
+        match read(&self.0)? {
+            Some(key) => Ok(key),
+            None => self.write(&self.0),
+        }
+    }
+
+    /// A new key, in a file beside.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub(super) fn make_next(&self) -> Result<(Next<'_>, Key), SecretsError> {
+        let path = self.next();
+        remove(&path)?;
+        let key = self.write(&path)?;
+        let next = Next {
+            file: self,
+            path,
+            fate: Fate::Dropped,
+        };
+        Ok((next, key))
+    }
+
+    fn next(&self) -> PathBuf {
+        let mut name = self.0.clone().into_os_string();
+        name.push(".new");
+        name.into()
+    }
+
+    fn write(&self, path: &Path) -> Result<Key, SecretsError> {
+        let mut bytes = [0; KEY];
+        getrandom::fill(&mut bytes).map_err(|fault| {
+            SecretsError::Key(format!("the system gives no random bytes: {fault}"))
+        })?;
+        let mut digits = hex::encode(bytes).into_bytes();
+        let written = write_new(path, &digits).and_then(|()| self.sync_folder());
+        wipe(&mut digits);
+        let key = Key::new(&bytes).expect("the bytes are as many as a key has");
+        wipe(&mut bytes);
+        written.map_err(|fault| cannot(path, "be written", &fault))?;
+        Ok(key)
+    }
+
+    fn replace(&self, by: &Path) -> Result<(), SecretsError> {
+        fs::rename(by, &self.0)
+            .and_then(|()| self.sync_folder())
+            .map_err(|fault| cannot(&self.0, "be replaced", &fault))
+    }
+
+    /// A file whose folder is not on disk may be gone after a loss of power.
+    fn sync_folder(&self) -> io::Result<()> {
+        match self.0.parent() {
+            Some(folder) if folder != Path::new("") => File::open(folder)?.sync_all(),
+            _ => File::open(".")?.sync_all(),
+        }
+    }
+}
+
+// === impl Next ===
+
+impl Next<'_> {
+    /// Puts the new key in the place of the old one.
+    ///
+    /// # Errors
+    /// When the file can't be renamed. The next start does it then.
+    pub(super) fn take_over(mut self) -> Result<(), SecretsError> {
+        self.fate = Fate::Taken;
+        self.file.replace(&self.path)
+    }
+}
+
+impl Drop for Next<'_> {
+    fn drop(&mut self) {
+        if self.fate == Fate::Dropped
+            && let Err(fault) = remove(&self.path)
+        {
+            tracing::warn!("an unused key is left over: {fault}");
+        }
+    }
+}
+
+/// The key in a file, if the file is there.
+fn read(path: &Path) -> Result<Option<Key>, SecretsError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(fault) => return Err(cannot(path, "be read", &fault)),
+    };
+    let mode = file
+        .metadata()
+        .map_err(|fault| cannot(path, "be read", &fault))?
+        .permissions()
+        .mode()
+        & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(SecretsError::Key(format!(
+            "{} is open to others than its owner (mode {mode:04o}): it holds the key of all secrets; `chmod 600` it, \
+             and if others may have read it, rotate the key with `stoa secret rotate-key` and set the secrets anew",
+            path.display()
+        )));
+    }
+    let mut text = Vec::new();
+    let read = file.take(1024).read_to_end(&mut text);
+    let mut bytes = [0; KEY];
+    let decoded = hex::decode_to_slice(text.trim_ascii(), &mut bytes);
+    wipe(&mut text);
+    read.map_err(|fault| cannot(path, "be read", &fault))?;
+    let key = decoded.ok().and_then(|()| Key::new(&bytes));
+    wipe(&mut bytes);
+    match key {
+        Some(key) => Ok(Some(key)),
+        None => Err(SecretsError::Key(format!(
+            "{} is no key: expected {} hexadecimal digits; put the right file back",
+            path.display(),
+            2 * KEY
+        ))),
+    }
+}
+
+fn write_new(path: &Path, digits: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(digits)?;
+    file.write_all(b"\n")?;
+    file.sync_all()
+}
+
+fn remove(path: &Path) -> Result<(), SecretsError> {
+    match fs::remove_file(path) {
+        Err(fault) if fault.kind() != io::ErrorKind::NotFound => {
+            Err(cannot(path, "be removed", &fault))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn cannot(path: &Path, what: &str, fault: &io::Error) -> SecretsError {
+    SecretsError::Key(format!("{} can't {what}: {fault}", path.display()))
+}
