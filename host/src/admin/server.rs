@@ -14,9 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::Refusal;
-use super::{
-    breakers, cache, config, discovery, eureka, handlers, keys, logs, secrets, upstreams,
-};
+use super::{breakers, cache, config, discovery, eureka, handlers, keys, logs, secrets, upstreams};
 use crate::deploy::Deployments;
 use crate::gateway::Gateway;
 use crate::gateway::identity::Identity;

@@ -4,9 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::config::document::{Document, Key, Table, Value, scalar};
 use crate::config::values::{duration, number, positive, size, word};
-use crate::service::settings::{
-    Class, Grants, Limits, Pool, Settings, secret_name, service_name,
-};
+use crate::service::settings::{Class, Grants, Limits, Pool, Settings, secret_name, service_name};
 
 use super::{ServiceManifest, policy, resilience, route, schema};
 
