@@ -61,6 +61,7 @@ fn a_status_is_picked_in_one_place() {
         "admin/handlers",
         "admin/keys",
         "admin/upstreams",
+        "admin/tokens",
         "admin/client",
     ];
     let picked =

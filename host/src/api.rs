@@ -1,6 +1,7 @@
 //! The shapes that the admin API and its clients exchange.
 
 mod keys;
+mod tokens;
 pub mod upstream;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use utoipa::ToSchema;
 use crate::service::settings::Settings;
 
 pub use keys::{KeyRequest, KeySummary, NewKey};
+pub use tokens::{NewToken, TokenRequest};
 
 /// Body of `POST /v1/deployments`: services that become live together, or not at all.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

@@ -22,6 +22,7 @@ mod scale;
 mod serve;
 mod show;
 mod steps;
+mod token;
 mod traffic;
 mod undeploy;
 mod up;
@@ -82,6 +83,7 @@ enum Command {
     Scale(scale::Scale),
     Logs(logs::Logs),
     Key(key::Key),
+    Token(token::Token),
     Undeploy(undeploy::Undeploy),
     Completions(completions::Completions),
 }
@@ -125,6 +127,7 @@ impl Arguments {
             Command::Scale(command) => command.run(shared).await,
             Command::Logs(command) => command.run(shared).await,
             Command::Key(command) => command.run(shared).await,
+            Command::Token(command) => command.run(shared).await,
             Command::Undeploy(command) => command.run(shared).await,
             Command::Completions(command) => command.run(shared),
         }

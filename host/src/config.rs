@@ -7,6 +7,7 @@
 
 pub mod document;
 pub mod faults;
+mod jwt;
 mod keys;
 mod security;
 pub mod values;
@@ -18,6 +19,7 @@ use std::time::Duration;
 pub use crate::service::settings::Compression;
 use crate::service::settings::Rate;
 use faults::Faults;
+pub use jwt::{Algorithm, DEVELOPMENT_ISSUER, Development, Jwks, Jwt};
 pub use security::SecurityHeaders;
 
 /// Where a host keeps its data, and where a client looks for its token.
@@ -40,6 +42,8 @@ pub struct Config {
     pub drain: Duration,
     /// The way in.
     pub gateway: Gateway,
+    /// Signed tokens that the gateway accepts.
+    pub jwt: Jwt,
     /// The runtime.
     pub engine: Engine,
     /// What the host writes to standard error.
@@ -161,6 +165,7 @@ impl Config {
         faults.append(keys::from_file(&mut config, file, text));
         faults.append(keys::from_environment(&mut config, environment));
         faults.append(keys::from_flags(&mut config, flags));
+        faults.append(config.jwt.check());
         faults.or(config)
     }
 }
@@ -180,6 +185,7 @@ impl Default for Config {
             // The deadline of a call, and what orchestrators wait before they kill.
             drain: Duration::from_secs(30),
             gateway: Gateway::default(),
+            jwt: Jwt::default(),
             engine: Engine::default(),
             log: Log::default(),
         }
@@ -296,6 +302,15 @@ mod tests {
             max_memory = "8MiB"
             max_component = 9
             epoch = "10ms"
+            [jwt]
+            issuer = "https://login.example.com/"
+            audience = "shop, back office"
+            algorithms = "ES256"
+            jwks = "https://login.example.com/jwks.json"
+            secret_file = "/run/secrets/jwt"
+            skew = "5s"
+            refresh = "1m"
+            development = "off"
             [log]
             level = "info,stoa=debug"
             format = "json"
@@ -328,6 +343,16 @@ mod tests {
                 max_memory: 8 << 20,
                 max_component: 9,
                 epoch: Duration::from_millis(10),
+            },
+            jwt: Jwt {
+                issuer: Some("https://login.example.com/".into()),
+                audience: vec!["shop".into(), "back office".into()],
+                algorithms: vec![Algorithm::Es256],
+                jwks: Some(Jwks::Url("https://login.example.com/jwks.json".into())),
+                secret_file: Some("/run/secrets/jwt".into()),
+                skew: Duration::from_secs(5),
+                refresh: Duration::from_secs(60),
+                development: Development::Off,
             },
             log: Log {
                 level: "info,stoa=debug".into(),

@@ -32,6 +32,7 @@ pub struct Client {
     protocol: Protocol,
     sender: Option<Sender>,
     reconnects: u64,
+    token: Option<String>,
 }
 
 /// Which HTTP a [`Client`] speaks.
@@ -79,7 +80,15 @@ impl Client {
             protocol,
             sender: None,
             reconnects: 0,
+            token: None,
         }
+    }
+
+    /// The same with a bearer token in each request that has none.
+    #[must_use]
+    pub fn bearer(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
     }
 
     /// How often an idle connection had to be opened again.
@@ -144,6 +153,11 @@ impl Client {
     /// Completes what a test need not say: HTTP/1.1 wants a `Host`, HTTP/2 an authority.
     fn addressed(&self, request: Request<Body>) -> Result<Request<Body>> {
         let (mut head, body) = request.into_parts();
+        if let Some(token) = &self.token {
+            head.headers
+                .entry(http::header::AUTHORIZATION)
+                .or_insert(format!("Bearer {token}").parse()?);
+        }
         match self.protocol {
             Protocol::Http1 => {
                 head.headers

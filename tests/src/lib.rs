@@ -7,6 +7,7 @@
 //! - [`client`]: HTTP/1.1 and HTTP/2; [`raw`]: bytes on a socket
 //! - [`origin`]: HTTP servers outside of the host; [`fault_proxy`]: what spoils a
 //!   connection
+//! - [`issuer`]: signed tokens, and a server of the keys that check them
 //! - [`load`]: many connections that count every answer
 //!
 //! Knows the host by its binary, its sockets and its files only: it depends on
@@ -16,6 +17,7 @@ pub mod admin;
 pub mod client;
 pub mod command;
 pub mod fault_proxy;
+pub mod issuer;
 pub mod load;
 pub mod origin;
 pub mod output;

@@ -6,6 +6,7 @@
 mod error;
 mod keys;
 mod stream;
+mod tokens;
 mod upload;
 
 pub use error::ClientError;

@@ -10,4 +10,5 @@ mod keys;
 mod logs;
 mod problem;
 pub mod server;
+mod tokens;
 mod upstreams;

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::api::Problem;
 use crate::deploy::{ChangeError, ComponentError};
-use crate::gateway::identity::KeyError;
+use crate::gateway::identity::{KeyError, TokenError};
 use crate::mesh::upstream::NotRegistered;
 
 /// Why a request was refused.
@@ -21,6 +21,7 @@ pub(super) enum Refusal {
     Change(ChangeError),
     Component(ComponentError),
     Key(KeyError),
+    Development(TokenError),
     /// There is no such component.
     NoComponent,
     NotRegistered(NotRegistered),
@@ -35,6 +36,12 @@ impl From<ChangeError> for Refusal {
 impl From<ComponentError> for Refusal {
     fn from(error: ComponentError) -> Self {
         Self::Component(error)
+    }
+}
+
+impl From<TokenError> for Refusal {
+    fn from(error: TokenError) -> Self {
+        Self::Development(error)
     }
 }
 
@@ -75,6 +82,9 @@ impl Refusal {
                 (StatusCode::BAD_REQUEST, "broken_upload")
             }
             Self::Component(ComponentError::Io(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "store"),
+            Self::Development(TokenError::Off) => (StatusCode::CONFLICT, "development_tokens_off"),
+            Self::Development(TokenError::Input(_)) => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::Development(TokenError::Key(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "store"),
             Self::Key(KeyError::Input(_)) => (StatusCode::BAD_REQUEST, "bad_request"),
             Self::Key(KeyError::NoKey(_)) => (StatusCode::NOT_FOUND, "no_key"),
             Self::Key(KeyError::Random(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "random"),
@@ -96,6 +106,7 @@ impl Refusal {
             Self::Change(error) => error.to_string(),
             Self::Component(error) => error.to_string(),
             Self::Key(error) => error.to_string(),
+            Self::Development(error) => error.to_string(),
         }
     }
 }

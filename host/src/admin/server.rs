@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::Refusal;
-use super::{handlers, keys, logs, upstreams};
+use super::{handlers, keys, logs, tokens, upstreams};
 use crate::deploy::Deployments;
 use crate::gateway::identity::Identity;
 use crate::shutdown::Drain;
@@ -82,6 +82,7 @@ pub fn router(admin: Admin) -> Router {
         .routes(routes!(upstreams::join, upstreams::leave))
         .routes(routes!(upstreams::heartbeat))
         .routes(routes!(upstreams::status))
+        .routes(routes!(tokens::create))
         .routes(routes!(logs::service))
         .routes(routes!(logs::all))
         .split_for_parts();

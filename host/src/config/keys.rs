@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::document::{Document, Key as Name, Value};
 use super::faults::{Faults, nearest};
-use super::{AccessLog, Config, Flag, LogFormat, values};
+use super::{AccessLog, Config, Development, Flag, LogFormat, jwt, values};
 use crate::service::settings::{By, Compression, Rate};
 
 /// A setting: its key with its table, and how a text sets it.
@@ -41,6 +41,7 @@ const ACCESS: [(&str, AccessLog); 3] = [
 const SWITCH: [(&str, bool); 2] = [("on", true), ("off", false)];
 
 const COMPRESSION: [(&str, Compression); 2] = [("on", Compression::On), ("off", Compression::Off)];
+const DEVELOPMENT: [(&str, Development); 2] = [("on", Development::On), ("off", Development::Off)];
 
 /// Where a memory ends that is addressed with 32 bits.
 const MEMORY_END: u64 = 4 << 30;
@@ -100,6 +101,24 @@ const KEYS: &[Key] = &[
     key("engine.epoch", |c, v| {
         put(&mut c.engine.epoch, values::positive(v))
     }),
+    key("jwt.issuer", |c, v| put(&mut c.jwt.issuer, jwt::issuer(v))),
+    key("jwt.audience", |c, v| {
+        put(&mut c.jwt.audience, jwt::audience(v))
+    }),
+    key("jwt.algorithms", |c, v| {
+        put(&mut c.jwt.algorithms, jwt::algorithms(v))
+    }),
+    key("jwt.jwks", |c, v| put(&mut c.jwt.jwks, jwt::jwks(v))),
+    key("jwt.secret_file", |c, v| {
+        put(&mut c.jwt.secret_file, jwt::secret_file(v))
+    }),
+    key("jwt.skew", |c, v| put(&mut c.jwt.skew, values::duration(v))),
+    key("jwt.refresh", |c, v| {
+        put(&mut c.jwt.refresh, values::positive(v))
+    }),
+    key("jwt.development", |c, v| {
+        put(&mut c.jwt.development, values::word(v, &DEVELOPMENT))
+    }),
     key("log.level", |c, v| put(&mut c.log.level, level(v))),
     key("log.format", |c, v| {
         put(&mut c.log.format, values::word(v, &FORMATS))
@@ -122,6 +141,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("keep_alive", "gateway.idle_timeout"),
     ("keepalive_timeout", "gateway.idle_timeout"),
     ("max_instances", "engine.instances"),
+    ("jwks_uri", "jwt.jwks"),
+    ("jwks_url", "jwt.jwks"),
     ("log_level", "log.level"),
     ("log_format", "log.format"),
     ("access_log", "log.access"),

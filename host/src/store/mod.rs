@@ -11,11 +11,13 @@
 mod error;
 mod keyvalue;
 mod records;
+mod secret;
 mod sled;
 
 pub use self::error::StoreError;
 pub use self::keyvalue::{BucketId, Current, KeyValue, Page};
 pub use self::records::{Change, Records};
+pub use self::secret::{make_secret, read_secret};
 pub use self::sled::Store;
 
 use futures::future::{BoxFuture, Either, Ready};
