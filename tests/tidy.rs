@@ -62,6 +62,7 @@ fn a_status_is_picked_in_one_place() {
         "admin/keys",
         "admin/upstreams",
         "admin/eureka",
+        "admin/tokens",
         "admin/client",
     ];
     let picked =

@@ -6,6 +6,7 @@ mod discovery;
 mod keys;
 mod rollout;
 mod secret;
+mod tokens;
 pub mod upstream;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub use discovery::{Directory, Member, MemberKind, MemberState, WatchEvent};
 pub use keys::{KeyRequest, KeySummary, NewKey};
 pub use rollout::{RolloutState, Stages};
 pub use secret::{KeyRotation, SecretSummary};
+pub use tokens::{NewToken, TokenRequest};
 
 /// Body of `POST /v1/deployments`: services that become live together, or not at all.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

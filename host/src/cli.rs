@@ -27,6 +27,7 @@ mod secret;
 mod serve;
 mod show;
 mod steps;
+mod token;
 mod traffic;
 mod undeploy;
 mod up;
@@ -92,6 +93,7 @@ enum Command {
     Discovery(discovery::Discovery),
     Logs(logs::Logs),
     Key(key::Key),
+    Token(token::Token),
     Undeploy(undeploy::Undeploy),
     Completions(completions::Completions),
 }
@@ -140,6 +142,7 @@ impl Arguments {
             Command::Discovery(command) => command.run(shared).await,
             Command::Logs(command) => command.run(shared).await,
             Command::Key(command) => command.run(shared).await,
+            Command::Token(command) => command.run(shared).await,
             Command::Undeploy(command) => command.run(shared).await,
             Command::Completions(command) => command.run(shared),
         }

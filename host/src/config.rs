@@ -7,6 +7,7 @@
 
 pub mod document;
 pub mod faults;
+mod jwt;
 mod keys;
 mod security;
 pub mod tls;
@@ -21,6 +22,7 @@ use crate::service::settings::Rate;
 use ipnet::IpNet;
 
 use faults::Faults;
+pub use jwt::{Algorithm, DEVELOPMENT_ISSUER, Development, Jwks, Jwt};
 pub use security::SecurityHeaders;
 
 /// Where a host keeps its data, and where a client looks for its token.
@@ -48,6 +50,8 @@ pub struct Config {
     pub gateway: Gateway,
     /// The way in by TLS.
     pub tls: tls::Tls,
+    /// Signed tokens that the gateway accepts.
+    pub jwt: Jwt,
     /// The runtime.
     pub engine: Engine,
     /// What the host writes to standard error.
@@ -197,6 +201,7 @@ impl Config {
         faults.append(keys::from_flags(&mut config, flags));
         config.tls.check(&mut faults);
         config.gateway.check(&mut faults);
+        faults.append(config.jwt.check());
         faults.or(config)
     }
 }
@@ -230,6 +235,7 @@ impl Default for Config {
             drain: Duration::from_secs(30),
             gateway: Gateway::default(),
             tls: tls::Tls::default(),
+            jwt: Jwt::default(),
             engine: Engine::default(),
             log: Log::default(),
         }
@@ -381,6 +387,15 @@ mod tests {
             max_memory = "8MiB"
             max_component = 9
             epoch = "10ms"
+            [jwt]
+            issuer = "https://login.example.com/"
+            audience = "shop, back office"
+            algorithms = "ES256"
+            jwks = "https://login.example.com/jwks.json"
+            secret_file = "/run/secrets/jwt"
+            skew = "5s"
+            refresh = "1m"
+            development = "off"
             [log]
             level = "info,stoa=debug"
             format = "json"
@@ -437,6 +452,16 @@ mod tests {
                 max_memory: 8 << 20,
                 max_component: 9,
                 epoch: Duration::from_millis(10),
+            },
+            jwt: Jwt {
+                issuer: Some("https://login.example.com/".into()),
+                audience: vec!["shop".into(), "back office".into()],
+                algorithms: vec![Algorithm::Es256],
+                jwks: Some(Jwks::Url("https://login.example.com/jwks.json".into())),
+                secret_file: Some("/run/secrets/jwt".into()),
+                skew: Duration::from_secs(5),
+                refresh: Duration::from_secs(60),
+                development: Development::Off,
             },
             log: Log {
                 level: "info,stoa=debug".into(),

@@ -1,10 +1,7 @@
 //! The composition root: builds the host, runs it, drains it.
 
-use std::fs;
 use std::future::Future;
-use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +17,7 @@ use crate::config::{Config, LogFormat};
 use crate::deploy::{Components, Deployments, Parts};
 use crate::engine::{EngineSettings, Runtime};
 use crate::gateway::accept::Transport;
-use crate::gateway::identity::{ApiKeys, Identity};
+use crate::gateway::identity::Identity;
 use crate::gateway::tls::Tls;
 use crate::gateway::{Gateway, accept};
 use crate::mesh::discovery::Discovery;
@@ -29,8 +26,8 @@ use crate::mesh::{Guards, Registry};
 use crate::service::pool::Limiters;
 use crate::service::threads::Threads;
 use crate::shutdown::{Drained, Drainer};
-use crate::store::Store;
 use crate::store::secrets::Secrets;
+use crate::store::{Store, make_secret, read_secret};
 use crate::telemetry::{Telemetry, logs};
 
 /// How often pools look at the peak of their use. Six such windows are looked
@@ -123,7 +120,9 @@ impl Host {
         let admin_addr = admin_listener.local_addr()?;
         let store = Store::open(&config.data)?;
         let token: Arc<str> = token(&config.data)?.into();
-        let identity = Arc::new(Identity::new(&token, ApiKeys::open(store.records()).await?));
+        let (records, metrics) = (store.records(), &telemetry.metrics);
+        let identity = Identity::open(&config, &token, records, metrics).await?;
+        let identity = Arc::new(identity);
         let gateway = Gateway::new(
             &config,
             identity.clone(),
@@ -174,7 +173,7 @@ impl Host {
         tend_pools(deployments.clone(), &drainer);
         tend_rollouts(deployments, &drainer);
         let drain = drainer.drain();
-        tokio::spawn(async move { identity.keys.tend(drain).await });
+        tokio::spawn(async move { identity.tend(drain).await });
         Ok(Self {
             gateway_addr,
             admin_addr,
@@ -270,28 +269,11 @@ fn deployments(
 /// The admin token: made on first start, readable by its owner alone.
 fn token(data: &Path) -> Result<String> {
     let path = data.join("token");
-    match fs::read_to_string(&path) {
-        Ok(token) if !token.trim().is_empty() => return Ok(token.trim().to_owned()),
-        Ok(_) => fs::remove_file(&path)
-            .with_context(|| format!("{} is empty and can't be replaced", path.display()))?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => {
-            return Err(error).with_context(|| format!("{} can't be read", path.display()));
-        }
+    let found = read_secret(&path).with_context(|| format!("{} can't be read", path.display()))?;
+    match found {
+        Some(token) => Ok(token),
+        None => make_secret(&path).with_context(|| format!("{} can't be written", path.display())),
     }
-    let mut random = [0; 24];
-    getrandom::fill(&mut random)
-        .map_err(|error| anyhow::anyhow!("the system gives no random bytes: {error}"))?;
-    let token = hex::encode(random);
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&path)
-        .with_context(|| format!("{} can't be written", path.display()))?;
-    writeln!(file, "{token}")?;
-    file.sync_all()?;
-    Ok(token)
 }
 
 fn serve_admin(admin: Admin, listener: TcpListener, drainer: &Drainer) {

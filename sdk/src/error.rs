@@ -22,6 +22,12 @@ macro_rules! precondition_failed {
     ($($text:tt)*) => { $crate::Error::PreconditionFailed(::std::format!($($text)*)) };
 }
 
+/// `Error::Unauthorized` with a formatted text.
+#[macro_export]
+macro_rules! unauthorized {
+    ($($text:tt)*) => { $crate::Error::Unauthorized(::std::format!($($text)*)) };
+}
+
 /// `Error::Unavailable` with a formatted text.
 #[macro_export]
 macro_rules! unavailable {

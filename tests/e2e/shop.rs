@@ -1,8 +1,6 @@
 //! The shop, deployed by its own manifest: a customer's tour, the last units of
 //! a SKU, and what stays true when the host dies.
 
-use std::net::SocketAddr;
-
 use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join_all;
 use http::{Method, Request};
@@ -35,31 +33,66 @@ fn manifest() -> Result<TempDir> {
     Ok(directory)
 }
 
-/// A host with the shop on it.
-async fn shop() -> Result<HostProcess> {
+/// A host with the shop on it, who runs it, and a customer.
+struct Shop {
+    host: HostProcess,
+    staff: String,
+    ann: String,
+}
+
+impl Shop {
+    fn staff(&self) -> Client {
+        Client::http1(self.host.http).bearer(&self.staff)
+    }
+
+    fn ann(&self) -> Client {
+        Client::http1(self.host.http).bearer(&self.ann)
+    }
+
+    /// The same on the same data, after a crash.
+    async fn restart(self) -> Result<Self> {
+        let host = self.host.restart().await?;
+        Ok(Self { host, ..self })
+    }
+}
+
+async fn shop() -> Result<Shop> {
     let (host, manifest) = (host().await?, manifest()?);
     let directory = manifest
         .path()
         .to_str()
         .context("a path of the test is UTF-8")?;
     host.cli(&["deploy", directory]).await?.expect(0)?;
-    Ok(host)
+    let scopes = ["products:write", "inventory:write", "orders:read"];
+    let staff = token(&host, "staff", &scopes).await?;
+    let ann = token(&host, "ann", &[]).await?;
+    Ok(Shop { host, staff, ann })
+}
+
+/// A token for development, as a reader of the README gets it.
+async fn token(host: &HostProcess, subject: &str, scopes: &[&str]) -> Result<String> {
+    let mut arguments = vec!["token", "--subject", subject];
+    arguments.extend(scopes.iter().flat_map(|scope| ["--scope", scope]));
+    let made = host.cli(&arguments).await?;
+    Ok(made.expect(0)?.trim().to_owned())
 }
 
 /// Creates a product of one SKU and puts so many units into Berlin; its id.
-async fn stocked(host: &HostProcess, sku: &str, units: u64) -> Result<String> {
+async fn stocked(shop: &Shop, sku: &str, units: u64) -> Result<String> {
     let product = json!({
         "name": format!("Cup {sku}"),
         "category": "kitchen",
         "variants": [{ "sku": sku, "prices": [{ "minor": 1250, "currency": "EUR" }] }],
     });
-    let created = host
+    let mut staff = shop.staff();
+    let created = staff
         .post("/products", &product)
         .await?
         .expect(201)?
         .json()?;
     let change = json!({ "location": "berlin", "delta": units });
-    host.post(&format!("/inventory/{sku}/adjustments"), &change)
+    staff
+        .post(&format!("/inventory/{sku}/adjustments"), &change)
         .await?
         .expect(200)?;
     Ok(created["id"]
@@ -72,8 +105,9 @@ fn order(sku: &str, quantity: u32) -> Value {
     json!({ "currency": "EUR", "lines": [{ "sku": sku, "quantity": quantity }] })
 }
 
-async fn stock(host: &HostProcess, sku: &str) -> Result<(u64, u64)> {
-    let stock = host
+async fn stock(shop: &Shop, sku: &str) -> Result<(u64, u64)> {
+    let stock = shop
+        .host
         .get(&format!("/inventory/{sku}"))
         .await?
         .expect(200)?
@@ -87,10 +121,11 @@ async fn stock(host: &HostProcess, sku: &str) -> Result<(u64, u64)> {
 }
 
 /// All orders, page by page.
-async fn orders(host: &HostProcess) -> Result<Vec<Value>> {
+async fn orders(shop: &Shop) -> Result<Vec<Value>> {
     let (mut all, mut cursor) = (Vec::new(), String::new());
+    let mut staff = shop.staff();
     loop {
-        let page = host
+        let page = staff
             .get(&format!("/orders?limit=100{cursor}"))
             .await?
             .expect(200)?
@@ -105,8 +140,9 @@ async fn orders(host: &HostProcess) -> Result<Vec<Value>> {
 
 #[tokio::test]
 async fn a_customers_tour() -> Result<()> {
-    let host = shop().await?;
-    let id = stocked(&host, "CUP-1", 5).await?;
+    let shop = shop().await?;
+    let (host, mut ann) = (&shop.host, shop.ann());
+    let id = stocked(&shop, "CUP-1", 5).await?;
     assert_eq!(
         host.get(&format!("/products/{id}"))
             .await?
@@ -143,7 +179,7 @@ async fn a_customers_tour() -> Result<()> {
         .json()?;
     assert_eq!(found["items"][0]["id"], json!(id), "{found}");
 
-    let placed = host
+    let placed = ann
         .post("/orders", &order("CUP-1", 2))
         .await?
         .expect(201)?
@@ -154,11 +190,11 @@ async fn a_customers_tour() -> Result<()> {
         json!({ "minor": 2500, "currency": "EUR" }),
         "{placed}"
     );
-    assert_eq!(stock(&host, "CUP-1").await?, (5, 2));
+    assert_eq!(stock(&shop, "CUP-1").await?, (5, 2));
     let path = format!("/orders/{}", placed["id"].as_str().unwrap_or_default());
-    assert_eq!(host.get(&path).await?.expect(200)?.json()?, placed);
+    assert_eq!(ann.get(&path).await?.expect(200)?.json()?, placed);
 
-    let problem = host
+    let problem = ann
         .post("/orders", &order("CUP-1", 4))
         .await?
         .problem(409)?;
@@ -168,20 +204,21 @@ async fn a_customers_tour() -> Result<()> {
             .is_some_and(|detail| detail.contains("CUP-1")),
         "{problem}"
     );
-    let cancelled = host
+    let cancelled = ann
         .post(&format!("{path}/cancel"), &Value::Null)
         .await?
         .expect(200)?
         .json()?;
     assert_eq!(cancelled["state"], "cancelled", "{cancelled}");
-    assert_eq!(stock(&host, "CUP-1").await?, (5, 0));
+    assert_eq!(stock(&shop, "CUP-1").await?, (5, 0));
     Ok(())
 }
 
 #[tokio::test]
 async fn a_stale_version_is_told() -> Result<()> {
-    let host = shop().await?;
-    let id = stocked(&host, "CUP-1", 1).await?;
+    let shop = shop().await?;
+    let id = stocked(&shop, "CUP-1", 1).await?;
+    let host = &shop.host;
     let path = format!("/products/{id}");
     let tag = host.get(&path).await?.header("etag")?.to_owned();
     let update = async |tag: &str, name: &str| {
@@ -189,7 +226,7 @@ async fn a_stale_version_is_told() -> Result<()> {
         let request = Request::put(&path)
             .header("content-type", "application/json")
             .header("if-match", tag);
-        Client::http1(host.http)
+        shop.staff()
             .send(request.body(full(body.to_string()))?)
             .await
     };
@@ -201,8 +238,9 @@ async fn a_stale_version_is_told() -> Result<()> {
 
 #[tokio::test]
 async fn bad_input_is_refused_with_its_place() -> Result<()> {
-    let host = shop().await?;
-    let problem = host
+    let shop = shop().await?;
+    let (host, mut ann) = (&shop.host, shop.ann());
+    let problem = ann
         .post(
             "/orders",
             &json!({ "currency": "EUR", "lines": [{ "sku": "A", "quantity": "two" }] }),
@@ -213,7 +251,7 @@ async fn bad_input_is_refused_with_its_place() -> Result<()> {
         problem["errors"][0]["pointer"], "/lines/0/quantity",
         "{problem}"
     );
-    let problem = host
+    let problem = ann
         .post("/orders", &json!({ "currency": "EUR", "lines": [] }))
         .await?
         .problem(422)?;
@@ -233,13 +271,11 @@ async fn bad_input_is_refused_with_its_place() -> Result<()> {
 async fn the_last_units_are_sold_once() -> Result<()> {
     const CLIENTS: usize = 40;
     const UNITS: usize = 7;
-    let host = shop().await?;
-    stocked(&host, "LAST", UNITS as u64).await?;
-    let answers = try_join_all((0..CLIENTS).map(|_| async {
-        Client::http1(host.http)
-            .post("/orders", &order("LAST", 1))
-            .await
-    }))
+    let shop = shop().await?;
+    stocked(&shop, "LAST", UNITS as u64).await?;
+    let answers = try_join_all(
+        (0..CLIENTS).map(|_| async { shop.ann().post("/orders", &order("LAST", 1)).await }),
+    )
     .await?;
     let count = |status: u16| {
         answers
@@ -259,8 +295,8 @@ async fn the_last_units_are_sold_once() -> Result<()> {
         "{:?}",
         shown()
     );
-    assert_eq!(stock(&host, "LAST").await?, (UNITS as u64, UNITS as u64));
-    let confirmed = orders(&host)
+    assert_eq!(stock(&shop, "LAST").await?, (UNITS as u64, UNITS as u64));
+    let confirmed = orders(&shop)
         .await?
         .iter()
         .filter(|order| order["state"] == "confirmed")
@@ -270,8 +306,8 @@ async fn the_last_units_are_sold_once() -> Result<()> {
 }
 
 /// Places orders until the host is gone; the ids of those that were acknowledged.
-async fn buy(address: SocketAddr, told: watch::Sender<u64>) -> Vec<String> {
-    let (mut client, mut ids) = (Client::http1(address), Vec::new());
+async fn buy(mut client: Client, told: watch::Sender<u64>) -> Vec<String> {
+    let mut ids = Vec::new();
     while let Ok(answer) = client.post("/orders", &order("CRASH", 1)).await {
         let Ok(placed) = answer.expect(201).and_then(|answer| answer.json()) else {
             break;
@@ -288,14 +324,14 @@ async fn buy(address: SocketAddr, told: watch::Sender<u64>) -> Vec<String> {
 async fn acknowledged_orders_survive() -> Result<()> {
     const ROUNDS: u64 = 6;
     const UNITS: u64 = 1_000_000;
-    let mut host = shop().await?;
-    stocked(&host, "CRASH", UNITS).await?;
+    let mut shop = shop().await?;
+    stocked(&shop, "CRASH", UNITS).await?;
     let mut acknowledged = Vec::new();
     for round in 0..ROUNDS {
         let told = watch::Sender::new(0);
         let mut buyers = JoinSet::new();
         for _ in 0..4 {
-            buyers.spawn(buy(host.http, told.clone()));
+            buyers.spawn(buy(shop.ann(), told.clone()));
         }
         let enough = 4 + 5 * round;
         timeout(
@@ -303,13 +339,13 @@ async fn acknowledged_orders_survive() -> Result<()> {
             told.subscribe().wait_for(|count| *count >= enough),
         )
         .await??;
-        host.kill_9().await?;
+        shop.host.kill_9().await?;
         while let Some(ids) = buyers.join_next().await {
             acknowledged.extend(ids?);
         }
-        host = host.restart().await?;
+        shop = shop.restart().await?;
 
-        let orders = orders(&host).await?;
+        let orders = orders(&shop).await?;
         let bought = |state: &str| {
             orders
                 .iter()
@@ -321,7 +357,7 @@ async fn acknowledged_orders_survive() -> Result<()> {
             let order = found.with_context(|| format!("round {round} lost the order {id}"))?;
             ensure!(order["state"] == "confirmed", "round {round}: {order}");
         }
-        let (on_hand, reserved) = stock(&host, "CRASH").await?;
+        let (on_hand, reserved) = stock(&shop, "CRASH").await?;
         ensure!(
             on_hand == UNITS && reserved <= on_hand,
             "round {round}: {reserved} of {on_hand}"
@@ -340,14 +376,19 @@ async fn acknowledged_orders_survive() -> Result<()> {
 /// The shop goes on selling while its services are swapped.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orders_go_on_while_services_are_swapped() -> Result<()> {
-    let host = shop().await?;
-    stocked(&host, "SWAP", 1_000_000).await?;
+    let shop = shop().await?;
+    stocked(&shop, "SWAP", 1_000_000).await?;
+    let authorization: http::HeaderValue = format!("Bearer {}", shop.ann).parse()?;
     let plan = stoa_tests::load::Plan {
-        address: host.http,
+        address: shop.host.http,
         connections: 8,
         protocol: stoa_tests::client::Protocol::Http1,
-        request: std::sync::Arc::new(|_| {
-            json_request(Method::POST, "/orders", &order("SWAP", 1)).expect("the path is valid")
+        request: std::sync::Arc::new(move |_| {
+            let mut request = json_request(Method::POST, "/orders", &order("SWAP", 1))
+                .expect("the path is valid");
+            let headers = request.headers_mut();
+            headers.insert("authorization", authorization.clone());
+            request
         }),
     };
     let load = stoa_tests::load::Load::start(&plan);
@@ -358,10 +399,66 @@ async fn orders_go_on_while_services_are_swapped() -> Result<()> {
         .context("a path of the test is UTF-8")?;
     for _ in 0..5 {
         load.more(20).await?;
-        host.cli(&["deploy", directory]).await?.expect(0)?;
+        shop.host.cli(&["deploy", directory]).await?.expect(0)?;
     }
     load.more(20).await?;
     let report = load.stop().await?.expect_all(201)?;
-    assert_eq!(stock(&host, "SWAP").await?, (1_000_000, report.answers));
+    assert_eq!(stock(&shop, "SWAP").await?, (1_000_000, report.answers));
+    Ok(())
+}
+
+/// Who may do what: scopes at the gateway, whose order it is in the service.
+#[tokio::test]
+async fn a_customer_has_its_own_orders_and_no_others() -> Result<()> {
+    let shop = shop().await?;
+    stocked(&shop, "OWN", 5).await?;
+    let (host, mut ann) = (&shop.host, shop.ann());
+    let mut bob = Client::http1(host.http).bearer(&token(host, "bob", &[]).await?);
+    let placed = ann
+        .post("/orders", &order("OWN", 1))
+        .await?
+        .expect(201)?
+        .json()?;
+    assert_eq!(placed["customer"], "ann", "{placed}");
+    let path = format!("/orders/{}", placed["id"].as_str().unwrap_or_default());
+    let cancel = format!("{path}/cancel");
+
+    bob.get(&path).await?.problem(404)?;
+    bob.post(&cancel, &Value::Null).await?.problem(404)?;
+    assert_eq!(
+        bob.get("/orders").await?.expect(200)?.json()?["items"],
+        json!([])
+    );
+    assert_eq!(orders(&shop).await?.len(), 1, "staff sees all");
+    shop.staff()
+        .post(&cancel, &Value::Null)
+        .await?
+        .problem(404)?;
+    for (method, path) in [
+        (Method::POST, "/orders"),
+        (Method::GET, "/orders"),
+        (Method::GET, path.as_str()),
+        (Method::POST, cancel.as_str()),
+    ] {
+        let request = json_request(method, path, &order("OWN", 1))?;
+        Client::http1(host.http).send(request).await?.problem(401)?;
+    }
+    for (method, path) in [
+        (Method::POST, "/products"),
+        (Method::DELETE, "/products/a"),
+        (Method::POST, "/inventory/OWN/adjustments"),
+    ] {
+        let problem = ann
+            .send(json_request(method, path, &json!({}))?)
+            .await?
+            .problem(403)?;
+        assert_eq!(problem["code"], "insufficient_scope", "{problem}");
+    }
+    let clerk = token(host, "clerk", &["orders:write"]).await?;
+    let cancelled = Client::http1(host.http)
+        .bearer(&clerk)
+        .post(&cancel, &Value::Null)
+        .await?;
+    assert_eq!(cancelled.expect(200)?.json()?["state"], "cancelled");
     Ok(())
 }

@@ -35,6 +35,7 @@ pub struct Client {
     tls: Option<Dialer>,
     sender: Option<Sender>,
     reconnects: u64,
+    token: Option<String>,
 }
 
 /// Which HTTP a [`Client`] speaks.
@@ -83,6 +84,7 @@ impl Client {
             tls: None,
             sender: None,
             reconnects: 0,
+            token: None,
         }
     }
 
@@ -93,6 +95,13 @@ impl Client {
             tls: Some(dialer.clone()),
             ..self
         }
+    }
+
+    /// The same with a bearer token in each request that has none.
+    #[must_use]
+    pub fn bearer(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
     }
 
     /// How often an idle connection had to be opened again.
@@ -157,6 +166,11 @@ impl Client {
     /// Completes what a test need not say: HTTP/1.1 wants a `Host`, HTTP/2 an authority.
     fn addressed(&self, request: Request<Body>) -> Result<Request<Body>> {
         let (mut head, body) = request.into_parts();
+        if let Some(token) = &self.token {
+            head.headers
+                .entry(http::header::AUTHORIZATION)
+                .or_insert(format!("Bearer {token}").parse()?);
+        }
         match self.protocol {
             Protocol::Http1 => {
                 head.headers

@@ -9,6 +9,7 @@
 //!   connection
 //! - [`tls`]: certificates, and clients that believe them
 //! - [`frames`]: HTTP/2 frame by frame
+//! - [`issuer`]: signed tokens, and a server of the keys that check them
 //! - [`load`]: many connections that count every answer
 //!
 //! Knows the host by its binary, its sockets and its files only: it depends on
@@ -19,6 +20,7 @@ pub mod client;
 pub mod command;
 pub mod fault_proxy;
 pub mod frames;
+pub mod issuer;
 pub mod load;
 pub mod origin;
 pub mod output;

@@ -16,7 +16,7 @@ const LENGTH: usize = 255;
 /// is an id that nobody can repeat.
 pub(crate) fn order_id(
     keys: &Bucket<String>,
-    subject: Option<&str>,
+    subject: &str,
     key: Option<&str>,
     now: Timestamp,
 ) -> Result<String, Error> {
@@ -38,12 +38,9 @@ pub(crate) fn order_id(
     })
 }
 
-/// The length keeps `a:` + `b` and `a` + `:b` apart; nobody has no subject at all.
-fn scoped(subject: Option<&str>, key: &str) -> String {
-    match subject {
-        Some(subject) => format!("{}:{subject}:{key}", subject.len()),
-        None => format!("-:{key}"),
-    }
+/// The length keeps `a:` + `b` and `a` + `:b` apart.
+fn scoped(subject: &str, key: &str) -> String {
+    format!("{}:{subject}:{key}", subject.len())
 }
 
 #[cfg(test)]
@@ -56,27 +53,29 @@ mod tests {
     fn key_stands_for_one_order_of_its_principal() {
         let keys = Bucket::in_memory();
         let id = |subject, key| order_id(&keys, subject, key, NOW).unwrap();
-        assert_eq!(id(Some("ann"), Some("k")), id(Some("ann"), Some("k")));
-        assert_ne!(id(Some("ann"), Some("k")), id(Some("bob"), Some("k")));
-        assert_ne!(id(Some("ann"), Some("k")), id(None, Some("k")));
-        assert_ne!(id(Some("a:"), Some("b")), id(Some("a"), Some(":b")));
-        assert_ne!(id(None, None), id(None, None));
+        assert_eq!(id("ann", Some("k")), id("ann", Some("k")));
+        assert_ne!(id("ann", Some("k")), id("bob", Some("k")));
+        assert_ne!(id("a:", Some("b")), id("a", Some(":b")));
+        assert_ne!(id("ann", None), id("ann", None));
     }
 
     #[test]
     fn key_is_forgotten_after_a_day() {
         let keys = Bucket::in_memory();
-        let first = order_id(&keys, None, Some("k"), NOW).unwrap();
+        let first = order_id(&keys, "ann", Some("k"), NOW).unwrap();
         let almost = NOW + (LIFE - Duration::from_millis(1));
-        assert_eq!(order_id(&keys, None, Some("k"), almost).unwrap(), first);
-        assert_ne!(order_id(&keys, None, Some("k"), NOW + LIFE).unwrap(), first);
+        assert_eq!(order_id(&keys, "ann", Some("k"), almost).unwrap(), first);
+        assert_ne!(
+            order_id(&keys, "ann", Some("k"), NOW + LIFE).unwrap(),
+            first
+        );
     }
 
     #[test]
     fn bad_keys_are_refused() {
         let keys = Bucket::in_memory();
         for key in ["", "with space", &"k".repeat(256)] {
-            let refused = order_id(&keys, None, Some(key), NOW);
+            let refused = order_id(&keys, "ann", Some(key), NOW);
             assert!(matches!(refused, Err(Error::Invalid(_))), "{key:?}");
         }
     }

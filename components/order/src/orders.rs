@@ -6,7 +6,9 @@
 //! what it had; an unavailable dependency leaves it where it is.
 
 use stoa_sdk::context::{Caller, check_version};
-use stoa_sdk::{Bucket, Change, Error, Timestamp, conflict, invalid, not_found, page};
+use stoa_sdk::{
+    Bucket, Change, Error, Timestamp, conflict, invalid, not_found, page, unauthorized,
+};
 
 use crate::Warehouse;
 use crate::bindings::exports::shop::order::orders::{
@@ -47,11 +49,13 @@ impl<W: Warehouse> Orders<W> {
         key: Option<&str>,
         now: Timestamp,
     ) -> Result<Order, Error> {
+        let customer = caller.subject.as_deref();
+        let customer = customer.ok_or_else(|| unauthorized!("an order wants a customer"))?;
         let cart = Cart::read(input)?;
-        let id = keys::order_id(&self.keys, caller.subject.as_deref(), key, now)?;
+        let id = keys::order_id(&self.keys, customer, key, now)?;
         let order = match self.orders.get(&id)? {
             Some(order) => order,
-            None => self.write_pending(&id, &cart, caller, now)?,
+            None => self.write_pending(&id, &cart, customer, now)?,
         };
         if !cart.matches(&order.lines, &order.total) {
             return Err(invalid!(
@@ -120,13 +124,13 @@ impl<W: Warehouse> Orders<W> {
         &self,
         id: &str,
         cart: &Cart,
-        caller: &Caller,
+        customer: &str,
         now: Timestamp,
     ) -> Result<Order, Error> {
         let (lines, total) = cart.price(&self.warehouse.find(&cart.skus())?)?;
         let pending = Order {
             id: id.to_owned(),
-            customer: caller.subject.clone(),
+            customer: Some(customer.to_owned()),
             state: State::Pending,
             lines,
             total,
@@ -196,9 +200,11 @@ fn missing(id: &str) -> Error {
     not_found!("there is no order {id:?}")
 }
 
-/// Whether the order is the caller's own, or the caller may do this to any.
+/// Whether the order is the caller's own, or the caller may do this to any. An order
+/// of nobody is nobody's own.
 fn may(caller: &Caller, order: &Order, scope: &str) -> bool {
-    caller.subject == order.customer || caller.has_scope(scope)
+    let own = caller.subject.is_some() && caller.subject == order.customer;
+    own || caller.has_scope(scope)
 }
 
 fn to(order: Order, state: State, now: Timestamp) -> Order {

@@ -9,6 +9,7 @@ mod error;
 mod keys;
 mod secret;
 mod stream;
+mod tokens;
 mod upload;
 
 pub use error::ClientError;

@@ -16,4 +16,5 @@ mod logs;
 mod problem;
 mod secrets;
 pub mod server;
+mod tokens;
 mod upstreams;

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::api::Problem;
 use crate::deploy::{ChangeError, ComponentError};
-use crate::gateway::identity::KeyError;
+use crate::gateway::identity::{KeyError, TokenError};
 use crate::mesh::upstream::NotRegistered;
 use crate::store::secrets::SecretsError;
 
@@ -22,6 +22,7 @@ pub(super) enum Refusal {
     Change(ChangeError),
     Component(ComponentError),
     Key(KeyError),
+    Development(TokenError),
     /// There is no such component.
     NoComponent,
     NotRegistered(NotRegistered),
@@ -44,6 +45,12 @@ impl From<ChangeError> for Refusal {
 impl From<ComponentError> for Refusal {
     fn from(error: ComponentError) -> Self {
         Self::Component(error)
+    }
+}
+
+impl From<TokenError> for Refusal {
+    fn from(error: TokenError) -> Self {
+        Self::Development(error)
     }
 }
 
@@ -108,6 +115,9 @@ impl Refusal {
                 (StatusCode::BAD_REQUEST, "broken_upload")
             }
             Self::Component(ComponentError::Io(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "store"),
+            Self::Development(TokenError::Off) => (StatusCode::CONFLICT, "development_tokens_off"),
+            Self::Development(TokenError::Input(_)) => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::Development(TokenError::Key(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "store"),
             Self::Key(KeyError::Input(_)) => (StatusCode::BAD_REQUEST, "bad_request"),
             Self::Key(KeyError::NoKey(_)) => (StatusCode::NOT_FOUND, "no_key"),
             Self::Key(KeyError::Random(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "random"),
@@ -134,6 +144,7 @@ impl Refusal {
             ),
             Self::Secrets(error) => error.to_string(),
             Self::NoKey { service, key } => format!("the configuration of {service} has no value for {key:?}"),
+            Self::Development(error) => error.to_string(),
         }
     }
 }

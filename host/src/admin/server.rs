@@ -14,7 +14,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::Refusal;
-use super::{breakers, cache, config, discovery, eureka, handlers, keys, logs, secrets, upstreams};
+use super::{
+    breakers, cache, config, discovery, eureka, handlers, keys, logs, secrets, tokens, upstreams,
+};
 use crate::deploy::Deployments;
 use crate::gateway::Gateway;
 use crate::gateway::identity::Identity;
@@ -97,6 +99,7 @@ pub fn router(admin: Admin) -> Router {
         .routes(routes!(upstreams::heartbeat))
         .routes(routes!(upstreams::status))
         .routes(routes!(cache::purge))
+        .routes(routes!(tokens::create))
         .routes(routes!(logs::service))
         .routes(routes!(logs::all))
         .split_for_parts();

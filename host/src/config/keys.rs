@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::document::{Document, Key as Name, Value, flat};
 use super::faults::{Faults, nearest};
 use super::tls::ClientAuth;
-use super::{AccessLog, Config, Flag, LogFormat, ProxyProtocol, values};
+use super::{AccessLog, Config, Development, Flag, LogFormat, ProxyProtocol, jwt, values};
 use crate::service::settings::{By, Compression, Rate};
 
 /// A setting: its key with its table, and how a text sets it.
@@ -42,6 +42,7 @@ const ACCESS: [(&str, AccessLog); 3] = [
 const SWITCH: [(&str, bool); 2] = [("on", true), ("off", false)];
 
 const COMPRESSION: [(&str, Compression); 2] = [("on", Compression::On), ("off", Compression::Off)];
+const DEVELOPMENT: [(&str, Development); 2] = [("on", Development::On), ("off", Development::Off)];
 
 const PROXY_PROTOCOL: [(&str, ProxyProtocol); 2] = [
     ("off", ProxyProtocol::Off),
@@ -164,6 +165,24 @@ const KEYS: &[Key] = &[
     key("engine.epoch", |c, v| {
         put(&mut c.engine.epoch, values::positive(v))
     }),
+    key("jwt.issuer", |c, v| put(&mut c.jwt.issuer, jwt::issuer(v))),
+    key("jwt.audience", |c, v| {
+        put(&mut c.jwt.audience, jwt::audience(v))
+    }),
+    key("jwt.algorithms", |c, v| {
+        put(&mut c.jwt.algorithms, jwt::algorithms(v))
+    }),
+    key("jwt.jwks", |c, v| put(&mut c.jwt.jwks, jwt::jwks(v))),
+    key("jwt.secret_file", |c, v| {
+        put(&mut c.jwt.secret_file, jwt::secret_file(v))
+    }),
+    key("jwt.skew", |c, v| put(&mut c.jwt.skew, values::duration(v))),
+    key("jwt.refresh", |c, v| {
+        put(&mut c.jwt.refresh, values::positive(v))
+    }),
+    key("jwt.development", |c, v| {
+        put(&mut c.jwt.development, values::word(v, &DEVELOPMENT))
+    }),
     key("log.level", |c, v| put(&mut c.log.level, level(v))),
     key("log.format", |c, v| {
         put(&mut c.log.format, values::word(v, &FORMATS))
@@ -189,6 +208,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("certs", "tls.cert"),
     ("private_key", "tls.key"),
     ("max_instances", "engine.instances"),
+    ("jwks_uri", "jwt.jwks"),
+    ("jwks_url", "jwt.jwks"),
     ("log_level", "log.level"),
     ("log_format", "log.format"),
     ("access_log", "log.access"),

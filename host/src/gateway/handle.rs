@@ -108,6 +108,7 @@ impl Gateway {
         let caller = self
             .identity
             .identify(&endpoint.route.access, &parts.headers, asked.client)
+            .await
             .map_err(Refusal::Denied)?;
         let principal = caller.principal.as_deref();
         asked.admitted(self.rates.admit(endpoint, asked.client, principal))?;

@@ -12,6 +12,7 @@ mod error;
 mod expiring;
 mod keyvalue;
 mod records;
+mod secret;
 pub mod secrets;
 mod sled;
 
@@ -19,6 +20,7 @@ pub use self::error::StoreError;
 pub use self::expiring::{Expiring, Place};
 pub use self::keyvalue::{BucketId, Current, KeyValue, Page};
 pub use self::records::{Change, Records};
+pub use self::secret::{make_secret, read_secret};
 pub use self::sled::Store;
 
 use futures::future::{BoxFuture, Either, Ready};

@@ -135,6 +135,10 @@ fn nobody() -> Caller {
     Caller::default()
 }
 
+fn ann() -> Caller {
+    named("ann", &[])
+}
+
 fn named(subject: &str, scopes: &[&str]) -> Caller {
     let scopes = scopes.iter().map(ToString::to_string).collect();
     Caller {
@@ -148,12 +152,7 @@ fn placed_order_is_confirmed_at_the_prices_of_the_moment() {
     let fake = stocked(10);
     let shop = orders(&fake);
     let order = shop
-        .place(
-            &wants(&[("B", 1), ("A", 2), ("B", 3)]),
-            &nobody(),
-            None,
-            NOW,
-        )
+        .place(&wants(&[("B", 1), ("A", 2), ("B", 3)]), &ann(), None, NOW)
         .unwrap();
     assert_eq!((order.state, order.version), (State::Confirmed, 3));
     let lines: Vec<_> = order
@@ -170,7 +169,7 @@ fn placed_order_is_confirmed_at_the_prices_of_the_moment() {
         }
     );
     assert_eq!(order.lines[0].name, "Cup, white");
-    assert_eq!(shop.get(&order.id, &nobody()).unwrap(), order);
+    assert_eq!(shop.get(&order.id, &ann()).unwrap(), order);
     assert_eq!(fake.0.lock().unwrap().left, 4);
 }
 
@@ -178,14 +177,14 @@ fn placed_order_is_confirmed_at_the_prices_of_the_moment() {
 fn refused_order_is_kept_as_cancelled_with_the_reason() {
     let fake = stocked(1);
     let shop = orders(&fake);
-    let place = || shop.place(&wants(&[("A", 2)]), &nobody(), Some("k"), NOW);
+    let place = || shop.place(&wants(&[("A", 2)]), &ann(), Some("k"), NOW);
     let Err(Error::Conflict(text)) = place() else {
         panic!("expected a conflict")
     };
     assert!(text.contains("A: wanted 2, available 1"), "{text}");
     fake.0.lock().unwrap().left = 5;
     assert!(matches!(place(), Err(Error::Conflict(again)) if again == text));
-    let all = shop.list(None, None, &nobody()).unwrap().items;
+    let all = shop.list(None, None, &ann()).unwrap().items;
     assert_eq!(all.len(), 1);
     assert_eq!(
         (all[0].state, all[0].reason.as_deref()),
@@ -197,7 +196,7 @@ fn refused_order_is_kept_as_cancelled_with_the_reason() {
 fn key_places_one_order() {
     let fake = stocked(10);
     let shop = orders(&fake);
-    let place = |lines, key| shop.place(&wants(lines), &nobody(), key, NOW);
+    let place = |lines, key| shop.place(&wants(lines), &ann(), key, NOW);
     let first = place(&[("A", 1)], Some("k")).unwrap();
     assert_eq!(place(&[("A", 1)], Some("k")).unwrap(), first);
     assert!(matches!(
@@ -215,7 +214,7 @@ fn broken_link_is_continued_by_a_repeat() {
             let fake = stocked(5);
             let shop = orders(&fake);
             fake.0.lock().unwrap().breaks = Some((broken, when));
-            let place = || shop.place(&wants(&[("A", 2)]), &nobody(), Some("k"), NOW);
+            let place = || shop.place(&wants(&[("A", 2)]), &ann(), Some("k"), NOW);
             assert!(
                 matches!(place(), Err(Error::Unavailable(_))),
                 "call {broken}"
@@ -236,10 +235,8 @@ fn broken_link_is_continued_by_a_repeat() {
 fn cancel_gives_the_stock_back_and_can_be_repeated() {
     let fake = stocked(5);
     let shop = orders(&fake);
-    let order = shop
-        .place(&wants(&[("A", 2)]), &nobody(), None, NOW)
-        .unwrap();
-    let cancel = |if_match| shop.cancel(&order.id, &nobody(), if_match, NOW);
+    let order = shop.place(&wants(&[("A", 2)]), &ann(), None, NOW).unwrap();
+    let cancel = |if_match| shop.cancel(&order.id, &ann(), if_match, NOW);
     assert!(matches!(
         cancel(Some("1")),
         Err(Error::PreconditionFailed(_))
@@ -262,18 +259,18 @@ fn cancel_and_place_of_one_order_never_leave_stock_behind() {
     for _ in 0..100 {
         let fake = stocked(5);
         let shop = orders(&fake);
-        let id = keys::order_id(&shop.keys, None, Some("k"), NOW).unwrap();
+        let id = keys::order_id(&shop.keys, "ann", Some("k"), NOW).unwrap();
         std::thread::scope(|threads| {
             let place = || {
-                shop.place(&wants(&[("A", 2)]), &nobody(), Some("k"), NOW)
+                shop.place(&wants(&[("A", 2)]), &ann(), Some("k"), NOW)
                     .map(drop)
             };
             threads.spawn(place);
             threads.spawn(place);
-            threads.spawn(|| shop.cancel(&id, &nobody(), None, NOW).map(drop));
+            threads.spawn(|| shop.cancel(&id, &ann(), None, NOW).map(drop));
         });
         let shelf = fake.0.lock().unwrap();
-        match shop.get(&id, &nobody()).unwrap().state {
+        match shop.get(&id, &ann()).unwrap().state {
             State::Confirmed => assert_eq!((shelf.left, shelf.sold.len()), (3, 1)),
             State::Cancelled => assert_eq!((shelf.left, shelf.sold.len()), (5, 0)),
             other => panic!("{other:?}"),
@@ -285,7 +282,7 @@ fn cancel_and_place_of_one_order_never_leave_stock_behind() {
 fn customers_see_their_own_orders() {
     let fake = stocked(10);
     let shop = orders(&fake);
-    let (ann, bob) = (named("ann", &[]), named("bob", &[]));
+    let (ann, bob) = (ann(), named("bob", &[]));
     let order = shop.place(&wants(&[("A", 1)]), &ann, None, NOW).unwrap();
     assert_eq!(order.customer.as_deref(), Some("ann"));
     for other in [&bob, &nobody()] {
@@ -309,10 +306,25 @@ fn customers_see_their_own_orders() {
 }
 
 #[test]
+fn nobody_places_no_order_and_owns_none() {
+    let fake = stocked(10);
+    let shop = orders(&fake);
+    let placed = shop.place(&wants(&[("A", 1)]), &nobody(), None, NOW);
+    assert!(matches!(placed, Err(Error::Unauthorized(_))));
+    let order = shop.place(&wants(&[("A", 1)]), &ann(), None, NOW).unwrap();
+    let ownerless = Order {
+        customer: None,
+        ..order.clone()
+    };
+    assert!(!may(&nobody(), &ownerless, READ_ALL));
+    assert!(may(&named("eve", &[READ_ALL]), &ownerless, READ_ALL));
+}
+
+#[test]
 fn bad_orders_are_refused_before_anything_is_written() {
     let fake = stocked(10);
     let shop = orders(&fake);
-    let pointers = |input: &NewOrder| match shop.place(input, &nobody(), None, NOW) {
+    let pointers = |input: &NewOrder| match shop.place(input, &ann(), None, NOW) {
         Err(Error::Invalid(found)) => found
             .into_iter()
             .map(|violation| violation.pointer)
@@ -336,5 +348,5 @@ fn bad_orders_are_refused_before_anything_is_written() {
         ["/lines/0/quantity", "/lines/1/quantity"]
     );
     assert_eq!(pointers(&wants(&[("A", 1), ("NONE", 1)])), ["/lines/1/sku"]);
-    assert!(shop.list(None, None, &nobody()).unwrap().items.is_empty());
+    assert!(shop.list(None, None, &ann()).unwrap().items.is_empty());
 }

@@ -1,14 +1,15 @@
 //! Who calls: from a request's credential to a principal, or a refusal.
 //!
 //! Asked once for a request. A route is closed unless it says that it is public.
-//! A credential of ours (the operator's token, an API key) must be valid wherever
-//! it is given; an `Authorization` that is not ours may be meant for the component,
+//! A credential of ours (the operator's token, an API key, a token of an issuer that
+//! we trust) must be valid wherever it is given; an `Authorization` that is not ours may be meant for the component,
 //! so a public route passes it on and any other route refuses it.
 //!
 //! What a caller may do with which object is the service's to know, not ours.
 
 mod api_keys;
 mod credential;
+mod jwt;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -16,22 +17,29 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use http::HeaderMap;
 
 use super::client::Client;
+use crate::api::{NewToken, TokenRequest};
 use crate::capabilities::context::Principal;
+use crate::config::Config;
 use crate::service::settings::Access;
+use crate::shutdown::Drain;
+use crate::store::Records;
+use crate::telemetry::metrics::Metrics;
 
 pub use api_keys::{ApiKeys, KeyError};
 use credential::{Carrier, Given};
+pub use jwt::TokenError;
+use jwt::Tokens;
 
 /// Subject of who has the operator's token.
 const OPERATOR: &str = "operator";
 
 /// Every identity that a host accepts.
 pub struct Identity {
-    /// Hash of the operator's token, so that comparing tells nothing of it.
-    operator_token: blake3::Hash,
+    operator_token: OperatorToken,
     operator: Arc<Principal>,
     /// The API keys.
     pub keys: ApiKeys,
+    tokens: Tokens,
 }
 
 /// Who sent a request, as far as it can be told.
@@ -56,17 +64,44 @@ pub(super) enum Denied {
 }
 
 impl Identity {
-    /// The identities of a host with this operator's token.
-    pub fn new(operator_token: &str, keys: ApiKeys) -> Self {
-        Self {
-            operator_token: blake3::hash(operator_token.as_bytes()),
-            operator: Arc::new(operator(Vec::new())),
-            keys,
+    /// The identities of a host with this operator's token, by its settings and by
+    /// what is in its data directory.
+    ///
+    /// # Errors
+    /// When keys can't be read.
+    pub async fn open(
+        config: &Config,
+        operator_token: &str,
+        records: Arc<dyn Records>,
+        metrics: &Metrics,
+    ) -> anyhow::Result<Self> {
+        let tokens = Tokens::open(&config.jwt, &config.data)?;
+        if let Some(jwks) = tokens.jwks() {
+            metrics.register(jwt::Age(jwks.clone()));
         }
+        Ok(Self {
+            operator_token: OperatorToken::new(operator_token),
+            operator: Arc::new(operator(Vec::new())),
+            keys: ApiKeys::open(records).await?,
+            tokens,
+        })
+    }
+
+    /// Keeps what is on disk and at issuers in step, until the drain begins.
+    pub async fn tend(&self, drain: Drain) {
+        tokio::join!(self.keys.tend(drain.clone()), self.tokens.tend(drain));
+    }
+
+    /// Signs a token for development.
+    ///
+    /// # Errors
+    /// When the operator does not want such, or the request makes no sense.
+    pub fn development_token(&self, request: &TokenRequest) -> Result<NewToken, TokenError> {
+        self.tokens.development.sign(request, now())
     }
 
     /// Who calls, if the route may be used by them.
-    pub(super) fn identify(
+    pub(super) async fn identify(
         &self,
         access: &Access,
         headers: &HeaderMap,
@@ -76,10 +111,13 @@ impl Identity {
         if let Some((key, carrier)) = given.key {
             return admit(access, self.keys.check(key, now())?, carrier);
         }
-        if let Some(token) = given.bearer
-            && blake3::hash(token.as_bytes()) == self.operator_token
-        {
-            return Ok(self.admit_operator(access));
+        if let Some(token) = given.bearer {
+            if self.operator_token.is(token) {
+                return Ok(self.admit_operator(access));
+            }
+            if let Some(principal) = self.tokens.check(token, now()).await? {
+                return admit(access, principal, Carrier::Authorization);
+            }
         }
         if let Some(principal) = client.certificate() {
             return admit(access, principal.clone(), Carrier::Connection);
@@ -114,6 +152,26 @@ impl Caller {
         if let Some(name) = self.carrier.header() {
             headers.remove(name);
         }
+    }
+}
+
+/// The operator's token by its hash, so that comparing tells nothing of it but its
+/// length, which is no secret.
+struct OperatorToken {
+    length: usize,
+    hash: blake3::Hash,
+}
+
+impl OperatorToken {
+    fn new(token: &str) -> Self {
+        Self {
+            length: token.len(),
+            hash: blake3::hash(token.as_bytes()),
+        }
+    }
+
+    fn is(&self, token: &str) -> bool {
+        token.len() == self.length && blake3::hash(token.as_bytes()) == self.hash
     }
 }
 

@@ -9,13 +9,19 @@ use crate::store::Store;
 async fn identity() -> ((tempfile::TempDir, Store), Identity) {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path()).unwrap();
-    let keys = ApiKeys::open(store.records()).await.unwrap();
-    ((directory, store), Identity::new("operators-token", keys))
+    let config = Config {
+        data: directory.path().into(),
+        ..Config::default()
+    };
+    let (records, metrics) = (store.records(), Metrics::default());
+    let opened = Identity::open(&config, "operators-token", records, &metrics);
+    let identity = opened.await.unwrap();
+    ((directory, store), identity)
 }
 
-fn ask(identity: &Identity, access: &Access, headers: &HeaderMap) -> Result<Caller, Denied> {
+async fn ask(identity: &Identity, access: &Access, headers: &HeaderMap) -> Result<Caller, Denied> {
     let client = Client::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
-    identity.identify(access, headers, &client)
+    identity.identify(access, headers, &client).await
 }
 
 fn bearer(token: &str) -> HeaderMap {
@@ -32,12 +38,15 @@ async fn nothing_is_open_by_silence() {
     let (_directory, identity) = identity().await;
     let none = HeaderMap::new();
     for closed in [Access::default(), scope("a")] {
-        assert_eq!(ask(&identity, &closed, &none).unwrap_err(), Denied::Missing);
-        let foreign = ask(&identity, &closed, &bearer("foreign"));
+        assert_eq!(
+            ask(&identity, &closed, &none).await.unwrap_err(),
+            Denied::Missing
+        );
+        let foreign = ask(&identity, &closed, &bearer("foreign")).await;
         assert!(matches!(foreign, Err(Denied::Invalid(_))));
     }
     for headers in [none, bearer("foreign")] {
-        let caller = ask(&identity, &Access::Public, &headers).unwrap();
+        let caller = ask(&identity, &Access::Public, &headers).await.unwrap();
         assert_eq!(caller.principal, None);
     }
 }
@@ -47,7 +56,7 @@ async fn a_foreign_credential_goes_on_and_ours_does_not() {
     let (_directory, identity) = identity().await;
     for (token, stays) in [("foreign", true), ("operators-token", false)] {
         let mut headers = bearer(token);
-        let caller = ask(&identity, &Access::Public, &headers).unwrap();
+        let caller = ask(&identity, &Access::Public, &headers).await.unwrap();
         caller.keep_credential(&mut headers);
         assert_eq!(
             headers.contains_key(header::AUTHORIZATION),
@@ -60,7 +69,9 @@ async fn a_foreign_credential_goes_on_and_ours_does_not() {
 #[tokio::test]
 async fn the_operator_has_every_scope() {
     let (_directory, identity) = identity().await;
-    let caller = ask(&identity, &scope("a"), &bearer("operators-token")).unwrap();
+    let caller = ask(&identity, &scope("a"), &bearer("operators-token"))
+        .await
+        .unwrap();
     let principal = caller.principal.unwrap();
     assert_eq!(
         (principal.subject.as_str(), principal.scopes.as_slice()),
@@ -78,12 +89,12 @@ async fn a_key_has_its_scopes_and_a_bad_one_is_refused_even_where_none_is_asked_
     };
     let made = identity.keys.create(request).await.unwrap();
     let headers = bearer(&made.key);
-    assert!(ask(&identity, &scope("a"), &headers).is_ok());
+    assert!(ask(&identity, &scope("a"), &headers).await.is_ok());
     assert_eq!(
-        ask(&identity, &scope("b"), &headers).unwrap_err(),
+        ask(&identity, &scope("b"), &headers).await.unwrap_err(),
         Denied::Scope("b".into())
     );
-    let known = ask(&identity, &Access::Public, &headers).unwrap();
+    let known = ask(&identity, &Access::Public, &headers).await.unwrap();
     assert_eq!(
         known.principal.unwrap().subject,
         format!("key:{}", made.summary.id)
@@ -92,8 +103,24 @@ async fn a_key_has_its_scopes_and_a_bad_one_is_refused_even_where_none_is_asked_
     identity.keys.revoke(&made.summary.id).await.unwrap();
     for access in [Access::Public, Access::Authenticated, scope("a")] {
         assert!(matches!(
-            ask(&identity, &access, &headers),
+            ask(&identity, &access, &headers).await,
             Err(Denied::Invalid(_))
         ));
     }
+}
+
+#[tokio::test]
+async fn a_development_token_is_who_it_says() {
+    let (_directory, identity) = identity().await;
+    let request = TokenRequest {
+        subject: "alice".into(),
+        scopes: vec!["a".into()],
+        ..TokenRequest::default()
+    };
+    let made = identity.development_token(&request).unwrap();
+    let headers = bearer(&made.token);
+    let caller = ask(&identity, &scope("a"), &headers).await.unwrap();
+    assert_eq!(caller.principal.unwrap().subject, "alice");
+    let denied = ask(&identity, &scope("b"), &headers).await.unwrap_err();
+    assert_eq!(denied, Denied::Scope("b".into()));
 }

@@ -197,7 +197,14 @@ impl Document {
             "paths": self.paths,
             "components": {
                 "schemas": schemas,
-                "securitySchemes": { "bearer": { "type": "http", "scheme": "bearer" } },
+                "securitySchemes": {
+                    "bearer": {
+                        "type": "http",
+                        "scheme": "bearer",
+                        "description": "A signed token (JWT), or an API key.",
+                    },
+                    "api_key": { "type": "apiKey", "in": "header", "name": "X-API-Key" },
+                },
             },
         })
     }
@@ -208,12 +215,12 @@ fn identifier(parts: &[&str]) -> String {
     parts.join("_").replace(['-', '.'], "_")
 }
 
-/// What a caller must show; scopes stand as the roles of the bearer scheme.
+/// What a caller must show, in one of two ways; scopes stand as roles of the schemes.
 fn security(access: &Access) -> Option<Value> {
     match access {
         Access::Public => None,
-        Access::Authenticated => Some(json!([{ "bearer": [] }])),
-        Access::Scope(scope) => Some(json!([{ "bearer": [scope] }])),
+        Access::Authenticated => Some(json!([{ "bearer": [] }, { "api_key": [] }])),
+        Access::Scope(scope) => Some(json!([{ "bearer": [scope] }, { "api_key": [scope] }])),
     }
 }
 

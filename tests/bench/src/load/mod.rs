@@ -20,7 +20,7 @@ use serde::Serialize;
 use crate::args::Client;
 
 pub use connection::Connection;
-pub use paced::{Paced, Served};
+pub use paced::Paced;
 
 /// A request, the same each time.
 #[derive(Debug, Clone)]

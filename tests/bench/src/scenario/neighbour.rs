@@ -1,5 +1,6 @@
 //! A light service alone, and beside a batch service that uses all cores.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -74,10 +75,10 @@ fn round(bench: &Bench<'_>, stoa: &Stoa, work: &Request) -> Result<(f64, f64)> {
         duration: bench.args.duration(),
     };
     let alone = light.run()?.p99_micros();
-    let stop = AtomicBool::new(false);
+    let (addr, stop) = (stoa.addr, AtomicBool::new(false));
     let beside = thread::scope(|scope| {
         let batch: Vec<_> = (0..BATCH_CALLS)
-            .map(|_| scope.spawn(|| keep_busy(stoa, work, &stop)))
+            .map(|_| scope.spawn(|| keep_busy(addr, work, &stop)))
             .collect();
         let light = light.run();
         stop.store(true, Ordering::Relaxed);
@@ -89,8 +90,8 @@ fn round(bench: &Bench<'_>, stoa: &Stoa, work: &Request) -> Result<(f64, f64)> {
     Ok((alone, beside.p99_micros()))
 }
 
-fn keep_busy(stoa: &Stoa, work: &Request, stop: &AtomicBool) -> Result<()> {
-    let mut connection = Connection::open(stoa.addr)?;
+fn keep_busy(addr: SocketAddr, work: &Request, stop: &AtomicBool) -> Result<()> {
+    let mut connection = Connection::open(addr)?;
     while !stop.load(Ordering::Relaxed) {
         connection.call_ok(work)?;
     }

@@ -350,15 +350,19 @@ fn only_public_routes_are_open() {
     assert_eq!(security("/products/{id}", "get"), None);
     assert_eq!(
         security("/products", "post"),
-        Some(json!([{ "bearer": ["products:write"] }]))
+        Some(json!([{ "bearer": ["products:write"] }, { "api_key": ["products:write"] }]))
     );
     assert_eq!(
         security("/products/{id}", "delete"),
-        Some(json!([{ "bearer": [] }]))
+        Some(json!([{ "bearer": [] }, { "api_key": [] }]))
     );
     assert_eq!(
         document["components"]["securitySchemes"]["bearer"]["scheme"],
         "bearer"
+    );
+    assert_eq!(
+        document["components"]["securitySchemes"]["api_key"]["name"],
+        "X-API-Key"
     );
 }
 

@@ -1,0 +1,150 @@
+//! Signed tokens (JWT, RFC 7519): whose they are, and whether they are valid.
+//!
+//! A token is ours when it says that it comes from an issuer that this host
+//! trusts; then it must be valid. Any other may be meant for a component. The full
+//! check is made once for a token; what it found is kept until the token expires or
+//! the issuer's keys change.
+
+mod cache;
+mod claims;
+mod development;
+mod fetch;
+mod issuer;
+mod jwks;
+mod keys;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+
+use super::Denied;
+use crate::capabilities::context::Principal;
+use crate::config::{self, DEVELOPMENT_ISSUER};
+use crate::shutdown::Drain;
+use cache::Cache;
+use development::Development;
+pub use development::TokenError;
+use issuer::{Issuer, Unverified};
+pub use jwks::Age;
+use jwks::Jwks;
+
+/// The tokens that a host accepts.
+pub struct Tokens {
+    /// The issuer of the host's settings.
+    trusted: Option<Issuer>,
+    /// The host itself, for development.
+    pub development: Development,
+    cache: Cache,
+}
+
+impl Tokens {
+    /// By these settings, with the development key in `data`.
+    ///
+    /// # Errors
+    /// When a file of keys can't be read, or the system can't do what is asked.
+    pub fn open(settings: &config::Jwt, data: &Path) -> anyhow::Result<Self> {
+        Ok(Self {
+            trusted: Issuer::configured(settings)?,
+            development: Development::open(settings, data)?,
+            cache: Cache::new()?,
+        })
+    }
+
+    /// The issuer's public keys, where they come from a file or an address.
+    pub fn jwks(&self) -> Option<&Arc<Jwks>> {
+        self.trusted.as_ref()?.jwks()
+    }
+
+    /// Keeps the issuer's keys fresh until the drain begins.
+    pub async fn tend(&self, drain: Drain) {
+        if let Some(jwks) = self.jwks() {
+            tokio::select! {
+                () = jwks.keep_fresh() => {}
+                () = drain.begun() => {}
+            }
+        }
+    }
+
+    /// Whose token it is, at `now` in seconds since 1970; `None` for one that is
+    /// none of ours.
+    pub(super) async fn check(
+        &self,
+        token: &str,
+        now: u64,
+    ) -> Result<Option<Arc<Principal>>, Denied> {
+        let hash = self.cache.hash(token);
+        if let Some(known) = self.cache.get(&hash, now)
+            && self.is_current(&known)
+        {
+            return Ok(Some(known.principal.clone()));
+        }
+        // Boxed: it is rare, and each request's future would have room for it.
+        Box::pin(self.check_fully(token, hash)).await
+    }
+
+    async fn check_fully(
+        &self,
+        token: &str,
+        hash: cache::TokenHash,
+    ) -> Result<Option<Arc<Principal>>, Denied> {
+        let Some(says) = issuer_of(token) else {
+            return Ok(None);
+        };
+        let Some(issuer) = self.issuer(&says) else {
+            return match says == DEVELOPMENT_ISSUER {
+                true => Err(Denied::Invalid("this host accepts no development tokens")),
+                false => Ok(None),
+            };
+        };
+        let verified = match issuer.verify(token) {
+            Err(Unverified::UnknownKey) => {
+                issuer.look_for_new_keys().await;
+                issuer.verify(token)
+            }
+            other => other,
+        };
+        let verified = Arc::new(verified.map_err(|why| Denied::Invalid(why.reason()))?);
+        self.cache.keep(hash, &verified);
+        Ok(Some(verified.principal.clone()))
+    }
+
+    fn issuer(&self, name: &str) -> Option<&Issuer> {
+        let trusted = self.trusted.iter().chain(self.development.issuer());
+        trusted.into_iter().find(|issuer| issuer.name() == name)
+    }
+
+    /// Whether the keys are still those that it was checked with.
+    fn is_current(&self, known: &cache::Verified) -> bool {
+        match &known.generation {
+            cache::Generation::Development => true,
+            cache::Generation::Trusted(number) => self
+                .trusted
+                .as_ref()
+                .is_some_and(|issuer| issuer.generation() == *number),
+        }
+    }
+}
+
+/// The issuer that a token names, before anything of it is believed; `None` for
+/// what is no token at all.
+fn issuer_of(token: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Claims {
+        iss: String,
+    }
+    let mut parts = token.split('.');
+    let (Some(_), Some(claims), Some(_), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return None;
+    };
+    let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;
+    let claims: Claims = serde_json::from_slice(&claims).ok()?;
+    Some(claims.iss)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::super::now;
+use super::*;
+use crate::api::TokenRequest;
+
+fn tokens() -> (tempfile::TempDir, Tokens) {
+    let directory = tempfile::tempdir().unwrap();
+    let tokens = Tokens::open(&config::Jwt::default(), directory.path()).unwrap();
+    (directory, tokens)
+}
+
+fn request() -> TokenRequest {
+    TokenRequest {
+        subject: "alice".into(),
+        ..TokenRequest::default()
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn a_mangled_token_is_never_accepted() {
+    let (_directory, tokens) = tokens();
+    let good = tokens.development.sign(&request(), now()).unwrap().token;
+    let runtime = runtime();
+    let accepted = |token: &str| {
+        let checked = runtime.block_on(tokens.check(token, now()));
+        matches!(checked, Ok(Some(_)))
+    };
+    assert!(accepted(&good) && accepted(&good));
+    let length = good.len();
+    let any = (0..length, "[A-Za-z0-9_.=-]", 0..length, any::<String>());
+    proptest!(|((at, with, cut, text) in any)| {
+        let changed = format!("{}{with}{}", &good[..at], &good[at + 1..]);
+        let swapped = format!("{}{}", &good[cut..], &good[..cut]);
+        for mangled in [changed, swapped, good[..cut].to_owned(), format!("{good}{with}"), text] {
+            prop_assert!(mangled == good || !accepted(&mangled), "{}", mangled);
+        }
+    });
+}
+
+#[test]
+fn what_is_no_token_of_ours_is_foreign() {
+    let (_directory, tokens) = tokens();
+    let runtime = runtime();
+    for foreign in [
+        "",
+        "a",
+        "a.b",
+        "a.b.c",
+        "a.b.c.d",
+        "e30.e30.e30",
+        "e30.eyJpc3MiOiJ4In0.e30",
+    ] {
+        let checked = runtime.block_on(tokens.check(foreign, now()));
+        assert_eq!(checked.unwrap(), None, "{foreign:?}");
+    }
+}
+
+#[test]
+fn a_remembered_token_expires_too() {
+    let (_directory, tokens) = tokens();
+    let short = TokenRequest {
+        ttl: Some(Duration::from_secs(60)),
+        ..request()
+    };
+    let token = tokens.development.sign(&short, now()).unwrap().token;
+    let runtime = runtime();
+    let hash = tokens.cache.hash(&token);
+    assert!(tokens.cache.get(&hash, now()).is_none());
+    assert!(runtime.block_on(tokens.check(&token, now())).is_ok());
+    assert!(tokens.cache.get(&hash, now()).is_some());
+    assert!(tokens.cache.get(&hash, now() + 61).is_none());
+}
