@@ -19,10 +19,11 @@ use crate::config::{Config, LogFormat};
 use crate::deploy::{Components, Deployments, Parts};
 use crate::engine::{EngineSettings, Runtime};
 use crate::gateway::identity::{ApiKeys, Identity};
-use crate::gateway::{Gateway, accept};
+use crate::gateway::{Gateway, Neighbourhood, accept};
 use crate::mesh::Registry;
 use crate::mesh::discovery::Discovery;
 use crate::mesh::upstream::Upstreams;
+use crate::mesh::upstream::gauges::Gauges;
 use crate::shutdown::{Drained, Drainer};
 use crate::store::Store;
 use crate::store::secrets::Secrets;
@@ -202,13 +203,25 @@ fn deployments(
     })?;
     let components = Components::open(config.data.join("components"), config.engine.max_component)
         .context("the folder for components can't be made")?;
-    let upstreams = Upstreams::new(Arc::new(Trust::default()));
+    let trust = Trust::new(config.outbound_ca.as_deref()).map_err(anyhow::Error::msg)?;
+    let trust = Arc::new(trust);
+    let upstreams = Upstreams::new(trust.clone());
     upstreams.begin_sweeps();
+    telemetry.metrics.register(Gauges::new(&upstreams));
+    let registry = Arc::new(Registry::default());
+    let neighbours = Neighbourhood {
+        gateway: Arc::downgrade(gateway),
+        registry: Arc::downgrade(&registry),
+        upstreams: upstreams.clone(),
+        metrics: telemetry.metrics.clone(),
+    };
     Ok(Deployments::new(Parts {
         runtime: Arc::new(runtime),
-        registry: Arc::new(Registry::default()),
+        registry,
         upstreams,
         discovery,
+        neighbours: Arc::new(neighbours),
+        trust,
         gateway: gateway.clone(),
         components,
         records: store.records(),

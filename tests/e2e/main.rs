@@ -21,6 +21,7 @@ mod links;
 mod live_config;
 mod misbehave;
 mod misbehave_http;
+mod outbound;
 mod passthrough;
 mod pools;
 mod properties;

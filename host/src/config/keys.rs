@@ -103,6 +103,9 @@ const KEYS: &[Key] = &[
     key("engine.epoch", |c, v| {
         put(&mut c.engine.epoch, values::positive(v))
     }),
+    key("outbound.ca", |c, v| {
+        put(&mut c.outbound_ca, path(v).map(Some))
+    }),
     key("log.level", |c, v| put(&mut c.log.level, level(v))),
     key("log.format", |c, v| {
         put(&mut c.log.format, values::word(v, &FORMATS))

@@ -190,7 +190,7 @@ async fn serve(
     }
 }
 
-async fn call(
+pub(super) async fn call(
     revision: &Revision,
     function: FunctionIndex,
     operation: &Operation,

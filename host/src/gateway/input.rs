@@ -27,12 +27,15 @@ pub(super) enum BodyFault {
 }
 
 /// Reads a JSON body whole, at the latest by `deadline`.
-pub(super) async fn read_json(
+pub(super) async fn read_json<B>(
     headers: &HeaderMap,
-    body: Incoming,
+    body: B,
     limit: u64,
     deadline: Instant,
-) -> Result<Bytes, BodyFault> {
+) -> Result<Bytes, BodyFault>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
     announced_within(&body, limit)?;
     if !body.is_end_stream() {
         check_media_type(headers)?;
@@ -43,7 +46,7 @@ pub(super) async fn read_json(
 }
 
 /// Refuses a body whose announced length is over the limit, before it is read.
-pub(super) fn announced_within(body: &Incoming, limit: u64) -> Result<(), BodyFault> {
+pub(super) fn announced_within(body: &impl Body, limit: u64) -> Result<(), BodyFault> {
     if body.size_hint().lower() > limit {
         Err(BodyFault::TooLarge { limit })
     } else {
@@ -75,7 +78,10 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), BodyFault> {
 }
 
 /// A body that comes in one piece, as nearly all do, is not copied.
-async fn collect(mut body: Incoming, limit: u64) -> Result<Bytes, BodyFault> {
+async fn collect<B>(mut body: B, limit: u64) -> Result<Bytes, BodyFault>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {

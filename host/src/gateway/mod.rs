@@ -24,6 +24,7 @@ mod forward;
 mod handle;
 pub mod identity;
 mod input;
+mod neighbours;
 pub mod openapi;
 mod origin;
 mod rate;
@@ -43,6 +44,7 @@ use crate::telemetry::metrics::{ActiveRequests, Metrics, RouteMetrics};
 use identity::Identity;
 
 pub use endpoint::Endpoint;
+pub use neighbours::Neighbourhood;
 use rate::Rates;
 use security::Security;
 pub use table::Table;

@@ -4,6 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::config::document::{Document, Key, Table, Value, scalar};
 use crate::config::values::{duration, number, positive, size};
+use crate::service::settings::origin::OriginGrant;
 use crate::service::settings::{Grants, Limits, Pool, Settings, secret_name, service_name};
 
 use super::{ServiceManifest, policy, route, schema};
@@ -30,7 +31,7 @@ const POOL: &[&str] = &[
     "queue",
     "queue_deadline",
 ];
-const LIMITS: &[&str] = &["deadline", "memory", "body"];
+const LIMITS: &[&str] = &["deadline", "memory", "body", "connections"];
 const GRANTS: &[&str] = &["keyvalue", "http", "secrets"];
 
 /// The most instances or waiting calls that a pool can be given: beyond, a
@@ -177,6 +178,10 @@ impl<'t> Reader<'_, 't> {
                     .set(&mut limits.deadline, key, value, positive),
                 "memory" => self.document.set(&mut limits.memory, key, value, memory),
                 "body" => self.document.set(&mut limits.body, key, value, size),
+                "connections" => {
+                    let read = |text: &str| number(text, 1..=MOST);
+                    self.document.set(&mut limits.connections, key, value, read);
+                }
                 "cpu" => self.later(key, "limits.cpu"),
                 _ => self.unknown(key, "limits", LIMITS),
             }
@@ -192,7 +197,7 @@ impl<'t> Reader<'_, 't> {
                 "http" => {
                     grants.http = self.document.strings(key, value).unwrap_or_default();
                     for origin in &grants.http {
-                        let checked = self::origin(origin);
+                        let checked = OriginGrant::parse(origin);
                         self.document.check(key, value, checked);
                     }
                 }
@@ -272,21 +277,5 @@ fn memory(text: &str) -> Result<u64, String> {
     match size(text)? {
         bytes if bytes < 64 << 10 => Err(format!("expected 64KiB at least, found {text:?}")),
         bytes => Ok(bytes),
-    }
-}
-
-/// Whether a text is an origin: scheme, host, perhaps a port.
-fn origin(text: &str) -> Result<(), String> {
-    let bad = || format!("expected an origin such as \"https://api.example.com\", found {text:?}");
-    let uri: http::Uri = text.parse().map_err(|_| bad())?;
-    let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
-    let bare = uri.path() == "/" && uri.query().is_none() && !text.ends_with('/');
-    let host = uri
-        .authority()
-        .is_some_and(|authority| !authority.as_str().contains('@'));
-    if scheme && bare && host {
-        Ok(())
-    } else {
-        Err(bad())
     }
 }

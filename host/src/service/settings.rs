@@ -5,6 +5,7 @@
 //! once, with its reason. Knows nothing of how settings are read or used.
 
 mod cors;
+pub mod origin;
 mod policy;
 pub mod upstream;
 
@@ -266,6 +267,8 @@ pub struct Limits {
     pub memory: u64,
     /// Request body, in bytes.
     pub body: u64,
+    /// Outgoing HTTP requests under way at a time.
+    pub connections: u32,
 }
 
 impl Default for Limits {
@@ -278,6 +281,8 @@ impl Default for Limits {
             memory: 128 << 20,
             // JSON requests are far smaller; uploads raise it for their service.
             body: 1 << 20,
+            // Twice as many as the instances of a pool; each holds a file descriptor.
+            connections: 128,
         }
     }
 }
@@ -288,7 +293,8 @@ impl Default for Limits {
 pub struct Grants {
     /// Buckets of other services: `product` for all of them, `product/stock` for one.
     pub keyvalue: Vec<String>,
-    /// Origins that outgoing HTTP may reach: `https://api.example.com`.
+    /// Origins that outgoing HTTP may reach: `https://api.example.com`,
+    /// `https://*.example.com`, `http://NAME.svc`.
     pub http: Vec<String>,
     /// Secrets that it may read, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
