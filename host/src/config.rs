@@ -44,6 +44,8 @@ pub struct Config {
     pub secrets_key: Option<PathBuf>,
     /// The region that services are told they run in.
     pub region: Option<String>,
+    /// Certificates that outgoing TLS believes beside the system's roots, in PEM.
+    pub outbound_ca: Option<PathBuf>,
     /// How long calls under way may go on when the host stops.
     pub drain: Duration,
     /// The way in.
@@ -231,6 +233,8 @@ impl Default for Config {
             // One machine has no region.
             secrets_key: None,
             region: None,
+            // The system's roots are what other programs believe.
+            outbound_ca: None,
             // The deadline of a call, and what orchestrators wait before they kill.
             drain: Duration::from_secs(30),
             gateway: Gateway::default(),

@@ -19,9 +19,10 @@ use crate::engine::{EngineSettings, Runtime};
 use crate::gateway::accept::Transport;
 use crate::gateway::identity::Identity;
 use crate::gateway::tls::Tls;
-use crate::gateway::{Gateway, accept};
+use crate::gateway::{Gateway, Neighbourhood, accept};
 use crate::mesh::discovery::Discovery;
 use crate::mesh::upstream::Upstreams;
+use crate::mesh::upstream::gauges::Gauges;
 use crate::mesh::{Guards, Registry};
 use crate::service::pool::Limiters;
 use crate::service::threads::Threads;
@@ -245,14 +246,28 @@ fn deployments(
     })?;
     let components = Components::open(config.data.join("components"), config.engine.max_component)
         .context("the folder for components can't be made")?;
-    let upstreams = Upstreams::new(Arc::new(Trust::default()));
+    let trust = Trust::new(config.outbound_ca.as_deref()).map_err(anyhow::Error::msg)?;
+    let trust = Arc::new(trust);
+    let upstreams = Upstreams::new(trust.clone());
     upstreams.begin_sweeps();
+    telemetry.metrics.register(Gauges::new(&upstreams));
+    let registry = Arc::new(Registry::default());
+    let guards = Guards::new(&telemetry.metrics);
+    let neighbours = Neighbourhood {
+        guards: guards.clone(),
+        gateway: Arc::downgrade(gateway),
+        registry: Arc::downgrade(&registry),
+        upstreams: upstreams.clone(),
+        metrics: telemetry.metrics.clone(),
+    };
     Ok(Deployments::new(Parts {
         runtime: Arc::new(runtime),
-        registry: Arc::new(Registry::default()),
+        registry,
         upstreams,
-        guards: Guards::new(&telemetry.metrics),
+        guards,
         discovery,
+        neighbours: Arc::new(neighbours),
+        trust,
         gateway: gateway.clone(),
         components,
         records: store.records(),

@@ -27,6 +27,7 @@ mod live_config;
 mod misbehave;
 mod misbehave_http;
 mod neighbour;
+mod outbound;
 mod overload;
 mod passthrough;
 mod pools;

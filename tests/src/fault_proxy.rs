@@ -112,8 +112,12 @@ async fn pass(
             reset(client)?;
         }
         Fault::Garbage(bytes) => {
-            client.read_u8().await?;
+            // What is unread when a connection closes resets it, and the bytes are lost.
+            let mut head = vec![0; 64 << 10];
+            client.read(&mut head).await?;
             client.write_all(&bytes).await?;
+            client.shutdown().await?;
+            tokio::io::copy(&mut client, &mut tokio::io::sink()).await?;
         }
         Fault::HalfClose(length) => {
             spoil(&mut client, &mut server, length).await?;

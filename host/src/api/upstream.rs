@@ -35,6 +35,28 @@ pub enum Status {
     OutOfService,
 }
 
+impl Status {
+    /// In the order of a life.
+    pub const ALL: [Self; 5] = [
+        Self::Starting,
+        Self::Up,
+        Self::Draining,
+        Self::Down,
+        Self::OutOfService,
+    ];
+
+    /// Its name, as the API and the metrics write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "STARTING",
+            Self::Up => "UP",
+            Self::Draining => "DRAINING",
+            Self::Down => "DOWN",
+            Self::OutOfService => "OUT_OF_SERVICE",
+        }
+    }
+}
+
 /// What joins an upstream: body of `PUT /v1/upstreams/{name}/instances/{id}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

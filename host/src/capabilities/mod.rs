@@ -22,6 +22,7 @@ use wasmtime::component::{HasData, Linker, ResourceTable};
 use self::config::{LiveConfig, Pinned, Snapshot};
 use self::context::{CallContext, CurrentCall};
 use self::logging::GuestLog;
+use self::outbound::outgoing::Outgoing;
 use crate::store::KeyValue;
 use crate::store::secrets::Secrets;
 
@@ -86,6 +87,8 @@ pub struct Granted {
     pub secrets: Arc<Secrets>,
     /// Those that this service may read.
     pub secret_names: Vec<String>,
+    /// What it sends out over HTTP.
+    pub outgoing: Arc<Outgoing>,
     /// Where its messages and its output go.
     pub log: Arc<dyn GuestLog>,
     /// The region that this host serves.

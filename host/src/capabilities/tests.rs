@@ -1,9 +1,12 @@
 //! Components link to every name, and their calls arrive, in both engines.
 
+use futures::future::BoxFuture;
+use prometheus_client::metrics::counter::Counter;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
+use wasmtime_wasi_http::WasiBody;
 
 use tempfile::TempDir;
 use wasmtime::component::Component;
@@ -14,6 +17,7 @@ use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve, WorldId};
 use super::config::Overrides;
 use super::context::CallContext;
 use super::logging::Level;
+use super::outbound::outgoing::{Neighbours, Outgoing};
 use super::*;
 use crate::store::Store;
 use crate::store::secrets::Secrets;
@@ -46,6 +50,21 @@ impl GuestLog for Kept {
     }
 }
 
+/// No service is reached by HTTP here.
+struct Nobody;
+
+impl Neighbours for Nobody {
+    fn send(
+        &self,
+        _: &Arc<str>,
+        _: &str,
+        _: http::Request<WasiBody>,
+        _: CallContext,
+    ) -> BoxFuture<'static, Result<http::Response<WasiBody>, wasmtime_wasi_http::Error>> {
+        Box::pin(async { Err(wasmtime_wasi_http::Error::DestinationNotFound) })
+    }
+}
+
 /// An instance of `order` that may use `buckets`.
 pub(super) fn data(store: &Store, buckets: &[&str], limits: keyvalue::Limits) -> Data {
     data_logging_to(
@@ -72,6 +91,14 @@ fn data_logging_to(
         config: LiveConfig::new(BTreeMap::from([("region".into(), "eu".into())]), overrides),
         secrets: Arc::new(Secrets::new(store.records(), "unused.key".into())),
         secret_names: vec!["granted".into()],
+        outgoing: Arc::new(Outgoing::new(
+            &"order".into(),
+            &[],
+            1,
+            &Arc::default(),
+            Counter::default(),
+            Arc::new(Nobody),
+        )),
         log,
         region: Some("eu".into()),
     };

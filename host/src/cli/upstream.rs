@@ -1,6 +1,6 @@
 //! `stoa show` of an upstream: its instances and its settings.
 
-use crate::api::upstream::{InstanceDetail, Status, UpstreamDetail};
+use crate::api::upstream::{InstanceDetail, UpstreamDetail};
 use crate::service::settings::upstream::UpstreamSettings;
 
 use super::output::Output;
@@ -45,21 +45,11 @@ fn instance(one: &InstanceDetail) -> String {
         "{} at {}, {}, weight {}, {lease}, {} in flight, {} requests",
         one.id,
         one.url,
-        word(one.status),
+        one.status.name(),
         one.weight,
         one.in_flight,
         one.requests
     )
-}
-
-fn word(status: Status) -> &'static str {
-    match status {
-        Status::Starting => "STARTING",
-        Status::Up => "UP",
-        Status::Draining => "DRAINING",
-        Status::Down => "DOWN",
-        Status::OutOfService => "OUT_OF_SERVICE",
-    }
 }
 
 fn health(settings: &UpstreamSettings) -> Vec<String> {

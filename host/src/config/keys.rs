@@ -183,6 +183,9 @@ const KEYS: &[Key] = &[
     key("jwt.development", |c, v| {
         put(&mut c.jwt.development, values::word(v, &DEVELOPMENT))
     }),
+    key("outbound.ca", |c, v| {
+        put(&mut c.outbound_ca, path(v).map(Some))
+    }),
     key("log.level", |c, v| put(&mut c.log.level, level(v))),
     key("log.format", |c, v| {
         put(&mut c.log.format, values::word(v, &FORMATS))

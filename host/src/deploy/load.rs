@@ -7,6 +7,7 @@ use super::record::{RevisionRecord, ScaleRecord};
 use super::{Loaded, Parts, contract_fault, fault, runtime_fault};
 use crate::api::Fault;
 use crate::capabilities::config::{LiveConfig, Overrides};
+use crate::capabilities::outbound::outgoing::Outgoing;
 use crate::capabilities::{Granted, keyvalue};
 use crate::engine::link::Link;
 use crate::engine::{Code, Compiled, InstanceSettings, Origin, host_meets};
@@ -16,6 +17,7 @@ use crate::service::contract::Contract;
 use crate::service::pool::{self, Pool};
 use crate::service::revision::{self, Revision};
 use crate::service::settings::Settings;
+use crate::service::settings::origin::OriginGrant;
 
 /// A component that is read and checked.
 pub(super) struct Verified {
@@ -164,6 +166,7 @@ fn make_revision(
         config: LiveConfig::new(settings.config.clone(), overrides),
         secrets: parts.secrets.clone(),
         secret_names: settings.grants.secrets.clone(),
+        outgoing: Arc::new(outgoing(parts, service, &settings)),
         log: Arc::new(log),
         region: parts.region.clone(),
     };
@@ -199,6 +202,18 @@ fn make_revision(
         code,
         pool,
     })
+}
+
+/// What a revision may send out over HTTP.
+fn outgoing(parts: &Parts, service: &Arc<str>, settings: &Settings) -> Outgoing {
+    Outgoing::new(
+        service,
+        &settings.grants.http,
+        settings.limits.connections,
+        &parts.trust,
+        parts.telemetry.metrics.rejected("grant"),
+        parts.neighbours.clone(),
+    )
 }
 
 /// The imports that other services meet.
@@ -260,10 +275,10 @@ fn setting_faults(
             pool.concurrency
         ));
     }
-    if !settings.grants.http.is_empty() {
-        reasons.push(format!(
-            "grants.http of {service}: outgoing HTTP is not in this version; remove the grant"
-        ));
+    for grant in &settings.grants.http {
+        if let Err(fault) = OriginGrant::parse(grant) {
+            reasons.push(format!("grants.http of {service}: {fault}"));
+        }
     }
     reasons
         .into_iter()

@@ -41,6 +41,8 @@ use tokio::sync::Mutex;
 
 use crate::api::Fault;
 use crate::capabilities::config::Overrides;
+use crate::capabilities::outbound::outgoing::Neighbours;
+use crate::capabilities::outbound::trust::Trust;
 use crate::engine::{Runtime, RuntimeError};
 use crate::gateway::table::{ServiceRoutes, Table};
 use crate::gateway::{Endpoint, Gateway};
@@ -70,6 +72,10 @@ pub struct Parts {
     pub guards: Arc<Guards>,
     /// Where members are found by who watches them.
     pub discovery: Arc<Discovery>,
+    /// How services reach each other over HTTP.
+    pub neighbours: Arc<dyn Neighbours>,
+    /// Whose certificates outgoing TLS believes.
+    pub trust: Arc<Trust>,
     /// Where routes go.
     pub gateway: Arc<Gateway>,
     /// Uploaded components.

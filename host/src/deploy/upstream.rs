@@ -295,19 +295,14 @@ impl Declared {
 
 fn detail(upstream: &Upstream) -> UpstreamDetail {
     let members = upstream.members.all();
-    let now = tokio::time::Instant::now();
-    let overdue: Option<Vec<_>> = members
-        .iter()
-        .filter(|member| member.is_leased())
-        .map(|member| member.overdue(now))
-        .collect();
     UpstreamDetail {
         upstream: upstream.name.to_string(),
         number: upstream.number,
         settings: upstream.settings.clone(),
         instances: members.iter().map(|member| instance(member)).collect(),
-        stale: overdue
-            .and_then(|overdue| overdue.into_iter().min())
+        stale: upstream
+            .members
+            .stale(tokio::time::Instant::now())
             .map(|over| over.as_secs()),
     }
 }

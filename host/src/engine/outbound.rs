@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use crate::capabilities::context::CurrentCall;
+use crate::capabilities::outbound::outgoing::Outgoing;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 /// Chunks of a response body that may wait for the connection. A short response
@@ -16,12 +18,14 @@ type Transmission = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
 /// Hooks of one instance.
 pub(super) struct Outbound {
-    service: Arc<str>,
+    outgoing: Arc<Outgoing>,
+    /// Of an instance that serves several calls it is the one that came last.
+    call: CurrentCall,
 }
 
 impl Outbound {
-    pub(super) fn new(service: Arc<str>) -> Self {
-        Self { service }
+    pub(super) fn new(outgoing: Arc<Outgoing>, call: CurrentCall) -> Self {
+        Self { outgoing, call }
     }
 }
 
@@ -29,20 +33,16 @@ impl WasiHttpHooks for Outbound {
     fn send_request(
         &mut self,
         request: http::Request<WasiBody>,
-        _options: Option<RequestOptions>,
+        options: Option<RequestOptions>,
         _transmission: Transmission,
     ) -> Box<dyn Future<Output = Result<(Response, Transmission), Error>> + Send> {
-        let origin = request
-            .uri()
-            .authority()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        tracing::warn!(
-            service = &*self.service,
-            origin,
-            "outgoing HTTP refused: the service has no grant for this origin"
-        );
-        Box::new(async { Err(Error::HttpRequestDenied) })
+        let (outgoing, context) = (self.outgoing.clone(), self.call.get());
+        Box::new(async move {
+            let response = outgoing.send(request, options, context).await?;
+            // The connection's own task sends the body.
+            let sent: Transmission = Box::new(async { Ok(()) });
+            Ok((response, sent))
+        })
     }
 
     fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {

@@ -55,7 +55,7 @@ impl State {
             table,
             wasi,
             http: WasiHttpCtx::new(),
-            outbound: Outbound::new(settings.service.clone()),
+            outbound: Outbound::new(granted.outgoing.clone(), call.clone()),
             capabilities: Capabilities::new(granted.clone(), call.clone()),
             memory: MemoryLimit::new(settings.memory, settings.memory_in_use.clone()),
             meter: Meter::default(),
@@ -72,6 +72,7 @@ impl State {
 
     /// Notes whose call a task of a shared instance is.
     pub(super) fn enter(&mut self, task: GuestTaskId, context: CallContext) {
+        self.capabilities.call.set(context.clone());
         self.shared_calls.insert(task, context);
     }
 

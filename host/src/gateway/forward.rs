@@ -51,6 +51,29 @@ pub(super) fn request(
     http::Request::from_parts(parts, Limited::new(body, limit))
 }
 
+/// The request that one service sends to another of this host: in its call's trace,
+/// and with its caller.
+pub(super) fn inside<B>(mut request: http::Request<B>, context: &CallContext) -> http::Request<B> {
+    let headers = request.headers_mut();
+    strip_hop_by_hop(headers);
+    for name in ours(headers) {
+        headers.remove(name);
+    }
+    let id = HeaderValue::try_from(context.request_id.to_string()).ok();
+    let trace = HeaderValue::try_from(context.trace.to_string()).ok();
+    let principal = context.principal.as_deref().and_then(|of| of.to_header());
+    for (name, value) in [
+        (REQUEST_ID, id),
+        (TRACEPARENT, trace),
+        (PRINCIPAL, principal),
+    ] {
+        if let Some(value) = value {
+            headers.insert(name, value);
+        }
+    }
+    request
+}
+
 /// Headers in which only the host may say something.
 fn ours(headers: &http::HeaderMap) -> Vec<header::HeaderName> {
     let ours = |name: &&header::HeaderName| {

@@ -242,7 +242,7 @@ pub(super) async fn serve(
     }
 }
 
-async fn call(
+pub(super) async fn call(
     (guard, revision, repeat): (&Guard, &Arc<Revision>, Repeat),
     function: FunctionIndex,
     operation: &Operation,
@@ -260,7 +260,7 @@ async fn call(
 }
 
 /// RFC 9110, section 9.2.2: what a client may send twice, the host may call twice.
-fn repeat(method: &Method) -> Repeat {
+pub(super) fn repeat(method: &Method) -> Repeat {
     if method.is_idempotent() {
         Repeat::Idempotent
     } else {

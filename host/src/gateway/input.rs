@@ -26,6 +26,21 @@ pub(super) enum BodyFault {
     TooSlow,
 }
 
+impl From<PaceError<hyper::Error>> for BodyFault {
+    fn from(fault: PaceError<hyper::Error>) -> Self {
+        match fault {
+            PaceError::TooSlow => Self::TooSlow,
+            PaceError::Broken(_) => Self::Broken,
+        }
+    }
+}
+
+impl From<BodyError> for BodyFault {
+    fn from(_: BodyError) -> Self {
+        Self::Broken
+    }
+}
+
 /// A request's body: on its way, or there already.
 pub(super) enum RequestBody {
     Wire(Paced),
@@ -75,12 +90,15 @@ pub(super) async fn read_whole(
 }
 
 /// Reads a JSON body whole, at the latest by `deadline`.
-pub(super) async fn read_json(
+pub(super) async fn read_json<B>(
     headers: &HeaderMap,
-    body: RequestBody,
+    body: B,
     limit: u64,
     deadline: Instant,
-) -> Result<Bytes, BodyFault> {
+) -> Result<Bytes, BodyFault>
+where
+    B: Body<Data = Bytes, Error: Into<BodyFault>> + Unpin,
+{
     announced_within(&body, limit)?;
     if !body.is_end_stream() {
         check_media_type(headers)?;
@@ -91,7 +109,7 @@ pub(super) async fn read_json(
 }
 
 /// Refuses a body whose announced length is over the limit, before it is read.
-pub(super) fn announced_within(body: &RequestBody, limit: u64) -> Result<(), BodyFault> {
+pub(super) fn announced_within(body: &impl Body, limit: u64) -> Result<(), BodyFault> {
     if body.size_hint().lower() > limit {
         Err(BodyFault::TooLarge { limit })
     } else {
@@ -123,15 +141,14 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), BodyFault> {
 }
 
 /// A body that comes in one piece, as nearly all do, is not copied.
-async fn collect(mut body: RequestBody, limit: u64) -> Result<Bytes, BodyFault> {
+async fn collect<B>(mut body: B, limit: u64) -> Result<Bytes, BodyFault>
+where
+    B: Body<Data = Bytes, Error: Into<BodyFault>> + Unpin,
+{
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|fault| match fault {
-            PaceError::TooSlow => BodyFault::TooSlow,
-            PaceError::Broken(_) => BodyFault::Broken,
-        })?;
-        let Ok(data) = frame.into_data() else {
+        let Ok(data) = frame.map_err(Into::into)?.into_data() else {
             continue;
         };
         if (first.len() + whole.len() + data.len()) as u64 > limit {

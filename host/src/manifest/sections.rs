@@ -4,6 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::config::document::{Document, Key, Table, Value, scalar};
 use crate::config::values::{duration, number, positive, size, word};
+use crate::service::settings::origin::OriginGrant;
 use crate::service::settings::{Class, Grants, Limits, Pool, Settings, secret_name, service_name};
 
 use super::{ServiceManifest, policy, resilience, route, schema};
@@ -35,7 +36,7 @@ const POOL: &[&str] = &[
     "queue_deadline",
     "queue_target",
 ];
-const LIMITS: &[&str] = &["deadline", "memory", "body", "concurrency"];
+const LIMITS: &[&str] = &["deadline", "memory", "body", "concurrency", "connections"];
 const GRANTS: &[&str] = &["keyvalue", "http", "secrets"];
 
 /// The most instances or waiting calls that a pool can be given: beyond, a
@@ -203,6 +204,10 @@ impl<'t> Reader<'_, 't> {
                     self.document
                         .set(&mut limits.concurrency, key, value, str::parse);
                 }
+                "connections" => {
+                    let read = |text: &str| number(text, 1..=MOST);
+                    self.document.set(&mut limits.connections, key, value, read);
+                }
                 "cpu" => self.later(key, "limits.cpu"),
                 _ => self.unknown(key, "limits", LIMITS),
             }
@@ -218,7 +223,7 @@ impl<'t> Reader<'_, 't> {
                 "http" => {
                     grants.http = self.document.strings(key, value).unwrap_or_default();
                     for origin in &grants.http {
-                        let checked = self::origin(origin);
+                        let checked = OriginGrant::parse(origin);
                         self.document.check(key, value, checked);
                     }
                 }
@@ -298,21 +303,5 @@ fn memory(text: &str) -> Result<u64, String> {
     match size(text)? {
         bytes if bytes < 64 << 10 => Err(format!("expected 64KiB at least, found {text:?}")),
         bytes => Ok(bytes),
-    }
-}
-
-/// Whether a text is an origin: scheme, host, perhaps a port.
-fn origin(text: &str) -> Result<(), String> {
-    let bad = || format!("expected an origin such as \"https://api.example.com\", found {text:?}");
-    let uri: http::Uri = text.parse().map_err(|_| bad())?;
-    let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
-    let bare = uri.path() == "/" && uri.query().is_none() && !text.ends_with('/');
-    let host = uri
-        .authority()
-        .is_some_and(|authority| !authority.as_str().contains('@'));
-    if scheme && bare && host {
-        Ok(())
-    } else {
-        Err(bad())
     }
 }

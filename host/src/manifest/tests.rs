@@ -266,11 +266,11 @@ fn each_fault_says_what_to_do() {
         ),
         (
             "grants.http = [\"api.example.com\"]",
-            "3: `http`: expected an origin such as \"https://api.example.com\", found \"api.example.com\"",
+            "3: `http`: expected an origin such as \"https://api.example.com\", \"https://*.example.com\" or \"http://NAME.svc\", found \"api.example.com\"",
         ),
         (
             "grants.http = [\"https://a.example/v1\"]",
-            "3: `http`: expected an origin such as \"https://api.example.com\", found \"https://a.example/v1\"",
+            "3: `http`: expected an origin such as \"https://api.example.com\", \"https://*.example.com\" or \"http://NAME.svc\", found \"https://a.example/v1\"",
         ),
         (
             "config_schema = 1",

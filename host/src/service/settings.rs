@@ -7,6 +7,7 @@
 mod cors;
 mod kept;
 mod load;
+pub mod origin;
 mod policy;
 mod resilience;
 pub mod upstream;
@@ -290,6 +291,8 @@ pub struct Limits {
     pub body: u64,
     /// Calls that are worked on at the same time.
     pub concurrency: Concurrency,
+    /// Outgoing HTTP requests under way at a time.
+    pub connections: u32,
 }
 
 impl Default for Limits {
@@ -304,6 +307,8 @@ impl Default for Limits {
             body: 1 << 20,
             // Nobody knows the right number before the load is there.
             concurrency: Concurrency::Adaptive,
+            // Twice as many as the instances of a pool; each holds a file descriptor.
+            connections: 128,
         }
     }
 }
@@ -314,7 +319,8 @@ impl Default for Limits {
 pub struct Grants {
     /// Buckets of other services: `product` for all of them, `product/stock` for one.
     pub keyvalue: Vec<String>,
-    /// Origins that outgoing HTTP may reach: `https://api.example.com`.
+    /// Origins that outgoing HTTP may reach: `https://api.example.com`,
+    /// `https://*.example.com`, `http://NAME.svc`.
     pub http: Vec<String>,
     /// Secrets that it may read, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -8,7 +8,7 @@ use http::Uri;
 use tokio::time::Instant;
 
 use super::eviction;
-use super::instance::{Instance, Registration, Status};
+use super::instance::{Instance, Registration};
 
 /// Instances, read without a lock.
 #[derive(Default)]
@@ -112,12 +112,12 @@ impl Members {
         })
     }
 
-    /// Whether somebody serves.
-    pub fn is_up(&self) -> bool {
-        self.current
-            .load()
-            .iter()
-            .any(|member| member.status() == Status::Up)
+    /// How long the youngest lease has been over, where all are.
+    pub fn stale(&self, now: Instant) -> Option<Duration> {
+        let members = self.current.load();
+        let leased = members.iter().filter(|member| member.is_leased());
+        let overdue: Option<Vec<_>> = leased.map(|member| member.overdue(now)).collect();
+        overdue?.into_iter().min()
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Vec<Arc<Instance>>) -> T) -> T {
@@ -131,6 +131,7 @@ impl Members {
 
 #[cfg(test)]
 mod tests {
+    use super::super::instance::Status;
     use super::*;
 
     fn registration(port: u16) -> Registration {

@@ -16,6 +16,7 @@
 mod balance;
 mod body;
 mod eviction;
+pub mod gauges;
 pub mod headers;
 pub mod health;
 pub mod instance;

@@ -1,6 +1,7 @@
 //! All upstreams by name: what is declared, and what joins and leaves.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -39,6 +40,12 @@ pub struct NotRegistered {
     pub upstream: String,
     /// The instance.
     pub id: String,
+}
+
+impl fmt::Debug for Upstreams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.all().keys()).finish()
+    }
 }
 
 impl Upstreams {

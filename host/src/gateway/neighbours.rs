@@ -1,0 +1,202 @@
+//! Services of this host as components reach them by HTTP: `http://NAME.svc/…`.
+//!
+//! No socket is involved. An upstream is balanced as for any request; a component
+//! gets the request in its own handler, or, where it has none, by its routes to
+//! functions. The caller sees what a client of the gateway would see, refusals
+//! included; its grant stands for the route's access.
+
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+
+use super::endpoint::Destination;
+use super::handle::{call, repeat};
+use super::input::read_json;
+use super::origin::Origin;
+use super::respond::{self, Refusal};
+use super::table::Found;
+use super::{Gateway, forward};
+use crate::capabilities::context::CallContext;
+use crate::capabilities::outbound::outgoing::Neighbours;
+use crate::engine::http::{BodyError, WasiBody};
+use crate::mesh::link::MAX_DEPTH;
+use crate::mesh::upstream::{self, Upstream, Upstreams};
+use crate::mesh::{Guard, Guards, Registry};
+use crate::service::revision::Revision;
+use crate::telemetry::metrics::Metrics;
+
+/// The label of these calls in `stoa_call_duration_seconds`.
+const FUNCTION: &str = "wasi:http";
+
+/// All services of a host, for each other.
+#[derive(Clone)]
+pub struct Neighbourhood {
+    /// Held weakly: its routes hold the services that hold this.
+    pub gateway: Weak<Gateway>,
+    /// Services of components.
+    pub registry: Weak<Registry>,
+    /// Services that are none.
+    pub upstreams: Arc<Upstreams>,
+    /// What stands before each revision, for each that calls it.
+    pub guards: Arc<Guards>,
+    /// Where calls are counted.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Neighbours for Neighbourhood {
+    fn send(
+        &self,
+        from: &Arc<str>,
+        to: &str,
+        request: Request<WasiBody>,
+        context: CallContext,
+    ) -> BoxFuture<'static, Result<Response<WasiBody>, BodyError>> {
+        let (neighbourhood, from, to) = (self.clone(), from.clone(), to.to_owned());
+        Box::pin(async move {
+            let began = Instant::now();
+            let metrics = neighbourhood.metrics.clone();
+            let answered = neighbourhood.pass(&from, &to, request, context).await?;
+            metrics.call(&from, &to, FUNCTION).observe(began.elapsed());
+            Ok(answered.map(BodyExt::boxed_unsync))
+        })
+    }
+}
+
+impl Neighbourhood {
+    async fn pass(
+        self,
+        from: &str,
+        to: &str,
+        request: Request<WasiBody>,
+        context: CallContext,
+    ) -> Result<respond::Response, BodyError> {
+        if context.depth >= MAX_DEPTH {
+            tracing::warn!(
+                service.name = from,
+                "calls {to} {MAX_DEPTH} calls deep: services call each other in a circle"
+            );
+            return Err(BodyError::LoopDetected);
+        }
+        let context = context.child();
+        let request = forward::inside(request, &context);
+        let origin = Origin::of(request.headers());
+        let answered = match (self.upstreams.get(to), self.revision(to)) {
+            (Some(upstream), _) => outside(&upstream, request, &context).await,
+            (None, Some(revision)) => {
+                self.inside(from, &revision, request, context, &origin)
+                    .await
+            }
+            (None, None) => {
+                tracing::warn!(
+                    service.name = from,
+                    "outgoing HTTP failed: there is no service {to:?}; `stoa ls` lists those that are live"
+                );
+                return Err(BodyError::DestinationNotFound);
+            }
+        };
+        Ok(answered.unwrap_or_else(|refusal| {
+            tracing::debug!(
+                service.name = to,
+                caller = from,
+                "request refused: {refusal:?}"
+            );
+            respond::refuse(refusal, &origin)
+        }))
+    }
+
+    fn revision(&self, to: &str) -> Option<Arc<Revision>> {
+        let registry = self.registry.upgrade()?;
+        registry.read(|snapshot| Some(snapshot.services.get(to)?.pick().clone()))
+    }
+
+    async fn inside(
+        &self,
+        from: &str,
+        revision: &Arc<Revision>,
+        request: Request<WasiBody>,
+        context: CallContext,
+        origin: &Origin,
+    ) -> Result<respond::Response, Refusal> {
+        let context = CallContext {
+            deadline: revision.deadline(Some(context.deadline)),
+            ..context
+        };
+        let guard = self.guards.of(revision, from);
+        if revision.code.serves_http() {
+            let answered = guard.http(revision, request, context).await;
+            return answered.map(respond::pass).map_err(Refusal::Call);
+        }
+        let gateway = self.gateway.upgrade().ok_or(Refusal::NoRoute)?;
+        gateway
+            .function(&guard, &revision.service, request, context, origin)
+            .await
+    }
+}
+
+async fn outside(
+    upstream: &Arc<Upstream>,
+    request: Request<WasiBody>,
+    context: &CallContext,
+) -> Result<respond::Response, Refusal> {
+    let own = Instant::now() + upstream.settings.limits.deadline;
+    let answered = upstream::send(upstream, request, own.min(context.deadline)).await;
+    answered.map(respond::pass).map_err(|error| {
+        tracing::warn!(
+            service.name = &*upstream.name,
+            "no answer of an upstream: {error}"
+        );
+        Refusal::Upstream(error)
+    })
+}
+
+impl Gateway {
+    /// Answers a request by the routes that one service has to its functions.
+    async fn function(
+        &self,
+        guard: &Guard,
+        service: &str,
+        request: Request<WasiBody>,
+        context: CallContext,
+        origin: &Origin,
+    ) -> Result<respond::Response, Refusal> {
+        let (parts, body) = request.into_parts();
+        let table = self.table.load_full();
+        let (endpoint, parameters) = match table.find(None, &parts.method, parts.uri.path()) {
+            Found::Endpoint(endpoint, parameters) if **endpoint.service() == *service => {
+                (endpoint, parameters)
+            }
+            Found::OtherMethods(methods) => return Err(Refusal::MethodNotAllowed(methods)),
+            Found::Endpoint(..) | Found::Nothing => return Err(Refusal::NoRoute),
+        };
+        let Destination::Function {
+            revision,
+            function,
+            operation,
+            ..
+        } = &endpoint.destination
+        else {
+            return Err(Refusal::NoRoute);
+        };
+        let json = if operation.takes_body() {
+            read_json(
+                &parts.headers,
+                body,
+                endpoint.body_limit(),
+                context.deadline,
+            )
+            .await
+            .map_err(Refusal::Body)?
+        } else {
+            bytes::Bytes::new()
+        };
+        let params = operation
+            .decode(parameters.as_slice(), parts.uri.query(), &json)
+            .map_err(Refusal::Input)?;
+        let way = (guard, revision, repeat(&parts.method));
+        let reply = call(way, *function, operation, context, &params).await?;
+        Ok(respond::reply(reply, &endpoint, origin))
+    }
+}
