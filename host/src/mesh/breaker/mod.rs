@@ -320,7 +320,7 @@ impl Breaker {
         let guarded = inner.state() != State::Closed;
         let generation = (self.gate.load(Ordering::Acquire) >> 1) + 1;
         self.gate.store(
-            generation << 1 | u64::from(guarded) * GUARDED,
+            (generation << 1) | (u64::from(guarded) * GUARDED),
             Ordering::Release,
         );
     }

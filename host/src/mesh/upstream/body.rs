@@ -75,7 +75,7 @@ impl Body for Lent {
     fn size_hint(&self) -> SizeHint {
         self.body
             .as_ref()
-            .map_or_else(|| self.hint.clone(), Body::size_hint)
+            .map_or_else(|| self.hint, Body::size_hint)
     }
 }
 

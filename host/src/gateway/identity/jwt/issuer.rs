@@ -94,9 +94,11 @@ impl Issuer {
         skew: u64,
         keys: Keys,
     ) -> Self {
-        let mut validation = Validation::default();
-        validation.leeway = skew;
-        validation.validate_nbf = true;
+        let mut validation = Validation {
+            leeway: skew,
+            validate_nbf: true,
+            ..Validation::default()
+        };
         validation.set_issuer(&[&name]);
         validation.set_audience(audience);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);

@@ -42,7 +42,7 @@ pub struct Jwks {
 
 enum Source {
     File(PathBuf),
-    Url(Fetcher),
+    Url(Box<Fetcher>),
 }
 
 #[derive(Default)]
@@ -70,7 +70,7 @@ impl Jwks {
     pub(super) fn open(from: &config::Jwks, every: Duration) -> anyhow::Result<Self> {
         let source = match from {
             config::Jwks::File(path) => Source::File(path.clone()),
-            config::Jwks::Url(url) => Source::Url(Fetcher::new(url)?),
+            config::Jwks::Url(url) => Source::Url(Box::new(Fetcher::new(url)?)),
         };
         let mut reading = Reading::default();
         let mut first = KeySet::default();
