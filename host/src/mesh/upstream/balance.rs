@@ -11,10 +11,10 @@ use super::instance::Instance;
 const DRAWS: usize = 4;
 
 /// An instance that is `usable`, or none if none is.
-pub fn pick<'i>(
-    instances: &'i [Arc<Instance>],
+pub fn pick(
+    instances: &[Arc<Instance>],
     usable: impl Fn(&Instance) -> bool,
-) -> Option<&'i Arc<Instance>> {
+) -> Option<&Arc<Instance>> {
     let first = draw(instances, &usable)?;
     let second = draw(instances, &usable)?;
     Some(if load(second) < load(first) {
