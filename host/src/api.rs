@@ -32,7 +32,6 @@ pub use tokens::{NewToken, TokenRequest};
 #[serde(deny_unknown_fields)]
 pub struct DeployRequest {
     /// The services, in any order; they may depend on each other, cycles included.
-    #[serde(default)]
     pub services: Vec<ServiceDeploy>,
     /// HTTP services that are no components.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

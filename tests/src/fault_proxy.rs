@@ -113,8 +113,7 @@ async fn pass(
         }
         Fault::Garbage(bytes) => {
             // What is unread when a connection closes resets it, and the bytes are lost.
-            let mut head = vec![0; 64 << 10];
-            let _asked = client.read(&mut head).await?;
+            client.read_buf(&mut Vec::with_capacity(64 << 10)).await?;
             client.write_all(&bytes).await?;
             client.shutdown().await?;
             tokio::io::copy(&mut client, &mut tokio::io::sink()).await?;

@@ -11,6 +11,7 @@ use std::time::Instant;
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body_util::BodyExt;
+use tokio::task::JoinSet;
 
 use super::endpoint::Destination;
 use super::handle::{call, repeat};
@@ -56,16 +57,33 @@ impl Neighbours for Neighbourhood {
     ) -> BoxFuture<'static, Result<Response<WasiBody>, BodyError>> {
         let (neighbourhood, from, to) = (self.clone(), from.clone(), to.to_owned());
         Box::pin(async move {
-            let began = Instant::now();
-            let metrics = neighbourhood.metrics.clone();
-            let answered = neighbourhood.pass(&from, &to, request, context).await?;
-            metrics.call(&from, &to, FUNCTION).observe(began.elapsed());
-            Ok(answered.map(BodyExt::boxed_unsync))
+            // A task of its own: this future is polled inside the caller's event loop,
+            // and that of another instance can't run in there. Dropped, it is aborted.
+            let mut task = JoinSet::new();
+            task.spawn(neighbourhood.answer(from, to, request, context));
+            match task.join_next().await {
+                Some(Ok(answered)) => answered,
+                _ => Err(BodyError::HttpResponseIncomplete),
+            }
         })
     }
 }
 
 impl Neighbourhood {
+    async fn answer(
+        self,
+        from: Arc<str>,
+        to: String,
+        request: Request<WasiBody>,
+        context: CallContext,
+    ) -> Result<Response<WasiBody>, BodyError> {
+        let began = Instant::now();
+        let metrics = self.metrics.clone();
+        let answered = self.pass(&from, &to, request, context).await?;
+        metrics.call(&from, &to, FUNCTION).observe(began.elapsed());
+        Ok(answered.map(BodyExt::boxed_unsync))
+    }
+
     async fn pass(
         self,
         from: &str,

@@ -73,9 +73,7 @@ impl Body for Lent {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body
-            .as_ref()
-            .map_or_else(|| self.hint, Body::size_hint)
+        self.body.as_ref().map_or(self.hint, Body::size_hint)
     }
 }
 
