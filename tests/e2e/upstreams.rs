@@ -178,6 +178,30 @@ async fn a_dead_instance_costs_no_request() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_dead_upstream_is_left_alone_after_a_few_requests() -> Result<()> {
+    let origin = Origin::start("gone", Behaviour::Echo).await?;
+    let host = host_with(&[origin.url()]).await?;
+    host.get("/legacy/x").await?.expect(200)?;
+    origin.stop().await;
+    let mut failed = 0;
+    let open = loop {
+        let answer = host.get("/legacy/x").await?;
+        if answer.status.as_u16() == 503 {
+            break answer;
+        }
+        answer.problem(502)?;
+        failed += 1;
+        assert!(
+            failed < 8,
+            "the breaker opens after 7 failures in a row at the latest"
+        );
+    };
+    assert_eq!(open.problem(503)?["code"], "breaker_open");
+    assert!(open.header("retry-after")?.parse::<u64>()? >= 1);
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_upstreams_do_wrong_is_a_bad_gateway() -> Result<()> {
     let origin = Origin::start("one", Behaviour::Echo).await?;
     let proxy = FaultProxy::start(origin.address, Fault::None).await?;

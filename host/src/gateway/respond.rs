@@ -305,6 +305,11 @@ pub(super) fn upstream_error(error: &SendError, origin: &Origin) -> Response {
             "no_instance",
             "the service has no instance that is up",
         ),
+        SendError::Open { .. } => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "breaker_open",
+            "the service has failed too often and is left alone for a while",
+        ),
         SendError::Busy { .. } => (
             StatusCode::SERVICE_UNAVAILABLE,
             "overloaded",
@@ -327,10 +332,12 @@ pub(super) fn upstream_error(error: &SendError, origin: &Origin) -> Response {
         ),
     };
     let problem = Problem::new(status, code).detail(detail);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        problem.retry_after().response(origin)
-    } else {
-        problem.response(origin)
+    match error {
+        SendError::Open { retry_after, .. } => {
+            problem.retry_after_in(*retry_after).response(origin)
+        }
+        _ if status == StatusCode::SERVICE_UNAVAILABLE => problem.retry_after().response(origin),
+        _ => problem.response(origin),
     }
 }
 
@@ -365,6 +372,7 @@ pub(super) fn reason(refusal: &Refusal) -> Option<&'static str> {
         Refusal::Call(CallError::Fault(Fault::Memory { .. })) => "memory",
         Refusal::Call(CallError::Fault(_)) => "trap",
         Refusal::Upstream(SendError::NoInstance(_)) => "no_instance",
+        Refusal::Upstream(SendError::Open { .. }) => "breaker_open",
         Refusal::Upstream(SendError::Busy { .. }) => "upstream_limit",
         Refusal::Upstream(SendError::Deadline(_)) => "deadline",
         Refusal::Upstream(SendError::Connect { .. } | SendError::Broken { .. }) => "bad_gateway",

@@ -7,6 +7,7 @@ use crate::service::settings::upstream::{
 };
 use crate::service::settings::{Route, Target};
 
+use super::resilience;
 use super::route::{self, Owner};
 
 const UPSTREAM: &[&str] = &[
@@ -16,6 +17,7 @@ const UPSTREAM: &[&str] = &[
     "health",
     "routes",
     "limits",
+    "breaker",
 ];
 const HEALTH: &[&str] = &["path", "every", "timeout", "rise", "fall"];
 const LIMITS: &[&str] = &["deadline", "connect", "body", "connections"];
@@ -69,6 +71,12 @@ pub fn upstream<'t>(
             "limits" => {
                 if let Some(table) = document.table(key, value) {
                     limits(document, &place, &mut settings.limits, table);
+                }
+            }
+            "breaker" => {
+                if let Some(table) = document.table(key, value) {
+                    let place = format!("{place}.breaker");
+                    resilience::breaker(document, &place, &mut settings.breaker, table);
                 }
             }
             _ => document.unknown(key, &place, UPSTREAM),

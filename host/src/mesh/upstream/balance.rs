@@ -63,7 +63,15 @@ mod tests {
                 ttl: None,
                 status: None,
             };
-            Arc::new(Instance::joined(&at.to_string(), &registration, Instant::now()).unwrap())
+            Arc::new(
+                Instance::joined(
+                    &at.to_string(),
+                    &registration,
+                    &Default::default(),
+                    Instant::now(),
+                )
+                .unwrap(),
+            )
         };
         weights.iter().enumerate().map(of).collect()
     }

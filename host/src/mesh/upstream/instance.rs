@@ -10,6 +10,8 @@ use http::Uri;
 use tokio::time::Instant;
 
 pub use crate::api::upstream::{Registration, Status};
+use crate::mesh::breaker::{Breaker, Transition};
+use crate::service::settings;
 use crate::service::settings::upstream::target;
 
 /// How long an instance that joined stays without a sign of life: three of the
@@ -35,6 +37,7 @@ pub struct Instance {
     state: Mutex<State>,
     /// By active checks; true where there are none.
     healthy: AtomicBool,
+    pub(super) breaker: Breaker,
     in_flight: AtomicU32,
     requests: AtomicU64,
 }
@@ -56,7 +59,12 @@ impl Instance {
     /// # Errors
     ///
     /// What is wrong with the registration.
-    pub fn joined(id: &str, registration: &Registration, now: Instant) -> Result<Self, String> {
+    pub fn joined(
+        id: &str,
+        registration: &Registration,
+        breaker: &settings::Breaker,
+        now: Instant,
+    ) -> Result<Self, String> {
         let ttl = registration.ttl.map_or(TTL, Duration::from_secs);
         if ttl.is_zero() || ttl > LONGEST_TTL {
             return Err(format!(
@@ -70,7 +78,7 @@ impl Instance {
             return Err(format!("`weight`: expected 1 to 10000, found {weight}"));
         }
         let origin = target(&registration.url).map_err(|fault| format!("`url`: {fault}"))?;
-        let mut instance = Self::new(id, origin, weight);
+        let mut instance = Self::new(id, origin, weight, breaker);
         instance.metadata.clone_from(&registration.metadata);
         instance.lease = Some(Lease {
             ttl,
@@ -84,11 +92,20 @@ impl Instance {
     }
 
     /// An instance that was declared: it has no lease.
-    pub fn declared(origin: Uri) -> Self {
-        Self::new(&origin.to_string(), origin.clone(), WEIGHT)
+    pub fn declared(origin: Uri, breaker: &settings::Breaker) -> Self {
+        Self::new(&origin.to_string(), origin.clone(), WEIGHT, breaker)
     }
 
-    fn new(id: &str, origin: Uri, weight: u32) -> Self {
+    fn new(id: &str, origin: Uri, weight: u32, breaker: &settings::Breaker) -> Self {
+        let name = id.to_owned();
+        let observer = Box::new(move |transition: &Transition| {
+            tracing::warn!(
+                instance = name,
+                "breaker of an upstream's instance {}: {}",
+                transition.to.name(),
+                transition.reason
+            );
+        });
         Self {
             id: id.to_owned(),
             origin,
@@ -100,6 +117,7 @@ impl Instance {
                 forced: None,
             }),
             healthy: AtomicBool::new(true),
+            breaker: Breaker::new(breaker.clone(), observer),
             in_flight: AtomicU32::new(0),
             requests: AtomicU64::new(0),
         }

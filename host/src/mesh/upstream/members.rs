@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::eviction;
 use super::instance::{Instance, Registration};
+use crate::service::settings;
 
 /// Instances, read without a lock.
 #[derive(Default)]
@@ -47,8 +48,14 @@ impl Members {
     /// # Errors
     ///
     /// What is wrong with the registration.
-    pub fn join(&self, id: &str, registration: &Registration, now: Instant) -> Result<(), String> {
-        let instance = Instance::joined(id, registration, now)?;
+    pub fn join(
+        &self,
+        id: &str,
+        registration: &Registration,
+        breaker: &settings::Breaker,
+        now: Instant,
+    ) -> Result<(), String> {
+        let instance = Instance::joined(id, registration, breaker, now)?;
         self.change(|members| {
             if let Some(before) = members.iter().find(|member| member.id == id) {
                 instance.force(before.forced());
@@ -71,7 +78,7 @@ impl Members {
 
     /// Makes these the instances without a lease; those that were there already
     /// keep their state.
-    pub fn declare(&self, targets: &[Uri]) {
+    pub fn declare(&self, targets: &[Uri], breaker: &settings::Breaker) {
         self.change(|members| {
             members.retain(|member| member.is_leased() || targets.contains(&member.origin));
             for target in targets {
@@ -79,7 +86,7 @@ impl Members {
                     .iter()
                     .any(|member| !member.is_leased() && member.origin == *target);
                 if !known {
-                    members.push(Arc::new(Instance::declared(target.clone())));
+                    members.push(Arc::new(Instance::declared(target.clone(), breaker)));
                 }
             }
         });
@@ -149,7 +156,12 @@ mod tests {
         for port in 1..=count {
             let id = format!("i{port:03}");
             members
-                .join(&id, &registration(port), Instant::now())
+                .join(
+                    &id,
+                    &registration(port),
+                    &Default::default(),
+                    Instant::now(),
+                )
                 .unwrap();
         }
         members
@@ -191,7 +203,12 @@ mod tests {
             .unwrap()
             .force(Some(Status::OutOfService));
         members
-            .join("i001", &registration(9), Instant::now())
+            .join(
+                "i001",
+                &registration(9),
+                &Default::default(),
+                Instant::now(),
+            )
             .unwrap();
         let instance = members.get("i001").unwrap();
         assert_eq!(instance.status(), Status::OutOfService);
@@ -203,11 +220,11 @@ mod tests {
     async fn declared_instances_have_no_lease_and_keep_their_state() {
         let members = Members::default();
         let uri = |text: &str| text.parse::<Uri>().unwrap();
-        members.declare(&[uri("http://a:1"), uri("http://b:1")]);
+        members.declare(&[uri("http://a:1"), uri("http://b:1")], &Default::default());
         members.all()[0].set_healthy(false);
         tokio::time::advance(Duration::from_secs(3600)).await;
         assert_eq!(members.sweep(Instant::now()), Swept::default());
-        members.declare(&[uri("http://a:1"), uri("http://c:1")]);
+        members.declare(&[uri("http://a:1"), uri("http://c:1")], &Default::default());
         let all = members.all();
         let known: Vec<_> = all.iter().map(|member| member.origin.to_string()).collect();
         assert_eq!(known, ["http://a:1/", "http://c:1/"]);

@@ -126,7 +126,8 @@ impl Upstreams {
                 };
                 let targets = upstream.settings.targets.iter();
                 let targets: Vec<_> = targets.filter_map(|text| target(text).ok()).collect();
-                upstream.members.declare(&targets);
+                let breaker = &upstream.settings.breaker;
+                upstream.members.declare(&targets, breaker);
                 health::begin(&upstream);
                 all.insert(upstream.name.clone(), upstream);
             }
@@ -144,13 +145,17 @@ impl Upstreams {
             let settings = UpstreamSettings::default();
             let made = self.make(name, 0, &settings);
             let made = made.map_err(|faults| faults.join("; "))?;
-            made.members.join(id, registration, Instant::now())?;
+            made.members
+                .join(id, registration, &settings.breaker, Instant::now())?;
             self.update(|all| {
                 all.entry(made.name.clone()).or_insert(made);
             });
         }
         if let Some(upstream) = self.get(name) {
-            upstream.members.join(id, registration, Instant::now())?;
+            let breaker = &upstream.settings.breaker;
+            upstream
+                .members
+                .join(id, registration, breaker, Instant::now())?;
         }
         self.tell();
         tracing::info!(upstream = name, instance = id, "an instance joined");

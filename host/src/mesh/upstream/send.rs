@@ -2,7 +2,7 @@
 //! certainly did not run it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::header::{self, HeaderValue};
 use http::uri::PathAndQuery;
@@ -18,6 +18,7 @@ use super::headers::strip_hop_by_hop;
 use super::instance::{Instance, Status};
 use crate::capabilities::outbound::body::Timed;
 use crate::engine::http::{ResponseBody, WasiBody};
+use crate::mesh::breaker::Outcome;
 use crate::mesh::deadline::within;
 use crate::service::settings::upstream::HostHeader;
 
@@ -62,6 +63,14 @@ pub enum SendError {
     /// The response's head did not come in time.
     #[error("{0} did not answer in time")]
     Deadline(Arc<str>),
+    /// All instances have failed too often, and are left alone for a while.
+    #[error("the breakers of {upstream} are open; the next try may be in {retry_after:?}")]
+    Open {
+        /// The upstream.
+        upstream: Arc<str>,
+        /// When it is worth trying again.
+        retry_after: Duration,
+    },
     /// The request can't be sent on.
     #[error("the request can't be sent on: {0}")]
     Request(String),
@@ -95,13 +104,27 @@ pub async fn send(
     let mut body = request.into_body();
     let mut tried: Vec<Arc<Instance>> = Vec::new();
     let mut last = None;
-    while tried.len() < ATTEMPTS {
+    let mut attempts = 0;
+    while attempts < ATTEMPTS {
         let Some(instance) = next(upstream, &tried) else {
             break;
         };
         tried.push(instance.clone());
-        let serving = Serving::enter(instance);
-        match attempt(upstream, &mut head, body, &serving.0, deadline).await {
+        let admitted = match instance.breaker.admit(deadline.into()) {
+            Ok(admitted) => admitted,
+            Err(rejected) => {
+                last.get_or_insert(SendError::Open {
+                    upstream: upstream.name.clone(),
+                    retry_after: rejected.retry_after,
+                });
+                continue;
+            }
+        };
+        attempts += 1;
+        let serving = Serving::enter(instance.clone());
+        let answered = attempt(upstream, &mut head, body, &instance, deadline).await;
+        admitted.settle(outcome(&answered));
+        match answered {
             Ok(response) => return Ok(finish(upstream, response, (serving, permit))),
             Err(Failed::Unsent(back, error)) => {
                 body = back;
@@ -111,6 +134,17 @@ pub async fn send(
         }
     }
     Err(last.unwrap_or_else(|| SendError::NoInstance(upstream.name.clone())))
+}
+
+/// What an attempt says of its instance. 502, 503 and 504 are its word that it can't
+/// serve; other answers are the service's own.
+fn outcome(answered: &Result<Response<Incoming>, Failed>) -> Outcome {
+    match answered {
+        Ok(response) if (502..=504).contains(&response.status().as_u16()) => Outcome::Failure,
+        Ok(_) => Outcome::Success,
+        Err(Failed::Sent(SendError::Request(_))) => Outcome::Ignored,
+        Err(_) => Outcome::Failure,
+    }
 }
 
 /// The next instance: of those whose lease holds, else of the last that were known.

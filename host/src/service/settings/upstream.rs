@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::Uri;
 use serde::{Deserialize, Serialize};
 
-use super::{Route, duration};
+use super::{Breaker, Route, duration};
 
 /// Everything about an upstream but the instances that join it with a lease.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub struct UpstreamSettings {
     pub health: Option<HealthCheck>,
     /// What one request may use.
     pub limits: UpstreamLimits,
+    /// When an instance that fails is left alone; each has a breaker of its own.
+    pub breaker: Breaker,
 }
 
 /// The `Host` header of a request to an upstream.
@@ -97,8 +99,9 @@ impl Default for UpstreamLimits {
         Self {
             // As for a service.
             deadline: Duration::from_secs(30),
-            // Two retransmissions of a SYN; another instance can take the request.
-            connect: Duration::from_secs(2),
+            // As linkerd has it: one lost SYN is sent again by then, and an instance that
+            // is gone is found out within a second.
+            connect: Duration::from_secs(1),
             // As for a service; uploads raise it.
             body: 1 << 20,
             // Envoy's default: enough for any but the largest, and it keeps one
