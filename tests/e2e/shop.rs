@@ -28,6 +28,10 @@ fn manifest() -> Result<TempDir> {
         ensure!(text.contains(&built), "{file} names no {built}");
         text = text.replace(&built, &format!("{component:?}"));
     }
+    let schema = "\"catalog/config.schema.json\"";
+    ensure!(text.contains(schema), "{file} names no {schema}");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../components");
+    text = text.replace(schema, &format!("\"{folder}/catalog/config.schema.json\""));
     let directory = TempDir::with_prefix("shop-")?;
     std::fs::write(directory.path().join("stoa.toml"), text)?;
     Ok(directory)
