@@ -176,3 +176,30 @@ async fn a_request_without_an_id_gets_one() -> Result<()> {
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn another_spelling_of_a_path_is_no_way_around_its_route() -> Result<()> {
+    let files = Service::new("files", guests::HELLO_P2)
+        .http("/files/*")
+        .route(
+            "/files/private/*",
+            json!({ "target": "http", "access": "authenticated" }),
+        );
+    let host = serving(&[files]).await?;
+    host.get("/files/a/b").await?.expect(200)?;
+    host.get("/files/a%20b/c%2Fd").await?.expect(200)?;
+    host.get("/files/private/x").await?.problem(401)?;
+    for spelling in [
+        "/files/%70rivate/x",
+        "/files/private%2Fx",
+        "/files//private/x",
+        "/files/a/../private/x",
+        "/files/a/%2e%2e/private/x",
+        "/files/./private/x",
+        "/files/../elsewhere",
+    ] {
+        let problem = host.get(spelling).await?.problem(400)?;
+        assert_eq!(problem["code"], "bad_request", "{spelling}");
+    }
+    Ok(())
+}

@@ -17,6 +17,8 @@ pub(super) enum Refusal {
     NoPath,
     Method,
     NotReady,
+    /// What was asked for ended in the middle.
+    Interrupted,
     /// The body or a parameter can't be understood.
     Input(String),
     Change(ChangeError),
@@ -86,6 +88,7 @@ impl Refusal {
             Self::NotRegistered(_) => (StatusCode::NOT_FOUND, "no_instance"),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
+            Self::Interrupted => (StatusCode::INTERNAL_SERVER_ERROR, "interrupted"),
             Self::Input(_) => (StatusCode::BAD_REQUEST, "bad_request"),
             Self::Change(ChangeError::Refused(_)) => (StatusCode::CONFLICT, "refused"),
             Self::Change(ChangeError::NoService(_)) => (StatusCode::NOT_FOUND, "no_service"),
@@ -133,6 +136,7 @@ impl Refusal {
             Self::NoPath => "there is no such path; GET /v1/openapi.json lists them".to_owned(),
             Self::NoComponent => "the component has not been uploaded".to_owned(),
             Self::Method => "the path takes other methods; GET /v1/openapi.json lists them".to_owned(),
+            Self::Interrupted => "it ended in the middle: see the log, and try again".to_owned(),
             Self::NotReady => "a service that should be live could not be loaded: see the log".to_owned(),
             Self::Input(reason) => reason.clone(),
             Self::NotRegistered(error) => error.to_string(),

@@ -52,7 +52,11 @@ pub(super) async fn remove(
 /// Makes a new key and seals all secrets with it.
 #[utoipa::path(post, path = "/v1/secrets-key", tag = "secrets", responses((status = 200, body = KeyRotation)))]
 pub(super) async fn rotate_key(State(admin): State<Admin>) -> Result<Json<KeyRotation>, Refusal> {
-    let secrets = admin.deployments.secrets().rotate_key().await?;
+    let rotation = async move { admin.deployments.secrets().rotate_key().await };
+    // A client that goes away must not stop it half-way.
+    let secrets = tokio::spawn(rotation)
+        .await
+        .map_err(|_| Refusal::Interrupted)??;
     tracing::info!(secrets, "the key of secrets was rotated");
     Ok(Json(KeyRotation { secrets }))
 }

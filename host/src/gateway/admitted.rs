@@ -26,7 +26,7 @@ pub(super) struct Admitted {
     pub(super) parts: Parts,
     pub(super) context: CallContext,
     pub(super) origin: Origin,
-    client: Arc<Client>,
+    pub(super) client: Arc<Client>,
     places: Places,
 }
 

@@ -69,8 +69,9 @@ impl Client {
                 Some(true) => Scheme::Https,
             },
             host: told.host,
+            // It is the proxy's, and says nothing of who is behind it.
+            certificate: None,
             headers: OnceLock::new(),
-            ..self
         }
     }
 
@@ -82,6 +83,11 @@ impl Client {
     /// Whether nobody between can read along.
     pub(super) fn over_tls(&self) -> bool {
         self.scheme == Scheme::Https
+    }
+
+    /// The host that it asked a proxy for, as the proxy tells.
+    pub(super) fn told_host(&self) -> Option<&str> {
+        self.host.as_deref()
     }
 
     /// Who the client is, by its verified certificate.

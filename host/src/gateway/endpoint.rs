@@ -129,6 +129,12 @@ impl Endpoint {
         self.destination.service()
     }
 
+    /// Whether it is the same route of the same service, perhaps in another revision.
+    pub(super) fn is_of_the_same_route(&self, other: &Self) -> bool {
+        let place = |one: &Self| (one.service().clone(), one.route.key());
+        place(self) == place(other)
+    }
+
     /// The number of the revision, or of the upstream's declaration.
     pub fn number(&self) -> u64 {
         self.destination.number()

@@ -77,7 +77,8 @@ pub(super) fn inside<B>(mut request: http::Request<B>, context: &CallContext) ->
 /// Headers in which only the host may say something.
 fn ours(headers: &http::HeaderMap) -> Vec<header::HeaderName> {
     let ours = |name: &&header::HeaderName| {
-        let name = name.as_str();
+        // Servers that pass headers as variables take `_` for `-` (RFC 3875, 4.1.18).
+        let name = &*name.as_str().replace('_', "-");
         name.starts_with(OURS) || name.starts_with(FORWARDED_MORE) || FORWARDED.contains(&name)
     };
     headers.keys().filter(ours).cloned().collect()

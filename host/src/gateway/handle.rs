@@ -16,10 +16,10 @@ use super::input::{RequestBody, announced_within, read_json};
 use super::origin::Origin;
 use super::pace::{Pace, Paced};
 use super::respond::{self, Refusal, Response};
-use super::table::{Found, Parameters};
+use super::table::{Found, Parameters, Table};
 use super::transcode::{Operation, Reply};
 use super::validators::Condition;
-use super::{Gateway, forward};
+use super::{Gateway, forward, spelling};
 use crate::capabilities::context::CallContext;
 use crate::config::AccessLog;
 use crate::engine::FunctionIndex;
@@ -81,6 +81,13 @@ impl Gateway {
             return Ok((endpoint, parameters));
         }
         match table.find(host, &parts.method, uri.path()) {
+            Found::Endpoint(endpoint, _)
+                if is_ambiguous(&table, host, parts, uri.path(), &endpoint) =>
+            {
+                Err(Refusal::BadRequest(
+                    "the path has another spelling that another route takes",
+                ))
+            }
             Found::Endpoint(endpoint, parameters) => Ok((endpoint, parameters)),
             Found::OtherMethods(methods) if parts.method == Method::OPTIONS => {
                 Err(Refusal::Options(methods))
@@ -290,6 +297,27 @@ fn report_upstream(endpoint: &Endpoint, error: &SendError, origin: &Origin) {
     );
 }
 
+/// Whether who gets the raw path could take it for one of another route, or of none.
+/// A function does not see the path: its parameters are read here.
+fn is_ambiguous(
+    table: &Table,
+    host: Option<&str>,
+    parts: &Parts,
+    path: &str,
+    endpoint: &Endpoint,
+) -> bool {
+    if matches!(endpoint.destination, Destination::Function { .. }) {
+        return false;
+    }
+    let Cow::Owned(lax) = spelling::laxest(path) else {
+        return false;
+    };
+    match table.find(host, &parts.method, &lax) {
+        Found::Endpoint(other, _) => !other.is_of_the_same_route(endpoint),
+        Found::OtherMethods(_) | Found::Nothing => true,
+    }
+}
+
 /// Bytes of a request's target.
 fn target_length(uri: &Uri) -> usize {
     let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
@@ -301,7 +329,16 @@ fn target_length(uri: &Uri) -> usize {
 /// RFC 9112 section 3.2; two are a way to make gateways disagree.
 fn host(parts: &Parts) -> Result<Option<&str>, Refusal> {
     let mut values = parts.headers.get_all(header::HOST).iter();
+    if parts.method == Method::CONNECT {
+        return Err(Refusal::BadRequest(
+            "this is no proxy: CONNECT leads nowhere",
+        ));
+    }
     if let Some(authority) = parts.uri.authority() {
+        // RFC 9110, section 4.2.4: user information is a way to show another host.
+        if authority.as_str().contains('@') {
+            return Err(Refusal::BadRequest("the target has user information"));
+        }
         // RFC 9112 section 3.2.2 would have the header ignored; RFC 9113 section
         // 8.3.1 has such a request malformed.
         let agree = |value: &HeaderValue| {

@@ -86,14 +86,17 @@ impl Proxies {
             return Ok(Cow::Borrowed(client));
         }
         let known = |address| self.trusts(address);
-        let standard = forwarded::standard(headers, client.address(), known);
+        let standard = forwarded::standard(headers, client.address(), known)?;
         let common = forwarded::common(headers, client.address(), known);
         let told = match (standard, common) {
             (None, None) => return Ok(Cow::Borrowed(client)),
             (Some(told), None) | (None, Some(told)) => told,
             (Some(standard), Some(common)) if standard.address == common.address => Told {
-                secure: standard.secure.or(common.secure),
-                host: standard.host.or(common.host),
+                // The kind that the proxy does not write is the client's own word.
+                secure: standard.secure.filter(|_| standard.secure == common.secure),
+                host: standard
+                    .host
+                    .filter(|host| Some(host) == common.host.as_ref()),
                 ..common
             },
             (Some(_), Some(_)) => {

@@ -97,6 +97,10 @@ fn registration(instance: &Instance) -> Registration {
     } else {
         &instance.ip
     };
+    let host = match host.parse::<std::net::Ipv6Addr>() {
+        Ok(address) => format!("[{address}]"),
+        Err(_) => host.clone(),
+    };
     let (scheme, port) = if instance.port.enabled || !instance.secure_port.enabled {
         ("http", instance.port)
     } else {

@@ -22,6 +22,8 @@ fn v4(address: Ipv4Addr) -> Option<&'static str> {
         (172, 16..=31, _) => "private",
         // Among them 169.254.169.254, where clouds keep the machine's credentials.
         (169, 254, _) => "link-local",
+        // Azure's wire server, which a machine's agents ask for its settings.
+        (168, 63, 129) => "of a cloud's machine service",
         (100, 64..=127, _) => "shared by a provider's customers",
         (192, 0, 0) => "of protocol assignments",
         (192, 0, 2) | (198, 51, 100) | (203, 0, 113) => "for documentation",

@@ -1,6 +1,6 @@
 //! Which requests get the same answer.
 //!
-//! Method, host, path and query as they came, one route of one revision, and the
+//! Scheme, host, path and query as they came (RFC 9111 section 2: the target URI), one route of one revision, and the
 //! request headers that the answer depends on. A query in another order is another
 //! request: only the service knows whether order matters.
 
@@ -8,11 +8,17 @@ use http::header::{self, HeaderMap, HeaderName};
 use http::request::Parts;
 
 use super::Key;
+use crate::gateway::client::Client;
 
 /// The key of a request to an endpoint, whose route names these headers.
-pub(super) fn primary(endpoint: u64, parts: &Parts, vary: &[HeaderName]) -> Key {
+pub(super) fn primary(endpoint: u64, client: &Client, parts: &Parts, vary: &[HeaderName]) -> Key {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&endpoint.to_le_bytes());
+    hasher.update(&[u8::from(client.over_tls())]);
+    field(
+        &mut hasher,
+        client.told_host().unwrap_or_default().as_bytes(),
+    );
     let host = match parts.uri.authority() {
         Some(authority) => authority.as_str().as_bytes(),
         None => parts
@@ -82,7 +88,10 @@ mod tests {
     #[test]
     fn what_the_answer_depends_on_makes_the_key() {
         let vary = [header::ACCEPT_LANGUAGE];
-        let key = |endpoint, target, headers| primary(endpoint, &request(target, headers), &vary);
+        let plain_http = Client::new(([127, 0, 0, 1], 1).into());
+        let key = |endpoint, target, headers| {
+            primary(endpoint, &plain_http, &request(target, headers), &vary)
+        };
         let plain = key(1, "/a?x=1&y=2", &[]);
         assert_eq!(plain, key(1, "/a?x=1&y=2", &[("accept", "text/html")]));
         for other in [
@@ -94,6 +103,9 @@ mod tests {
         ] {
             assert_ne!(plain, other);
         }
+        let over_tls = plain_http.clone().secured(None);
+        let secure = primary(1, &over_tls, &request("/a?x=1&y=2", &[]), &vary);
+        assert_ne!(plain, secure, "http and https are two resources");
         assert_eq!(
             key(1, "/", &[("accept-language", "de, fr"), ("host", "B")]),
             key(

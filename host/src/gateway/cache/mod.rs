@@ -142,7 +142,7 @@ impl ResponseCache {
     /// What is stored for a request, if it may have it.
     fn recall(&self, request: &Admitted, asks: Asks, personal: bool) -> (Wanted, Recalled) {
         let (endpoint, parts) = (&request.endpoint, &request.parts);
-        let primary = key::primary(endpoint.id, parts, &endpoint.vary);
+        let primary = key::primary(endpoint.id, &request.client, parts, &endpoint.vary);
         let (key, item) = self.look(primary, &parts.headers);
         let now = Instant::now();
         // Who wants a new answer does not take one that was asked for before.

@@ -2,8 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::HeaderMap;
-use http::header::FORWARDED;
+use http::header::{FORWARDED, HeaderMap, HeaderValue};
 
 use crate::gateway::client::Told;
 
@@ -21,7 +20,13 @@ pub(super) fn common(
     if !headers.contains_key(FOR) {
         return None;
     }
-    let entries = elements(headers, FOR);
+    // No quotes here: one of a client's must not hide what a proxy adds to its line.
+    let lines = headers.get_all(FOR).iter();
+    let entries: Vec<_> = lines
+        .flat_map(|line| line.to_str().unwrap_or("?").split(','))
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+        .collect();
     let mut told = Told::at(peer);
     for entry in entries.iter().rev().map_while(|entry| address(entry)) {
         told.address = entry;
@@ -37,13 +42,20 @@ pub(super) fn common(
 
 /// The client by `Forwarded`, with what is said of it in the same element. `None`
 /// without the header.
+///
+/// # Errors
+///
+/// When a client could have hidden what its proxy added.
 pub(super) fn standard(
     headers: &HeaderMap,
     peer: IpAddr,
     trusts: impl Fn(IpAddr) -> bool,
-) -> Option<Told> {
+) -> Result<Option<Told>, &'static str> {
     if !headers.contains_key(FORWARDED) {
-        return None;
+        return Ok(None);
+    }
+    if headers.get_all(FORWARDED).iter().any(is_unbalanced) {
+        return Err("the Forwarded header has a quote without its end");
     }
     let mut told = Told::at(peer);
     for element in elements(headers, FORWARDED.as_str()).iter().rev() {
@@ -55,7 +67,21 @@ pub(super) fn standard(
             break;
         }
     }
-    Some(told)
+    Ok(Some(told))
+}
+
+/// Whether a quoted string has no end: then what a proxy adds is a part of it.
+fn is_unbalanced(line: &HeaderValue) -> bool {
+    let (mut quoted, mut escaped) = (false, false);
+    for byte in line.as_bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ => {}
+        }
+    }
+    quoted
 }
 
 /// The elements of a header that is a list, over all its lines. Commas in quotes

@@ -14,6 +14,16 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     HeaderName::from_static("keep-alive"),
 ];
 
+/// What a client can't have removed by calling it a header of its connection.
+const END_TO_END: [HeaderName; 6] = [
+    header::HOST,
+    header::AUTHORIZATION,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::COOKIE,
+    header::CACHE_CONTROL,
+];
+
 /// Removes the headers of this connection only: known ones, and those that its
 /// other end declared so. Most messages have none, and cost one look at each header.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
@@ -29,7 +39,8 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     let names = values
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','));
-    found.extend(names.filter_map(|name| HeaderName::try_from(name.trim()).ok()));
+    let names = names.filter_map(|name| HeaderName::try_from(name.trim()).ok());
+    found.extend(names.filter(|name| !END_TO_END.contains(name)));
     for name in found {
         headers.remove(name);
     }

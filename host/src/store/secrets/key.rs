@@ -128,12 +128,17 @@ impl KeyFile {
 // === impl Next ===
 
 impl Next<'_> {
+    /// Keeps the new key's file, also if it never takes over.
+    pub(super) fn stay(mut self) -> Self {
+        self.fate = Fate::Taken;
+        self
+    }
+
     /// Puts the new key in the place of the old one.
     ///
     /// # Errors
     /// When the file can't be renamed. The next start does it then.
-    pub(super) fn take_over(mut self) -> Result<(), SecretsError> {
-        self.fate = Fate::Taken;
+    pub(super) fn take_over(self) -> Result<(), SecretsError> {
         self.file.replace(&self.path)
     }
 }

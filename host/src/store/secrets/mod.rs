@@ -217,6 +217,9 @@ impl Secrets {
             entry.sealed = key.seal(name, entry.version, value.bytes());
         }
         let entries = sealed.iter().map(|(name, entry)| (name.as_str(), entry));
+        // From here on the disk may have what only the new key opens, whatever comes
+        // back: the next start finds out which of the two it is.
+        let next = next.stay();
         self.keep(&key, entries).await?;
         next.take_over()?;
         let count = sealed.len();

@@ -120,7 +120,17 @@ impl Jwks {
 
     /// Reads them because a token names one that is not known, but not more often
     /// than the issuer can bear. Who comes while they are read waits for that.
-    pub(super) async fn look_for_new(&self) {
+    ///
+    /// A client that takes its request back does not stop it: others wait for it.
+    pub(super) async fn look_for_new(self: &Arc<Self>) {
+        let jwks = self.clone();
+        let looked = tokio::spawn(async move { jwks.look_once().await });
+        if let Err(fault) = looked.await {
+            tracing::error!("looking for new keys failed: {fault}");
+        }
+    }
+
+    async fn look_once(&self) {
         let known = self.current().generation;
         let mut reading = self.reading.lock().await;
         let soon = |asked: Instant| asked.elapsed() < ASKED_AGAIN;
