@@ -178,11 +178,17 @@ mod tests {
             ("proto=https;for=\"192.0.2.1:80\"; by=10.0.0.1", "192.0.2.1"),
             ("for=unknown", "10.1.2.3"),
             ("for=_hidden, for=10.9.9.9", "10.9.9.9"),
-            ("for=\"192.0.2.66", "10.1.2.3"),
         ] {
             let found = seen("10.1.2.3:1", &[("forwarded", value)]);
             assert_eq!(found.unwrap(), expected, "{value:?}");
         }
+        let hidden = [("forwarded", "for=\"x, for=192.0.2.1")];
+        assert!(
+            seen("10.1.2.3:1", &hidden).is_err(),
+            "a quote hides what the proxy adds"
+        );
+        let quoted = [("x-forwarded-for", "\", 192.0.2.1")];
+        assert_eq!(seen("10.1.2.3:1", &quoted).unwrap(), "192.0.2.1");
     }
 
     #[test]

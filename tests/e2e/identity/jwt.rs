@@ -271,11 +271,7 @@ async fn an_issuer_that_is_away_locks_nobody_out() -> Result<()> {
         .await?
         .expect(200)?;
 
-    for broken in [
-        None,
-        Some("not JSON".to_owned()),
-        Some("{\"keys\":[]}".to_owned()),
-    ] {
+    for broken in [None, Some("not JSON".to_owned())] {
         issuer.answer(broken);
         issuer.asked_again(2).await?;
         let fresh = claims_with("jti", json!(issuer.asked()));
