@@ -1,6 +1,6 @@
 //! Outgoing HTTP: what is granted, to whom, and within which limits.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use http::Request;
 use serde_json::json;
 use stoa_tests::client::{Answer, Client, empty};
@@ -211,6 +211,59 @@ async fn services_reach_each_other_by_name() -> Result<()> {
     let call =
         "stoa_call_duration_seconds_count{from=\"passer\",to=\"legacy\",function=\"wasi:http\"} 1";
     assert!(metrics.contains(call), "{metrics}");
+    Ok(())
+}
+
+/// Its outcome counts where it ran: the host draws a revision once for a call.
+#[tokio::test]
+async fn a_canary_answers_for_its_own_calls() -> Result<()> {
+    let shop = |function: &str| {
+        Service::new("shop", guests::MISBEHAVE)
+            .call("GET /it", &format!("test:misbehave/faults.{function}"))
+            .set("rollout", json!({ "auto_rollback": false }))
+    };
+    let fetcher = fetcher(&["http://shop.svc".to_owned()]);
+    let host = serving(&[fetcher, shop("well")]).await?;
+    let admin = host.admin()?;
+    admin.deploy_one(&shop("trap").canary(50)).await?;
+    for _ in 0..40 {
+        fetch(&host, "shop.svc", "/it").await?.expect(200)?;
+    }
+    let path = "/v1/services/shop/breaker";
+    let list = admin.get(path).await?.expect(200)?.json()?;
+    let of = |revision: u64| {
+        let mut all = list.as_array().into_iter().flatten();
+        all.find(|it| it["link"] == "fetcher" && it["revision"] == revision)
+            .with_context(|| list.to_string())
+    };
+    let (well, bad) = (of(1)?, of(2)?);
+    assert_eq!(well["failed"], 0, "{list}");
+    assert_eq!(bad["succeeded"], 0, "{list}");
+    assert_ne!(
+        (&well["succeeded"], &bad["failed"]),
+        (&json!(0), &json!(0)),
+        "{list}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_service_that_calls_itself_does_not_wait_for_itself() -> Result<()> {
+    let itself = fetcher(&["http://fetcher.svc".to_owned()])
+        .route(
+            "GET /fetch",
+            json!({
+                "target": { "call": "test:sandbox/outgoing.fetch" },
+                "access": "public",
+                "errors": { "err": 418 }
+            }),
+        )
+        .set("limits.concurrency", json!(1))
+        .set("pool.max", json!(2));
+    let host = serving(&[itself]).await?;
+    // What the inner call asks for is not granted.
+    let answer = fetch(&host, "fetcher.svc", "/fetch?authority=gone.svc&path=/").await?;
+    assert_eq!(answer.expect(200)?.json()?, json!(418));
     Ok(())
 }
 

@@ -98,7 +98,7 @@ impl Neighbourhood {
             );
             return Err(BodyError::LoopDetected);
         }
-        let context = context.child();
+        let context = context.child(from == to);
         let request = forward::inside(request, &context);
         let origin = Origin::of(request.headers());
         let answered = match (self.upstreams.get(to), self.revision(to)) {
@@ -138,20 +138,31 @@ impl Neighbourhood {
         context: CallContext,
         origin: &Origin,
     ) -> Result<respond::Response, Refusal> {
-        let context = CallContext {
-            deadline: revision.deadline(Some(context.deadline)),
-            ..context
-        };
-        let guard = self.guards.of(revision, from);
         if revision.code.serves_http() {
+            let (guard, context) = way(&self.guards, revision, from, context);
             let answered = guard.http(revision, request, context).await;
             return answered.map(respond::pass).map_err(Refusal::Call);
         }
         let gateway = self.gateway.upgrade().ok_or(Refusal::NoRoute)?;
+        let guards = (&*self.guards, from);
         gateway
-            .function(&guard, &revision.service, request, context, origin)
+            .function(guards, &revision.service, request, context, origin)
             .await
     }
+}
+
+/// The way to the revision that answers, and the call within its deadline.
+fn way(
+    guards: &Guards,
+    revision: &Revision,
+    from: &str,
+    context: CallContext,
+) -> (Arc<Guard>, CallContext) {
+    let context = CallContext {
+        deadline: revision.deadline(Some(context.deadline)),
+        ..context
+    };
+    (guards.of(revision, from), context)
 }
 
 async fn outside(
@@ -171,10 +182,11 @@ async fn outside(
 }
 
 impl Gateway {
-    /// Answers a request by the routes that one service has to its functions.
+    /// Answers a request by the routes that one service has to its functions: its
+    /// revisions share them by weight, so the route says which of them it is.
     async fn function(
         &self,
-        guard: &Guard,
+        (guards, from): (&Guards, &str),
         service: &str,
         request: Request<WasiBody>,
         context: CallContext,
@@ -198,6 +210,7 @@ impl Gateway {
         else {
             return Err(Refusal::NoRoute);
         };
+        let (guard, context) = way(guards, revision, from, context);
         let json = if operation.takes_body() {
             read_json(
                 &parts.headers,
@@ -213,7 +226,7 @@ impl Gateway {
         let params = operation
             .decode(parameters.as_slice(), parts.uri.query(), &json)
             .map_err(Refusal::Input)?;
-        let way = (guard, revision, repeat(&parts.method));
+        let way = (&*guard, revision, repeat(&parts.method));
         let reply = call(way, *function, operation, context, &params).await?;
         Ok(respond::reply(reply, &endpoint, origin))
     }

@@ -68,6 +68,7 @@ impl Origin {
             idempotency_key: text(headers, &IDEMPOTENCY_KEY).map(Arc::from),
             if_match: text(headers, &header::IF_MATCH).map(|tag| Arc::from(version(tag))),
             depth: 0,
+            nested: false,
             priority,
         }
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::breaker::Breaker;
 use super::deadline::{Elapsed, within};
 use super::retry::outcome;
-use super::threads;
+use super::threads::{self, Begun};
 use crate::capabilities::context::{CallContext, TraceContext};
 use crate::engine::http::{self as handler, BodyError, ResponseBody, Rest};
 use crate::engine::value::Val;
@@ -40,6 +40,26 @@ pub enum CallError {
     Fault(#[from] Fault),
 }
 
+impl CallError {
+    /// Whether the call may have left something behind.
+    pub fn may_have_run(&self) -> bool {
+        match self {
+            Self::Deadline => true,
+            Self::Fault(fault) => !matches!(fault, Fault::Request(_)),
+            Self::Pool(_) | Self::DeadlineInQueue | Self::BreakerOpen { .. } => false,
+        }
+    }
+
+    /// What a caller is told when the call was made again and that failed with
+    /// `self`: of a try that ran, rather than of one that did not.
+    pub(super) fn or_earlier(self, earlier: Option<Self>) -> Self {
+        match earlier {
+            Some(earlier) if earlier.may_have_run() && !self.may_have_run() => earlier,
+            _ => self,
+        }
+    }
+}
+
 impl From<Elapsed> for CallError {
     fn from(_: Elapsed) -> Self {
         Self::Deadline
@@ -61,7 +81,7 @@ pub async fn call(
     results: &mut [Val],
 ) -> Result<(), CallError> {
     match revision.pool.elsewhere() {
-        None => call_here(revision, function, context, params, results).await,
+        None => call_here(revision, function, context, params, results, None).await,
         Some(there) => {
             let called = threads::call(there, revision, function, context, params, results);
             Box::pin(called).await
@@ -69,17 +89,18 @@ pub async fn call(
     }
 }
 
-/// As [`call`], on the current thread.
+/// As [`call`], on the current thread. `begun` is told of the instance.
 pub(super) async fn call_here(
     revision: &Revision,
     function: FunctionIndex,
     context: CallContext,
     params: &[Val],
     results: &mut [Val],
+    begun: Option<&Begun>,
 ) -> Result<(), CallError> {
     let deadline = context.deadline;
     let trace = context.trace;
-    let called = match acquire(revision, &context).await? {
+    let called = match acquire(revision, &context, begun).await? {
         Lease::Exclusive(mut lease) => {
             let called = within(deadline, lease.call(function, context, params, results)).await;
             flatten(called).map(|()| lease.keep())
@@ -94,7 +115,7 @@ pub(super) async fn call_here(
                 results.len(),
             );
             flatten(Box::pin(within(deadline, called)).await)
-                .map(|values| results.clone_from_slice(&values))
+                .map(|mut values| results.swap_with_slice(&mut values))
         }
     };
     called.inspect_err(|error| {
@@ -149,7 +170,7 @@ where
     B::Error: Into<BodyError>,
 {
     match revision.pool.elsewhere() {
-        None => http_here(revision, request, context, breaker).await,
+        None => http_here(revision, request, context, breaker, None).await,
         Some(there) => {
             let answered = threads::http(there, revision, request, context, breaker);
             Box::pin(answered).await
@@ -157,12 +178,13 @@ where
     }
 }
 
-/// As [`http`], on the current thread.
+/// As [`http`], on the current thread. `begun` is told of the instance.
 pub(super) async fn http_here<B>(
     revision: &Arc<Revision>,
     request: http::Request<B>,
     context: CallContext,
     breaker: &Arc<Breaker>,
+    begun: Option<&Begun>,
 ) -> Result<http::Response<ResponseBody>, CallError>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -170,12 +192,13 @@ where
 {
     let deadline = context.deadline;
     let trace = context.trace;
-    let answered = match acquire(revision, &context).await? {
+    let fair = revision.has_fair_time(deadline);
+    let answered = match acquire(revision, &context, begun).await? {
         Lease::Exclusive(lease) => {
             let exchange = handler::start(lease, request, context)?;
             let answered = flatten(within(deadline, exchange).await);
             answered.map(|answer| {
-                go_on(revision, answer.rest, deadline, trace, breaker);
+                go_on(revision, answer.rest, (deadline, fair), trace, breaker);
                 answer.response
             })
         }
@@ -188,11 +211,12 @@ where
     answered.inspect_err(|error| report(revision, "wasi:http", &trace, error))
 }
 
-/// Lets a guest that has answered work on, for instance at its body.
+/// Lets a guest that has answered work on, for instance at its body, up to a
+/// deadline that may be a fair one.
 fn go_on(
     revision: &Arc<Revision>,
     rest: Rest<ExclusiveLease>,
-    deadline: Instant,
+    (deadline, fair): (Instant, bool),
     trace: TraceContext,
     breaker: &Arc<Breaker>,
 ) {
@@ -215,16 +239,22 @@ fn go_on(
                 CallError::Deadline
             }
         };
-        breaker.record(outcome(&ended));
+        breaker.record(outcome(&ended, fair));
         report(&revision, "wasi:http (after its answer)", &trace, &ended);
     });
 }
 
-async fn acquire(revision: &Revision, context: &CallContext) -> Result<Lease, CallError> {
-    match within(context.deadline, revision.pool.acquire(context)).await {
-        Ok(lease) => Ok(lease?),
-        Err(Elapsed) => Err(CallError::DeadlineInQueue),
+async fn acquire(
+    revision: &Revision,
+    context: &CallContext,
+    begun: Option<&Begun>,
+) -> Result<Lease, CallError> {
+    let lease = within(context.deadline, revision.pool.acquire(context)).await;
+    let lease = lease.map_err(|Elapsed| CallError::DeadlineInQueue)??;
+    if let Some(begun) = begun {
+        begun.set();
     }
+    Ok(lease)
 }
 
 fn flatten<T>(outcome: Result<Result<T, Fault>, Elapsed>) -> Result<T, CallError> {
@@ -240,4 +270,35 @@ pub(super) fn report(revision: &Revision, function: &str, trace: &TraceContext, 
         trace.id = format_args!("{:032x}", trace.trace_id),
         "call failed: {error}"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_try_that_was_not_let_in_does_not_hide_the_one_that_ran() {
+        let lost = || CallError::Fault(Fault::InstanceLost);
+        let full = || PoolError::QueueFull {
+            busy: 1,
+            queue: 1,
+            retry_after: Duration::ZERO,
+        };
+        let open = || CallError::BreakerOpen {
+            retry_after: Duration::ZERO,
+        };
+        let start = || CallError::Pool(PoolError::Start(Fault::NoResponse));
+        for refused in [full().into(), open(), start(), CallError::DeadlineInQueue] {
+            let told = refused.or_earlier(Some(lost()));
+            assert!(matches!(told, CallError::Fault(Fault::InstanceLost)));
+        }
+        let told = CallError::Deadline.or_earlier(Some(lost()));
+        assert!(matches!(told, CallError::Deadline), "the last that ran");
+        let told = open().or_earlier(Some(start()));
+        assert!(matches!(told, CallError::BreakerOpen { .. }), "neither ran");
+        assert!(matches!(
+            open().or_earlier(None),
+            CallError::BreakerOpen { .. }
+        ));
+    }
 }

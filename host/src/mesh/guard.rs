@@ -52,9 +52,11 @@ impl Guard {
         results: &mut [Val],
         repeat: Repeat,
     ) -> Result<(), CallError> {
-        let mut retried = 0;
+        let (mut context, mut retried, mut earlier) = (context, 0, None);
         loop {
-            let once = self.once(revision, function, context.clone(), params, results);
+            let deadline = context.deadline;
+            let next = self.retries.are_left(retried).then(|| context.clone());
+            let once = self.once(revision, function, context, params, results);
             let outcome = once.await;
             if retried > 0 {
                 let count = match outcome {
@@ -64,9 +66,13 @@ impl Guard {
                 count.fetch_add(1, Ordering::Relaxed);
             }
             let Err(error) = outcome else { return Ok(()) };
-            if !self.again(&error, repeat, retried, context.deadline).await {
-                return Err(error);
-            }
+            let again = self.again(&error, repeat, retried, deadline).await;
+            let error = error.or_earlier(earlier);
+            context = match next {
+                Some(next) if again => next,
+                _ => return Err(error),
+            };
+            earlier = Some(error);
             retried += 1;
         }
     }
@@ -88,13 +94,13 @@ impl Guard {
         B::Error: Into<BodyError>,
     {
         let permit = self.breaker.admit(context.deadline.into())?;
-        let began = Instant::now();
+        let (began, fair) = (Instant::now(), revision.has_fair_time(context.deadline));
         let answered = call::http(revision, request, context, &self.breaker).await;
         let outcome = match &answered {
             // As every breaker before an HTTP service counts.
             Ok(response) if response.status().is_server_error() => Outcome::Failure,
             Ok(_) => Outcome::Success,
-            Err(error) => outcome(error),
+            Err(error) => outcome(error, fair),
         };
         self.health.record(outcome, began.elapsed());
         permit.settle(outcome);
@@ -110,11 +116,11 @@ impl Guard {
         results: &mut [Val],
     ) -> Result<(), CallError> {
         let permit = self.breaker.admit(context.deadline.into())?;
-        let began = Instant::now();
+        let (began, fair) = (Instant::now(), revision.has_fair_time(context.deadline));
         let called = call::call(revision, function, context, params, results).await;
         let outcome = match &called {
             Ok(()) => Outcome::Success,
-            Err(error) => outcome(error),
+            Err(error) => outcome(error, fair),
         };
         self.health.record(outcome, began.elapsed());
         permit.settle(outcome);

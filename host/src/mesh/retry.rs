@@ -47,13 +47,18 @@ impl Retries {
         retried: u32,
         deadline: Instant,
     ) -> Option<Duration> {
-        if retried >= self.settings.retries || !worth_it(error, repeat) {
+        if !self.are_left(retried) || !worth_it(error, repeat) {
             return None;
         }
         let most = self.settings.backoff.saturating_mul(1 << retried.min(16));
         // Full jitter: those that failed together do not come back together.
         let wait = most.min(self.settings.backoff_max).mul_f64(fastrand::f64());
         (Instant::now() + wait < deadline).then_some(wait)
+    }
+
+    /// Whether a call may be tried again at all after so many retries.
+    pub fn are_left(&self, retried: u32) -> bool {
+        retried < self.settings.retries
     }
 
     /// Takes a retry from the budget, given the calls of the window.
@@ -71,9 +76,10 @@ impl Retries {
 }
 
 /// What a failure says of the revision: nothing, where the host refused or the fault
-/// is another's.
-pub fn outcome(error: &CallError) -> Outcome {
+/// is another's, such as a caller's that left no `fair` time.
+pub fn outcome(error: &CallError, fair: bool) -> Outcome {
     match error {
+        CallError::Deadline if !fair => Outcome::Ignored,
         CallError::Pool(PoolError::Start(_))
         | CallError::Deadline
         | CallError::Fault(
@@ -157,6 +163,14 @@ mod tests {
             let wait = retries.wait(&error, Repeat::Idempotent, 0, later());
             assert!(wait.is_none(), "{error}");
         }
+    }
+
+    #[test]
+    fn a_deadline_that_was_too_short_says_nothing_of_the_callee() {
+        assert_eq!(outcome(&CallError::Deadline, true), Outcome::Failure);
+        assert_eq!(outcome(&CallError::Deadline, false), Outcome::Ignored);
+        let trap = CallError::Fault(Fault::NoResponse);
+        assert_eq!(outcome(&trap, false), Outcome::Failure);
     }
 
     #[test]

@@ -6,6 +6,8 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
@@ -13,7 +15,7 @@ use tokio::runtime::Handle;
 use super::breaker::Breaker;
 use super::call::{CallError, call_here, http_here, report};
 use super::deadline::{Elapsed, within};
-use crate::capabilities::context::CallContext;
+use crate::capabilities::context::{CallContext, TraceContext};
 use crate::engine::http::{BodyError, ResponseBody};
 use crate::engine::value::Val;
 use crate::engine::{Fault, FunctionIndex};
@@ -29,17 +31,24 @@ pub(super) async fn call(
     params: &[Val],
     results: &mut [Val],
 ) -> Result<(), CallError> {
-    let (callee, caller) = (revision.clone(), context.clone());
+    let (deadline, trace, callee) = (context.deadline, context.trace, revision.clone());
     let (params, slots) = (params.to_vec(), results.len());
+    let begun = Begun::default();
+    let there_begun = begun.clone();
     let work = async move {
         let mut values = vec![Val::Bool(false); slots];
-        call_here(&callee, function, context, &params, &mut values)
+        let begun = Some(&there_begun);
+        call_here(&callee, function, context, &params, &mut values, begun)
             .await
             .map(|()| values)
     };
-    let name = &revision.code.function(function).function;
-    let values = away(there, revision, name, &caller, work).await?;
-    results.clone_from_slice(&values);
+    let mut values = away(there, deadline, &begun, work)
+        .await
+        .map_err(|missed| {
+            let name = &revision.code.function(function).function;
+            missed.told(revision, name, &trace)
+        })?;
+    results.swap_with_slice(&mut values);
     Ok(())
 }
 
@@ -55,26 +64,91 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {
-    let (callee, caller, breaker) = (revision.clone(), context.clone(), breaker.clone());
-    let work = async move { http_here(&callee, request, context, &breaker).await };
-    away(there, revision, "wasi:http", &caller, work).await
+    let (deadline, trace) = (context.deadline, context.trace);
+    let (callee, breaker) = (revision.clone(), breaker.clone());
+    let begun = Begun::default();
+    let there_begun = begun.clone();
+    let work =
+        async move { http_here(&callee, request, context, &breaker, Some(&there_begun)).await };
+    let answered = away(there, deadline, &begun, work).await;
+    answered.map_err(|missed| missed.told(revision, "wasi:http", &trace))
+}
+
+/// Whether a call on other threads has got its instance.
+#[derive(Clone, Default)]
+pub(super) struct Begun(Arc<AtomicBool>);
+
+impl Begun {
+    /// It has.
+    pub(super) fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// What a call is that came to its deadline.
+    fn missed(&self) -> CallError {
+        if self.0.load(Ordering::Acquire) {
+            CallError::Deadline
+        } else {
+            CallError::DeadlineInQueue
+        }
+    }
+}
+
+/// Why there is no outcome: of the call itself, or seen by who waits for it.
+enum Missed {
+    /// Reported where it came about.
+    There(CallError),
+    /// Known only here.
+    Here(CallError),
+}
+
+impl Missed {
+    /// The error; the operator has been told of it.
+    fn told(self, revision: &Revision, function: &str, trace: &TraceContext) -> CallError {
+        match self {
+            Self::Here(error @ CallError::Deadline) => {
+                report(revision, function, trace, &error);
+                error
+            }
+            Self::Here(error) | Self::There(error) => error,
+        }
+    }
 }
 
 /// Waits for work on other threads, up to the call's deadline. Those threads may
 /// not run in time to see it themselves.
 async fn away<T: Send + 'static>(
     there: &Handle,
-    revision: &Revision,
-    function: &str,
-    context: &CallContext,
+    deadline: Instant,
+    begun: &Begun,
     work: impl Future<Output = Result<T, CallError>> + Send + 'static,
-) -> Result<T, CallError> {
-    match within(context.deadline, Away::start(there, work)).await {
-        Ok(Some(outcome)) => outcome,
-        Ok(None) => Err(CallError::Fault(Fault::InstanceLost)),
-        Err(Elapsed) => {
-            report(revision, function, &context.trace, &CallError::Deadline);
-            Err(CallError::Deadline)
+) -> Result<T, Missed> {
+    match within(deadline, Away::start(there, work)).await {
+        Ok(Some(outcome)) => outcome.map_err(Missed::There),
+        Ok(None) => Err(Missed::Here(CallError::Fault(Fault::InstanceLost))),
+        Err(Elapsed) => Err(Missed::Here(begun.missed())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    async fn missed(begun: &Begun) -> CallError {
+        let never = pending::<Result<(), CallError>>();
+        match away(&Handle::current(), Instant::now(), begun, never).await {
+            Err(Missed::Here(error)) => error,
+            _ => panic!("the call never ends"),
         }
+    }
+
+    #[tokio::test]
+    async fn a_call_without_an_instance_at_its_deadline_has_not_run() {
+        let begun = Begun::default();
+        assert!(matches!(missed(&begun).await, CallError::DeadlineInQueue));
+        begun.set();
+        assert!(matches!(missed(&begun).await, CallError::Deadline));
     }
 }

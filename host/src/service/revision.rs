@@ -2,12 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::contract::{Contract, InterfaceName};
 use super::pool::Pool;
 use super::settings::Settings;
 use crate::engine::{Code, FunctionIndex};
+
+/// A call that gets less than this part of the time that it may take was not the
+/// callee's to answer in time.
+const FAIR_PART: u32 = 4;
 
 /// A component and the settings it was deployed with.
 pub struct Revision {
@@ -95,5 +99,30 @@ impl Revision {
     pub fn deadline(&self, caller: Option<Instant>) -> Instant {
         let own = Instant::now() + self.settings.limits.deadline;
         caller.map_or(own, |caller| own.min(caller))
+    }
+
+    /// Whether a call that begins now and must have ended by `deadline` has a good
+    /// part of the time that a call may take.
+    pub fn has_fair_time(&self, deadline: Instant) -> bool {
+        is_fair(
+            deadline.saturating_duration_since(Instant::now()),
+            self.settings.limits.deadline,
+        )
+    }
+}
+
+fn is_fair(left: Duration, own: Duration) -> bool {
+    left.saturating_mul(FAIR_PART) >= own
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_good_part_of_the_time_is_fair() {
+        let own = Duration::from_secs(4);
+        assert!(is_fair(own, own) && is_fair(own / FAIR_PART, own));
+        assert!(!is_fair(Duration::from_millis(1), own));
     }
 }

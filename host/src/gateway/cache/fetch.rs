@@ -1,7 +1,7 @@
 //! Having a request answered by its service: once for all who ask, and for later.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant as StdInstant};
 
 use http::header::{self, HeaderName};
 use http::request::Parts;
@@ -78,13 +78,13 @@ impl ResponseCache {
         self.metrics.miss.inc();
         let this = self.clone();
         let (endpoint, parts) = (request.endpoint.clone(), request.parts.clone());
-        let asked = self.shelf.moment();
+        let (asked, deadline) = (self.shelf.moment(), request.context.deadline);
         // The whole answer is wanted, not the news that this client has it.
         request.parts.headers.remove(header::IF_NONE_MATCH);
         request.parts.headers.remove(header::IF_MODIFIED_SINCE);
         let after = move |answered| async move {
             let settled = this
-                .settle(&endpoint, &parts, &wanted, asked, answered)
+                .settle((&endpoint, &parts, &wanted), (asked, deadline), answered)
                 .await;
             let (landing, response) = match settled {
                 Ok((Some(entry), response)) => (Landing::Shared(entry), Ok(response)),
@@ -107,13 +107,12 @@ impl ResponseCache {
         request.serve_detached(body, after).await
     }
 
-    /// Stores an answer if it may be, and makes it ready for its client.
+    /// Stores an answer if it may be and is whole by `deadline`, and makes it ready for
+    /// its client.
     async fn settle(
         &self,
-        endpoint: &Endpoint,
-        parts: &Parts,
-        wanted: &Wanted,
-        asked: u64,
+        (endpoint, parts, wanted): (&Endpoint, &Parts, &Wanted),
+        (asked, deadline): (u64, StdInstant),
         answered: Result<Response, Refusal>,
     ) -> Result<(Option<Arc<Entry>>, Response), Refusal> {
         let mut response = answered?;
@@ -122,11 +121,7 @@ impl ResponseCache {
         let terms = terms.filter(|terms| terms.anyone || !wanted.personal);
         let whole = match terms {
             None => false,
-            Some(_) => match response.body_mut().take_in(LONGEST_BODY).await {
-                Taken::Whole => true,
-                Taken::InPart => false,
-                Taken::Broken => return Err(Refusal::Call(CallError::Fault(Fault::NoResponse))),
-            },
+            Some(_) => is_whole(&mut response, deadline).await?,
         };
         dress(&mut response, endpoint, &rule, wanted.personal);
         let body = response.body().as_whole().cloned();
@@ -187,6 +182,16 @@ impl ResponseCache {
     }
 }
 
+/// Takes an answer's body in; whether it is whole by `deadline` and can be stored. If
+/// it is not, it is there to be sent: others don't wait for the end of a stream.
+async fn is_whole(response: &mut Response, deadline: StdInstant) -> Result<bool, Refusal> {
+    match within(deadline, response.body_mut().take_in(LONGEST_BODY)).await {
+        Ok(Taken::Whole) => Ok(true),
+        Ok(Taken::InPart) | Err(_) => Ok(false),
+        Ok(Taken::Broken) => Err(Refusal::Call(CallError::Fault(Fault::NoResponse))),
+    }
+}
+
 /// Where a request's answer stands that depends on these headers.
 fn final_key(primary: Key, parts: &Parts, vary: &[HeaderName]) -> Key {
     if vary.is_empty() {
@@ -207,5 +212,21 @@ fn has_failed(fetched: &Result<Response, Refusal>) -> bool {
     match fetched {
         Ok(response) => response.status().is_server_error(),
         Err(refusal) => matches!(refusal, Refusal::Call(_) | Refusal::Upstream(_)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::respond::GatewayBody;
+
+    #[tokio::test]
+    async fn a_body_without_end_is_waited_for_no_longer_than_its_call() {
+        let mut endless = Response::new(GatewayBody::endless());
+        let whole = is_whole(&mut endless, StdInstant::now()).await;
+        assert!(matches!(whole, Ok(false)), "it is still to be sent");
+        let mut short = Response::new(GatewayBody::whole("short"));
+        let whole = is_whole(&mut short, StdInstant::now()).await;
+        assert!(matches!(whole, Ok(true)));
     }
 }

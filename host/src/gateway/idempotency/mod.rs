@@ -16,7 +16,7 @@ mod key;
 mod record;
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use http::Method;
 
@@ -25,8 +25,8 @@ use super::endpoint::Endpoint;
 use super::input::{RequestBody, read_whole};
 use super::respond::{self, Refusal, Response, Taken};
 use crate::engine::Fault as EngineFault;
-use crate::mesh::CallError;
 use crate::mesh::upstream::SendError;
+use crate::mesh::{CallError, within};
 use crate::service::settings::IdempotencyKey;
 use crate::store::{Expiring, Place, StoreError};
 use crate::telemetry::Metrics;
@@ -179,15 +179,15 @@ impl Idempotency {
         body: bytes::Bytes,
     ) -> Result<Response, Refusal> {
         let this = self.clone();
-        let origin = request.origin.clone();
+        let (origin, deadline) = (request.origin.clone(), request.context.deadline);
         let window = (request.endpoint.route.idempotency.as_ref())
             .map_or_else(Default::default, |asks| asks.window);
         let after = move |answered| async move {
-            let answered = taken_in(answered).await;
+            let answered = taken_in(answered, deadline).await;
             let record = match &answered {
                 Ok(response) if respond::says_not_now(response) => None,
                 Ok(response) => Some(Record::of(response, claim.fingerprint)),
-                Err(Refusal::Call(error)) if may_have_run(error) => {
+                Err(Refusal::Call(error)) if error.may_have_run() => {
                     let response = respond::call_error(error, &origin);
                     Some(Record::of(&response, claim.fingerprint))
                 }
@@ -233,29 +233,38 @@ fn checked(record: Record, fingerprint: &Place) -> Result<Record, Refusal> {
     Err(Refusal::Idempotency(fault))
 }
 
-/// Takes the body in, as far as it can be kept.
-async fn taken_in(answered: Result<Response, Refusal>) -> Result<Response, Refusal> {
+/// Takes the body in, as far as it can be kept. The key is not held longer than its
+/// call may take: an upstream may write a bit now and then for ever.
+async fn taken_in(
+    answered: Result<Response, Refusal>,
+    deadline: Instant,
+) -> Result<Response, Refusal> {
     let mut response = answered?;
-    match response.body_mut().take_in(LONGEST_BODY).await {
+    let taken = within(deadline, response.body_mut().take_in(LONGEST_BODY)).await;
+    match taken.map_err(|elapsed| Refusal::Call(elapsed.into()))? {
         Taken::Whole | Taken::InPart => Ok(response),
         Taken::Broken => Err(Refusal::Call(CallError::Fault(EngineFault::NoResponse))),
     }
 }
 
-/// Whether a call that failed may have left something behind.
-fn may_have_run(error: &CallError) -> bool {
-    match error {
-        CallError::Deadline => true,
-        CallError::Fault(fault) => !matches!(fault, EngineFault::Request(_)),
-        _ => false,
-    }
-}
-
-/// Likewise, of an upstream.
+/// Whether a call of an upstream that failed may have left something behind.
 fn upstream_may_have_run(error: &SendError) -> bool {
     matches!(error, SendError::Broken { .. } | SendError::Deadline(_))
 }
 
 fn damaged() -> StoreError {
     StoreError::Corrupt("an answer kept for an idempotency key is cut off".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::respond::GatewayBody;
+
+    #[tokio::test]
+    async fn a_body_without_end_is_waited_for_no_longer_than_its_call() {
+        let response = Response::new(GatewayBody::endless());
+        let taken = taken_in(Ok(response), Instant::now()).await;
+        assert!(matches!(taken, Err(Refusal::Call(CallError::Deadline))));
+    }
 }

@@ -13,10 +13,10 @@
 
 use std::time::Duration;
 
-/// No service gains by more at a time. Also where the search begins: to come down
-/// to the cores takes half a second, but calls that could run and are made to wait
-/// until a low start has grown may be refused for nothing.
-pub(super) const MOST: f64 = 200.0;
+/// No service whose calls have an instance each gains by more at a time.
+pub(super) const MOST: u32 = 200;
+/// Of how many calls one is a running one at least, whatever was measured.
+const LEAST_RUNNING: f64 = 200.0;
 /// Share of a step towards a new limit.
 const SMOOTHING: f64 = 0.2;
 /// The same where cores are short: that is counted, not guessed.
@@ -57,7 +57,10 @@ pub(super) struct Gradient {
 impl Default for Gradient {
     fn default() -> Self {
         Self {
-            limit: MOST,
+            // All there is room for: to come down to the cores takes half a second, but
+            // calls that could run and are made to wait until a low start has grown
+            // may be refused for nothing.
+            limit: f64::INFINITY,
             long: 0.0,
             samples: 0,
         }
@@ -68,7 +71,7 @@ impl Gradient {
     /// The limit after one more window; `ceiling` is what the pool has room for.
     pub(super) fn update(&mut self, sample: Sample, ceiling: u32) -> u32 {
         let guest = sample.guest.as_secs_f64().max(1e-9);
-        let alone = (guest - sample.ready.as_secs_f64()).max(guest / MOST);
+        let alone = (guest - sample.ready.as_secs_f64()).max(guest / LEAST_RUNNING);
         self.learn(alone);
         let (most, running) = (f64::from(sample.most), alone / guest);
         self.limit = self.limit.min(f64::from(ceiling));
@@ -80,13 +83,13 @@ impl Gradient {
             let gradient = (TOLERANCE * self.long / alone).clamp(0.5, 1.0);
             self.approach(self.limit * gradient + SLACK, SMOOTHING);
         }
-        self.limit = self.limit.min(f64::from(ceiling)).clamp(1.0, MOST);
+        self.limit = self.limit.min(f64::from(ceiling)).max(1.0);
         self.limit()
     }
 
-    /// The limit.
+    /// The limit; before the first window there is none.
     pub(super) fn limit(&self) -> u32 {
-        // Between 1 and 200.
+        // At least 1; too much becomes the most there is.
         self.limit as u32
     }
 
@@ -137,8 +140,13 @@ mod tests {
         }
 
         fn run(&self, gradient: &mut Gradient, windows: u32) -> u32 {
-            (0..windows).fold(gradient.limit(), |limit, _| {
-                gradient.update(self.sample(limit), 200)
+            self.run_in(MOST, gradient, windows)
+        }
+
+        /// In a pool with room for `ceiling` calls.
+        fn run_in(&self, ceiling: u32, gradient: &mut Gradient, windows: u32) -> u32 {
+            (0..windows).fold(gradient.limit().min(ceiling), |limit, _| {
+                gradient.update(self.sample(limit), ceiling)
             })
         }
     }
@@ -172,6 +180,10 @@ mod tests {
         let mut gradient = Gradient::default();
         for windows in [1, 10, 10_000] {
             assert_eq!(service.run(&mut gradient, windows), 200);
+        }
+        let mut gradient = Gradient::default();
+        for windows in [1, 10, 10_000] {
+            assert_eq!(service.run_in(5_000, &mut gradient, windows), 5_000);
         }
     }
 
@@ -228,7 +240,7 @@ mod tests {
                     most,
                 };
                 let limit = gradient.update(sample, ceiling);
-                prop_assert!((1..=ceiling.min(200)).contains(&limit));
+                prop_assert!((1..=ceiling).contains(&limit));
             }
         }
     }

@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn windows_become_pace_rate_and_limit() {
         let (limiter, mut tally) = (Limiter::default(), Tally::new());
-        assert_eq!(limiter.limit(), 200);
+        assert_eq!(limiter.limit(), u32::MAX, "nothing is known");
         assert_eq!(tally.pace(&limiter), Duration::ZERO);
         let start = Instant::now();
         for call in 1..=50 {

@@ -42,6 +42,7 @@ use crate::service::settings::{Class, Concurrency, Settings};
 use crate::service::threads::{Away, Threads};
 use crate::telemetry::metrics::{PoolMetrics, PoolReading, PoolSample};
 pub use error::PoolError;
+use gradient::MOST;
 pub use lease::{ExclusiveLease, Lease, SharedLease};
 use limit::Spent;
 pub use limit::{Limiter, Limiters};
@@ -106,7 +107,7 @@ impl Pool {
             metrics,
         } = parts;
         let pool = &settings.pool;
-        let queue = Queue::new(pool.queue, target);
+        let queues = [(); 2].map(|()| Queue::new(pool.queue, target));
         Arc::new(Self {
             service: instance.service.clone(),
             revision,
@@ -121,7 +122,7 @@ impl Pool {
             class: settings.class,
             threads,
             seats: Arc::default(),
-            state: Mutex::new(State::new(min, max, queue)),
+            state: Mutex::new(State::new(min, max, queues)),
             settled: Notify::new(),
             calls: AtomicU64::new(0),
             metrics,
@@ -142,13 +143,10 @@ impl Pool {
     /// instance can be made.
     pub async fn acquire(self: &Arc<Self>, context: &CallContext) -> Result<Lease, PoolError> {
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
-        // What began elsewhere is to end: where services call each other in a
-        // circle, the limit must not have a call wait for its own caller.
-        let limit = match context.depth {
-            0 | 1 => self.limit(),
-            _ => u32::MAX,
-        };
-        let claim = self.lock().claim(&self.seats, limit);
+        // What began is to end: where services call each other in a circle, the limit
+        // must not have a call wait for its own caller.
+        let limit = self.limit();
+        let claim = self.lock().claim(&self.seats, limit, context.nested);
         match claim {
             Claim::Idle(slot) => {
                 self.metrics.queue_wait.observe(Duration::ZERO);
@@ -257,9 +255,19 @@ impl Pool {
     /// Calls to work on at the same time.
     fn limit(&self) -> u32 {
         match self.at_a_time {
-            Concurrency::Adaptive => self.limiter.limit(),
+            Concurrency::Adaptive => self.limiter.limit().min(self.most()),
             Concurrency::AtMost(calls) => calls,
             Concurrency::Off => u32::MAX,
+        }
+    }
+
+    /// What the search for that number is bounded by. Calls that share an instance cost
+    /// little and wait much: they may be as many as the pool has room for.
+    fn most(&self) -> u32 {
+        if self.concurrency == 1 {
+            MOST
+        } else {
+            u32::MAX
         }
     }
 
@@ -301,6 +309,7 @@ impl Pool {
         let given = state.give_back(usable, self.seats.live());
         if let Some(spent) = spent {
             let ceiling = state.max().saturating_mul(self.concurrency);
+            let ceiling = ceiling.min(self.most());
             state.note(spent, ceiling, &self.limiter);
         }
         drop(state);

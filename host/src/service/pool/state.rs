@@ -22,6 +22,10 @@ impl Caller for Turn {
     }
 }
 
+/// The queue of calls that the limit must not keep waiting: an instance may be busy
+/// until they have ended. They are served first, whenever there is room for one.
+const NESTED: usize = 1;
+
 pub(super) struct State {
     min: u32,
     max: u32,
@@ -29,7 +33,8 @@ pub(super) struct State {
     busy: u32,
     /// Used last comes last, and goes first.
     idle: Vec<Slot>,
-    queue: Queue<Turn>,
+    /// Calls that wait: within the limit, and nested ones (see [`NESTED`]).
+    queues: [Queue<Turn>; 2],
     peak: Peak,
     tally: Tally,
     draining: bool,
@@ -51,30 +56,33 @@ pub(super) struct GivenBack {
 }
 
 impl State {
-    pub(super) fn new(min: u32, max: u32, queue: Queue<Turn>) -> Self {
+    pub(super) fn new(min: u32, max: u32, queues: [Queue<Turn>; 2]) -> Self {
         Self {
             min,
             max,
             busy: 0,
             idle: Vec::new(),
-            queue,
+            queues,
             peak: Peak::default(),
             tally: Tally::new(),
             draining: false,
         }
     }
 
-    /// Room for a call, if fewer than `limit` are under way.
-    pub(super) fn claim(&mut self, seats: &Arc<Seats>, limit: u32) -> Claim {
-        if self.busy >= limit {
+    /// Room for a call, if it is `nested` or fewer than `limit` are under way. Nobody
+    /// takes what others wait for, who may matter more.
+    pub(super) fn claim(&mut self, seats: &Arc<Seats>, limit: u32, nested: bool) -> Claim {
+        let before = &self.queues[usize::from(nested)..];
+        let awaited = before.iter().any(|queue| !queue.is_empty());
+        if awaited || (self.busy >= limit && !nested) {
             return Claim::Wait;
         }
-        if let Some(slot) = self.pop_idle() {
-            self.occupy();
-            return Claim::Idle(slot);
-        }
-        match seats.take(self.max) {
-            Some(seat) => {
+        match self.room(seats) {
+            Some(What::Instance(slot)) => {
+                self.occupy();
+                Claim::Idle(slot)
+            }
+            Some(What::Start(seat)) => {
                 self.occupy();
                 Claim::Start(seat)
             }
@@ -90,8 +98,9 @@ impl State {
     pub(super) fn enqueue(
         &mut self,
         waiter: Waiter<Turn>,
+        nested: bool,
     ) -> Result<Option<Refused<Turn>>, Waiter<Turn>> {
-        self.queue.push(waiter)
+        self.queues[usize::from(nested)].push(waiter)
     }
 
     /// A seat for an instance that the minimum lacks.
@@ -115,7 +124,7 @@ impl State {
         }
         GivenBack {
             surplus,
-            awaited: !self.queue.is_empty() || (self.draining && self.busy == 0),
+            awaited: self.standing() > 0 || (self.draining && self.busy == 0),
         }
     }
 
@@ -136,7 +145,8 @@ impl State {
     }
 
     /// Hands idle instances, or seats for new ones, to those who wait, while fewer
-    /// than `limit` calls are under way. Who is given up meanwhile is returned.
+    /// than `limit` calls are under way, or to nested ones. Who is given up meanwhile
+    /// is returned.
     pub(super) fn serve_queue(
         &mut self,
         pool: &Arc<Pool>,
@@ -145,29 +155,39 @@ impl State {
         pace: Duration,
     ) -> Vec<Refused<Turn>> {
         let mut refused = Vec::new();
-        while !self.queue.is_empty() && self.busy < limit {
-            let what = match self.pop_idle() {
-                Some(slot) => What::Instance(slot),
-                None => match seats.take(self.max) {
-                    Some(seat) => What::Start(seat),
-                    None => break,
-                },
-            };
-            self.hand_over(Handoff::new(pool, what), pace, &mut refused);
+        while let Some(queue) = self.next_queue(limit) {
+            let Some(what) = self.room(seats) else { break };
+            self.hand_over(queue, Handoff::new(pool, what), pace, &mut refused);
         }
         refused
     }
 
-    /// Gives it to the first that still waits.
+    /// Whose turn it is if there is room.
+    fn next_queue(&self, limit: u32) -> Option<usize> {
+        let has_turn = |queue: &usize| *queue == NESTED || self.busy < limit;
+        let waits = |queue: &usize| !self.queues[*queue].is_empty();
+        [NESTED, 0].into_iter().find(|it| waits(it) && has_turn(it))
+    }
+
+    /// An idle instance, or a seat for a new one.
+    fn room(&mut self, seats: &Arc<Seats>) -> Option<What> {
+        match self.pop_idle() {
+            Some(slot) => Some(What::Instance(slot)),
+            None => seats.take(self.max).map(What::Start),
+        }
+    }
+
+    /// Gives it to the first that still waits in a queue.
     fn hand_over(
         &mut self,
+        queue: usize,
         mut handoff: Handoff,
         pace: Duration,
         refused: &mut Vec<Refused<Turn>>,
     ) {
         self.occupy();
         let now = Instant::now();
-        while let Some(waiter) = self.queue.next(now, pace, refused) {
+        while let Some(waiter) = self.queues[queue].next(now, pace, refused) {
             match waiter.caller.send(Ok(handoff)) {
                 Ok(()) => return,
                 Err(Ok(back)) => handoff = back,
@@ -226,13 +246,14 @@ impl State {
     }
 
     pub(super) fn queued(&self) -> u32 {
-        self.queue.present()
+        self.queues.iter().map(Queue::present).sum()
     }
 
     /// As [`State::queued`], with those whose callers are gone: an estimate that
     /// costs nothing.
     pub(super) fn standing(&self) -> u32 {
-        u32::try_from(self.queue.places()).unwrap_or(u32::MAX)
+        let places = self.queues.iter().map(Queue::places).sum::<usize>();
+        u32::try_from(places).unwrap_or(u32::MAX)
     }
 
     pub(super) fn is_draining(&self) -> bool {
@@ -253,5 +274,65 @@ impl State {
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::settings::Priority;
+
+    fn state(max: u32) -> State {
+        State::new(0, max, [(); 2].map(|()| Queue::new(8, Duration::MAX)))
+    }
+
+    /// Has a call wait; it does as long as what is returned lives.
+    fn wait(state: &mut State, nested: bool) -> impl Sized + use<> {
+        let (caller, turn) = oneshot::channel();
+        let since = Instant::now();
+        let waiter = Waiter {
+            caller,
+            priority: Priority::High,
+            since,
+            until: since + Duration::from_secs(60),
+        };
+        assert!(state.enqueue(waiter, nested).is_ok());
+        turn
+    }
+
+    fn is_let_in(claim: &Claim) -> bool {
+        !matches!(claim, Claim::Wait)
+    }
+
+    #[test]
+    fn who_comes_later_does_not_take_what_others_wait_for() {
+        let (mut state, seats) = (state(2), Arc::default());
+        let first = state.claim(&seats, 1, false);
+        assert!(is_let_in(&first));
+        let _waits = wait(&mut state, false);
+        drop(first);
+        state.give_back(None, 0);
+        assert!(!is_let_in(&state.claim(&seats, 1, false)));
+        assert_eq!(state.next_queue(1), Some(0));
+        assert!(is_let_in(&state.claim(&seats, 1, true)), "it is awaited");
+    }
+
+    #[test]
+    fn a_nested_call_has_its_turn_beyond_the_limit() {
+        let (mut state, seats) = (state(2), Arc::default());
+        let _outer = state.claim(&seats, 1, false);
+        assert!(!is_let_in(&state.claim(&seats, 1, false)));
+        let inner = state.claim(&seats, 1, true);
+        assert!(is_let_in(&inner));
+        assert!(
+            !is_let_in(&state.claim(&seats, 1, true)),
+            "the pool is full"
+        );
+        let _usual = wait(&mut state, false);
+        let _nested = wait(&mut state, true);
+        drop(inner);
+        state.give_back(None, 1);
+        assert_eq!(state.next_queue(1), Some(NESTED));
+        assert_eq!((state.queued(), state.standing()), (2, 2));
     }
 }

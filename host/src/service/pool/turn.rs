@@ -10,7 +10,6 @@ use super::slot::Handoff;
 use super::state::Turn;
 use super::{Lease, Pool, PoolError};
 use crate::capabilities::context::CallContext;
-use crate::service::settings::Priority;
 
 impl Pool {
     /// Waits for an instance.
@@ -21,7 +20,7 @@ impl Pool {
     ) -> Result<Lease, PoolError> {
         let since = Instant::now();
         let until = context.deadline.min(since + self.queue_deadline);
-        let turn = self.enqueue(since, until, context.priority)?;
+        let turn = self.enqueue(since, until, context)?;
         let turn = tokio::time::timeout_at(until.into(), turn).await;
         let waited = since.elapsed();
         self.metrics.queue_wait.observe(waited);
@@ -38,16 +37,17 @@ impl Pool {
         self: &Arc<Self>,
         since: Instant,
         until: Instant,
-        priority: Priority,
+        context: &CallContext,
     ) -> Result<oneshot::Receiver<Result<Handoff, PoolError>>, PoolError> {
         let (caller, turn) = oneshot::channel();
         let mut state = self.lock();
-        let pushed = state.enqueue(Waiter {
+        let waiter = Waiter {
             caller,
-            priority,
+            priority: context.priority,
             since,
             until,
-        });
+        };
+        let pushed = state.enqueue(waiter, context.nested);
         let full = pushed.as_ref().is_err().then(|| PoolError::QueueFull {
             busy: state.busy(),
             queue: self.queue,
