@@ -16,7 +16,7 @@ mod key;
 mod record;
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use http::Method;
 
@@ -28,6 +28,7 @@ use crate::engine::Fault as EngineFault;
 use crate::mesh::CallError;
 use crate::mesh::upstream::SendError;
 use crate::service::settings::IdempotencyKey;
+use crate::shutdown::Holds;
 use crate::store::{Expiring, Place, StoreError};
 use crate::telemetry::Metrics;
 use claims::{Claim, Claims};
@@ -61,6 +62,7 @@ pub(super) struct Idempotency {
     answers: Arc<dyn Expiring>,
     claims: Arc<Claims>,
     metrics: Arc<Metrics>,
+    holds: Holds,
 }
 
 /// What a key leads to.
@@ -70,11 +72,16 @@ enum Found {
 }
 
 impl Idempotency {
-    pub(super) fn new(answers: Arc<dyn Expiring>, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub(super) fn new(
+        answers: Arc<dyn Expiring>,
+        metrics: Arc<Metrics>,
+        holds: Holds,
+    ) -> Arc<Self> {
         Arc::new(Self {
             answers,
             claims: Arc::default(),
             metrics,
+            holds,
         })
     }
 
@@ -112,7 +119,9 @@ impl Idempotency {
             .await
             .map_err(Refusal::Body)?;
         let principal = request.context.principal.as_deref();
-        let place = key::place(principal, endpoint.service(), &endpoint.route, &key);
+        let shown = endpoint.shows_headers().then_some(&request.parts.headers);
+        let (service, route) = (endpoint.service(), &endpoint.route);
+        let place = key::place(principal, shown, service, route, &key);
         let fingerprint = key::fingerprint(&request.parts, &body);
         request.context.idempotency_key = Some(key.into());
         match self.find(place, fingerprint).await? {
@@ -182,8 +191,11 @@ impl Idempotency {
         let origin = request.origin.clone();
         let window = (request.endpoint.route.idempotency.as_ref())
             .map_or_else(Default::default, |asks| asks.window);
+        let deadline = request.context.deadline;
+        // Without its client, nothing else keeps the host from ending.
+        let hold = self.holds.hold();
         let after = move |answered| async move {
-            let answered = taken_in(answered).await;
+            let answered = taken_in(answered, deadline).await;
             let record = match &answered {
                 Ok(response) if respond::says_not_now(response) => None,
                 Ok(response) => Some(Record::of(response, claim.fingerprint)),
@@ -201,7 +213,7 @@ impl Idempotency {
                 this.keep(&claim.place, &record, SystemTime::now() + window)
                     .await;
             }
-            drop(claim);
+            drop((claim, hold));
             answered
         };
         request
@@ -234,11 +246,15 @@ fn checked(record: Record, fingerprint: &Place) -> Result<Record, Refusal> {
 }
 
 /// Takes the body in, as far as it can be kept.
-async fn taken_in(answered: Result<Response, Refusal>) -> Result<Response, Refusal> {
+async fn taken_in(
+    answered: Result<Response, Refusal>,
+    deadline: Instant,
+) -> Result<Response, Refusal> {
     let mut response = answered?;
-    match response.body_mut().take_in(LONGEST_BODY).await {
-        Taken::Whole | Taken::InPart => Ok(response),
-        Taken::Broken => Err(Refusal::Call(CallError::Fault(EngineFault::NoResponse))),
+    match response.body_mut().take_in(LONGEST_BODY, deadline).await {
+        Ok(Taken::Whole | Taken::InPart) => Ok(response),
+        Ok(Taken::Broken) => Err(Refusal::Call(CallError::Fault(EngineFault::NoResponse))),
+        Err(_) => Err(Refusal::Call(CallError::Deadline)),
     }
 }
 
@@ -258,4 +274,25 @@ fn upstream_may_have_run(error: &SendError) -> bool {
 
 fn damaged() -> StoreError {
     StoreError::Corrupt("an answer kept for an idempotency key is cut off".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures::{StreamExt as _, stream};
+    use http_body::Frame;
+    use http_body_util::StreamBody;
+
+    use super::*;
+    use crate::engine::http::ResponseBody;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_waited_for_until_the_deadline() {
+        let first = stream::iter([Ok::<_, std::io::Error>(Frame::data("data".into()))]);
+        let body = ResponseBody::streaming(StreamBody::new(first.chain(stream::pending())));
+        let answered = Ok(respond::pass(http::Response::new(body)));
+        let taken = taken_in(answered, Instant::now() + Duration::from_secs(60)).await;
+        assert!(matches!(taken, Err(Refusal::Call(CallError::Deadline))));
+    }
 }
