@@ -124,16 +124,17 @@ impl Host {
         let (records, metrics) = (store.records(), &telemetry.metrics);
         let identity = Identity::open(&config, &token, records, metrics).await?;
         let identity = Arc::new(identity);
+        let drainer = Drainer::new();
         let gateway = Gateway::new(
             &config,
             identity.clone(),
             &telemetry.metrics,
             store.expiring(),
+            drainer.holds(),
         );
         let secrets = secrets(&config, &store).await?;
         let discovery = Arc::new(Discovery::new(life(&store).await?));
         let deployments = deployments(&config, &telemetry, &gateway, &store, secrets, discovery)?;
-        let drainer = Drainer::new();
 
         let mut announced = format!("Serving HTTP on http://{gateway_addr}/\n");
         if let Some((listener, _)) = &tls {

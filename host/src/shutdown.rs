@@ -36,6 +36,13 @@ pub struct Drain {
     _held: mpsc::Sender<()>,
 }
 
+/// Gives out holds on a drain and holds it not: for what lives as long as the host.
+#[derive(Clone)]
+pub struct Holds {
+    begun: watch::Receiver<bool>,
+    held: mpsc::WeakSender<()>,
+}
+
 /// Begins a drain and waits for its end.
 pub struct Drainer {
     begin: watch::Sender<bool>,
@@ -61,6 +68,16 @@ impl Drain {
     }
 }
 
+impl Holds {
+    /// A hold on the drain, unless that has ended. Until then it may have begun.
+    pub fn hold(&self) -> Option<Drain> {
+        self.held.upgrade().map(|held| Drain {
+            begun: self.begun.clone(),
+            _held: held,
+        })
+    }
+}
+
 impl Drainer {
     /// A drain that has not begun.
     pub fn new() -> Self {
@@ -78,6 +95,15 @@ impl Drainer {
         self.drain
             .clone()
             .expect("holds are given out before the drain begins")
+    }
+
+    /// Where further holds come from, also while the drain is under way.
+    pub fn holds(&self) -> Holds {
+        let drain = self.drain();
+        Holds {
+            begun: drain.begun.clone(),
+            held: drain._held.downgrade(),
+        }
     }
 
     /// Begins the drain and waits until every hold is dropped, at most for `limit`.
@@ -112,6 +138,28 @@ mod tests {
         });
         assert_eq!(drainer.run(Duration::from_secs(60)).await, Drained::All);
         worker.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drain_waits_for_the_holds_given_out_by_others() {
+        let drainer = Drainer::new();
+        let (holds, connection) = (drainer.holds(), drainer.drain());
+        let (given, taken) = tokio::sync::oneshot::channel();
+        tokio::spawn({
+            let holds = holds.clone();
+            async move {
+                connection.begun().await;
+                given.send(holds.hold()).ok();
+            }
+        });
+        let mut drained = Box::pin(drainer.run(Duration::from_secs(60)));
+        assert!(futures::poll!(&mut drained).is_pending());
+        let hold = taken.await.unwrap();
+        assert!(hold.is_some());
+        assert!(futures::poll!(&mut drained).is_pending());
+        drop(hold);
+        assert_eq!(drained.await, Drained::All);
+        assert!(holds.hold().is_none(), "it has ended");
     }
 
     #[tokio::test(start_paused = true)]

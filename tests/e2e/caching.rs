@@ -4,9 +4,13 @@ use anyhow::{Result, ensure};
 use futures::future::try_join_all;
 use http::{Method, Request};
 use serde_json::{Value, json};
-use stoa_tests::client::{Answer, Client, empty, json_request};
+use stoa_tests::client::{Answer, Client, PATIENCE, empty, json_request};
+use stoa_tests::origin::{Behaviour, Origin};
 use stoa_tests::process::HostProcess;
+use stoa_tests::raw;
 use stoa_tests::service::Service;
+use tokio::io::AsyncReadExt as _;
+use tokio::time::timeout;
 
 use crate::{guests, hello, host_with, serving};
 
@@ -163,12 +167,16 @@ async fn what_is_not_for_all_is_not_shared() -> Result<()> {
     ] {
         ensure!(!twice(own, &[]).await?, "{own}");
     }
-    let credentials = [("authorization", "Basic eDp5")];
     ensure!(twice("/counted?x=1", &[]).await?);
-    ensure!(!twice("/counted?x=1", &credentials).await?);
-    let mine = get(&host, "/counted?x=1", &credentials).await?;
-    assert_eq!(mine.header("cache-control")?, "private, max-age=3600");
-    ensure!(twice("/counted?cache-control=s-maxage=60", &credentials).await?);
+    for credentials in [("authorization", "Basic eDp5"), ("cookie", "session=ann")] {
+        let credentials = [credentials];
+        ensure!(!twice("/counted?x=1", &credentials).await?);
+        let mine = get(&host, "/counted?x=1", &credentials).await?;
+        assert_eq!(mine.header("cache-control")?, "private, max-age=3600");
+        ensure!(twice("/counted?cache-control=s-maxage=60", &credentials).await?);
+    }
+    // A function does not see cookies.
+    ensure!(twice("/count/a", &[("cookie", "session=ann")]).await?);
     // An error is not kept, unless the service says so.
     let first = get(&host, "/counted?status=404", &[]).await?.text();
     assert_ne!(get(&host, "/counted?status=404", &[]).await?.text(), first);
@@ -196,6 +204,64 @@ async fn many_at_once_make_one_call() -> Result<()> {
         assert_eq!(answer.expect(200)?.text(), "1 ");
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn who_names_cookies_keeps_them_apart() -> Result<()> {
+    let rule = json!({ "max_age": "1h", "vary": ["cookie"] });
+    let host = serving(&services(rule)).await?;
+    let (ann, bob) = ([("cookie", "s=ann")], [("cookie", "s=bob")]);
+    let first = text(&host, "/counted", &ann).await?;
+    assert_ne!(text(&host, "/counted", &bob).await?, first);
+    assert_eq!(text(&host, "/counted", &ann).await?, first);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_at_once_fail_together() -> Result<()> {
+    let host = serving(&services(json!("1h"))).await?;
+    let path = "/counted?wait=1000&status=503";
+    let first = tokio::spawn({
+        let mut client = Client::http1(host.http);
+        async move { client.get(path).await }
+    });
+    while host.admin()?.pool("counted").await?["busy"] != 1 {
+        tokio::task::yield_now().await;
+    }
+    let answers = try_join_all((0..16).map(|_| host.get(path))).await?;
+    for answer in answers {
+        assert_eq!(answer.header("retry-after")?, "1");
+        assert_eq!(answer.problem(503)?["code"], json!("failed"));
+    }
+    assert_eq!(first.await??.expect(503)?.text(), "1 ");
+    assert_eq!(text(&host, "/counted", &[]).await?, "2 ");
+    Ok(())
+}
+
+/// Such as a stream of events, which a rule of the cache holds for by mistake.
+#[tokio::test]
+async fn an_answer_that_does_not_end_is_passed_on_in_time() -> Result<()> {
+    let begun = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n6\r\ndata:1\r\n";
+    let origin = Origin::start("one", Behaviour::Begun(begun.to_owned())).await?;
+    let host = host_with("").await?;
+    let settings = json!({
+        "targets": [origin.url()],
+        "routes": [{ "path": "/events", "target": "http", "access": "public", "cache": "1h" }],
+        "limits": { "deadline": "300ms" },
+    });
+    let declared = host.admin()?;
+    let declared = declared.json(Method::PUT, "/v1/upstreams/legacy", &settings);
+    declared.await?.expect(200)?;
+    let asks = b"GET /events HTTP/1.1\r\nhost: a\r\n\r\n";
+    let mut socket = raw::begin(host.http, asks).await?;
+    let mut received = Vec::new();
+    let read = async {
+        while !String::from_utf8_lossy(&received).contains("data:1") {
+            ensure!(socket.read_buf(&mut received).await? > 0, "cut off");
+        }
+        Ok(())
+    };
+    timeout(PATIENCE, read).await?
 }
 
 #[tokio::test]

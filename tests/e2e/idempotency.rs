@@ -5,10 +5,11 @@ use futures::future::try_join_all;
 use http::{Method, Request};
 use serde_json::{Value, json};
 use stoa_tests::client::{Answer, Client, empty, json_request};
+use stoa_tests::origin::{Behaviour, Origin};
 use stoa_tests::process::HostProcess;
 use stoa_tests::service::Service;
 
-use crate::{guests, serving};
+use crate::{guests, host, serving};
 
 /// `POST /increments/{key}` counts its runs; so does `/counted`, by `wasi:http`.
 fn services(key: &str) -> [Service; 2] {
@@ -191,6 +192,77 @@ async fn answers_survive_a_crash_and_a_new_revision() -> Result<()> {
         .await?
         .expect(200)?;
     assert_eq!(next.json()?, json!(11));
+    Ok(())
+}
+
+/// Who shows the service other credentials is another caller, though the host
+/// knows neither.
+#[tokio::test]
+async fn callers_that_only_the_service_knows_share_no_answers() -> Result<()> {
+    let host = serving(&services("required")).await?;
+    for name in ["authorization", "cookie"] {
+        let as_caller = async |path: &str, caller: &'static str| -> Result<Answer> {
+            let mut request = json_request(Method::POST, path, &Value::Null)?;
+            let headers = request.headers_mut();
+            headers.insert("idempotency-key", name.parse()?);
+            headers.insert(name, caller.parse()?);
+            Client::http1(host.http).send(request).await?.expect(200)
+        };
+        let ann = as_caller("/counted", "Basic ann").await?;
+        let bob = as_caller("/counted", "Basic bob").await?;
+        ensure!(!is_replay(&bob) && bob.body != ann.body, "{name}");
+        let again = as_caller("/counted", "Basic ann").await?;
+        ensure!(is_replay(&again) && again.body == ann.body, "{name}");
+        // A function sees neither.
+        let ann = as_caller("/increments/a", "Basic ann").await?;
+        let bob = as_caller("/increments/a", "Basic bob").await?;
+        ensure!(is_replay(&bob) && bob.body == ann.body, "{name}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_end_misses_the_deadline() -> Result<()> {
+    let begun = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n6\r\ndata:1\r\n";
+    let origin = Origin::start("one", Behaviour::Begun(begun.to_owned())).await?;
+    let host = host().await?;
+    let route = json!({ "path": "/events", "target": "http", "access": "public", "idempotency": "required" });
+    let settings = json!({
+        "targets": [origin.url()],
+        "routes": [route],
+        "limits": { "deadline": "300ms" },
+    });
+    let declared = host.admin()?;
+    let declared = declared.json(Method::PUT, "/v1/upstreams/legacy", &settings);
+    declared.await?.expect(200)?;
+    let first = post(&host, "/events", "one", &Value::Null).await?;
+    assert_eq!(first.problem(504)?["code"], json!("deadline"));
+    let again = post(&host, "/events", "one", &Value::Null).await?;
+    ensure!(is_replay(&again) && again.status == 504);
+    assert_eq!(origin.requests(), 1);
+    Ok(())
+}
+
+/// The client has left, and then the host is to end.
+#[tokio::test]
+async fn a_host_ends_after_the_calls_that_go_on_without_a_client() -> Result<()> {
+    let mut host = serving(&services("required")).await?;
+    let path = "/counted?wait=1000";
+    let mut request = json_request(Method::POST, path, &Value::Null)?;
+    request
+        .headers_mut()
+        .insert("idempotency-key", "one".parse()?);
+    let mut client = Client::http1(host.http);
+    let abandoned = tokio::spawn(async move { client.send(request).await });
+    while host.admin()?.pool("counted").await?["busy"] != 1 {
+        tokio::task::yield_now().await;
+    }
+    abandoned.abort();
+    host.terminate().await?;
+    assert_eq!(host.wait().await?.code(), Some(0));
+    host = host.restart().await?;
+    let answer = post(&host, path, "one", &Value::Null).await?;
+    ensure!(is_replay(&answer), "{}", answer.status);
     Ok(())
 }
 

@@ -19,6 +19,8 @@ pub enum Behaviour {
     Echo,
     /// Answers with this, whatever it is.
     Raw(String),
+    /// Begins an answer with this, and never ends it.
+    Begun(String),
     /// Reads the request and never answers.
     Silent,
     /// Closes the connection after it has read the request.
@@ -129,15 +131,17 @@ impl Server {
                     self.name,
                     request.len()
                 ),
-                Behaviour::Raw(answer) => answer.clone(),
+                Behaviour::Raw(answer) | Behaviour::Begun(answer) => answer.clone(),
                 Behaviour::Silent => std::future::pending().await,
                 Behaviour::Close => return,
             };
             if stream.write_all(answer.as_bytes()).await.is_err() {
                 return;
             }
-            if matches!(self.behaviour, Behaviour::Raw(_)) {
-                return;
+            match self.behaviour {
+                Behaviour::Raw(_) => return,
+                Behaviour::Begun(_) => std::future::pending().await,
+                _ => {}
             }
         }
     }

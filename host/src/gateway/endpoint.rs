@@ -124,6 +124,11 @@ impl Endpoint {
         }
     }
 
+    /// Whether the service gets to see a request's headers.
+    pub(super) fn shows_headers(&self) -> bool {
+        !matches!(self.destination, Destination::Function { .. })
+    }
+
     /// The service, or the upstream, that it leads to.
     pub fn service(&self) -> &Arc<str> {
         self.destination.service()

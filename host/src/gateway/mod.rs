@@ -49,6 +49,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
 use crate::config;
+use crate::shutdown::Holds;
 use crate::store::{Expiring, StoreError};
 use crate::telemetry::metrics::{ActiveRequests, Metrics, RouteMetrics};
 
@@ -91,6 +92,7 @@ impl Gateway {
         identity: Arc<Identity>,
         metrics: &Arc<Metrics>,
         answers: Arc<dyn Expiring>,
+        holds: Holds,
     ) -> Arc<Self> {
         // Each listener holds a place for its next connection.
         let further = usize::from(config.tls.is_on());
@@ -108,7 +110,7 @@ impl Gateway {
             active: metrics.active_requests(),
             unrouted: metrics.unrouted(),
             cache: ResponseCache::new(config.gateway.cache_bytes, metrics),
-            idempotency: Idempotency::new(answers, metrics.clone()),
+            idempotency: Idempotency::new(answers, metrics.clone(), holds),
             metrics: metrics.clone(),
         })
     }

@@ -8,6 +8,7 @@ mod denied;
 mod kept;
 mod problem;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{self, HeaderMap, HeaderValue};
@@ -55,12 +56,38 @@ pub(super) enum Refusal {
     Input(InputFault),
     Call(CallError),
     Upstream(SendError),
+    /// The service failed for another request, whose answer was to be this one's too.
+    Awaited(Failure),
     /// The request's idempotency key stands in the way.
     Idempotency(idempotency::Fault),
     /// What was kept can't be read.
     Store,
     /// The client wants a stored answer, and there is none.
     NotCached,
+}
+
+/// How a service failed, for all who wait for the same answer.
+#[derive(Debug, Clone)]
+pub(super) enum Failure {
+    Call(Arc<CallError>),
+    Upstream(Arc<SendError>),
+    /// It answered with this status.
+    Answered(StatusCode),
+}
+
+impl Failure {
+    /// # Errors
+    /// The refusal itself, if it is about its own request alone.
+    pub(super) fn of(refusal: Refusal) -> Result<Self, Refusal> {
+        match refusal {
+            Refusal::Call(CallError::Fault(Fault::Request(_)))
+            | Refusal::Upstream(SendError::Request(_)) => Err(refusal),
+            Refusal::Call(error) => Ok(Self::Call(Arc::new(error))),
+            Refusal::Upstream(error) => Ok(Self::Upstream(Arc::new(error))),
+            Refusal::Awaited(failure) => Ok(failure),
+            own => Err(own),
+        }
+    }
 }
 
 /// A service's answer as a response.
@@ -136,6 +163,7 @@ pub(super) fn refuse(refusal: Refusal, origin: &Origin) -> Response {
         Refusal::Input(fault) => input_fault(fault, origin),
         Refusal::Call(error) => call_error(&error, origin),
         Refusal::Upstream(error) => upstream_error(&error, origin),
+        Refusal::Awaited(failure) => awaited(&failure, origin),
         Refusal::Idempotency(fault) => kept::idempotency(fault, origin),
         Refusal::NotCached => Problem::new(StatusCode::GATEWAY_TIMEOUT, "not_cached")
             .detail("the request wants a stored answer, and none is stored")
@@ -297,6 +325,23 @@ pub(super) fn call_error(error: &CallError, origin: &Origin) -> Response {
     }
 }
 
+/// A failure that another request met with.
+fn awaited(failure: &Failure, origin: &Origin) -> Response {
+    match failure {
+        Failure::Call(error) => call_error(error, origin),
+        Failure::Upstream(error) => upstream_error(error, origin),
+        Failure::Answered(status) => {
+            let problem = Problem::new(*status, "failed")
+                .detail("the service failed in a call that was made for several requests");
+            if *status == StatusCode::SERVICE_UNAVAILABLE {
+                problem.retry_after().response(origin)
+            } else {
+                problem.response(origin)
+            }
+        }
+    }
+}
+
 /// An upstream that gave no answer.
 pub(super) fn upstream_error(error: &SendError, origin: &Origin) -> Response {
     let (status, code, detail) = match error {
@@ -358,26 +403,42 @@ pub(super) fn reason(refusal: &Refusal) -> Option<&'static str> {
         Refusal::Idempotency(fault) => kept::reason(*fault),
         Refusal::Store => "store",
         Refusal::NotCached => "not_cached",
-        Refusal::Call(CallError::Pool(PoolError::QueueFull { .. })) => "queue_full",
-        Refusal::Call(CallError::Pool(PoolError::QueueDeadline { .. })) => "queue_deadline",
-        Refusal::Call(CallError::Pool(PoolError::Shed { priority, .. })) => match priority {
+        Refusal::Call(error) => call_reason(error),
+        Refusal::Upstream(error) => upstream_reason(error),
+        Refusal::Awaited(Failure::Call(error)) => call_reason(error),
+        Refusal::Awaited(Failure::Upstream(error)) => upstream_reason(error),
+        // The service's own word, as it is to who asked first.
+        Refusal::Awaited(Failure::Answered(_)) => return None,
+    })
+}
+
+fn call_reason(error: &CallError) -> &'static str {
+    match error {
+        CallError::Pool(PoolError::QueueFull { .. }) => "queue_full",
+        CallError::Pool(PoolError::QueueDeadline { .. }) => "queue_deadline",
+        CallError::Pool(PoolError::Shed { priority, .. }) => match priority {
             Priority::Low => "shed_low",
             Priority::Normal => "shed_normal",
             Priority::High => "shed_high",
         },
-        Refusal::Call(CallError::Pool(PoolError::Start(_))) => "no_instance",
-        Refusal::Call(CallError::BreakerOpen { .. }) => "breaker_open",
-        Refusal::Call(CallError::Deadline | CallError::DeadlineInQueue) => "deadline",
-        Refusal::Call(CallError::Fault(Fault::Dependency(_))) => "dependency",
-        Refusal::Call(CallError::Fault(Fault::Memory { .. })) => "memory",
-        Refusal::Call(CallError::Fault(_)) => "trap",
-        Refusal::Upstream(SendError::NoInstance(_)) => "no_instance",
-        Refusal::Upstream(SendError::Open { .. }) => "breaker_open",
-        Refusal::Upstream(SendError::Busy { .. }) => "upstream_limit",
-        Refusal::Upstream(SendError::Deadline(_)) => "deadline",
-        Refusal::Upstream(SendError::Connect { .. } | SendError::Broken { .. }) => "bad_gateway",
-        Refusal::Upstream(SendError::Request(_)) => "bad_request",
-    })
+        CallError::Pool(PoolError::Start(_)) => "no_instance",
+        CallError::BreakerOpen { .. } => "breaker_open",
+        CallError::Deadline | CallError::DeadlineInQueue => "deadline",
+        CallError::Fault(Fault::Dependency(_)) => "dependency",
+        CallError::Fault(Fault::Memory { .. }) => "memory",
+        CallError::Fault(_) => "trap",
+    }
+}
+
+fn upstream_reason(error: &SendError) -> &'static str {
+    match error {
+        SendError::NoInstance(_) => "no_instance",
+        SendError::Open { .. } => "breaker_open",
+        SendError::Busy { .. } => "upstream_limit",
+        SendError::Deadline(_) => "deadline",
+        SendError::Connect { .. } | SendError::Broken { .. } => "bad_gateway",
+        SendError::Request(_) => "bad_request",
+    }
 }
 
 fn allow(mut response: Response, methods: &[Method]) -> Response {

@@ -28,7 +28,7 @@ mod threads;
 pub mod upstream;
 
 pub use call::{CallError, check_health};
-pub use deadline::within;
+pub use deadline::{Elapsed, within};
 pub use guard::Guard;
 pub use guards::{Forces, GATEWAY, Guards};
 pub use registry::{Live, Registry, Service, Snapshot, pick};

@@ -1,7 +1,7 @@
 //! Having a request answered by its service: once for all who ask, and for later.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant as StdInstant};
+use std::time::Duration;
 
 use http::header::{self, HeaderName};
 use http::request::Parts;
@@ -16,7 +16,7 @@ use crate::engine::Fault;
 use crate::gateway::admitted::Admitted;
 use crate::gateway::endpoint::Endpoint;
 use crate::gateway::input::RequestBody;
-use crate::gateway::respond::{Refusal, Response, Taken};
+use crate::gateway::respond::{Failure, Refusal, Response, Taken};
 use crate::mesh::{CallError, within};
 
 /// Longest body that is stored, in bytes: a longer one would push out a thousand
@@ -50,8 +50,11 @@ impl ResponseCache {
                             self.metrics.coalesced.inc();
                             Ok(give(&entry, Some(Forwarded::Collapsed)))
                         }
-                        Ok(Landing::Failed) if fallback.is_some() => {
-                            Err(Refusal::Call(CallError::Fault(Fault::NoResponse)))
+                        // Asking again would send all who wait to a service that
+                        // fails, at the same moment.
+                        Ok(Landing::Failed(failure)) => {
+                            self.metrics.coalesced.inc();
+                            Err(Refusal::Awaited(failure))
                         }
                         Ok(_) => self.lead(None, wanted, request, why).await,
                     }
@@ -84,16 +87,9 @@ impl ResponseCache {
         request.parts.headers.remove(header::IF_MODIFIED_SINCE);
         let after = move |answered| async move {
             let settled = this
-                .settle((&endpoint, &parts, &wanted), (asked, deadline), answered)
+                .settle(&endpoint, &parts, &wanted, (asked, deadline), answered)
                 .await;
-            let (landing, response) = match settled {
-                Ok((Some(entry), response)) => (Landing::Shared(entry), Ok(response)),
-                Ok((None, response)) if response.status().is_server_error() => {
-                    (Landing::Failed, Ok(response))
-                }
-                Ok((None, response)) => (Landing::Own, Ok(response)),
-                Err(refusal) => (Landing::Failed, Err(refusal)),
-            };
+            let (landing, response) = landing(settled);
             let stored = matches!(landing, Landing::Shared(_));
             if let Some(flight) = flight {
                 flight.land(landing);
@@ -107,12 +103,13 @@ impl ResponseCache {
         request.serve_detached(body, after).await
     }
 
-    /// Stores an answer if it may be and is whole by `deadline`, and makes it ready for
-    /// its client.
+    /// Stores an answer if it may be, and makes it ready for its client.
     async fn settle(
         &self,
-        (endpoint, parts, wanted): (&Endpoint, &Parts, &Wanted),
-        (asked, deadline): (u64, StdInstant),
+        endpoint: &Endpoint,
+        parts: &Parts,
+        wanted: &Wanted,
+        (asked, deadline): (u64, std::time::Instant),
         answered: Result<Response, Refusal>,
     ) -> Result<(Option<Arc<Entry>>, Response), Refusal> {
         let mut response = answered?;
@@ -121,7 +118,14 @@ impl ResponseCache {
         let terms = terms.filter(|terms| terms.anyone || !wanted.personal);
         let whole = match terms {
             None => false,
-            Some(_) => is_whole(&mut response, deadline).await?,
+            Some(_) => match response.body_mut().take_in(LONGEST_BODY, deadline).await {
+                Ok(Taken::Whole) => true,
+                // One that takes longer than the call may is streamed.
+                Ok(Taken::InPart) | Err(_) => false,
+                Ok(Taken::Broken) => {
+                    return Err(Refusal::Call(CallError::Fault(Fault::NoResponse)));
+                }
+            },
         };
         dress(&mut response, endpoint, &rule, wanted.personal);
         let body = response.body().as_whole().cloned();
@@ -182,16 +186,6 @@ impl ResponseCache {
     }
 }
 
-/// Takes an answer's body in; whether it is whole by `deadline` and can be stored. If
-/// it is not, it is there to be sent: others don't wait for the end of a stream.
-async fn is_whole(response: &mut Response, deadline: StdInstant) -> Result<bool, Refusal> {
-    match within(deadline, response.body_mut().take_in(LONGEST_BODY)).await {
-        Ok(Taken::Whole) => Ok(true),
-        Ok(Taken::InPart) | Err(_) => Ok(false),
-        Ok(Taken::Broken) => Err(Refusal::Call(CallError::Fault(Fault::NoResponse))),
-    }
-}
-
 /// Where a request's answer stands that depends on these headers.
 fn final_key(primary: Key, parts: &Parts, vary: &[HeaderName]) -> Key {
     if vary.is_empty() {
@@ -207,26 +201,83 @@ fn is_for(entry: &Entry, wanted: &Wanted, parts: &Parts) -> bool {
     final_key(wanted.primary, parts, &entry.vary) == entry.key
 }
 
+/// What an answer is to those who wait for it, and to its own client.
+fn landing(
+    settled: Result<(Option<Arc<Entry>>, Response), Refusal>,
+) -> (Landing, Result<Response, Refusal>) {
+    match settled {
+        Ok((Some(entry), response)) => (Landing::Shared(entry), Ok(response)),
+        // Its body may be for its own client alone.
+        Ok((None, response)) if response.status().is_server_error() => {
+            let failure = Failure::Answered(response.status());
+            (Landing::Failed(failure), Ok(response))
+        }
+        Ok((None, response)) => (Landing::Own, Ok(response)),
+        Err(refusal) => match Failure::of(refusal) {
+            Ok(failure) => {
+                let refusal = Refusal::Awaited(failure.clone());
+                (Landing::Failed(failure), Err(refusal))
+            }
+            // The service was not asked.
+            Err(refusal) => (Landing::Own, Err(refusal)),
+        },
+    }
+}
+
 /// Whether the service could not answer.
 fn has_failed(fetched: &Result<Response, Refusal>) -> bool {
     match fetched {
         Ok(response) => response.status().is_server_error(),
-        Err(refusal) => matches!(refusal, Refusal::Call(_) | Refusal::Upstream(_)),
+        Err(refusal) => matches!(
+            refusal,
+            Refusal::Call(_) | Refusal::Upstream(_) | Refusal::Awaited(_)
+        ),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::gateway::respond::GatewayBody;
+    use http::StatusCode;
 
-    #[tokio::test]
-    async fn a_body_without_end_is_waited_for_no_longer_than_its_call() {
-        let mut endless = Response::new(GatewayBody::endless());
-        let whole = is_whole(&mut endless, StdInstant::now()).await;
-        assert!(matches!(whole, Ok(false)), "it is still to be sent");
-        let mut short = Response::new(GatewayBody::whole("short"));
-        let whole = is_whole(&mut short, StdInstant::now()).await;
-        assert!(matches!(whole, Ok(true)));
+    use super::*;
+    use crate::gateway::input::BodyFault;
+    use crate::gateway::respond::GatewayBody;
+    use crate::mesh::upstream::SendError;
+
+    fn landed_as(settled: Result<Response, Refusal>) -> Landing {
+        landing(settled.map(|response| (None, response))).0
+    }
+
+    #[test]
+    fn who_waits_learns_how_the_service_failed() {
+        let refused = [
+            Refusal::Call(CallError::Fault(Fault::NoResponse)),
+            Refusal::Call(CallError::BreakerOpen { retry_after: OWN }),
+            Refusal::Upstream(SendError::NoInstance("legacy".into())),
+        ];
+        for refusal in refused {
+            let status = crate::gateway::respond::reason(&refusal);
+            let Landing::Failed(failure) = landed_as(Err(refusal)) else {
+                panic!("those who wait would all ask the service")
+            };
+            let refusal = Refusal::Awaited(failure);
+            assert_eq!(crate::gateway::respond::reason(&refusal), status);
+        }
+        let mut response = Response::new(GatewayBody::empty());
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        assert!(matches!(
+            landed_as(Ok(response)),
+            Landing::Failed(Failure::Answered(StatusCode::SERVICE_UNAVAILABLE))
+        ));
+    }
+
+    #[test]
+    fn a_request_that_is_wrong_itself_says_nothing_of_others() {
+        let refusal = Refusal::Body(BodyFault::Broken);
+        assert!(matches!(landed_as(Err(refusal)), Landing::Own));
+        let refusal = Refusal::Call(CallError::Fault(Fault::Request("long".into())));
+        assert!(matches!(landed_as(Err(refusal)), Landing::Own));
+        let answer = Response::new(GatewayBody::empty());
+        assert!(matches!(landed_as(Ok(answer)), Landing::Own));
     }
 }

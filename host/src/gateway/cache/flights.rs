@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::Key;
 use super::entry::Entry;
+use crate::gateway::respond::Failure;
 
 /// The calls that are under way.
 #[derive(Debug, Default)]
@@ -24,8 +25,8 @@ pub(super) enum Landing {
     Shared(Arc<Entry>),
     /// An answer for its own client alone.
     Own,
-    /// The service failed.
-    Failed,
+    /// The service failed, for all.
+    Failed(Failure),
 }
 
 /// Whose turn it is.
@@ -102,9 +103,10 @@ mod tests {
             panic!("the first leads")
         };
         let followers = [follow(&flights), follow(&flights)];
-        flight.land(Landing::Failed);
+        let failure = Failure::Answered(http::StatusCode::BAD_GATEWAY);
+        flight.land(Landing::Failed(failure));
         for follower in followers {
-            assert!(matches!(landed(follower).await, Landing::Failed));
+            assert!(matches!(landed(follower).await, Landing::Failed(_)));
         }
         assert!(matches!(flights.join(KEY), Turn::Lead(_)));
     }

@@ -1,10 +1,11 @@
 //! The response cache, RFC 9111: answers to GET from memory.
 //!
 //! Only routes with `cache` come here. An answer is shared between clients unless
-//! the request shows who asks (a principal, or an `Authorization` header): then
-//! the service itself must have said that anyone may have it. Many requests that
-//! miss at once make one call. An answer is stored as the service gave it; tags
-//! and 304, and what later stages add, come after.
+//! the request shows who asks (a principal, an `Authorization` header, or a cookie
+//! where the service gets to see it): then the service itself must have said that
+//! anyone may have it. Many requests that miss at once make one call, and fail
+//! together. An answer is stored as the service gave it; tags and 304, and what
+//! later stages add, come after.
 //!
 //! A key holds the endpoint, which is new with each revision: no revision serves
 //! what another answered.
@@ -107,8 +108,9 @@ impl ResponseCache {
         rule: &Cache,
     ) -> Result<Response, Refusal> {
         let (asks, headers) = (Asks::of(&request.parts.headers), &request.parts.headers);
-        let personal =
-            request.context.principal.is_some() || headers.contains_key(header::AUTHORIZATION);
+        let personal = request.context.principal.is_some()
+            || headers.contains_key(header::AUTHORIZATION)
+            || is_known_by_cookie(&request.endpoint, headers);
         if is_for_service(&request.parts, &body, &asks) {
             let why = Forwarded::Bypass;
             return self.pass(request, body, rule, personal, why).await;
@@ -224,6 +226,14 @@ fn is_for_service(parts: &Parts, body: &RequestBody, asks: &Asks) -> bool {
         .iter()
         .any(|name| parts.headers.contains_key(name));
     about_now || asks.no_store || !body.is_end_stream()
+}
+
+/// Whether the service may know its client by a cookie. A route that names cookies
+/// among what its answers differ by keeps them apart itself.
+fn is_known_by_cookie(endpoint: &Endpoint, headers: &HeaderMap) -> bool {
+    headers.contains_key(header::COOKIE)
+        && endpoint.shows_headers()
+        && !endpoint.vary.contains(&header::COOKIE)
 }
 
 /// Gives an answer its tag, and the headers that its route says.

@@ -3,7 +3,7 @@
 //! The header is that of draft-ietf-httpapi-idempotency-key-header: a structured
 //! string, `"8e03978e"`. Most clients send it bare, which is taken too.
 
-use http::HeaderMap;
+use http::header::{self, HeaderMap, HeaderName};
 use http::request::Parts;
 
 use super::Fault;
@@ -58,10 +58,17 @@ fn unquote(quoted: &str) -> Option<String> {
     }
 }
 
+/// By what a service may know its caller when the host does not.
+const CREDENTIALS: [HeaderName; 2] = [header::AUTHORIZATION, header::COOKIE];
+
 /// Where the answer to a key is kept: one place for each caller, route and key. A
 /// new revision of the service finds what the old one answered.
+///
+/// `shown` are the headers that the service gets, if any: what it may itself know
+/// callers by keeps them apart, too.
 pub(super) fn place(
     principal: Option<&Principal>,
+    shown: Option<&HeaderMap>,
     service: &str,
     route: &Route,
     key: &str,
@@ -71,14 +78,21 @@ pub(super) fn place(
         claim.map(|(_, issuer)| issuer.as_str())
     });
     let subject = principal.map(|principal| principal.subject.as_str());
-    hash(&[
+    let route = route.key();
+    let mut fields = vec![
         subject.map_or(&b"public"[..], |_| b"principal"),
         subject.unwrap_or_default().as_bytes(),
         issuer.unwrap_or_default().as_bytes(),
         service.as_bytes(),
-        route.key().as_bytes(),
+        route.as_bytes(),
         key.as_bytes(),
-    ])
+    ];
+    for name in &CREDENTIALS {
+        for value in shown.iter().flat_map(|headers| headers.get_all(name)) {
+            fields.extend([name.as_str().as_bytes(), value.as_bytes()]);
+        }
+    }
+    hash(&fields)
 }
 
 /// What a request asks for; two with the same key must ask for the same.

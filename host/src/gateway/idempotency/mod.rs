@@ -25,9 +25,10 @@ use super::endpoint::Endpoint;
 use super::input::{RequestBody, read_whole};
 use super::respond::{self, Refusal, Response, Taken};
 use crate::engine::Fault as EngineFault;
+use crate::mesh::CallError;
 use crate::mesh::upstream::SendError;
-use crate::mesh::{CallError, within};
 use crate::service::settings::IdempotencyKey;
+use crate::shutdown::Holds;
 use crate::store::{Expiring, Place, StoreError};
 use crate::telemetry::Metrics;
 use claims::{Claim, Claims};
@@ -61,6 +62,7 @@ pub(super) struct Idempotency {
     answers: Arc<dyn Expiring>,
     claims: Arc<Claims>,
     metrics: Arc<Metrics>,
+    holds: Holds,
 }
 
 /// What a key leads to.
@@ -70,11 +72,16 @@ enum Found {
 }
 
 impl Idempotency {
-    pub(super) fn new(answers: Arc<dyn Expiring>, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub(super) fn new(
+        answers: Arc<dyn Expiring>,
+        metrics: Arc<Metrics>,
+        holds: Holds,
+    ) -> Arc<Self> {
         Arc::new(Self {
             answers,
             claims: Arc::default(),
             metrics,
+            holds,
         })
     }
 
@@ -112,7 +119,9 @@ impl Idempotency {
             .await
             .map_err(Refusal::Body)?;
         let principal = request.context.principal.as_deref();
-        let place = key::place(principal, endpoint.service(), &endpoint.route, &key);
+        let shown = endpoint.shows_headers().then_some(&request.parts.headers);
+        let (service, route) = (endpoint.service(), &endpoint.route);
+        let place = key::place(principal, shown, service, route, &key);
         let fingerprint = key::fingerprint(&request.parts, &body);
         request.context.idempotency_key = Some(key.into());
         match self.find(place, fingerprint).await? {
@@ -179,15 +188,18 @@ impl Idempotency {
         body: bytes::Bytes,
     ) -> Result<Response, Refusal> {
         let this = self.clone();
-        let (origin, deadline) = (request.origin.clone(), request.context.deadline);
+        let origin = request.origin.clone();
         let window = (request.endpoint.route.idempotency.as_ref())
             .map_or_else(Default::default, |asks| asks.window);
+        let deadline = request.context.deadline;
+        // Without its client, nothing else keeps the host from ending.
+        let hold = self.holds.hold();
         let after = move |answered| async move {
             let answered = taken_in(answered, deadline).await;
             let record = match &answered {
                 Ok(response) if respond::says_not_now(response) => None,
                 Ok(response) => Some(Record::of(response, claim.fingerprint)),
-                Err(Refusal::Call(error)) if error.may_have_run() => {
+                Err(Refusal::Call(error)) if may_have_run(error) => {
                     let response = respond::call_error(error, &origin);
                     Some(Record::of(&response, claim.fingerprint))
                 }
@@ -201,7 +213,7 @@ impl Idempotency {
                 this.keep(&claim.place, &record, SystemTime::now() + window)
                     .await;
             }
-            drop(claim);
+            drop((claim, hold));
             answered
         };
         request
@@ -233,21 +245,29 @@ fn checked(record: Record, fingerprint: &Place) -> Result<Record, Refusal> {
     Err(Refusal::Idempotency(fault))
 }
 
-/// Takes the body in, as far as it can be kept. The key is not held longer than its
-/// call may take: an upstream may write a bit now and then for ever.
+/// Takes the body in, as far as it can be kept.
 async fn taken_in(
     answered: Result<Response, Refusal>,
     deadline: Instant,
 ) -> Result<Response, Refusal> {
     let mut response = answered?;
-    let taken = within(deadline, response.body_mut().take_in(LONGEST_BODY)).await;
-    match taken.map_err(|elapsed| Refusal::Call(elapsed.into()))? {
-        Taken::Whole | Taken::InPart => Ok(response),
-        Taken::Broken => Err(Refusal::Call(CallError::Fault(EngineFault::NoResponse))),
+    match response.body_mut().take_in(LONGEST_BODY, deadline).await {
+        Ok(Taken::Whole | Taken::InPart) => Ok(response),
+        Ok(Taken::Broken) => Err(Refusal::Call(CallError::Fault(EngineFault::NoResponse))),
+        Err(_) => Err(Refusal::Call(CallError::Deadline)),
     }
 }
 
-/// Whether a call of an upstream that failed may have left something behind.
+/// Whether a call that failed may have left something behind.
+fn may_have_run(error: &CallError) -> bool {
+    match error {
+        CallError::Deadline => true,
+        CallError::Fault(fault) => !matches!(fault, EngineFault::Request(_)),
+        _ => false,
+    }
+}
+
+/// Likewise, of an upstream.
 fn upstream_may_have_run(error: &SendError) -> bool {
     matches!(error, SendError::Broken { .. } | SendError::Deadline(_))
 }
@@ -258,13 +278,21 @@ fn damaged() -> StoreError {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::gateway::respond::GatewayBody;
+    use std::time::Duration;
 
-    #[tokio::test]
-    async fn a_body_without_end_is_waited_for_no_longer_than_its_call() {
-        let response = Response::new(GatewayBody::endless());
-        let taken = taken_in(Ok(response), Instant::now()).await;
+    use futures::{StreamExt as _, stream};
+    use http_body::Frame;
+    use http_body_util::StreamBody;
+
+    use super::*;
+    use crate::engine::http::ResponseBody;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_waited_for_until_the_deadline() {
+        let first = stream::iter([Ok::<_, std::io::Error>(Frame::data("data".into()))]);
+        let body = ResponseBody::streaming(StreamBody::new(first.chain(stream::pending())));
+        let answered = Ok(respond::pass(http::Response::new(body)));
+        let taken = taken_in(answered, Instant::now() + Duration::from_secs(60)).await;
         assert!(matches!(taken, Err(Refusal::Call(CallError::Deadline))));
     }
 }

@@ -2,12 +2,14 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::engine::http::{BodyError, ResponseBody, Taken};
 use crate::gateway::connection::Serving;
+use crate::mesh::{Elapsed, within};
 
 /// A body, and the mark of a request that is being answered until it is sent.
 pub(in crate::gateway) struct GatewayBody {
@@ -34,9 +36,17 @@ impl GatewayBody {
         self.body.as_whole()
     }
 
-    /// Waits until it is there, or more than `limit` bytes of it are.
-    pub(in crate::gateway) async fn take_in(&mut self, limit: usize) -> Taken {
-        self.body.take_in(limit).await
+    /// Waits until it is there, or more than `limit` bytes of it are. Nothing of it
+    /// is lost, also not at the deadline.
+    ///
+    /// # Errors
+    /// When `deadline` comes first.
+    pub(in crate::gateway) async fn take_in(
+        &mut self,
+        limit: usize,
+        deadline: Instant,
+    ) -> Result<Taken, Elapsed> {
+        within(deadline, self.body.take_in(limit)).await
     }
 
     /// One that never ends.

@@ -5,7 +5,7 @@
 //! piece begins with the end and the number of pieces. All entries of a value
 //! are written in one batch, so they are there together or not at all.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::committer::Committer;
@@ -18,8 +18,11 @@ const HEAD: usize = 8 + 2;
 
 /// [`Expiring`] as one tree.
 pub(super) struct SledExpiring {
-    pub(super) tree: sled::Tree,
-    pub(super) committer: Arc<Committer>,
+    tree: sled::Tree,
+    committer: Arc<Committer>,
+    /// Held from reading what is there until what replaces it is: the sweep must not
+    /// remove what was kept anew in between.
+    changing: Mutex<()>,
 }
 
 impl Expiring for SledExpiring {
@@ -48,6 +51,14 @@ impl Expiring for SledExpiring {
 }
 
 impl SledExpiring {
+    pub(super) fn new(tree: sled::Tree, committer: Arc<Committer>) -> Self {
+        Self {
+            tree,
+            committer,
+            changing: Mutex::default(),
+        }
+    }
+
     fn read(&self, place: &Place, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let Some(first) = self.piece(place, 0)? else {
             return Ok(None);
@@ -68,8 +79,9 @@ impl SledExpiring {
     }
 
     fn write(&self, place: &Place, value: &[u8], end: u64) -> Result<(), StoreError> {
+        let _changing = self.change();
         let mut batch = sled::Batch::default();
-        self.forget(place, &mut batch)?;
+        self.forget(place, u64::MAX, &mut batch)?;
         let (first, rest) = value.split_at(value.len().min(INLINE_MAX - HEAD));
         let rest: Vec<_> = rest.chunks(INLINE_MAX).collect();
         let pieces = u16::try_from(rest.len() + 1).map_err(|_| StoreError::TooLarge {
@@ -86,13 +98,14 @@ impl SledExpiring {
 
     fn remove_until(&self, now: u64, most: usize) -> Result<usize, StoreError> {
         let over = b"e".to_vec()..end_key(now.saturating_add(1), &[0; 32]);
+        let _changing = self.change();
         let mut batch = sled::Batch::default();
         let mut removed = 0;
         for entry in self.tree.range(over).keys().take(most) {
             let key = entry.map_err(|error| fault("listing what is kept", error))?;
             let place: Option<&Place> = key.get(9..).and_then(|place| place.try_into().ok());
             let place = place.ok_or_else(damaged)?;
-            self.forget(place, &mut batch)?;
+            self.forget(place, now, &mut batch)?;
             batch.remove(&key);
             removed += 1;
         }
@@ -102,14 +115,22 @@ impl SledExpiring {
         Ok(removed)
     }
 
-    /// Removes all entries of a place.
-    fn forget(&self, place: &Place, batch: &mut sled::Batch) -> Result<(), StoreError> {
-        if let Some(first) = self.piece(place, 0)? {
-            let (end, pieces) = head(&first)?;
+    /// Removes all entries of a place, if its time is over at `now`.
+    fn forget(&self, place: &Place, now: u64, batch: &mut sled::Batch) -> Result<(), StoreError> {
+        let Some(first) = self.piece(place, 0)? else {
+            return Ok(());
+        };
+        let (end, pieces) = head(&first)?;
+        if end <= now {
             batch.remove(end_key(end, place));
             (0..pieces).for_each(|number| batch.remove(piece_key(place, number)));
         }
         Ok(())
+    }
+
+    fn change(&self) -> MutexGuard<'_, ()> {
+        // There is nothing under the lock that a panic could leave half changed.
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn piece(&self, place: &Place, number: u16) -> Result<Option<sled::IVec>, StoreError> {
@@ -148,6 +169,7 @@ fn millis(time: SystemTime) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Duration;
 
     use crate::store::Store;
@@ -196,5 +218,41 @@ mod tests {
         assert!(kept.get(&[5; 32], at(104)).await.unwrap().is_some());
         assert_eq!(kept.sweep(at(300), 100).await.unwrap(), 6);
         assert!(tree.is_empty(), "nothing is left behind");
+    }
+
+    /// An entry for the sweep that nothing stands behind any more.
+    #[tokio::test]
+    async fn the_sweep_asks_a_value_for_its_own_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let kept = store.expiring();
+        kept.put(&PLACE, b"value", at(200)).await.unwrap();
+        let tree = &store.expiring.tree;
+        tree.insert(end_key(millis(at(100)), &PLACE), &[]).unwrap();
+        assert_eq!(kept.sweep(at(150), 10).await.unwrap(), 1);
+        assert!(kept.get(&PLACE, at(150)).await.unwrap().is_some());
+        assert_eq!(kept.sweep(at(300), 10).await.unwrap(), 1);
+        assert!(store.expiring.tree.is_empty(), "nothing is left behind");
+    }
+
+    #[test]
+    fn a_value_kept_anew_outlives_a_sweep_at_the_same_moment() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let (kept, over) = (&store.expiring, AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    kept.remove_until(10, 100).unwrap();
+                }
+            });
+            let lost = (0..5_000).find(|_| {
+                kept.write(&PLACE, b"old", 5).unwrap();
+                kept.write(&PLACE, b"new", 20).unwrap();
+                kept.read(&PLACE, 10).unwrap().is_none()
+            });
+            over.store(true, Ordering::Relaxed);
+            assert_eq!(lost, None);
+        });
     }
 }

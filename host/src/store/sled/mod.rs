@@ -93,10 +93,7 @@ impl Store {
                 tree: records,
                 committer: Arc::clone(&committer),
             }),
-            expiring: Arc::new(SledExpiring {
-                tree: expiring,
-                committer: Arc::clone(&committer),
-            }),
+            expiring: Arc::new(SledExpiring::new(expiring, Arc::clone(&committer))),
             committer,
             _lock: lock,
         })
