@@ -87,6 +87,22 @@ async fn traps_open_it_and_a_probe_closes_it() -> Result<()> {
     Ok(())
 }
 
+/// The number of a refused revision comes again, and the settings of the next one count.
+#[tokio::test]
+async fn a_refused_deployment_leaves_no_breaker_behind() -> Result<()> {
+    let host = serving(&[faulty(), hello()]).await?;
+    let conflict = faulty().call("GET /ping", "test:misbehave/faults.well");
+    let faults = host.admin()?.refused(&conflict).await?;
+    assert_eq!(faults[0].code, "route_conflict", "{faults:?}");
+    let unguarded = faulty().set("breaker.enabled", json!(false));
+    host.admin()?.deploy_one(&unguarded).await?;
+    for _ in 0..20 {
+        host.get("/trap").await?.problem(502)?;
+    }
+    host.get("/well").await?.expect(200)?;
+    Ok(())
+}
+
 /// A revision that only traps runs a few calls, then one a while.
 #[tokio::test]
 async fn a_storm_of_traps_does_not_reach_the_guest() -> Result<()> {
@@ -133,6 +149,14 @@ async fn an_operator_holds_it_and_a_restart_keeps_that() -> Result<()> {
         host.get("/trap").await?.problem(502)?;
     }
     force(&host, "faulty", json!({ "state": "auto" })).await?;
+    host.get("/well").await?.expect(200)?;
+
+    // Undeployed, nobody holds it, before a restart and after.
+    force(&host, "faulty", json!({ "state": "open" })).await?;
+    host.cli(&["undeploy", "faulty"]).await?.expect(0)?;
+    host.admin()?.deploy_one(&faulty()).await?;
+    host.get("/well").await?.expect(200)?;
+    let host = host.crash_and_restart().await?;
     host.get("/well").await?.expect(200)?;
 
     let admin = host.admin()?;

@@ -77,6 +77,18 @@ async fn a_swap_to_a_bad_revision_is_taken_back() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_revision_that_was_taken_back_is_nothing_to_go_back_to() -> Result<()> {
+    let host = serving(&[answering("well")]).await?;
+    let admin = host.admin()?;
+    admin.deploy_one(&answering("calls")).await?;
+    admin.deploy_one(&answering("trap")).await?;
+    until_live(&host, &[(2, 100)]).await?;
+    admin.traffic("shop", &json!({ "rollback": {} })).await?;
+    assert_eq!(admin.live("shop").await?, [(1, 100)].into());
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_bad_canary_is_taken_back_by_its_breaker() -> Result<()> {
     let host = serving(&[answering("well")]).await?;
     let bad = answering("trap").stages(&[50, 100], "1h");

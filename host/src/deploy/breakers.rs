@@ -65,10 +65,9 @@ impl Deployments {
         Ok(())
     }
 
-    /// Lets the breakers of a service go that is no longer there.
-    pub(super) async fn forget_breakers(&self, service: &str) -> Result<(), StoreError> {
+    /// Lets the breakers of a service go that is no longer there; see [`released`].
+    pub(super) fn release_breakers(&self, service: &str) {
         self.parts.guards.force(service, Forces::default());
-        self.parts.records.remove(KIND, service).await
     }
 
     fn wanted_forces(
@@ -104,6 +103,11 @@ impl Deployments {
         };
         Ok(forces)
     }
+}
+
+/// Writes down that nobody holds the breakers of a service.
+pub(super) fn released(service: &str) -> Change {
+    Change::remove(KIND, service)
 }
 
 fn show(revision: u64, link: String, reading: &Reading) -> BreakerState {

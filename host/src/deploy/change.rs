@@ -72,12 +72,27 @@ impl Deployments {
         let prepared = self.prepare_all(&request.services, progress).await?;
         // From here on changes come one after the other.
         let mut services = self.services.lock().await;
+        let swapped = self.swap(&mut services, &request, prepared, progress).await;
+        if swapped.is_err() {
+            self.forget_refused(&services, &request.services);
+        }
+        swapped
+    }
+
+    /// Makes what is compiled live, if all fits together and starts.
+    async fn swap(
+        self: &Arc<Self>,
+        services: &mut BTreeMap<String, Deployed>,
+        request: &DeployRequest,
+        prepared: BTreeMap<String, Prepared>,
+        progress: &Progress,
+    ) -> Result<(BTreeMap<String, u64>, Vec<Loaded>), ChangeError> {
         let mut next = services.clone();
         let began = Instant::now();
         for service in prepared.keys() {
             progress.started(service, Step::Link);
         }
-        let fresh = self.link_all(&services, &mut next, &request.services, &prepared)?;
+        let fresh = self.link_all(services, &mut next, &request.services, &prepared)?;
         let declaration = self.declare(&next, &request.upstreams)?;
         let table = table(&next, &declaration.all).map_err(ChangeError::Refused)?;
         for service in prepared.keys() {
@@ -87,7 +102,7 @@ impl Deployments {
             self.announce_start(loaded);
         }
         if let Err(error) = warm_all(&fresh, progress).await {
-            self.announce_all(&services, prepared.keys());
+            self.announce_all(services, prepared.keys());
             return Err(error);
         }
         let changed: Vec<String> = prepared.into_keys().collect();
@@ -97,7 +112,7 @@ impl Deployments {
         let began = Instant::now();
         let kept = self.keep_all(&next, &changed, declaration.records()).await;
         if let Err(error) = kept {
-            self.announce_all(&services, changed.iter());
+            self.announce_all(services, changed.iter());
             return Err(error);
         }
         let upstreams = declaration.numbers.clone();
@@ -114,7 +129,7 @@ impl Deployments {
         for service in &changed {
             progress.finished(service, Step::Swap, began.elapsed(), None);
         }
-        let retired = self.replace(&mut services, next, &changed);
+        let retired = self.replace(services, next, &changed);
         for service in &changed {
             self.announce(service, services.get(service), &retired);
         }
@@ -126,6 +141,17 @@ impl Deployments {
                 .collect(),
             retired,
         ))
+    }
+
+    /// Drops the guards of revisions that did not become live: their numbers come
+    /// again, with settings of their own.
+    fn forget_refused(&self, services: &BTreeMap<String, Deployed>, requests: &[ServiceDeploy]) {
+        for ServiceDeploy { service, .. } in requests {
+            let newest = services
+                .get(service)
+                .map_or(0, |deployed| deployed.record.newest);
+            self.parts.guards.forget(service, newest + 1);
+        }
     }
 
     /// Reads and compiles what comes, one after the other: each keeps all cores
@@ -196,13 +222,17 @@ impl Deployments {
                 note: None,
             };
             let record = &mut deployed.record;
-            let before = record.live.first().map(|live| live.revision);
+            let before = record
+                .live
+                .first()
+                .map(|live| (live.revision, record.previous));
             let stages = request.stages.as_ref();
             let first = stages.and_then(|stages| stages.shares.first().copied());
             record.add(revision, first.or(request.canary));
-            record.rollout = before.and_then(|before| {
+            record.rollout = before.and_then(|(against, previous)| {
                 let settings = &request.settings.rollout;
-                self.begin_rollout(&request.service, (record.newest, before), stages, settings)
+                let revisions = (record.newest, against, previous);
+                self.begin_rollout(&request.service, revisions, stages, settings)
             });
         }
         let mut faults = check::faults(&candidates(next, prepared), &present(services));
@@ -252,7 +282,7 @@ impl Deployments {
     }
 
     /// As [`Deployments::keep`], together with further records.
-    async fn keep_all(
+    pub(super) async fn keep_all(
         &self,
         next: &BTreeMap<String, Deployed>,
         changed: &[String],
@@ -268,7 +298,9 @@ impl Deployments {
         Ok(self.parts.records.apply(changes).await?)
     }
 
-    /// Makes `next` the state; returns the revisions that lost their traffic.
+    /// Makes `next` the state; returns the revisions that lost their traffic. They
+    /// drain from here on: later, when `services` may be another's, one of them may
+    /// have its traffic back.
     pub(super) fn replace(
         &self,
         services: &mut BTreeMap<String, Deployed>,
@@ -284,6 +316,7 @@ impl Deployments {
             let now = services.get(name).map(|deployed| &deployed.record);
             for (_, loaded) in was.live() {
                 if now.is_none_or(|record| record.weight(loaded.revision.number) == 0) {
+                    loaded.revision.pool.drain();
                     retired.push(loaded.clone());
                 }
             }
@@ -294,12 +327,9 @@ impl Deployments {
         retired
     }
 
-    /// Lets retired revisions end their calls. Each call ends at its deadline at the
-    /// latest, so this does.
+    /// Waits until retired revisions have ended their calls. Each call ends at its
+    /// deadline at the latest, so this does.
     pub(super) async fn drain(&self, retired: Vec<Loaded>, progress: &Progress) {
-        for loaded in &retired {
-            loaded.revision.pool.drain();
-        }
         for loaded in retired {
             let revision = &loaded.revision;
             progress.started(&revision.service, Step::Drain);
@@ -312,9 +342,6 @@ impl Deployments {
 
     /// As [`Deployments::drain`], when nobody waits for it.
     pub(super) fn drain_in_background(self: &Arc<Self>, retired: Vec<Loaded>) {
-        for loaded in &retired {
-            loaded.revision.pool.drain();
-        }
         let deployments = self.clone();
         tokio::spawn(async move {
             deployments

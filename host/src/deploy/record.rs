@@ -86,6 +86,16 @@ impl ServiceRecord {
         }
     }
 
+    /// Lets a rollout that a restart interrupted go on.
+    pub(super) fn restart_rollout(&mut self) {
+        if let Some(mut rollout) = self.rollout.take() {
+            let revision = self.revision(rollout.revision);
+            let watch = revision.map(|revision| revision.settings.rollout.watch);
+            rollout.restart(watch.unwrap_or_default());
+            self.rollout = Some(rollout);
+        }
+    }
+
     pub(super) fn weight(&self, number: u64) -> u8 {
         self.live
             .iter()

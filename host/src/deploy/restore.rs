@@ -49,7 +49,8 @@ impl Deployments {
         Ok(())
     }
 
-    async fn restore_service(self: &Arc<Self>, name: &str, record: ServiceRecord) -> Deployed {
+    async fn restore_service(self: &Arc<Self>, name: &str, mut record: ServiceRecord) -> Deployed {
+        record.restart_rollout();
         let mut loaded = BTreeMap::new();
         let overrides = Overrides::new(record.config.overrides.clone());
         let warm = record

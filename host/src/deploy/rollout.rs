@@ -1,9 +1,10 @@
 //! Rollouts under way: walks a canary's stages, and swaps back what is clearly worse.
 //!
-//! What is to be done stands in the service's record, so a restart goes on with it:
-//! stages come when they are due, the watch ends when it would have. Only counts are
-//! lost: the new revision's begin anew, the old one's are in the record where it had
-//! all the traffic, and begin anew where both are live.
+//! What is to be done stands in the service's record, so a restart goes on with it.
+//! Counts are lost: the new revision's begin anew, and with them the stage or the
+//! watch under way, as nothing may be judged by less than it should be; the old one's
+//! are in the record where it had all the traffic, and begin anew where both are live.
+//! For the same reason a stage that comes late is no shorter.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +26,9 @@ pub(super) struct RolloutRecord {
     pub(super) revision: u64,
     /// What it is compared with, and what comes back if it is worse.
     pub(super) against: u64,
+    /// What the old revision could be taken back to.
+    #[serde(default)]
+    pub(super) previous: Option<u64>,
     /// What the old revision did before the swap, where it has no traffic since.
     pub(super) baseline: Option<Numbers>,
     /// Shares to come, in per cent.
@@ -86,11 +90,12 @@ impl Deployments {
         }
     }
 
-    /// The rollout of a revision that takes over from `against`, if it has one.
+    /// The rollout of a revision that takes over from `against`, which took over from
+    /// `previous`; if it has one.
     pub(super) fn begin_rollout(
         &self,
         service: &str,
-        (revision, against): (u64, u64),
+        (revision, against, previous): (u64, u64, Option<u64>),
         stages: Option<&Stages>,
         settings: &Rollout,
     ) -> Option<RolloutRecord> {
@@ -103,6 +108,7 @@ impl Deployments {
         Some(RolloutRecord {
             revision,
             against,
+            previous,
             baseline: Some(self.lately(service, against)),
             stages: to_come.to_vec(),
             every_ms,
@@ -178,8 +184,7 @@ impl Deployments {
             });
         }
         self.shift_rollout(service, rollout, live, |record, mut rollout| {
-            rollout.stages.remove(0);
-            rollout.next_ms += rollout.every_ms;
+            rollout.advance(now_ms());
             record.rollout = Some(rollout);
         })
         .await?;
@@ -204,6 +209,9 @@ impl Deployments {
         let note = format!("rolled back by the host: {reason}");
         self.shift_rollout(service, rollout, live, |record, rollout| {
             record.rollout = None;
+            // The revision that is worse is nothing to go back to.
+            let previous = rollout.previous;
+            record.previous = previous.filter(|number| record.revision(*number).is_some());
             record.note(rollout.revision, note);
         })
         .await?;
@@ -322,6 +330,29 @@ impl Deployments {
     }
 }
 
+// === impl RolloutRecord ===
+
+impl RolloutRecord {
+    /// Begins the stage or the watch under way anew, after a restart.
+    pub(super) fn restart(&mut self, watch: Duration) {
+        self.begin(now_ms(), watch);
+    }
+
+    fn begin(&mut self, now: u64, watch: Duration) {
+        self.next_ms = now + self.every_ms;
+        self.until_ms = now + self.every_ms * self.stages.len() as u64 + millis(watch);
+    }
+
+    /// Goes on to the next stage, which lasts as long as any: what comes late moves
+    /// all that follows.
+    fn advance(&mut self, now: u64) {
+        let late = now.saturating_sub(self.next_ms);
+        self.stages.remove(0);
+        self.next_ms += late + self.every_ms;
+        self.until_ms += late;
+    }
+}
+
 fn due_by_time(rollout: &RolloutRecord, now: u64) -> Due {
     match rollout.stages.first() {
         Some(share) if now >= rollout.next_ms => Due::Stage(*share),
@@ -343,17 +374,22 @@ fn millis(time: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    #[test]
-    fn stages_come_when_they_are_due_and_the_watch_ends_after_them() {
-        let mut rollout = RolloutRecord {
+    fn rollout() -> RolloutRecord {
+        RolloutRecord {
             revision: 2,
             against: 1,
+            previous: None,
             baseline: None,
             stages: vec![25, 100],
             every_ms: 10,
             next_ms: 100,
             until_ms: 200,
-        };
+        }
+    }
+
+    #[test]
+    fn stages_come_when_they_are_due_and_the_watch_ends_after_them() {
+        let mut rollout = rollout();
         assert_eq!(due_by_time(&rollout, 99), Due::Nothing);
         assert_eq!(due_by_time(&rollout, 100), Due::Stage(25));
         assert_eq!(
@@ -364,5 +400,30 @@ mod tests {
         rollout.stages.clear();
         assert_eq!(due_by_time(&rollout, 199), Due::Nothing);
         assert_eq!(due_by_time(&rollout, 200), Due::End);
+    }
+
+    #[test]
+    fn a_stage_that_comes_late_is_no_shorter() {
+        let mut rollout = rollout();
+        rollout.advance(500);
+        assert_eq!((rollout.next_ms, rollout.until_ms), (510, 600));
+        assert_eq!(due_by_time(&rollout, 509), Due::Nothing);
+        assert_eq!(due_by_time(&rollout, 510), Due::Stage(100));
+        rollout.advance(510);
+        assert_eq!(due_by_time(&rollout, 599), Due::Nothing);
+        assert_eq!(due_by_time(&rollout, 600), Due::End);
+    }
+
+    #[test]
+    fn after_a_restart_the_stage_or_the_watch_begins_anew() {
+        let (mut rollout, watch) = (rollout(), Duration::from_millis(80));
+        rollout.begin(5000, watch);
+        assert_eq!(due_by_time(&rollout, 5009), Due::Nothing);
+        assert_eq!(due_by_time(&rollout, 5010), Due::Stage(25));
+        assert_eq!(rollout.until_ms, 5100);
+        rollout.stages.clear();
+        rollout.begin(9000, watch);
+        assert_eq!(due_by_time(&rollout, 9079), Due::Nothing);
+        assert_eq!(due_by_time(&rollout, 9080), Due::End);
     }
 }

@@ -11,7 +11,7 @@ use super::configure;
 use super::load::{assemble, compile, verify, warm};
 use super::progress::Progress;
 use super::record::{LiveRecord, ScaleRecord, ServiceRecord};
-use super::{ChangeError, Deployed, Deployments, Loaded, fault, table};
+use super::{ChangeError, Deployed, Deployments, Loaded, breakers, fault, table};
 use crate::api::{PoolState, ScaleRequest, TrafficReply, TrafficRequest};
 use crate::capabilities::config::Overrides;
 use crate::service::threads::Threads;
@@ -143,17 +143,19 @@ impl Deployments {
         }
         let table = table(&next, &self.declared()).map_err(ChangeError::Refused)?;
         let changed = [service.to_owned()];
-        self.keep(&next, &changed).await?;
+        let further = vec![breakers::released(service)];
+        self.keep_all(&next, &changed, further).await?;
         self.publish(&next, &changed, table);
         let loaded: Vec<u64> = services[service].loaded.keys().copied().collect();
         let retired = self.replace(&mut services, next, &changed);
         self.announce(service, None, &retired);
-        // Draining may take as long as a call: other changes need not wait.
-        drop(services);
+        // Before a service of its name may come: it begins with these numbers again.
+        self.release_breakers(service);
         for number in loaded {
             self.parts.forget(service, number);
         }
-        self.forget_breakers(service).await?;
+        // Draining may take as long as a call: other changes need not wait.
+        drop(services);
         if purge {
             self.drain(retired, &Progress::silent(&self.parts.telemetry.metrics))
                 .await;

@@ -95,6 +95,26 @@ impl Breaker {
         self.admit_guarded(deadline, Instant::now())
     }
 
+    /// Whether [`Breaker::admit`] may let a call through `now`: only a look, which
+    /// changes nothing. A ramp still draws by lot.
+    pub fn admits(&self, now: Instant) -> bool {
+        if self.gate.load(Ordering::Acquire) & GUARDED == 0 {
+            return true;
+        }
+        let inner = self.lock();
+        match (inner.forced, inner.phase) {
+            (Some(forced), _) => forced == Forced::Closed,
+            (None, Phase::Open { until }) => now >= until,
+            (None, Phase::HalfOpen { probe }) => probe.is_none_or(|expiry| now >= expiry),
+            (None, Phase::Closed | Phase::Ramp { .. }) => true,
+        }
+    }
+
+    /// What it was made with.
+    pub fn settings(&self) -> &settings::Breaker {
+        &self.settings
+    }
+
     /// Counts an outcome that comes after its permit was used, such as a failure in
     /// the middle of a body.
     pub fn record(&self, outcome: Outcome) {

@@ -50,9 +50,12 @@ impl Default for Streak {
     }
 }
 
-/// Checks the instances of an upstream until it is replaced or gone.
+/// Checks the instances of an upstream until it is replaced or gone. What earlier
+/// checks found holds no longer where there are none now.
 pub(super) fn begin(upstream: &Arc<Upstream>) {
     let Some(check) = upstream.settings.health.clone() else {
+        let members = upstream.members.all();
+        members.iter().for_each(|one| one.set_healthy(true));
         return;
     };
     let upstream: Weak<Upstream> = Arc::downgrade(upstream);

@@ -1,9 +1,8 @@
 //! One instance of an upstream: where it is, and whether it gets traffic.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::Uri;
@@ -22,7 +21,8 @@ const LONGEST_TTL: Duration = Duration::from_secs(3600);
 /// The weight of an instance that names none, so that others can have less.
 pub const WEIGHT: u32 = 100;
 
-/// An instance of an upstream.
+/// An instance of an upstream. A clone is the same instance.
+#[derive(Clone)]
 pub struct Instance {
     /// Its name, unique in its upstream.
     pub id: String,
@@ -33,11 +33,16 @@ pub struct Instance {
     /// What it tells of itself.
     pub metadata: BTreeMap<String, String>,
     /// `None` where it was declared and stays.
-    lease: Option<Lease>,
-    state: Mutex<State>,
+    lease: Option<Arc<Lease>>,
+    state: Arc<Mutex<State>>,
+    seen: Arc<Seen>,
+    pub(super) breaker: Arc<Breaker>,
+}
+
+/// What the host sees of an instance, whatever it says of itself.
+struct Seen {
     /// By active checks; true where there are none.
     healthy: AtomicBool,
-    pub(super) breaker: Breaker,
     in_flight: AtomicU32,
     requests: AtomicU64,
 }
@@ -80,14 +85,11 @@ impl Instance {
         let origin = target(&registration.url).map_err(|fault| format!("`url`: {fault}"))?;
         let mut instance = Self::new(id, origin, weight, breaker);
         instance.metadata.clone_from(&registration.metadata);
-        instance.lease = Some(Lease {
+        instance.lease = Some(Arc::new(Lease {
             ttl,
             renewed: Mutex::new(now),
-        });
-        instance.state = Mutex::new(State {
-            reported: registration.status.unwrap_or(Status::Up),
-            forced: None,
-        });
+        }));
+        instance.report(registration.status.unwrap_or(Status::Up));
         Ok(instance)
     }
 
@@ -97,30 +99,44 @@ impl Instance {
     }
 
     fn new(id: &str, origin: Uri, weight: u32, breaker: &settings::Breaker) -> Self {
-        let name = id.to_owned();
-        let observer = Box::new(move |transition: &Transition| {
-            tracing::warn!(
-                instance = name,
-                "breaker of an upstream's instance {}: {}",
-                transition.to.name(),
-                transition.reason
-            );
-        });
         Self {
             id: id.to_owned(),
             origin,
             weight,
             metadata: BTreeMap::new(),
             lease: None,
-            state: Mutex::new(State {
+            state: Arc::new(Mutex::new(State {
                 reported: Status::Up,
                 forced: None,
+            })),
+            seen: Arc::new(Seen {
+                healthy: AtomicBool::new(true),
+                in_flight: AtomicU32::new(0),
+                requests: AtomicU64::new(0),
             }),
-            healthy: AtomicBool::new(true),
-            breaker: Breaker::new(breaker.clone(), observer),
-            in_flight: AtomicU32::new(0),
-            requests: AtomicU64::new(0),
+            breaker: guard(id, breaker),
         }
+    }
+
+    /// Takes over from the instance of its name: an operator's word, and where it is
+    /// at the same place, what was seen there.
+    pub(super) fn succeed(&mut self, before: &Self) {
+        self.force(before.forced());
+        if self.origin != before.origin {
+            return;
+        }
+        self.seen = before.seen.clone();
+        if self.breaker.settings() == before.breaker.settings() {
+            self.breaker = before.breaker.clone();
+        }
+    }
+
+    /// The same instance behind a new breaker; `None` if its settings are these.
+    pub(super) fn guarded_anew(&self, settings: &settings::Breaker) -> Option<Self> {
+        (self.breaker.settings() != settings).then(|| Self {
+            breaker: guard(&self.id, settings),
+            ..self.clone()
+        })
     }
 
     /// Where it is in its life: what an operator says, else what it says itself,
@@ -129,7 +145,7 @@ impl Instance {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match (state.forced, state.reported) {
             (Some(forced), _) => forced,
-            (None, Status::Up) if !self.healthy.load(Ordering::Relaxed) => Status::Down,
+            (None, Status::Up) if !self.seen.healthy.load(Ordering::Relaxed) => Status::Down,
             (None, reported) => reported,
         }
     }
@@ -160,7 +176,7 @@ impl Instance {
 
     /// What active checks found.
     pub fn set_healthy(&self, healthy: bool) {
-        self.healthy.store(healthy, Ordering::Relaxed);
+        self.seen.healthy.store(healthy, Ordering::Relaxed);
     }
 
     /// Begins its lease anew.
@@ -191,20 +207,34 @@ impl Instance {
 
     /// Requests that it serves now.
     pub fn in_flight(&self) -> u32 {
-        self.in_flight.load(Ordering::Relaxed)
+        self.seen.in_flight.load(Ordering::Relaxed)
     }
 
     /// Requests that it was sent.
     pub fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
+        self.seen.requests.load(Ordering::Relaxed)
     }
 
     pub(super) fn enter(&self) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.seen.requests.fetch_add(1, Ordering::Relaxed);
+        self.seen.in_flight.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn leave(&self) {
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.seen.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// The breaker of the instance of that name.
+fn guard(id: &str, settings: &settings::Breaker) -> Arc<Breaker> {
+    let name = id.to_owned();
+    let observer = Box::new(move |transition: &Transition| {
+        tracing::warn!(
+            instance = name,
+            "breaker of an upstream's instance {}: {}",
+            transition.to.name(),
+            transition.reason
+        );
+    });
+    Arc::new(Breaker::new(settings.clone(), observer))
 }

@@ -43,7 +43,8 @@ impl Members {
     }
 
     /// Adds an instance, or replaces the one of its name. An operator's word for
-    /// it stays.
+    /// it stays, and what was seen of it as long as it is at the same place: who
+    /// joins again and again is cut off as anybody else.
     ///
     /// # Errors
     ///
@@ -55,10 +56,10 @@ impl Members {
         breaker: &settings::Breaker,
         now: Instant,
     ) -> Result<(), String> {
-        let instance = Instance::joined(id, registration, breaker, now)?;
+        let mut instance = Instance::joined(id, registration, breaker, now)?;
         self.change(|members| {
             if let Some(before) = members.iter().find(|member| member.id == id) {
-                instance.force(before.forced());
+                instance.succeed(before);
             }
             members.retain(|member| member.id != id);
             members.push(Arc::new(instance));
@@ -77,10 +78,15 @@ impl Members {
     }
 
     /// Makes these the instances without a lease; those that were there already
-    /// keep their state.
+    /// keep their state. All of them get breakers of these settings.
     pub fn declare(&self, targets: &[Uri], breaker: &settings::Breaker) {
         self.change(|members| {
             members.retain(|member| member.is_leased() || targets.contains(&member.origin));
+            for member in members.iter_mut() {
+                if let Some(guarded) = member.guarded_anew(breaker) {
+                    *member = Arc::new(guarded);
+                }
+            }
             for target in targets {
                 let known = members
                     .iter()
@@ -140,6 +146,7 @@ impl Members {
 mod tests {
     use super::super::instance::Status;
     use super::*;
+    use crate::mesh::breaker::{Outcome, State};
 
     fn registration(port: u16) -> Registration {
         Registration {
@@ -214,6 +221,58 @@ mod tests {
         assert_eq!(instance.status(), Status::OutOfService);
         instance.force(None);
         assert_eq!(instance.status(), Status::Up);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_seen_of_a_place_outlives_a_new_registration() {
+        let members = of(1).await;
+        let join = |port| {
+            let registration = registration(port);
+            let joined = members.join("i001", &registration, &Default::default(), Instant::now());
+            joined.unwrap();
+            members.get("i001").unwrap()
+        };
+        let before = members.get("i001").unwrap();
+        for _ in 0..7 {
+            before.breaker.record(Outcome::Failure);
+        }
+        before.enter();
+        before.set_healthy(false);
+        let again = join(1);
+        assert_eq!(again.breaker.read().state, State::Open);
+        assert_eq!((again.in_flight(), again.requests()), (1, 1));
+        assert_eq!(again.status(), Status::Down);
+        before.leave();
+        assert_eq!(again.in_flight(), 0, "a request that began before it");
+        let moved = join(2);
+        assert_eq!(moved.breaker.read().state, State::Closed);
+        assert_eq!((moved.status(), moved.requests()), (Status::Up, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn new_settings_of_breakers_reach_who_is_there() {
+        let members = of(1).await;
+        let targets = ["http://a:1".parse::<Uri>().unwrap()];
+        members.declare(&targets, &Default::default());
+        for member in members.all().iter() {
+            member.force(Some(Status::OutOfService));
+            member.enter();
+        }
+        let strict = settings::Breaker {
+            consecutive: 1,
+            ..Default::default()
+        };
+        members.declare(&targets, &strict);
+        assert_eq!(members.all().len(), 2);
+        for member in members.all().iter() {
+            assert_eq!(member.status(), Status::OutOfService);
+            assert_eq!(member.in_flight(), 1);
+            member.breaker.record(Outcome::Failure);
+            assert_eq!(member.breaker.read().state, State::Open);
+        }
+        members.declare(&targets, &strict);
+        let open = |member: &Arc<Instance>| member.breaker.read().state == State::Open;
+        assert!(members.all().iter().all(open), "nothing has changed");
     }
 
     #[tokio::test(start_paused = true)]

@@ -100,13 +100,13 @@ pub async fn send(
         upstream: upstream.name.clone(),
         limit: upstream.settings.limits.connections,
     })?;
-    let mut head = Head::of(upstream, request.headers().clone(), &request)?;
-    let mut body = request.into_body();
+    let (parts, mut body) = request.into_parts();
+    let mut head = Head::of(upstream, parts)?;
     let mut tried: Vec<Arc<Instance>> = Vec::new();
     let mut last = None;
     let mut attempts = 0;
     while attempts < ATTEMPTS {
-        let Some(instance) = next(upstream, &tried) else {
+        let Some(instance) = next(&upstream.members.all(), &tried) else {
             break;
         };
         tried.push(instance.clone());
@@ -148,14 +148,17 @@ fn outcome(answered: &Result<Response<Incoming>, Failed>) -> Outcome {
 }
 
 /// The next instance: of those whose lease holds, else of the last that were known.
-fn next(upstream: &Upstream, tried: &[Arc<Instance>]) -> Option<Arc<Instance>> {
-    let members = upstream.members.all();
+/// One that is cut off has nothing to do, so it would seem the best: it comes last,
+/// to tell when to try again.
+fn next(members: &[Arc<Instance>], tried: &[Arc<Instance>]) -> Option<Arc<Instance>> {
     let now = tokio::time::Instant::now();
     let up = |one: &Instance| {
         one.status() == Status::Up && !tried.iter().any(|other| other.id == one.id)
     };
-    pick(&members, |one| up(one) && one.overdue(now).is_none())
-        .or_else(|| pick(&members, up))
+    let admitted = |one: &Instance| up(one) && one.breaker.admits(now);
+    pick(members, |one| admitted(one) && one.overdue(now).is_none())
+        .or_else(|| pick(members, admitted))
+        .or_else(|| pick(members, up))
         .cloned()
 }
 
@@ -213,27 +216,24 @@ struct Head {
 }
 
 impl Head {
-    fn of(
-        upstream: &Upstream,
-        mut headers: http::HeaderMap,
-        request: &Request<WasiBody>,
-    ) -> Result<Self, SendError> {
+    fn of(upstream: &Upstream, parts: http::request::Parts) -> Result<Self, SendError> {
+        let mut headers = parts.headers;
         strip_hop_by_hop(&mut headers);
         // Answered by this host already, when it read the body.
         headers.remove(header::EXPECT);
         let sent = headers.remove(header::HOST);
-        let authority = request.uri().authority();
+        let authority = parts.uri.authority();
         let named = || HeaderValue::try_from(authority?.as_str()).ok();
         let host = match upstream.settings.host {
             HostHeader::Client => sent.or_else(named),
             HostHeader::Target => None,
         };
         Ok(Self {
-            method: request.method().clone(),
-            path: path(request.uri(), upstream.settings.strip_prefix.as_deref())?,
+            path: path(&parts.uri, upstream.settings.strip_prefix.as_deref())?,
             headers,
             host,
-            repeatable: request.method().is_idempotent(),
+            repeatable: parts.method.is_idempotent(),
+            method: parts.method,
         })
     }
 
@@ -324,6 +324,30 @@ fn describe(fault: &hyper_util::client::legacy::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mesh::breaker::Forced;
+
+    fn instance(port: u16) -> Arc<Instance> {
+        let origin = format!("http://127.0.0.1:{port}").parse().unwrap();
+        Arc::new(Instance::declared(origin, &Default::default()))
+    }
+
+    /// Idle, and so the first choice of the two but for its breaker.
+    #[tokio::test(start_paused = true)]
+    async fn an_instance_that_is_cut_off_comes_last() {
+        let members = [instance(1), instance(2)];
+        let [open, busy] = &members;
+        busy.enter();
+        open.breaker.force(Some(Forced::Open));
+        for _ in 0..100 {
+            let first = next(&members, &[]).unwrap();
+            assert_eq!(first.id, busy.id);
+            let second = next(&members, &[first]).unwrap();
+            assert_eq!(second.id, open.id, "it tells when to try again");
+        }
+        open.breaker.force(None);
+        let firsts = (0..100).filter_map(|_| next(&members, &[]));
+        assert!(firsts.filter(|one| one.id == open.id).count() > 50);
+    }
 
     #[test]
     fn a_prefix_is_taken_off_at_a_segments_end() {
