@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::client::PATIENCE;
@@ -50,14 +51,14 @@ impl Output {
         lines[lines.len().saturating_sub(60)..].join("\n")
     }
 
-    /// Takes all lines that `from` has, from now on.
-    pub fn follow(&self, from: impl AsyncRead + Unpin + Send + 'static) {
+    /// Takes all lines that `from` has, from now on; ends with it.
+    pub fn follow(&self, from: impl AsyncRead + Unpin + Send + 'static) -> JoinHandle<()> {
         let lines = self.lines.clone();
         tokio::spawn(async move {
             let mut from = BufReader::new(from).lines();
             while let Ok(Some(line)) = from.next_line().await {
                 lines.send_modify(|lines| lines.push(line));
             }
-        });
+        })
     }
 }

@@ -67,16 +67,17 @@ impl HostProcess {
             .spawn()
             .with_context(|| binary.display().to_string())?;
         let output = Output::default();
-        output.follow(
-            child
-                .stdout
-                .take()
-                .context("the standard output is piped")?,
-        );
-        output.follow(child.stderr.take().context("the standard error is piped")?);
+        let stdout = child.stdout.take();
+        let stdout = output.follow(stdout.context("the standard output is piped")?);
+        let stderr = child.stderr.take();
+        let stderr = output.follow(stderr.context("the standard error is piped")?);
         let found = tokio::select! {
             found = addresses(&output) => found,
-            status = child.wait() => Err(anyhow::anyhow!("the host ended ({status:?}) before it served")),
+            status = child.wait() => {
+                // Its last words are still on their way.
+                let _ = tokio::join!(stdout, stderr);
+                Err(anyhow::anyhow!("the host ended ({status:?}) before it served"))
+            }
         };
         let (http, admin_address) = found.with_context(|| output.tail())?;
         let host = Self {

@@ -49,13 +49,6 @@ impl GatewayBody {
         within(deadline, self.body.take_in(limit)).await
     }
 
-    /// One that never ends.
-    #[cfg(test)]
-    pub(in crate::gateway) fn endless() -> Self {
-        let never = futures::stream::pending::<Result<Frame<Bytes>, BodyError>>();
-        ResponseBody::streaming(http_body_util::StreamBody::new(never)).into()
-    }
-
     pub(in crate::gateway) fn with_guard(self, mut serving: Serving) -> Self {
         serving.waits_for_client();
         Self {

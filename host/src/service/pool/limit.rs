@@ -79,9 +79,13 @@ impl Limiter {
     }
 
     /// When a call that finds `queued` before it is worth another try: at the
-    /// pace at which calls end now. At least a second, as clients know no less.
+    /// pace at which calls end now. At least a second, as clients know no less; no
+    /// more while the pace is not known.
     pub(super) fn retry_after(&self, queued: u32) -> Duration {
         let rate = self.rate.load(Ordering::Relaxed) as f64 / 1e3;
+        if rate == 0.0 {
+            return Duration::from_secs(1);
+        }
         let wait = f64::from(queued) / rate.max(0.001);
         let seconds = wait.ceil().clamp(1.0, LONGEST_RETRY.as_secs_f64());
         Duration::from_secs(seconds as u64)
@@ -224,6 +228,7 @@ mod tests {
     #[test]
     fn the_first_call_tells_the_pace() {
         let (limiter, mut tally) = (Limiter::default(), Tally::new());
+        assert_eq!(limiter.retry_after(1_000), Duration::from_secs(1));
         tally.ended(spent(150), Instant::now(), 0, 64, &limiter);
         assert_eq!(tally.pace(&limiter), Duration::from_millis(150));
     }
