@@ -226,7 +226,7 @@ async fn an_answer_that_does_not_end_misses_the_deadline() -> Result<()> {
     let begun = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n6\r\ndata:1\r\n";
     let origin = Origin::start("one", Behaviour::Begun(begun.to_owned())).await?;
     let host = host().await?;
-    let route = json!({ "path": "/events", "target": "http", "access": "public", "idempotency": "required" });
+    let route = json!({ "path": "/events", "target": "http", "access": "public", "idempotency": { "key": "required" } });
     let settings = json!({
         "targets": [origin.url()],
         "routes": [route],
