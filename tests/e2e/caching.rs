@@ -241,8 +241,8 @@ async fn many_at_once_fail_together() -> Result<()> {
 /// Such as a stream of events, which a rule of the cache holds for by mistake.
 #[tokio::test]
 async fn an_answer_that_does_not_end_is_passed_on_in_time() -> Result<()> {
-    let begun = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n6\r\ndata:1\r\n";
-    let origin = Origin::start("one", Behaviour::Begun(begun.to_owned())).await?;
+    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let origin = Origin::start("one", Behaviour::Events(head.to_owned())).await?;
     let host = host_with("").await?;
     let settings = json!({
         "targets": [origin.url()],

@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Result;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -19,8 +20,9 @@ pub enum Behaviour {
     Echo,
     /// Answers with this, whatever it is.
     Raw(String),
-    /// Begins an answer with this, and never ends it.
-    Begun(String),
+    /// Begins an answer with this head, and sends one event after the other without
+    /// end.
+    Events(String),
     /// Reads the request and never answers.
     Silent,
     /// Closes the connection after it has read the request.
@@ -131,7 +133,7 @@ impl Server {
                     self.name,
                     request.len()
                 ),
-                Behaviour::Raw(answer) | Behaviour::Begun(answer) => answer.clone(),
+                Behaviour::Raw(answer) | Behaviour::Events(answer) => answer.clone(),
                 Behaviour::Silent => std::future::pending().await,
                 Behaviour::Close => return,
             };
@@ -140,10 +142,19 @@ impl Server {
             }
             match self.behaviour {
                 Behaviour::Raw(_) => return,
-                Behaviour::Begun(_) => std::future::pending().await,
+                Behaviour::Events(_) => return events(stream).await,
                 _ => {}
             }
         }
+    }
+}
+
+/// Sends events for as long as somebody takes them, often enough that none of them
+/// is waited for.
+async fn events(mut stream: TcpStream) {
+    let mut beats = tokio::time::interval(Duration::from_millis(20));
+    while stream.write_all(b"8\r\ndata:1\n\n\r\n").await.is_ok() {
+        beats.tick().await;
     }
 }
 
