@@ -20,7 +20,8 @@ const SCOPE: &str = "bench:read";
 pub fn measure(bench: &Bench<'_>, host: &mut Host) -> Result<Vec<Figure>> {
     let mut settings = services::greeting(GUARDED);
     settings["routes"][0]["access"] = json!({"scope": SCOPE});
-    settings["routes"][0]["rate"] = json!({"limit": 1_000_000_000, "per": "1s", "by": "principal"});
+    settings["routes"][0]["rate"] =
+        json!({"own": {"limit": 1_000_000_000, "per": "1s", "by": "principal"}});
     host.stoa.deploy(&[Deploy {
         service: "guarded",
         component: &host.guests.hello,
