@@ -9,7 +9,7 @@
 //!                              ▼              ▼
 //!                             mesh ───► service ───► engine ─► capabilities ─► store
 //!
-//!  api, config, telemetry, shutdown: leaves that all may use
+//!  api, aside, config, telemetry, shutdown: leaves that all may use
 //! ```
 //!
 //! | room | what it is for |
@@ -41,6 +41,7 @@
 
 pub mod admin;
 pub mod api;
+pub mod aside;
 pub mod capabilities;
 pub mod cli;
 pub mod config;

@@ -59,12 +59,13 @@ impl Instance {
         let instantiate = |error| Fault::Instantiate(TrapReport::new(error));
         let mut store = Store::new(code.pre.engine(), State::new(settings));
         store.limiter(|state| &mut state.memory);
-        // A guest that computes hands the thread back at each tick of the epoch.
-        store.epoch_deadline_async_yield_and_update(1);
-        // The same again, and noted.
+        // A guest that computes hands the thread back at each tick of the epoch, and
+        // goes on after all that is ready, once the sockets were looked at: a plain
+        // yield would let guests alone take turns for dozens of ticks.
         store.epoch_deadline_callback(|store| {
             store.data().meter.yielded();
-            Ok(UpdateDeadline::Yield(1))
+            let others = tokio::task::yield_now();
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(others)))
         });
         store.set_epoch_deadline(1);
         let instance = code

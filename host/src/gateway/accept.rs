@@ -10,6 +10,7 @@ use super::Gateway;
 use super::client::Client;
 use super::connection;
 use super::tls::Tls;
+use crate::aside::aside;
 use crate::shutdown::Drain;
 
 /// Pause after an error of the system, such as too many open files: connections
@@ -102,8 +103,7 @@ async fn carry(
             let begun = tls.handshake(stream).await;
             let (stream, certificate) = begun.map_err(|fault| refused("tls_handshake", &fault))?;
             let client = client.secured(certificate);
-            // On the heap, so that plain connections are no larger for it.
-            Box::pin(connection::serve(gateway.clone(), stream, client, drain)).await;
+            aside(|| connection::serve(gateway.clone(), stream, client, drain)).await;
         }
     }
     Ok(())

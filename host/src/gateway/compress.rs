@@ -32,9 +32,16 @@ const AT_ONCE: usize = 64 << 10;
 
 /// Compresses a response, if it gains by it and the client takes it.
 pub(super) fn finish(response: Response, coding: Option<Coding>, method: &Method) -> Response {
-    if !gains(&response) {
-        return response;
+    if gains(&response) {
+        compress(response, coding, method)
+    } else {
+        response
     }
+}
+
+/// In a frame of its own: encoders are large, and most responses short.
+#[inline(never)]
+fn compress(response: Response, coding: Option<Coding>, method: &Method) -> Response {
     let (mut parts, body) = response.into_parts();
     vary(&mut parts.headers, &header::ACCEPT_ENCODING);
     let Some(coding) = coding.filter(|_| method != Method::HEAD) else {
@@ -70,15 +77,13 @@ fn mark(headers: &mut HeaderMap, coding: Coding) {
 
 /// Whether a response gains by compression, whoever asked for it.
 fn gains(response: &Response) -> bool {
+    let size = response.body().size_hint().exact();
+    if size.is_some_and(|size| size < LEAST) {
+        return false;
+    }
     let headers = response.headers();
     let has_content = !matches!(response.status().as_u16(), 100..=199 | 204..=206 | 304);
-    let long = response
-        .body()
-        .size_hint()
-        .exact()
-        .is_none_or(|size| size >= LEAST);
     has_content
-        && long
         && headers
             .get(header::CONTENT_TYPE)
             .is_some_and(is_compressible)

@@ -24,6 +24,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Gateway;
 use super::client::Client;
+use crate::aside::heaped;
 use crate::config;
 use crate::shutdown::Drain;
 pub(super) use activity::Serving;
@@ -72,7 +73,7 @@ where
     };
     let mut watch = Watch::new(limits);
     let mut beats = tokio::time::interval_at(tokio::time::Instant::now() + beat, beat);
-    let mut connection = pin!(builder.serve_connection(io, service));
+    let mut connection = heaped(|| builder.serve_connection(io, service));
     let mut draining = pin!(drain.begun());
     let mut closing = false;
     // The connection goes first and nearly always alone.

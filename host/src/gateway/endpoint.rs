@@ -150,14 +150,15 @@ impl Endpoint {
         self.destination.revision()
     }
 
-    /// When a request that comes now must be answered.
-    pub fn deadline(&self) -> Instant {
-        match &self.destination {
-            Destination::Upstream(upstream) => Instant::now() + upstream.settings.limits.deadline,
+    /// When a request that came at `began` must be answered.
+    pub fn deadline(&self, began: Instant) -> Instant {
+        let limit = match &self.destination {
+            Destination::Upstream(upstream) => upstream.settings.limits.deadline,
             Destination::Function { revision, .. } | Destination::Http { revision, .. } => {
-                revision.deadline(None)
+                revision.settings.limits.deadline
             }
-        }
+        };
+        began + limit
     }
 
     /// Bytes that a request's body may have.

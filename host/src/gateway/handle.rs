@@ -20,6 +20,7 @@ use super::table::{Found, Parameters, Table};
 use super::transcode::{Operation, Reply};
 use super::validators::Condition;
 use super::{Gateway, forward, spelling};
+use crate::aside::aside;
 use crate::capabilities::context::CallContext;
 use crate::config::AccessLog;
 use crate::engine::FunctionIndex;
@@ -119,7 +120,7 @@ impl Gateway {
             .map_err(Refusal::Denied)?;
         let principal = caller.principal.as_deref();
         asked.admitted(self.rates.admit(endpoint, asked.client, principal))?;
-        let deadline = endpoint.deadline();
+        let deadline = endpoint.deadline(asked.began);
         caller.keep_credential(&mut parts.headers);
         let priority = endpoint.route.priority;
         let context = asked
@@ -146,12 +147,12 @@ impl Gateway {
     ) -> Result<Response, Refusal> {
         if let Some(key) = self.idempotency.key(endpoint, &parts)? {
             let request = Admitted::new(asked, endpoint, parts, parameters, context);
-            return self.idempotency.answer(key, request, body).await;
+            return aside(|| self.idempotency.answer(key, request, body)).await;
         }
         let condition = Condition::of(&parts);
         if let Some(rule) = self.cache.takes(endpoint, &parts) {
             let request = Admitted::new(asked, endpoint, parts, parameters, context);
-            let response = self.cache.answer(request, body, rule).await?;
+            let response = aside(|| self.cache.answer(request, body, rule)).await?;
             return Ok(condition.check(response));
         }
         let response = serve(asked, endpoint, parts, body, parameters, context).await?;
@@ -232,19 +233,25 @@ pub(super) async fn serve(
             Ok(respond::reply(reply, endpoint, origin))
         }
         Destination::Http { revision, guard } => {
-            announced_within(&body, limit).map_err(Refusal::Body)?;
-            let request = forward::request(parts, body, limit, origin, &context, asked.client);
-            let answered = guard.http(revision, request, context).await;
-            answered.map(respond::pass).map_err(Refusal::Call)
+            aside(|| async move {
+                announced_within(&body, limit).map_err(Refusal::Body)?;
+                let request = forward::request(parts, body, limit, origin, &context, asked.client);
+                let answered = guard.http(revision, request, context).await;
+                answered.map(respond::pass).map_err(Refusal::Call)
+            })
+            .await
         }
         Destination::Upstream(upstream) => {
-            announced_within(&body, limit).map_err(Refusal::Body)?;
-            let request = forward::outside(parts, body, limit, origin, &context, asked.client);
-            let answered = upstream::send(upstream, request, context.deadline).await;
-            answered.map(respond::pass).map_err(|error| {
-                report_upstream(endpoint, &error, origin);
-                Refusal::Upstream(error)
+            aside(|| async move {
+                announced_within(&body, limit).map_err(Refusal::Body)?;
+                let request = forward::outside(parts, body, limit, origin, &context, asked.client);
+                let answered = upstream::send(upstream, request, context.deadline).await;
+                answered.map(respond::pass).map_err(|error| {
+                    report_upstream(endpoint, &error, origin);
+                    Refusal::Upstream(error)
+                })
             })
+            .await
         }
     }
 }

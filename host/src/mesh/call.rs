@@ -192,7 +192,7 @@ where
 {
     let deadline = context.deadline;
     let trace = context.trace;
-    let fair = revision.has_fair_time(deadline);
+    let fair = revision.has_fair_time(Instant::now(), deadline);
     let answered = match acquire(revision, &context, begun).await? {
         Lease::Exclusive(lease) => {
             let exchange = handler::start(lease, request, context)?;

@@ -94,7 +94,8 @@ impl Guard {
         B::Error: Into<BodyError>,
     {
         let permit = self.breaker.admit(context.deadline.into())?;
-        let (began, fair) = (Instant::now(), revision.has_fair_time(context.deadline));
+        let began = tokio::time::Instant::now();
+        let fair = revision.has_fair_time(began.into_std(), context.deadline);
         let answered = call::http(revision, request, context, &self.breaker).await;
         let outcome = match &answered {
             // As every breaker before an HTTP service counts.
@@ -102,8 +103,9 @@ impl Guard {
             Ok(_) => Outcome::Success,
             Err(error) => outcome(error, fair),
         };
-        self.health.record(outcome, began.elapsed());
-        permit.settle(outcome);
+        let now = tokio::time::Instant::now();
+        self.health.record(outcome, now - began);
+        permit.settle_at(outcome, now);
         answered
     }
 
@@ -116,14 +118,16 @@ impl Guard {
         results: &mut [Val],
     ) -> Result<(), CallError> {
         let permit = self.breaker.admit(context.deadline.into())?;
-        let (began, fair) = (Instant::now(), revision.has_fair_time(context.deadline));
+        let began = tokio::time::Instant::now();
+        let fair = revision.has_fair_time(began.into_std(), context.deadline);
         let called = call::call(revision, function, context, params, results).await;
         let outcome = match &called {
             Ok(()) => Outcome::Success,
             Err(error) => outcome(error, fair),
         };
-        self.health.record(outcome, began.elapsed());
-        permit.settle(outcome);
+        let now = tokio::time::Instant::now();
+        self.health.record(outcome, now - began);
+        permit.settle_at(outcome, now);
         called
     }
 

@@ -101,11 +101,11 @@ impl Revision {
         caller.map_or(own, |caller| own.min(caller))
     }
 
-    /// Whether a call that begins now and must have ended by `deadline` has a good
-    /// part of the time that a call may take.
-    pub fn has_fair_time(&self, deadline: Instant) -> bool {
+    /// Whether a call that begins at `began` and must have ended by `deadline` has a
+    /// good part of the time that a call may take.
+    pub fn has_fair_time(&self, began: Instant, deadline: Instant) -> bool {
         is_fair(
-            deadline.saturating_duration_since(Instant::now()),
+            deadline.saturating_duration_since(began),
             self.settings.limits.deadline,
         )
     }

@@ -23,7 +23,8 @@ pub struct Permit<'b> {
     gate: u64,
     probe: Option<u64>,
     began: Option<Instant>,
-    outcome: Outcome,
+    /// What became of the call, and when it was over.
+    ended: Option<(Outcome, Instant)>,
 }
 
 impl<'b> Permit<'b> {
@@ -38,13 +39,18 @@ impl<'b> Permit<'b> {
             gate,
             probe,
             began,
-            outcome: Outcome::Ignored,
+            ended: None,
         }
     }
 
-    /// Tells what became of the call.
-    pub fn settle(mut self, outcome: Outcome) {
-        self.outcome = outcome;
+    /// Tells what became of the call, which ends now.
+    pub fn settle(self, outcome: Outcome) {
+        self.settle_at(outcome, Instant::now());
+    }
+
+    /// Tells what became of the call, which ended at `now`.
+    pub fn settle_at(mut self, outcome: Outcome, now: Instant) {
+        self.ended = Some((outcome, now));
     }
 
     /// Whether this is the one call that decides if a revision gets traffic again.
@@ -55,14 +61,12 @@ impl<'b> Permit<'b> {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        if self.probe.is_some() || self.outcome != Outcome::Ignored {
-            self.breaker.settle(
-                self.gate,
-                self.probe,
-                self.began,
-                self.outcome,
-                Instant::now(),
-            );
-        }
+        let (outcome, now) = match self.ended {
+            Some(ended) => ended,
+            None if self.probe.is_some() => (Outcome::Ignored, Instant::now()),
+            None => return,
+        };
+        self.breaker
+            .settle(self.gate, self.probe, self.began, outcome, now);
     }
 }

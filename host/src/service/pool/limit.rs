@@ -51,7 +51,7 @@ pub struct Limiter {
     gradient: Mutex<Gradient>,
     /// The gradient's limit; 0 before it has one.
     limit: AtomicU32,
-    /// Nanoseconds of a call.
+    /// Nanoseconds of a call, without waits for a core.
     pace: AtomicU64,
     /// Calls that end in 1000 s.
     rate: AtomicU64,
@@ -68,7 +68,7 @@ impl Limiter {
         }
     }
 
-    /// How long a call has its instance; zero before any has ended.
+    /// How long a call takes when it has a core; zero before any has ended.
     pub(super) fn pace(&self) -> Duration {
         Duration::from_nanos(self.pace.load(Ordering::Relaxed))
     }
@@ -98,7 +98,8 @@ impl Limiter {
     fn learn(&self, sample: Sample, rate: f64, ceiling: u32) {
         let limit = self.gradient().update(sample, ceiling);
         self.limit.store(limit, Ordering::Relaxed);
-        blend(&self.pace, sample.guest.as_nanos() as f64);
+        let alone = sample.guest.saturating_sub(sample.ready);
+        blend(&self.pace, alone.as_nanos() as f64);
         blend(&self.rate, rate * 1e3);
         let stride = if rate > OFTEN { STRIDE } else { 1 };
         self.stride.store(stride, Ordering::Relaxed);
@@ -189,7 +190,7 @@ impl Tally {
     /// How long a call takes, as far as this window knows it.
     pub(super) fn pace(&self, limiter: &Limiter) -> Duration {
         match limiter.pace() {
-            Duration::ZERO if self.calls > 0 => self.guest / self.calls,
+            Duration::ZERO if self.calls > 0 => self.guest.saturating_sub(self.ready) / self.calls,
             pace => pace,
         }
     }
@@ -231,6 +232,28 @@ mod tests {
         assert_eq!(limiter.retry_after(1_000), Duration::from_secs(1));
         tally.ended(spent(150), Instant::now(), 0, 64, &limiter);
         assert_eq!(tally.pace(&limiter), Duration::from_millis(150));
+    }
+
+    #[test]
+    fn waits_for_a_core_are_no_part_of_the_pace() {
+        let (limiter, mut tally) = (Limiter::default(), Tally::new());
+        let slow = Spent {
+            guest: Duration::from_millis(20),
+            ready: Duration::from_millis(15),
+        };
+        let start = Instant::now();
+        tally.ended(slow, start, 3, 64, &limiter);
+        assert_eq!(tally.pace(&limiter), Duration::from_millis(5));
+        for call in 1..=20 {
+            tally.ended(
+                slow,
+                start + Duration::from_millis(call * 20),
+                3,
+                64,
+                &limiter,
+            );
+        }
+        assert_eq!(limiter.pace(), Duration::from_millis(5));
     }
 
     #[test]
