@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use http::Request;
 use serde_json::json;
-use stoa_tests::client::{Answer, Client, empty};
+use stoa_tests::client::{Answer, Client, empty, full};
 use stoa_tests::fault_proxy::{Fault, FaultProxy};
 use stoa_tests::origin::{Behaviour, Origin};
 use stoa_tests::process::HostProcess;
@@ -169,10 +169,13 @@ async fn services_reach_each_other_by_name() -> Result<()> {
         "http://three.svc",
         "http://legacy.svc",
         "http://gone.svc",
+        "http://far.svc",
     ]
     .map(str::to_owned);
     let three = Service::new("three", guests::ECHO_P3).http("/three/*");
-    let host = serving(&[fetcher(&grants), passer(&grants), hello(), three]).await?;
+    let far = Service::new("far", guests::HELLO_FUNCTION)
+        .call("GET far.example/far/{name}", "test:hello/greeter.greet");
+    let host = serving(&[fetcher(&grants), passer(&grants), hello(), three, far]).await?;
     let origin = Origin::start("one", Behaviour::Echo).await?;
     let admin = host.admin()?;
     let body = json!({ "url": origin.url() });
@@ -189,6 +192,11 @@ async fn services_reach_each_other_by_name() -> Result<()> {
         pass(&host, "hello.svc/nothing").await?.problem(404)?["code"],
         "no_route"
     );
+    // Also by those that clients must name a host for.
+    let answer = pass(&host, "far.svc/far/Ada").await?.expect(200)?;
+    assert!(answer.text().contains("Ada"), "{}", answer.text());
+    let elsewhere = pass(&host, "far.svc/hello/Ada").await?;
+    assert_eq!(elsewhere.problem(404)?["code"], "no_route");
     // By its own handler.
     let answer = pass(&host, "three.svc/any?x=1").await?.expect(200)?;
     assert_eq!(answer.header("x-path")?, "/any?x=1");
@@ -211,6 +219,40 @@ async fn services_reach_each_other_by_name() -> Result<()> {
     let call =
         "stoa_call_duration_seconds_count{from=\"passer\",to=\"legacy\",function=\"wasi:http\"} 1";
     assert!(metrics.contains(call), "{metrics}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn neighbours_send_no_more_than_a_service_takes() -> Result<()> {
+    let grants = ["http://small.svc", "http://legacy.svc"].map(str::to_owned);
+    let small = Service::new("small", guests::ECHO_P3)
+        .http("/small/*")
+        .set("limits.body", json!(1000));
+    let host = serving(&[passer(&grants), small]).await?;
+    let origin = Origin::start("one", Behaviour::Echo).await?;
+    let admin = host.admin()?;
+    let (limit, join) = (
+        json!({ "limits": { "body": 1000 } }),
+        json!({ "url": origin.url() }),
+    );
+    admin
+        .json(http::Method::PUT, "/v1/upstreams/legacy", &limit)
+        .await?
+        .expect(200)?;
+    let instance = "/v1/upstreams/legacy/instances/a";
+    admin
+        .json(http::Method::PUT, instance, &join)
+        .await?
+        .expect(204)?;
+    for target in ["small.svc/small/a", "legacy.svc/a"] {
+        for (size, fits) in [(1000, true), (1001, false)] {
+            let request = Request::post("/pass")
+                .header("x-target", target)
+                .body(full(vec![b'x'; size]))?;
+            let answer = Client::http1(host.http).send(request).await?;
+            assert_eq!(answer.status == 200, fits, "{target} {size}: {answer:?}");
+        }
+    }
     Ok(())
 }
 

@@ -169,14 +169,14 @@ where
 }
 
 /// A body on its way into a component, cut off at the route's limit.
-pub(super) struct Limited {
-    body: RequestBody,
+pub(super) struct Limited<B = RequestBody> {
+    body: B,
     limit: u64,
     left: u64,
 }
 
-impl Limited {
-    pub(super) fn new(body: RequestBody, limit: u64) -> Self {
+impl<B> Limited<B> {
+    pub(super) fn new(body: B, limit: u64) -> Self {
         Self {
             body,
             limit,
@@ -185,7 +185,16 @@ impl Limited {
     }
 }
 
-impl Body for Limited {
+impl From<PaceError<hyper::Error>> for BodyError {
+    fn from(fault: PaceError<hyper::Error>) -> Self {
+        match fault {
+            PaceError::TooSlow => Self::ConnectionReadTimeout,
+            PaceError::Broken(fault) => Self::Hyper(fault),
+        }
+    }
+}
+
+impl<B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin> Body for Limited<B> {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -196,10 +205,7 @@ impl Body for Limited {
         let Some(frame) = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx)) else {
             return Poll::Ready(None);
         };
-        let frame = frame.map_err(|fault| match fault {
-            PaceError::TooSlow => BodyError::ConnectionReadTimeout,
-            PaceError::Broken(fault) => BodyError::Hyper(fault),
-        })?;
+        let frame = frame.map_err(Into::into)?;
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
         match self.left.checked_sub(length) {
             Some(left) => self.left = left,

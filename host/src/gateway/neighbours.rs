@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use super::endpoint::Destination;
 use super::handle::{call, repeat};
-use super::input::read_json;
+use super::input::{Limited, announced_within, read_json};
 use super::origin::Origin;
 use super::respond::{self, Refusal};
 use super::table::Found;
@@ -139,6 +139,7 @@ impl Neighbourhood {
         origin: &Origin,
     ) -> Result<respond::Response, Refusal> {
         if revision.code.serves_http() {
+            let request = limited(request, revision.settings.limits.body)?;
             let (guard, context) = way(&self.guards, revision, from, context);
             let answered = guard.http(revision, request, context).await;
             return answered.map(respond::pass).map_err(Refusal::Call);
@@ -149,6 +150,12 @@ impl Neighbourhood {
             .function(guards, &revision.service, request, context, origin)
             .await
     }
+}
+
+/// The request with a body of the length that its service takes, whoever sends it.
+fn limited(request: Request<WasiBody>, limit: u64) -> Result<Request<Limited<WasiBody>>, Refusal> {
+    announced_within(request.body(), limit).map_err(Refusal::Body)?;
+    Ok(request.map(|body| Limited::new(body, limit)))
 }
 
 /// The way to the revision that answers, and the call within its deadline.
@@ -170,6 +177,8 @@ async fn outside(
     request: Request<WasiBody>,
     context: &CallContext,
 ) -> Result<respond::Response, Refusal> {
+    let request = limited(request, upstream.settings.limits.body)?;
+    let request = request.map(BodyExt::boxed_unsync);
     let own = Instant::now() + upstream.settings.limits.deadline;
     let answered = upstream::send(upstream, request, own.min(context.deadline)).await;
     answered.map(respond::pass).map_err(|error| {
@@ -194,12 +203,11 @@ impl Gateway {
     ) -> Result<respond::Response, Refusal> {
         let (parts, body) = request.into_parts();
         let table = self.table.load_full();
-        let (endpoint, parameters) = match table.find(None, &parts.method, parts.uri.path()) {
-            Found::Endpoint(endpoint, parameters) if **endpoint.service() == *service => {
-                (endpoint, parameters)
-            }
+        let found = table.find_of(service, &parts.method, parts.uri.path());
+        let (endpoint, parameters) = match found {
+            Found::Endpoint(endpoint, parameters) => (endpoint, parameters),
             Found::OtherMethods(methods) => return Err(Refusal::MethodNotAllowed(methods)),
-            Found::Endpoint(..) | Found::Nothing => return Err(Refusal::NoRoute),
+            Found::Nothing => return Err(Refusal::NoRoute),
         };
         let Destination::Function {
             revision,

@@ -171,6 +171,31 @@ impl Table {
         }
     }
 
+    /// As [`Table::find`], for who names a service in the place of a host: by its routes
+    /// for any host, else by those for one, whose first by name goes before.
+    pub(super) fn find_of<'p>(&self, service: &str, method: &Method, path: &'p str) -> Found<'p> {
+        let mut named: Vec<_> = self.hosts.iter().collect();
+        named.sort_by_key(|(host, _)| *host);
+        let all = [&self.any_host].into_iter();
+        let mut others = Vec::new();
+        for paths in all.chain(named.into_iter().map(|(_, paths)| paths)) {
+            match paths.find(method, path) {
+                Some((endpoint, parameters)) if **endpoint.service() == *service => {
+                    return Found::Endpoint(endpoint, parameters);
+                }
+                Some(_) => {}
+                None => others.extend(paths.methods_of(service, path)),
+            }
+        }
+        others.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        others.dedup();
+        if others.is_empty() {
+            Found::Nothing
+        } else {
+            Found::OtherMethods(others)
+        }
+    }
+
     fn assemble(routes: BTreeMap<Key, (Arc<str>, Choices)>) -> Self {
         let mut table = Self::default();
         let mut methods: BTreeSet<String> =
@@ -255,6 +280,15 @@ impl Paths {
             .collect();
         methods.sort_by(|a, b| a.as_str().cmp(b.as_str()));
         methods
+    }
+
+    /// The methods that a path has in the routes of one service.
+    fn methods_of(&self, service: &str, path: &str) -> Vec<Method> {
+        let of_service = |method: &&Method| {
+            let found = self.find(method, path);
+            found.is_some_and(|(endpoint, _)| **endpoint.service() == *service)
+        };
+        self.methods.keys().filter(of_service).cloned().collect()
     }
 
     fn compile(&mut self, methods: &BTreeSet<String>) {

@@ -1,4 +1,4 @@
-//! Passes on what another answers, by `wasi:http` 0.3: `x-target` names it. With
+//! Passes a request on by `wasi:http` 0.3, and its answer back: `x-target` names whom. With
 //! `x-again` the other is told the same, as in a circle.
 
 use wasip3::http::client;
@@ -23,10 +23,13 @@ impl wasip3::exports::http::handler::Guest for Outgoing {
             headers.set("x-target", &target).expect("it came as one");
             headers.set("x-again", &[b"1".to_vec()]).expect("it is one");
         }
-        let (trailers, trailers_read) = wit_future::new(|| Ok(None));
-        drop(trailers);
-        let (out, _sent) = Request::new(headers, None, trailers_read, None);
+        let method = request.get_method();
+        let (sent, read) = wit_future::new(|| Ok(()));
+        drop(sent);
+        let (body, trailers) = Request::consume_body(request, read);
+        let (out, _sent) = Request::new(headers, Some(body), trailers, None);
         let bad = |()| ErrorCode::HttpRequestUriInvalid;
+        out.set_method(&method).map_err(bad)?;
         out.set_scheme(Some(&Scheme::Http)).map_err(bad)?;
         out.set_authority(Some(authority)).map_err(bad)?;
         out.set_path_with_query(Some(&format!("/{path}")))
