@@ -311,3 +311,42 @@ async fn what_is_clear_is_served_in_parts_of_any_size() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn what_cannot_be_read_is_told_why() -> Result<()> {
+    let host = host().await?;
+    let long = format!(
+        "GET /ping HTTP/1.1\r\nhost: a\r\nx: {}",
+        "y".repeat(200_000)
+    );
+    let many = format!(
+        "GET /ping HTTP/1.1\r\nhost: a\r\n{}\r\n",
+        "x: y\r\n".repeat(500)
+    );
+    for (request, status, code) in [
+        ("GET /ping HTTP/1.1\r\nhost a\r\n\r\n", 400, "malformed"),
+        ("GET /ping HTTP/1.1\nhost: a\n\n", 400, "malformed"),
+        (long.as_str(), 431, "head_too_large"),
+        (many.as_str(), 431, "head_too_large"),
+    ] {
+        let received = raw::exchange(host.http, request.as_bytes()).await?;
+        let (head, body) = received.split_once("\r\n\r\n").context(received.clone())?;
+        assert_eq!(raw::statuses(head), [status], "{received}");
+        for header in [
+            "content-type: application/problem+json",
+            "x-content-type-options: nosniff",
+            "x-request-id: ",
+            "connection: close",
+            &format!("content-length: {}", body.len()),
+        ] {
+            let header = format!("\r\n{header}");
+            assert!(head.contains(&header), "{header} in {head}");
+        }
+        let problem: serde_json::Value = serde_json::from_str(body)?;
+        assert_eq!(problem["code"], code, "{problem}");
+        assert_eq!(problem["status"], status, "{problem}");
+        assert!(problem["detail"].is_string(), "{problem}");
+    }
+    assert_eq!(rejections(&host, "head_too_large", 2).await?, 2);
+    Ok(())
+}

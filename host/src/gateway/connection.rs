@@ -7,6 +7,7 @@
 
 mod activity;
 mod framing;
+mod unread;
 mod watched;
 
 use std::convert::Infallible;
@@ -29,6 +30,7 @@ use crate::config;
 use crate::shutdown::Drain;
 pub(super) use activity::Serving;
 use activity::{Activity, Limits, Verdict, Watch};
+use unread::Unread;
 use watched::Watched;
 
 /// The least that hyper's HTTP/1 buffer may be set to.
@@ -56,7 +58,8 @@ where
 {
     let limits = limits(&gateway.settings);
     let activity = Arc::new(Activity::new(&limits));
-    let io = TokioIo::new(Watched::new(stream, activity.clone()));
+    let unread = Unread::new(gateway.clone(), client.over_tls());
+    let io = TokioIo::new(Watched::new(stream, activity.clone(), unread));
     let builder = builder(&gateway.settings);
     let beat = gateway.settings.header_timeout / BEATS;
     let service = {

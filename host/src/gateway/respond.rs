@@ -7,6 +7,7 @@ mod body;
 mod denied;
 mod kept;
 mod problem;
+mod unread;
 
 use std::sync::Arc;
 use std::time::Duration;

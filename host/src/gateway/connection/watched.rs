@@ -5,24 +5,29 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::activity::Activity;
 use super::framing::Framing;
+use super::unread::Unread;
 
-/// A socket, what the connection's beats see of it, and the framing of what comes in.
+/// A socket, what the connection's beats see of it, the framing of what comes in, and
+/// the refusals in what goes out.
 pub(super) struct Watched<S> {
     socket: S,
     activity: Arc<Activity>,
     framing: Framing,
+    unread: Unread,
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(socket: S, activity: Arc<Activity>) -> Self {
+    pub(super) fn new(socket: S, activity: Arc<Activity>, unread: Unread) -> Self {
         Self {
             socket,
             activity,
             framing: Framing::new(),
+            unread,
         }
     }
 }
@@ -65,8 +70,19 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let sent = Pin::new(&mut self.socket).poll_write(cx, bytes);
-        self.sent(sent)
+        let this = &mut *self;
+        while let Some(instead) = this.unread.instead_of(bytes) {
+            // It stays when it is sent: hyper closes the connection.
+            if instead.is_empty() {
+                return Poll::Ready(Ok(bytes.len()));
+            }
+            match Pin::new(&mut this.socket).poll_write(cx, instead) {
+                Poll::Ready(Ok(sent)) if sent > 0 => instead.advance(sent),
+                other => return this.sent(other),
+            }
+        }
+        let sent = Pin::new(&mut this.socket).poll_write(cx, bytes);
+        this.sent(sent)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

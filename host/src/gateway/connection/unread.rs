@@ -1,0 +1,79 @@
+//! What a client is told whose request can't be read.
+//!
+//! hyper answers it with a bare status. Every refusal of the host is a problem that
+//! says what to do, so this one is exchanged on its way out. All other responses pass:
+//! they have the request's id, which only the gateway gives.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use crate::gateway::Gateway;
+
+/// Begin of the responses that are looked at.
+const CLIENT_ERROR: &[u8] = b"HTTP/1.1 4";
+/// The header of every response of the gateway, as hyper writes it.
+const OURS: &[u8] = b"\r\nx-request-id: ";
+const HEAD_END: &[u8] = b"\r\n\r\n";
+
+/// One connection's writes.
+pub(super) struct Unread {
+    gateway: Arc<Gateway>,
+    over_tls: bool,
+    instead: Option<Bytes>,
+}
+
+impl Unread {
+    pub(super) fn new(gateway: Arc<Gateway>, over_tls: bool) -> Self {
+        Self {
+            gateway,
+            over_tls,
+            instead: None,
+        }
+    }
+
+    /// What of a problem is still to be sent in the place of what hyper sends.
+    pub(super) fn instead_of(&mut self, sent: &[u8]) -> Option<&mut Bytes> {
+        if self.instead.is_none() {
+            let status = bare(sent)?;
+            self.instead = Some(self.gateway.unread(status, self.over_tls));
+        }
+        self.instead.as_mut()
+    }
+}
+
+/// The status of a response that is not the gateway's.
+fn bare(sent: &[u8]) -> Option<StatusCode> {
+    if !sent.starts_with(CLIENT_ERROR) {
+        return None;
+    }
+    let head = sent.strip_suffix(HEAD_END)?;
+    let contains = |what: &[u8]| head.windows(what.len()).any(|part| part == what);
+    if contains(OURS) || contains(HEAD_END) {
+        return None;
+    }
+    StatusCode::from_bytes(head.get(9..12)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_bare_refusal_is_exchanged() {
+        let refusal = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\n\r\n";
+        assert_eq!(bare(refusal).unwrap(), 431);
+        for other in [
+            &b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"[..],
+            b"HTTP/1.1 404 Not Found\r\nx-request-id: 7\r\ncontent-length: 0\r\n\r\n",
+            b"HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\n{}",
+            b"HTTP/1.1 400 Bad Request\r\nx: y\r\n\r\nHTTP/1.1 400 Bad Request\r\nx: y\r\n\r\n",
+            b"HTTP/1.1 4",
+            b"4",
+            b"",
+        ] {
+            assert_eq!(bare(other), None);
+        }
+    }
+}
