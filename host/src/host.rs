@@ -253,7 +253,7 @@ fn deployments(
     upstreams.begin_sweeps();
     telemetry.metrics.register(Gauges::new(&upstreams));
     let registry = Arc::new(Registry::default());
-    let guards = Guards::new(&telemetry.metrics);
+    let guards = Guards::new(&telemetry.metrics, &discovery);
     let neighbours = Neighbourhood {
         guards: guards.clone(),
         gateway: Arc::downgrade(gateway),

@@ -68,6 +68,32 @@ impl Watch {
     }
 }
 
+/// Reads server-sent events up to one of this type, and says the ids on the way.
+async fn events_up_to(body: &mut Incoming, event: &str) -> Result<Vec<u64>> {
+    let mut received = String::new();
+    let mut ids = Vec::new();
+    loop {
+        while let Some((one, rest)) = received.split_once("\n\n") {
+            let field = |name: &str| one.lines().find_map(|line| line.strip_prefix(name));
+            let id = field("id: ").context(one.to_owned())?;
+            ids.push(id.parse()?);
+            let data: Value = serde_json::from_str(field("data: ").context(one.to_owned())?)?;
+            assert_eq!(
+                Some(&data["type"]),
+                field("event: ").map(Value::from).as_ref()
+            );
+            if data["type"] == event {
+                return Ok(ids);
+            }
+            received = rest.to_owned();
+        }
+        let frame = timeout(PATIENCE, body.frame()).await.context("silence")?;
+        let frame = frame.context("the stream ends")??;
+        let data = frame.into_data().unwrap_or_default();
+        received.push_str(std::str::from_utf8(&data)?);
+    }
+}
+
 /// Service/id → state.
 async fn states(admin: &Admin) -> Result<(u64, BTreeMap<String, String>)> {
     let directory = admin.get("/v1/discovery").await?.expect(200)?.json()?;
@@ -171,5 +197,64 @@ async fn what_is_refused_leaves_no_trace() -> Result<()> {
     assert_eq!(now, map(&[("hello/1", "UP")]));
     let listed = host.cli(&["discovery"]).await?;
     assert!(listed.expect(0)?.contains("UP"), "{listed:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn events_tell_each_change_and_resume() -> Result<()> {
+    let host = serving(&[hello()]).await?;
+    let admin = host.admin()?;
+    let listen = async |last: Option<u64>| -> Result<Incoming> {
+        let mut request =
+            Request::get("/v1/events").header("authorization", format!("Bearer {}", admin.token));
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let response = Client::http1(admin.address)
+            .stream(request.body(empty())?)
+            .await?;
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Ok(response.into_body())
+    };
+    let mut stream = listen(None).await?;
+    let ids = events_up_to(&mut stream, "snapshot").await?;
+    let [snapshot] = ids[..] else {
+        bail!("the snapshot comes first: {ids:?}")
+    };
+    admin
+        .deploy_one(&hello().named("other").set("routes", json!([])))
+        .await?;
+    let ids = events_up_to(&mut stream, "put").await?;
+    assert_eq!(ids, [snapshot + 1]);
+    let undeploy = "/v1/services/other";
+    let gone = admin.send(Method::DELETE, undeploy, empty()).await?;
+    assert!(gone.status.is_success(), "{}", gone.text());
+    // All of it again, for who was away.
+    let mut again = listen(Some(snapshot)).await?;
+    let ids = events_up_to(&mut again, "delete").await?;
+    assert_eq!(ids[0], snapshot + 1);
+    assert!(ids.is_sorted(), "{ids:?}");
+    // Of a registry that this is not.
+    let mut anew = listen(Some(u64::MAX)).await?;
+    assert_eq!(events_up_to(&mut anew, "snapshot").await?.len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_revision_is_down_while_its_breaker_is_open() -> Result<()> {
+    let host = serving(&[hello()]).await?;
+    let admin = host.admin()?;
+    host.get("/ping").await?.expect(200)?;
+    let mut watch = Watch::begin(&admin, "watch").await?;
+    let force = async |state: &str| {
+        let path = "/v1/services/hello/breaker";
+        let body = json!({ "state": state });
+        admin.json(Method::PUT, path, &body).await?.expect(200)
+    };
+    force("open").await?;
+    assert_eq!(watch.states("1", "DOWN").await?, ["DOWN"]);
+    assert_eq!(states(&admin).await?.1, map(&[("hello/1", "DOWN")]));
+    force("auto").await?;
+    assert_eq!(watch.states("1", "UP").await?, ["UP"]);
     Ok(())
 }

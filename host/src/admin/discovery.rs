@@ -1,4 +1,5 @@
-//! The registry over the wire: a snapshot, or a watch of its changes as NDJSON.
+//! The registry over the wire: a snapshot, or a watch of its changes, as NDJSON or as
+//! server-sent events.
 //!
 //! A watch is read at its reader's pace. It holds a number, not a queue: a reader
 //! that falls behind what is remembered is told so, and the watch ends.
@@ -9,7 +10,8 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
+use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt, stream};
 use serde::Deserialize;
@@ -72,6 +74,41 @@ pub(super) async fn discovery(
         Body::from_stream(lines),
     )
         .into_response())
+}
+
+/// A snapshot and then each change in order, as server-sent events with the change's
+/// number as their id. `Last-Event-ID` resumes after that change, or begins anew when
+/// what followed it is forgotten.
+#[utoipa::path(get, path = "/v1/events", tag = "discovery",
+    params(("last-event-id" = Option<u64>, Header)),
+    responses((status = 200, body = WatchEvent, content_type = "text/event-stream")))]
+pub(super) async fn events(
+    State(admin): State<Admin>,
+    headers: HeaderMap,
+) -> Sse<impl Stream<Item = Result<Event, axum::Error>>> {
+    let last = headers.get("last-event-id");
+    let last = last.and_then(|id| id.to_str().ok()?.parse().ok());
+    let discovery = admin.deployments.discovery();
+    let resumed = last.filter(|from| discovery.after(*from, 1) != Next::Compacted);
+    let (first, revision) = match resumed {
+        Some(from) => (None, from),
+        None => {
+            let snapshot = discovery.snapshot();
+            let revision = snapshot.revision;
+            (Some(vec![WatchEvent::Snapshot(snapshot)]), revision)
+        }
+    };
+    let changes = changes(admin.deployments.clone(), revision);
+    let ended = async move { admin.drain.begun().await };
+    let events = stream::iter(first).chain(changes).flat_map(stream::iter);
+    let events = events.map(|event| {
+        let id = event.revision().to_string();
+        Event::default()
+            .event(event.name())
+            .id(id)
+            .json_data(&event)
+    });
+    Sse::new(events.take_until(Box::pin(ended)))
 }
 
 /// All changes after a revision, as they come.

@@ -83,6 +83,7 @@ pub fn router(admin: Admin) -> Router {
         .routes(routes!(secrets::set, secrets::remove))
         .routes(routes!(secrets::rotate_key))
         .routes(routes!(discovery::discovery))
+        .routes(routes!(discovery::events))
         .routes(routes!(handlers::contract))
         .routes(routes!(handlers::openapi))
         .routes(routes!(handlers::app_openapi))

@@ -60,7 +60,7 @@ pub enum MemberState {
     Up,
     /// No new ones; those under way end.
     Draining,
-    /// It can't: it does not load, or fails.
+    /// It can't: it does not load, or it fails and a breaker is open.
     Down,
     /// It could, but gets none: it has no share of the calls, or an operator took
     /// it out.
@@ -102,6 +102,30 @@ pub enum WatchEvent {
         /// Number of the last change.
         revision: u64,
     },
+}
+
+impl WatchEvent {
+    /// Its type, as it is written.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Snapshot(_) => "snapshot",
+            Self::Put { .. } => "put",
+            Self::Delete { .. } => "delete",
+            Self::Heartbeat { .. } => "heartbeat",
+            Self::Compacted { .. } => "compacted",
+        }
+    }
+
+    /// Number of the last change that its reader knows with it.
+    pub fn revision(&self) -> u64 {
+        match self {
+            Self::Snapshot(directory) => directory.revision,
+            Self::Put { revision, .. }
+            | Self::Delete { revision, .. }
+            | Self::Heartbeat { revision }
+            | Self::Compacted { revision } => *revision,
+        }
+    }
 }
 
 impl MemberState {

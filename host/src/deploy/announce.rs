@@ -37,6 +37,9 @@ impl Deployments {
         }
         self.discovery()
             .set(service, MemberKind::Component, members);
+        for live in deployed.iter().flat_map(|deployed| &deployed.record.live) {
+            self.parts.guards.announce(service, live.revision);
+        }
     }
 
     /// As [`Deployments::announce`], where nothing has retired.

@@ -1,14 +1,17 @@
 //! All guards of the host, and what operators hold them at.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::breaker::{Breaker, Forced, Reading, Transition};
+use super::breaker::{Breaker, Forced, Reading, State, Transition};
+use super::discovery::Discovery;
 use super::guard::Guard;
 use super::health::Health;
 use super::retry::Retries;
+use crate::api::MemberState;
 use crate::service::revision::Revision;
 use crate::service::settings;
 use crate::telemetry::metrics::{BreakerMetrics, Metrics};
@@ -30,6 +33,7 @@ pub struct Forces {
 /// The guards of all revisions that are loaded, one for each link.
 pub struct Guards {
     metrics: Arc<Metrics>,
+    discovery: Arc<Discovery>,
     all: Mutex<All>,
 }
 
@@ -42,14 +46,17 @@ struct All {
 #[derive(Default)]
 struct OfRevision {
     health: Arc<Health>,
+    /// Links on which nothing goes through.
+    cut_off: Arc<AtomicU32>,
     links: BTreeMap<String, Arc<Guard>>,
 }
 
 impl Guards {
-    /// None yet.
-    pub fn new(metrics: &Arc<Metrics>) -> Arc<Self> {
+    /// None yet. Who watches `discovery` is told which revisions are cut off.
+    pub fn new(metrics: &Arc<Metrics>, discovery: &Arc<Discovery>) -> Arc<Self> {
         Arc::new(Self {
             metrics: metrics.clone(),
+            discovery: discovery.clone(),
             all: Mutex::default(),
         })
     }
@@ -106,6 +113,17 @@ impl Guards {
         }
     }
 
+    /// Tells discovery of a live revision whether a breaker cuts it off.
+    pub fn announce(&self, service: &str, revision: u64) {
+        let cut_off = {
+            let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+            let of = all.guards.get(&(Arc::from(service), revision));
+            of.map(|of| of.cut_off.clone())
+        };
+        let cut_off = cut_off.is_some_and(|cut_off| cut_off.load(Ordering::SeqCst) > 0);
+        announce(&self.discovery, service, revision, cut_off);
+    }
+
     /// Drops the guards of a revision that is no longer loaded.
     pub fn forget(&self, service: &str, revision: u64) {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
@@ -133,6 +151,9 @@ impl Guards {
             service: service.clone(),
             revision,
             link: link.to_owned(),
+            is_cut_off: AtomicBool::new(false),
+            cut_off: of.cut_off.clone(),
+            discovery: self.discovery.clone(),
             metrics: self.metrics.breaker(service, revision, link),
         };
         let guard = Arc::new(Guard {
@@ -157,6 +178,9 @@ struct Watcher {
     service: Arc<str>,
     revision: u64,
     link: String,
+    is_cut_off: AtomicBool,
+    cut_off: Arc<AtomicU32>,
+    discovery: Arc<Discovery>,
     metrics: Arc<BreakerMetrics>,
 }
 
@@ -186,6 +210,7 @@ impl Forces {
 impl Watcher {
     fn tell(&self, transition: &Transition) {
         self.metrics.enter(transition.to.number());
+        self.count(matches!(transition.to, State::Open | State::HalfOpen));
         tracing::warn!(
             service.name = &*self.service,
             service.version = self.revision,
@@ -197,12 +222,35 @@ impl Watcher {
             transition.reason
         );
     }
+
+    /// A revision is down as long as one link is cut off.
+    fn count(&self, is_cut_off: bool) {
+        let others = match (
+            self.is_cut_off.swap(is_cut_off, Ordering::SeqCst),
+            is_cut_off,
+        ) {
+            (false, true) => self.cut_off.fetch_add(1, Ordering::SeqCst),
+            (true, false) => self.cut_off.fetch_sub(1, Ordering::SeqCst) - 1,
+            _ => return,
+        };
+        if others == 0 {
+            announce(&self.discovery, &self.service, self.revision, is_cut_off);
+        }
+    }
+}
+
+fn announce(discovery: &Discovery, service: &str, revision: u64, is_cut_off: bool) {
+    let (left, next) = match is_cut_off {
+        true => (MemberState::Up, MemberState::Down),
+        false => (MemberState::Down, MemberState::Up),
+    };
+    discovery.leave(service, &revision.to_string(), left, Some(next));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mesh::breaker::State;
+    use crate::api::{Member, MemberKind};
 
     fn guard(guards: &Guards, revision: u64, link: &str) -> Arc<Guard> {
         let (breaker, retry) = Default::default();
@@ -211,7 +259,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_forced_state_holds_for_its_links_and_later_revisions() {
-        let guards = Guards::new(&Arc::default());
+        let guards = Guards::new(&Arc::default(), &Arc::new(Discovery::new(0)));
         let gateway = guard(&guards, 1, GATEWAY);
         let order = guard(&guards, 1, "order");
         assert!(Arc::ptr_eq(&gateway, &guard(&guards, 1, GATEWAY)));
@@ -229,5 +277,34 @@ mod tests {
         assert_eq!(later.breaker.read().state, State::Closed);
         guards.forget("product", 1);
         assert_eq!(guards.list("product").len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_revision_is_down_as_long_as_one_link_is_cut_off() {
+        let discovery = Arc::new(Discovery::new(0));
+        let guards = Guards::new(&Arc::default(), &discovery);
+        let up = || Member {
+            service: "product".to_owned(),
+            kind: MemberKind::Component,
+            id: "1".to_owned(),
+            state: MemberState::Up,
+            weight: Some(100),
+            address: None,
+            metadata: Default::default(),
+        };
+        let state = || discovery.of("product", MemberKind::Component)[0].state;
+        discovery.put(up());
+        let (gateway, order) = (guard(&guards, 1, GATEWAY), guard(&guards, 1, "order"));
+        gateway.breaker.force(Some(Forced::Open));
+        assert_eq!(state(), MemberState::Down);
+        order.breaker.force(Some(Forced::Open));
+        gateway.breaker.force(None);
+        assert_eq!(state(), MemberState::Down, "of the other link");
+        // As after a deployment.
+        discovery.put(up());
+        guards.announce("product", 1);
+        assert_eq!(state(), MemberState::Down);
+        order.breaker.force(Some(Forced::Closed));
+        assert_eq!(state(), MemberState::Up);
     }
 }
