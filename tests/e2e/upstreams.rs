@@ -1,6 +1,6 @@
 //! HTTP services that are no components: declared, joined, balanced, guarded.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
 use http::{Method, Request};
@@ -11,6 +11,7 @@ use stoa_tests::fault_proxy::{Fault, FaultProxy};
 use stoa_tests::origin::{Behaviour, Origin};
 use stoa_tests::process::HostProcess;
 
+use crate::discovery::Watch;
 use crate::host;
 
 /// Routes and limits of an upstream with these targets.
@@ -174,6 +175,93 @@ async fn a_dead_instance_costs_no_request() -> Result<()> {
         let answer = Client::http1(host.http).send(request).await?.expect(200)?;
         assert_eq!(answer.header("x-origin")?, "well");
     }
+    Ok(())
+}
+
+/// Waits until the instances at these addresses are in these states.
+async fn wait_for_states(admin: &Admin, expected: &[(&str, &str)]) -> Result<()> {
+    let mut watch = Watch::begin(admin, "watch").await?;
+    let mut states = BTreeMap::new();
+    while let Some(event) = watch.next().await? {
+        let members = match event["type"].as_str() {
+            Some("snapshot") => event["members"].as_array().cloned().unwrap_or_default(),
+            Some("put") => vec![event["member"].clone()],
+            _ => anyhow::bail!("expected {expected:?}, found {states:?}, then {event}"),
+        };
+        for member in members {
+            let text = |key: &str| member[key].as_str().unwrap_or_default().to_owned();
+            states.insert(text("address"), text("state"));
+        }
+        let reached = |(address, state): &(&str, &str)| {
+            states.get(*address).is_some_and(|known| known == state)
+        };
+        if expected.iter().all(reached) {
+            return Ok(());
+        }
+    }
+    anyhow::bail!("the watch ended before {expected:?}: {states:?}")
+}
+
+#[tokio::test]
+async fn health_checks_take_instances_out_and_back_in() -> Result<()> {
+    let (one, two) = (
+        Origin::start("one", Behaviour::Echo).await?,
+        Origin::start("two", Behaviour::Echo).await?,
+    );
+    let proxy = FaultProxy::start(one.address, Fault::None).await?;
+    let mut settings = settings(&[proxy.url(), two.url()]);
+    settings["health"] =
+        json!({ "path": "/healthz", "every": "50ms", "timeout": "2s", "rise": 2, "fall": 2 });
+    let host = host().await?;
+    let admin = host.admin()?;
+    declare(&admin, "legacy", &settings).await?;
+    let (first, second) = (proxy.address.to_string(), two.address.to_string());
+    let (first, second) = (first.as_str(), second.as_str());
+    wait_for_states(&admin, &[(first, "UP"), (second, "UP")]).await?;
+    assert_eq!(origins(&host, 40).await?.len(), 2);
+    // It takes connections, and says that it is not well.
+    proxy.set(Fault::Garbage(
+        b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n".to_vec(),
+    ));
+    // Health checks keep their connection, as requests do.
+    proxy.cut();
+    wait_for_states(&admin, &[(first, "DOWN"), (second, "UP")]).await?;
+    assert_eq!(origins(&host, 40).await?, ["two".to_owned()].into());
+    proxy.set(Fault::None);
+    wait_for_states(&admin, &[(first, "UP"), (second, "UP")]).await?;
+    assert_eq!(origins(&host, 40).await?.len(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_manifest_declares_upstreams_beside_services() -> Result<()> {
+    let origin = Origin::start("one", Behaviour::Echo).await?;
+    let host = host().await?;
+    let project = tempfile::TempDir::with_prefix("project-")?;
+    let directory = project.path().to_str().context("UTF-8")?;
+    let manifest = |routes: &str| {
+        format!(
+            "[app]\nname = \"shop\"\n[upstream.legacy]\ntargets = [\"{}\"]\nstrip_prefix = \"/legacy\"\n\
+             [upstream.legacy.routes]\n{routes}\n",
+            origin.url()
+        )
+    };
+    let file = project.path().join("stoa.toml");
+    std::fs::write(&file, manifest("\"/legacy/*\" = { access = \"public\" }"))?;
+    host.cli(&["deploy", directory]).await?.expect(0)?;
+    let answer = host.get("/legacy/x").await?.expect(200)?;
+    assert!(
+        answer.text().starts_with("GET /x HTTP/1.1\r\n"),
+        "{}",
+        answer.text()
+    );
+    // The next manifest has no such route.
+    std::fs::write(&file, manifest("\"/new/*\" = { access = \"public\" }"))?;
+    host.cli(&["deploy", directory]).await?.expect(0)?;
+    host.get("/new/x").await?.expect(200)?;
+    host.get("/legacy/x").await?.problem(404)?;
+    host.cli(&["undeploy", "legacy"]).await?.expect(0)?;
+    host.get("/new/x").await?.problem(404)?;
     Ok(())
 }
 

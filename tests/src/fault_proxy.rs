@@ -8,7 +8,7 @@ use anyhow::Result;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 /// What happens to a connection's answer. Requests pass as they are.
@@ -35,6 +35,7 @@ pub struct FaultProxy {
     pub address: SocketAddr,
     fault: Arc<Mutex<Fault>>,
     released: Arc<Notify>,
+    cut: watch::Sender<()>,
     task: JoinHandle<()>,
 }
 
@@ -49,19 +50,27 @@ impl FaultProxy {
         let fault = Arc::new(Mutex::new(fault));
         let released = Arc::new(Notify::new());
         let (now, gate) = (fault.clone(), released.clone());
+        let (cut, cuts) = watch::channel(());
         let task = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
                 let fault = now.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                let gate = gate.clone();
+                let (gate, mut cut) = (gate.clone(), cuts.clone());
+                cut.mark_unchanged();
                 // What a spoiled connection ends with is of no interest.
-                connections.spawn(async move { pass(client, target, fault, gate).await.ok() });
+                connections.spawn(async move {
+                    tokio::select! {
+                        passed = pass(client, target, fault, gate) => drop(passed),
+                        _ = cut.changed() => {}
+                    }
+                });
             }
         });
         Ok(Self {
             address,
             fault,
             released,
+            cut,
             task,
         })
     }
@@ -74,6 +83,11 @@ impl FaultProxy {
     /// What happens to connections from now on.
     pub fn set(&self, fault: Fault) {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    /// Ends the connections that are there.
+    pub fn cut(&self) {
+        self.cut.send_replace(());
     }
 
     /// Lets the answers pass that are delayed.

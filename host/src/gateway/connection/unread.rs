@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::StatusCode;
 
 use crate::gateway::Gateway;
 
@@ -44,7 +43,7 @@ impl Unread {
 }
 
 /// The status of a response that is not the gateway's.
-fn bare(sent: &[u8]) -> Option<StatusCode> {
+fn bare(sent: &[u8]) -> Option<u16> {
     if !sent.starts_with(CLIENT_ERROR) {
         return None;
     }
@@ -53,7 +52,7 @@ fn bare(sent: &[u8]) -> Option<StatusCode> {
     if contains(OURS) || contains(HEAD_END) {
         return None;
     }
-    StatusCode::from_bytes(head.get(9..12)?).ok()
+    std::str::from_utf8(head.get(9..12)?).ok()?.parse().ok()
 }
 
 #[cfg(test)]

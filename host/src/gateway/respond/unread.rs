@@ -23,7 +23,8 @@ fn problem(status: StatusCode) -> Problem<'static> {
 impl Gateway {
     /// The whole response to a request that was refused with `status` before it was
     /// read, as it goes over the wire. Ends the connection.
-    pub(in crate::gateway) fn unread(&self, status: StatusCode, over_tls: bool) -> Bytes {
+    pub(in crate::gateway) fn unread(&self, status: u16, over_tls: bool) -> Bytes {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
         let origin = Origin::of(&HeaderMap::new());
         let mut response = problem(status).response(&origin);
         let length = response.body().as_whole().map_or(0, Bytes::len);
