@@ -5,7 +5,7 @@
 //! trailing wildcard; a route for the method goes before one for any method, and
 //! one for the host before one for any host.
 
-mod path;
+pub(crate) mod path;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -18,6 +18,10 @@ use path::{Pattern, Tree};
 
 /// Parameters that a path may have.
 pub const MAX_PARAMETERS: usize = 8;
+
+/// Segments that a route's path may have: the search for a request's goes one
+/// call deeper with each, and no API has as many.
+pub const MAX_SEGMENTS: usize = 64;
 
 /// All routes of all live revisions.
 #[derive(Default)]
@@ -57,7 +61,7 @@ pub(super) enum Found<'p> {
 
 /// Raw path parameters, in the template's order.
 #[derive(Default)]
-pub(super) struct Parameters<'p> {
+pub(crate) struct Parameters<'p> {
     values: [&'p str; MAX_PARAMETERS],
     length: usize,
 }
@@ -93,7 +97,7 @@ impl<'p> Parameters<'p> {
         }
     }
 
-    pub(super) fn as_slice(&self) -> &[&'p str] {
+    pub(crate) fn as_slice(&self) -> &[&'p str] {
         &self.values[..self.length]
     }
 

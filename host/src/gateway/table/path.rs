@@ -6,12 +6,12 @@
 
 use std::collections::HashMap;
 
-use super::{MAX_PARAMETERS, Parameters};
+use super::{MAX_PARAMETERS, MAX_SEGMENTS, Parameters};
 
 /// The segments of a template. Names of parameters are left out: two templates
 /// that differ only in them take the same requests.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Pattern(Vec<Segment>);
+pub(crate) struct Pattern(Vec<Segment>);
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Segment {
@@ -22,11 +22,17 @@ enum Segment {
 
 impl Pattern {
     /// Parses `/products/{id}` or `/files/*`.
-    pub(super) fn parse(path: &str) -> Result<Self, String> {
+    pub(crate) fn parse(path: &str) -> Result<Self, String> {
         let Some(rest) = path.strip_prefix('/') else {
             return Err(format!("the path {path:?} does not start with \"/\""));
         };
         let segments: Vec<Segment> = rest.split('/').map(segment).collect();
+        if segments.len() > MAX_SEGMENTS {
+            return Err(format!(
+                "a path has {} segments, at most {MAX_SEGMENTS} are possible",
+                segments.len()
+            ));
+        }
         let parameters = segments
             .iter()
             .filter(|segment| **segment == Segment::Parameter)
@@ -61,7 +67,7 @@ fn segment(text: &str) -> Segment {
 }
 
 /// A node of the tree: what is behind one segment.
-pub(super) struct Tree<T> {
+pub(crate) struct Tree<T> {
     value: Option<T>,
     literals: HashMap<String, Tree<T>>,
     parameter: Option<Box<Tree<T>>>,
@@ -82,7 +88,7 @@ impl<T> Default for Tree<T> {
 
 impl<T> Tree<T> {
     /// Puts `value` at `pattern`, unless something is there.
-    pub(super) fn insert(&mut self, pattern: &Pattern, value: T) {
+    pub(crate) fn insert(&mut self, pattern: &Pattern, value: T) {
         let mut node = self;
         for segment in &pattern.0 {
             node = match segment {
@@ -98,7 +104,7 @@ impl<T> Tree<T> {
     }
 
     /// The most specific value for a path, and the path's parameters.
-    pub(super) fn find<'p>(&self, path: &'p str) -> Option<(&T, Parameters<'p>)> {
+    pub(crate) fn find<'p>(&self, path: &'p str) -> Option<(&T, Parameters<'p>)> {
         let mut parameters = Parameters::default();
         let value = self.search(path.strip_prefix('/'), &mut parameters)?;
         Some((value, parameters))
@@ -199,6 +205,16 @@ mod tests {
         assert_eq!(find(&tree, "/a/1/2"), found("/a/{x}/{y}", &["1", "2"]));
         assert_eq!(find(&tree, "/a//2"), None);
         assert_eq!(find(&tree, "/a/1/"), None);
+    }
+
+    /// The search is as deep as the deepest template, however long a request's path is.
+    #[test]
+    fn depth_has_an_end() {
+        assert!(Pattern::parse(&"/a".repeat(MAX_SEGMENTS)).is_ok());
+        let fault = Pattern::parse(&"/a".repeat(100_000)).unwrap_err();
+        assert!(fault.contains("100000 segments"), "{fault}");
+        let tree = tree(&["/a/*"]);
+        assert_eq!(find(&tree, &"/a".repeat(100_000)), found("/a/*", &[]));
     }
 
     #[test]
