@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
 use rcgen::{
@@ -82,6 +83,22 @@ impl Authority {
         let mut params = CertificateParams::default();
         params.subject_alt_names = vec![SanType::URI(uri.try_into()?)];
         self.sign(&params, KeyPair::generate()?)
+    }
+
+    /// A certificate for a client of this DNS name that ends after a time.
+    ///
+    /// # Errors
+    /// When the name is none.
+    pub fn issue_for_a_while(&self, name: &str, life: Duration) -> Result<Identity> {
+        let mut params = CertificateParams::new(vec![name.to_owned()])?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+        params.not_after = rcgen::date_time_ymd(1970, 1, 1) + now + life;
+        self.sign(&params, KeyPair::generate()?)
+    }
+
+    /// The authority's own certificate.
+    pub fn pem(&self) -> String {
+        self.0.pem()
     }
 
     /// The authority's own certificate, in a file.

@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use super::identity::now;
+use super::tls::{Certificate, Ended};
 use crate::capabilities::context::Principal;
 
 /// The client of one connection, as far as the connection tells, and for one request
@@ -14,7 +16,7 @@ pub(super) struct Client {
     address: IpAddr,
     scheme: Scheme,
     host: Option<String>,
-    certificate: Option<Arc<Principal>>,
+    certificate: Option<Arc<Certificate>>,
     headers: OnceLock<[(HeaderName, HeaderValue); 3]>,
 }
 
@@ -51,7 +53,7 @@ impl Client {
     }
 
     /// The same, over TLS, and perhaps with a certificate that was verified.
-    pub(super) fn secured(self, certificate: Option<Arc<Principal>>) -> Self {
+    pub(super) fn secured(self, certificate: Option<Arc<Certificate>>) -> Self {
         Self {
             scheme: Scheme::Https,
             certificate,
@@ -92,7 +94,22 @@ impl Client {
 
     /// Who the client is, by its verified certificate.
     pub(super) fn certificate(&self) -> Option<&Arc<Principal>> {
-        self.certificate.as_ref()
+        self.certificate.as_ref()?.principal()
+    }
+
+    /// Whether its certificate is still good, if it showed one: asked for each request.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub(super) fn stands(&self) -> Result<(), Ended> {
+        let certificate = self.certificate.as_ref();
+        certificate.map_or(Ok(()), |certificate| certificate.stands(now()))
+    }
+
+    /// Whether a request found that the certificate is good no longer.
+    pub(super) fn has_ended(&self) -> bool {
+        let certificate = self.certificate.as_ref();
+        certificate.is_some_and(|certificate| certificate.has_ended())
     }
 
     /// Tells a component whose request it gets, in the headers of RFC 7239 and the

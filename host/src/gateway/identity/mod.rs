@@ -18,6 +18,7 @@ use http::HeaderMap;
 
 use super::client::Client;
 use crate::api::{NewToken, TokenRequest};
+use super::tls::Ended;
 use crate::capabilities::context::Principal;
 use crate::config::Config;
 use crate::service::settings::Access;
@@ -60,6 +61,8 @@ pub(super) enum Denied {
     /// The caller is known, but lacks this scope.
     Scope(String),
     /// The credentials contradict each other: what was expected.
+    /// The certificate that the connection began with is good no longer.
+    Certificate(Ended),
     Ambiguous(&'static str),
 }
 
@@ -196,7 +199,7 @@ fn operator(scopes: Vec<String>) -> Principal {
 }
 
 /// Seconds since 1970; 0 when the clock is before.
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())

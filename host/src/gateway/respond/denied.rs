@@ -33,6 +33,12 @@ pub(super) fn response(denied: &Denied, origin: &Origin) -> Response {
                 "Bearer realm=\"stoa\", error=\"insufficient_scope\", scope=\"{scope}\""
             )),
         ),
+        Denied::Certificate(ended) => (
+            StatusCode::UNAUTHORIZED,
+            "invalid_certificate",
+            ended.to_string(),
+            Some("Bearer realm=\"stoa\"".to_owned()),
+        ),
         Denied::Ambiguous(expected) => (
             StatusCode::BAD_REQUEST,
             "bad_request",
