@@ -10,6 +10,7 @@
 mod api_keys;
 mod credential;
 mod jwt;
+mod reserved;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -30,9 +31,7 @@ pub use api_keys::{ApiKeys, KeyError};
 use credential::{Carrier, Given};
 pub use jwt::TokenError;
 use jwt::Tokens;
-
-/// Subject of who has the operator's token.
-const OPERATOR: &str = "operator";
+use reserved::OPERATOR;
 
 /// Every identity that a host accepts.
 pub struct Identity {

@@ -16,6 +16,7 @@ use super::claims::OWN;
 use super::issuer::Issuer;
 use crate::api::{NewToken, TokenRequest};
 use crate::config::{self, DEVELOPMENT_ISSUER, values};
+use crate::gateway::identity::reserved::{self, is_reserved};
 use crate::store::{make_secret, read_secret};
 
 /// Who the tokens are for: this host's gateway.
@@ -142,6 +143,9 @@ fn claims(
     if request.subject.is_empty() {
         return Err(TokenError::Input(
             "expected a subject such as \"alice\", found nothing".to_owned(),
+    if is_reserved(&request.subject) {
+        return Err(TokenError::Input(reserved::REASON.to_owned()));
+    }
         ));
     }
     for scope in &request.scopes {

@@ -12,6 +12,7 @@ use super::claims;
 use super::jwks::Jwks;
 use super::keys::{Key, KeySet};
 use crate::config;
+use crate::gateway::identity::reserved::{self, is_reserved};
 
 /// What RFC 7518 section 3.2 asks of an HS256 secret, in bytes.
 const LEAST_SECRET: usize = 32;
@@ -195,6 +196,9 @@ impl Issuer {
             .claims;
         let principal =
             claims::principal(&claims).ok_or(Unverified::Invalid("the token has no subject"))?;
+        if is_reserved(&principal.subject) {
+            return Err(Unverified::Invalid(reserved::REASON));
+        }
         let expiry =
             claims::expiry(&claims).ok_or(Unverified::Invalid("the token's expiry is no time"))?;
         Ok(Verified {
