@@ -108,8 +108,6 @@ impl Development {
         let failed =
             |error: std::io::Error| TokenError::Key(format!("{}: {error}", self.path.display()));
         let secret = make_secret(&self.path).map_err(failed)?;
-        // Two at once: the file may hold the other's secret, so it is read again.
-        let secret = read_secret(&self.path).map_err(failed)?.unwrap_or(secret);
         Ok(self.signer.get_or_init(|| Signer::new(&secret)))
     }
 }
