@@ -16,6 +16,7 @@ pub(super) struct Client {
     address: IpAddr,
     scheme: Scheme,
     host: Option<String>,
+    speaks: Speaks,
     certificate: Option<Arc<Certificate>>,
     headers: OnceLock<[(HeaderName, HeaderValue); 3]>,
 }
@@ -25,6 +26,15 @@ pub(super) struct Client {
 enum Scheme {
     Http,
     Https,
+}
+
+/// For whom a connection's requests may be, if it is a trusted proxy's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Speaks {
+    /// For whom its headers tell.
+    ForOthers,
+    /// For the proxy alone.
+    ForItself,
 }
 
 /// What proxies that are believed tell of a client.
@@ -47,6 +57,7 @@ impl Client {
             address: peer.ip().to_canonical(),
             scheme: Scheme::Http,
             host: None,
+            speaks: Speaks::ForOthers,
             certificate: None,
             headers: OnceLock::new(),
         }
@@ -61,6 +72,19 @@ impl Client {
         }
     }
 
+    /// The same, of which a proxy says that it is its own.
+    pub(super) fn of_itself(self) -> Self {
+        Self {
+            speaks: Speaks::ForItself,
+            ..self
+        }
+    }
+
+    /// Whether the connection can't be anybody's but its peer's.
+    pub(super) fn is_of_itself(&self) -> bool {
+        self.speaks == Speaks::ForItself
+    }
+
     /// The same, as trusted proxies tell.
     pub(super) fn told(self, told: Told) -> Self {
         Self {
@@ -71,6 +95,7 @@ impl Client {
                 Some(true) => Scheme::Https,
             },
             host: told.host,
+            speaks: self.speaks,
             // It is the proxy's, and says nothing of who is behind it.
             certificate: None,
             headers: OnceLock::new(),
