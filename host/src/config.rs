@@ -37,6 +37,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the admin API listens.
     pub admin: SocketAddr,
+    /// Names, beside those of this machine, by which the admin API is asked where it
+    /// listens on loopback.
+    pub admin_hosts: Vec<String>,
     /// The data directory.
     pub data: PathBuf,
     /// The file of the key that secrets are sealed with; `None` is `secrets.key` in
@@ -228,6 +231,8 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             // Its own socket, so that it can stay closed where the gateway is open.
             admin: SocketAddr::from((Ipv4Addr::LOCALHOST, ADMIN_PORT)),
+            // A name of a network that leads to loopback is an attack, until it is known.
+            admin_hosts: Vec::new(),
             // Beside the project, found again by the next command.
             data: PathBuf::from(DATA),
             // One machine has no region.
@@ -356,6 +361,7 @@ mod tests {
     fn every_key_is_reached_from_a_file() {
         let file = r#"
             data = "/var/lib/stoa"
+            admin_hosts = ["stoa.internal"]
             drain = "5s"
             [gateway]
             header_timeout = "1s"
@@ -412,6 +418,7 @@ mod tests {
                 header_timeout: Duration::from_secs(1),
                 idle_timeout: Duration::from_secs(2),
                 max_connections: 3,
+            admin_hosts: vec!["stoa.internal".into()],
                 max_header_bytes: 4096,
                 max_headers: 5,
                 http2_streams: 6,

@@ -60,6 +60,12 @@ const MEMORY_END: u64 = 4 << 30;
 const KEYS: &[Key] = &[
     key("listen", |c, v| put(&mut c.listen, values::address(v))),
     key("admin", |c, v| put(&mut c.admin, values::address(v))),
+    key("admin_hosts", |c, v| {
+        put(
+            &mut c.admin_hosts,
+            values::list_of(v, |name| Ok(name.into())),
+        )
+    }),
     key("data", |c, v| put(&mut c.data, path(v))),
     key("secrets.key_file", |c, v| {
         put(&mut c.secrets_key, path(v).map(Some))
