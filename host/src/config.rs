@@ -22,7 +22,7 @@ use crate::service::settings::Rate;
 use ipnet::IpNet;
 
 use faults::Faults;
-pub use jwt::{Algorithm, DEVELOPMENT_ISSUER, Development, Jwks, Jwt};
+pub use jwt::{Algorithm, DEVELOPMENT_ISSUER, Development, Issuer, Jwks, Jwt};
 pub use security::SecurityHeaders;
 
 /// Where a host keeps its data, and where a client looks for its token.
@@ -37,6 +37,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the admin API listens.
     pub admin: SocketAddr,
+    /// Names, beside those of this machine, by which the admin API is asked where it
+    /// listens on loopback.
+    pub admin_hosts: Vec<String>,
     /// The data directory.
     pub data: PathBuf,
     /// The file of the key that secrets are sealed with; `None` is `secrets.key` in
@@ -228,6 +231,8 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             // Its own socket, so that it can stay closed where the gateway is open.
             admin: SocketAddr::from((Ipv4Addr::LOCALHOST, ADMIN_PORT)),
+            // A name of a network that leads to loopback is an attack, until it is known.
+            admin_hosts: Vec::new(),
             // Beside the project, found again by the next command.
             data: PathBuf::from(DATA),
             // One machine has no region.
@@ -356,6 +361,7 @@ mod tests {
     fn every_key_is_reached_from_a_file() {
         let file = r#"
             data = "/var/lib/stoa"
+            admin_hosts = ["stoa.internal"]
             drain = "5s"
             [gateway]
             header_timeout = "1s"
@@ -399,7 +405,12 @@ mod tests {
             secret_file = "/run/secrets/jwt"
             skew = "5s"
             refresh = "1m"
+            max_stale = "1h"
             development = "off"
+            [[jwt.issuers]]
+            issuer = "https://partner.example/"
+            audience = ["shop", "partners"]
+            secret_file = "partner"
             [log]
             level = "info,stoa=debug"
             format = "json"
@@ -407,6 +418,7 @@ mod tests {
         "#;
         let expected = Config {
             data: "/var/lib/stoa".into(),
+            admin_hosts: vec!["stoa.internal".into()],
             drain: Duration::from_secs(5),
             gateway: Gateway {
                 header_timeout: Duration::from_secs(1),
@@ -458,13 +470,22 @@ mod tests {
                 epoch: Duration::from_millis(10),
             },
             jwt: Jwt {
-                issuer: Some("https://login.example.com/".into()),
-                audience: vec!["shop".into(), "back office".into()],
-                algorithms: vec![Algorithm::Es256],
-                jwks: Some(Jwks::Url("https://login.example.com/jwks.json".into())),
-                secret_file: Some("/run/secrets/jwt".into()),
-                skew: Duration::from_secs(5),
-                refresh: Duration::from_secs(60),
+                issuer: Issuer {
+                    name: Some("https://login.example.com/".into()),
+                    audience: vec!["shop".into(), "back office".into()],
+                    algorithms: vec![Algorithm::Es256],
+                    jwks: Some(Jwks::Url("https://login.example.com/jwks.json".into())),
+                    secret_file: Some("/run/secrets/jwt".into()),
+                    skew: Duration::from_secs(5),
+                    refresh: Duration::from_secs(60),
+                    max_stale: Duration::from_secs(3600),
+                },
+                issuers: vec![Issuer {
+                    name: Some("https://partner.example/".into()),
+                    audience: vec!["shop".into(), "partners".into()],
+                    secret_file: Some("partner".into()),
+                    ..Issuer::default()
+                }],
                 development: Development::Off,
             },
             log: Log {

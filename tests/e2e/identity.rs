@@ -1,5 +1,6 @@
 //! Who may call: credentials at the gateway, and what a service learns of the caller.
 
+mod issuers;
 mod jwt;
 mod keys;
 

@@ -5,8 +5,10 @@
 
 mod admin_api;
 mod breaker;
+mod browsers;
 mod caching;
 mod cli;
+mod client_certificates;
 mod compression;
 mod contracts;
 mod cors;
@@ -28,6 +30,7 @@ mod misbehave;
 mod misbehave_http;
 mod neighbour;
 mod outbound;
+mod outbound_tls;
 mod overload;
 mod passthrough;
 mod pools;
@@ -51,7 +54,7 @@ mod upstreams;
 mod values;
 
 use anyhow::{Context as _, Result};
-use stoa_tests::client::PATIENCE;
+use stoa_tests::client::{Answer, PATIENCE};
 use stoa_tests::process::{HostOptions, HostProcess};
 use stoa_tests::service::Service;
 
@@ -109,4 +112,22 @@ async fn rejections(host: &HostProcess, reason: &str, least: u64) -> Result<u64>
     };
     let counted = tokio::time::timeout(PATIENCE, counted).await;
     counted.with_context(|| format!("not {least} refusals for {reason}"))?
+}
+
+/// Asks again and again until an answer is as wanted: each answer is an event, and
+/// something else happens while they come.
+async fn answered(
+    mut ask: impl AsyncFnMut() -> Result<Answer>,
+    wanted: impl Fn(&Answer) -> bool,
+) -> Result<Answer> {
+    let asked = async {
+        loop {
+            let answer = ask().await?;
+            if wanted(&answer) {
+                return anyhow::Ok(answer);
+            }
+        }
+    };
+    let asked = tokio::time::timeout(PATIENCE, asked).await;
+    asked.context("no answer is as wanted")?
 }

@@ -154,6 +154,29 @@ async fn the_proxy_protocol_tells_the_client() -> Result<()> {
     Ok(())
 }
 
+/// Health checks and the like: the connection is the proxy's own, which passes on
+/// what others say without a look at it.
+#[tokio::test]
+async fn a_proxy_that_names_no_client_is_not_believed_about_one() -> Result<()> {
+    let host = host(REQUIRED).await?;
+    let forged: &[u8] = b"GET /headers HTTP/1.1\r\nhost: a\r\nx-forwarded-for: 203.0.113.9\r\n\
+        x-forwarded-proto: https\r\nconnection: close\r\n\r\n";
+    let unspecified = b"\r\n\r\n\0\r\nQUIT\n\x21\x00\x00\x00";
+    let unknown = b"PROXY UNKNOWN\r\n";
+    let unknown_with_addresses = b"PROXY UNKNOWN 192.0.2.1 192.0.2.2 1 2\r\n";
+    let headers: [&[u8]; 4] = [LOCAL, unspecified, unknown, unknown_with_addresses];
+    for header in headers {
+        let received = raw::exchange(host.http, &[header, forged].concat()).await?;
+        assert_eq!(raw::statuses(&received), [200], "{received:?}");
+        assert!(
+            received.contains("x-forwarded-for: 127.0.0.1")
+                && received.contains("x-forwarded-proto: http\n"),
+            "{header:?}: {received:?}"
+        );
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_connection_without_the_header_is_not_served() -> Result<()> {
     let host = host(REQUIRED).await?;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
 use rcgen::{
@@ -11,11 +12,11 @@ use rcgen::{
 };
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::client::PATIENCE;
 
@@ -84,6 +85,22 @@ impl Authority {
         self.sign(&params, KeyPair::generate()?)
     }
 
+    /// A certificate for a client of this DNS name that ends after a time.
+    ///
+    /// # Errors
+    /// When the name is none.
+    pub fn issue_for_a_while(&self, name: &str, life: Duration) -> Result<Identity> {
+        let mut params = CertificateParams::new(vec![name.to_owned()])?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+        params.not_after = rcgen::date_time_ymd(1970, 1, 1) + now + life;
+        self.sign(&params, KeyPair::generate()?)
+    }
+
+    /// The authority's own certificate.
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
     /// The authority's own certificate, in a file.
     ///
     /// # Errors
@@ -117,6 +134,22 @@ impl Identity {
         std::fs::write(folder.join(format!("{name}.pem")), certificate)?;
         std::fs::write(folder.join(format!("{name}.key")), self.key.serialize_pem())?;
         Ok(())
+    }
+
+    /// A server's side of TLS with this certificate.
+    ///
+    /// # Errors
+    /// When the key does not go with it.
+    pub fn acceptor(&self) -> Result<TlsAcceptor> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let server = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(rustls::ALL_VERSIONS)?
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![self.certificate.clone()],
+                PrivatePkcs8KeyDer::from(self.key.serialize_der()).into(),
+            )?;
+        Ok(Arc::new(server).into())
     }
 }
 

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::Gateway;
-use super::client::Client;
 use super::connection;
 use super::tls::Tls;
 use crate::aside::aside;
@@ -89,14 +88,18 @@ async fn carry(
     };
     let introduced = gateway.proxies.introduced(&mut stream, peer).await;
     let client = introduced.map_err(|fault| refused("proxy_protocol", &fault))?;
-    let _seat = match gateway.proxies.trusts(client.ip()) {
+    let _seat = match gateway.proxies.trusts(client.address()) {
         true => None,
-        false => Some(gateway.peers.seat(client.ip()).ok_or_else(|| Refused {
-            reason: "connections_of_address",
-            fault: "the address has as many connections as one may have".to_owned(),
-        })?),
+        false => Some(
+            gateway
+                .peers
+                .seat(client.address())
+                .ok_or_else(|| Refused {
+                    reason: "connections_of_address",
+                    fault: "the address has as many connections as one may have".to_owned(),
+                })?,
+        ),
     };
-    let client = Client::new(client);
     match transport {
         Transport::Plain => connection::serve(gateway.clone(), stream, client, drain).await,
         Transport::Tls(tls) => {

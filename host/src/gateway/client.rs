@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use super::identity::now;
+use super::tls::{Certificate, Ended};
 use crate::capabilities::context::Principal;
 
 /// The client of one connection, as far as the connection tells, and for one request
@@ -14,7 +16,8 @@ pub(super) struct Client {
     address: IpAddr,
     scheme: Scheme,
     host: Option<String>,
-    certificate: Option<Arc<Principal>>,
+    speaks: Speaks,
+    certificate: Option<Arc<Certificate>>,
     headers: OnceLock<[(HeaderName, HeaderValue); 3]>,
 }
 
@@ -23,6 +26,15 @@ pub(super) struct Client {
 enum Scheme {
     Http,
     Https,
+}
+
+/// For whom a connection's requests may be, if it is a trusted proxy's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Speaks {
+    /// For whom its headers tell.
+    ForOthers,
+    /// For the proxy alone.
+    ForItself,
 }
 
 /// What proxies that are believed tell of a client.
@@ -45,18 +57,32 @@ impl Client {
             address: peer.ip().to_canonical(),
             scheme: Scheme::Http,
             host: None,
+            speaks: Speaks::ForOthers,
             certificate: None,
             headers: OnceLock::new(),
         }
     }
 
     /// The same, over TLS, and perhaps with a certificate that was verified.
-    pub(super) fn secured(self, certificate: Option<Arc<Principal>>) -> Self {
+    pub(super) fn secured(self, certificate: Option<Arc<Certificate>>) -> Self {
         Self {
             scheme: Scheme::Https,
             certificate,
             ..self
         }
+    }
+
+    /// The same, of which a proxy says that it is its own.
+    pub(super) fn of_itself(self) -> Self {
+        Self {
+            speaks: Speaks::ForItself,
+            ..self
+        }
+    }
+
+    /// Whether the connection can't be anybody's but its peer's.
+    pub(super) fn is_of_itself(&self) -> bool {
+        self.speaks == Speaks::ForItself
     }
 
     /// The same, as trusted proxies tell.
@@ -69,6 +95,7 @@ impl Client {
                 Some(true) => Scheme::Https,
             },
             host: told.host,
+            speaks: self.speaks,
             // It is the proxy's, and says nothing of who is behind it.
             certificate: None,
             headers: OnceLock::new(),
@@ -92,7 +119,22 @@ impl Client {
 
     /// Who the client is, by its verified certificate.
     pub(super) fn certificate(&self) -> Option<&Arc<Principal>> {
-        self.certificate.as_ref()
+        self.certificate.as_ref()?.principal()
+    }
+
+    /// Whether its certificate is still good, if it showed one: asked for each request.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub(super) fn stands(&self) -> Result<(), Ended> {
+        let certificate = self.certificate.as_ref();
+        certificate.map_or(Ok(()), |certificate| certificate.stands(now()))
+    }
+
+    /// Whether a request found that the certificate is good no longer.
+    pub(super) fn has_ended(&self) -> bool {
+        let certificate = self.certificate.as_ref();
+        certificate.is_some_and(|certificate| certificate.has_ended())
     }
 
     /// Tells a component whose request it gets, in the headers of RFC 7239 and the

@@ -62,9 +62,10 @@ where
     let io = TokioIo::new(Watched::new(stream, activity.clone(), unread));
     let builder = builder(&gateway.settings);
     let beat = gateway.settings.header_timeout / BEATS;
+    let client = Arc::new(client);
     let service = {
         let (gateway, activity) = (gateway.clone(), activity.clone());
-        let client = Arc::new(client);
+        let client = client.clone();
         service_fn(move |request| {
             let (gateway, client) = (gateway.clone(), client.clone());
             let serving = activity.serve();
@@ -84,7 +85,7 @@ where
         if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
             return Poll::Ready(ended.err().and_then(|error| refused(&*error)));
         }
-        if !closing && draining.as_mut().poll(cx).is_ready() {
+        if !closing && (client.has_ended() || draining.as_mut().poll(cx).is_ready()) {
             closing = true;
             connection.as_mut().graceful_shutdown();
             cx.waker().wake_by_ref();

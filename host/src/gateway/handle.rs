@@ -12,6 +12,7 @@ use super::asked::Asked;
 use super::client::Client;
 use super::cors::{self, Cors};
 use super::endpoint::{Destination, Endpoint};
+use super::identity::Denied;
 use super::input::{RequestBody, announced_within, read_json};
 use super::origin::Origin;
 use super::pace::{Pace, Paced};
@@ -38,6 +39,9 @@ impl Gateway {
     ) -> Response {
         let _active = self.active.enter();
         let (parts, body) = request.into_parts();
+        let stands = client.stands();
+        // HTTP/2 says so in a frame of its own.
+        let says_last = stands.is_err() && parts.version < Version::HTTP_2;
         let (client, told) = match self.proxies.client(client, &parts.headers) {
             Ok(told) => (told, Ok(())),
             Err(fault) => (Cow::Borrowed(client), Err(Refusal::BadRequest(fault))),
@@ -45,6 +49,7 @@ impl Gateway {
         let asked = Asked::new(&parts, &client);
         let admitted = asked.admitted(self.rates.admit_address(&client).map(|()| None));
         let found = admitted
+            .and(stands.map_err(|ended| Refusal::Denied(Denied::Certificate(ended))))
             .and(told)
             .and_then(|()| self.find(&parts, &asked.uri));
         let (endpoint, answered) = match found {
@@ -58,8 +63,12 @@ impl Gateway {
             Err(refusal) => (None, Err(refusal)),
         };
         let endpoint = endpoint.as_deref();
-        let response =
+        let mut response =
             answered.unwrap_or_else(|refusal| self.refuse(refusal, endpoint, &asked.origin));
+        if says_last {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
         let response = self.finish(&asked, endpoint, response);
         self.record(&asked, endpoint, response.status());
         response

@@ -55,19 +55,27 @@ impl Proxies {
     }
 
     /// Whose connection this is, by the PROXY protocol where it is spoken.
+    ///
+    /// One of which the header names no client (`UNKNOWN`, `LOCAL`, or a family that has
+    /// no addresses here) is the proxy's own, as the protocol's specification has it: a
+    /// health check. The proxy did not look at what it carries, so nobody is believed
+    /// there about others.
     pub(super) async fn introduced(
         &self,
         stream: &mut TcpStream,
         peer: SocketAddr,
-    ) -> Result<SocketAddr, Untold> {
+    ) -> Result<Client, Untold> {
         if self.protocol == ProxyProtocol::Off {
-            return Ok(peer);
+            return Ok(Client::new(peer));
         }
         if !self.trusts(peer.ip()) {
             return Err(Untold::Stranger);
         }
         let told = timeout(self.timeout, protocol::read(stream)).await;
-        Ok(told.map_err(|_| Untold::Timeout)??.unwrap_or(peer))
+        Ok(match told.map_err(|_| Untold::Timeout)?? {
+            Some(client) => Client::new(client),
+            None => Client::new(peer).of_itself(),
+        })
     }
 
     /// The client of a request, by what trusted proxies say of it: from the right,
@@ -82,7 +90,7 @@ impl Proxies {
         client: &'c Arc<Client>,
         headers: &HeaderMap,
     ) -> Result<Cow<'c, Arc<Client>>, &'static str> {
-        if self.trusted.is_empty() || !self.trusts(client.address()) {
+        if self.trusted.is_empty() || client.is_of_itself() || !self.trusts(client.address()) {
             return Ok(Cow::Borrowed(client));
         }
         let known = |address| self.trusts(address);

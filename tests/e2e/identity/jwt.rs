@@ -15,34 +15,34 @@ use tempfile::TempDir;
 use super::{bearer, guarded, refused, seen, with};
 use crate::host_with;
 
-const ISSUER: &str = "https://login.example.com/";
+pub(super) const ISSUER: &str = "https://login.example.com/";
 
-fn config(rest: &str) -> String {
+pub(super) fn config(rest: &str) -> String {
     format!("[jwt]\nissuer = \"{ISSUER}\"\naudience = \"shop\"\n{rest}\n")
 }
 
-async fn trusting(rest: &str) -> Result<HostProcess> {
+pub(super) async fn trusting(rest: &str) -> Result<HostProcess> {
     let host = host_with(&config(rest)).await?;
     host.admin()?.deploy_all(&guarded()).await?;
     Ok(host)
 }
 
 /// A host that trusts the keys at this address.
-async fn trusting_url(issuer: &Issuer, rest: &str) -> Result<HostProcess> {
+pub(super) async fn trusting_url(issuer: &Issuer, rest: &str) -> Result<HostProcess> {
     trusting(&format!("jwks = \"{}\"\n{rest}", issuer.url())).await
 }
 
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
 }
 
-fn claims() -> Value {
+pub(super) fn claims() -> Value {
     json!({ "iss": ISSUER, "aud": "shop", "sub": "alice", "exp": now() + 600, "scope": "pings:read orders:read" })
 }
 
-fn claims_with(name: &str, value: Value) -> Value {
+pub(super) fn claims_with(name: &str, value: Value) -> Value {
     let mut claims = claims();
     claims[name] = value;
     claims
@@ -283,9 +283,8 @@ async fn an_issuer_that_is_away_locks_nobody_out() -> Result<()> {
         .wait_for(|line| line.contains("can't be read") && line.contains("go on"))
         .await?;
     let metrics = host.admin()?.metrics().await?;
-    let age = metrics
-        .lines()
-        .find_map(|line| line.strip_prefix("stoa_jwks_age_seconds "));
+    let label = format!("stoa_jwks_age_seconds{{issuer=\"{ISSUER}\"}} ");
+    let age = metrics.lines().find_map(|line| line.strip_prefix(&label));
     assert!(age.context("no age of keys")?.parse::<f64>()? > 0.0);
 
     // Back, with another key: found without a token that asks for it.

@@ -8,7 +8,8 @@ use serde::Serialize;
 /// Who calls.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Principal {
-    /// The caller's name, unique with its issuer.
+    /// The caller's name, unique with its issuer. No token has one that stands for
+    /// the operator, an API key or a certificate.
     pub subject: String,
     /// What the caller may do.
     pub scopes: Vec<String>,
@@ -24,6 +25,13 @@ struct Document<'p> {
 }
 
 impl Principal {
+    /// Who issued the caller's token; `None` for who is known by other means. Only with
+    /// it does a subject stand for one caller.
+    pub fn issuer(&self) -> Option<&str> {
+        let claim = self.claims.iter().find(|(name, _)| name == "iss");
+        claim.map(|(_, issuer)| issuer.as_str())
+    }
+
     /// The header `x-stoa-principal` of a request that goes to a component's own
     /// handler: `{"subject": "alice", "scopes": ["orders:read"], "claims": {"iss": "…"}}`,
     /// in ASCII. `None` where it could not stand in a header, which is never.

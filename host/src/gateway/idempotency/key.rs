@@ -73,10 +73,7 @@ pub(super) fn place(
     route: &Route,
     key: &str,
 ) -> Place {
-    let issuer = principal.and_then(|principal| {
-        let claim = principal.claims.iter().find(|(name, _)| name == "iss");
-        claim.map(|(_, issuer)| issuer.as_str())
-    });
+    let issuer = principal.and_then(Principal::issuer);
     let subject = principal.map(|principal| principal.subject.as_str());
     let route = route.key();
     let mut fields = vec![

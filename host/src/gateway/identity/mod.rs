@@ -10,6 +10,7 @@
 mod api_keys;
 mod credential;
 mod jwt;
+mod reserved;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -17,6 +18,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use http::HeaderMap;
 
 use super::client::Client;
+use super::tls::Ended;
 use crate::api::{NewToken, TokenRequest};
 use crate::capabilities::context::Principal;
 use crate::config::Config;
@@ -29,9 +31,7 @@ pub use api_keys::{ApiKeys, KeyError};
 use credential::{Carrier, Given};
 pub use jwt::TokenError;
 use jwt::Tokens;
-
-/// Subject of who has the operator's token.
-const OPERATOR: &str = "operator";
+use reserved::OPERATOR;
 
 /// Every identity that a host accepts.
 pub struct Identity {
@@ -57,8 +57,12 @@ pub(super) enum Denied {
     Missing,
     /// The credential is not valid: why, for the client.
     Invalid(&'static str),
+    /// The credential can't be checked now: why, for the client.
+    Unchecked(&'static str),
     /// The caller is known, but lacks this scope.
     Scope(String),
+    /// The certificate that the connection began with is good no longer.
+    Certificate(Ended),
     /// The credentials contradict each other: what was expected.
     Ambiguous(&'static str),
 }
@@ -75,10 +79,8 @@ impl Identity {
         records: Arc<dyn Records>,
         metrics: &Metrics,
     ) -> anyhow::Result<Self> {
-        let tokens = Tokens::open(&config.jwt, &config.data)?;
-        if let Some(jwks) = tokens.jwks() {
-            metrics.register(jwt::Age(jwks.clone()));
-        }
+        let tokens = Tokens::open(&config.jwt, &config.data, &records).await?;
+        metrics.register(jwt::Age(tokens.jwks().cloned().collect()));
         Ok(Self {
             operator_token: OperatorToken::new(operator_token),
             operator: Arc::new(operator(Vec::new())),
@@ -196,7 +198,7 @@ fn operator(scopes: Vec<String>) -> Principal {
 }
 
 /// Seconds since 1970; 0 when the clock is before.
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())

@@ -13,7 +13,7 @@ use crate::capabilities::context::Principal;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Key {
     Everyone,
-    /// A principal, by a keyed hash of its name: nobody can make two alike.
+    /// A principal, by a keyed hash of its name and issuer: nobody can make two alike.
     Principal(u64),
     V4([u8; 4]),
     /// A network of /64, which is what one customer gets at least.
@@ -32,7 +32,7 @@ impl Key {
     }
 
     pub(super) fn principal(principal: &Principal, hashing: &RandomState) -> Self {
-        Self::Principal(hashing.hash_one(principal.subject.as_str()))
+        Self::Principal(hashing.hash_one((principal.issuer(), principal.subject.as_str())))
     }
 }
 

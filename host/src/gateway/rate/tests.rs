@@ -90,6 +90,24 @@ fn callers_are_told_apart_as_the_rate_says() {
 }
 
 #[test]
+fn the_same_name_at_another_issuer_is_another_caller() {
+    let (limiter, _) = limiter(&rate(1, SECOND * 10, 1, By::Principal), 100);
+    let of = |issuer: &str| Principal {
+        claims: vec![("iss".to_owned(), issuer.to_owned())],
+        ..named("alice")
+    };
+    let client = at("192.0.2.1");
+    for caller in [
+        of("https://a.example"),
+        of("https://b.example"),
+        named("alice"),
+    ] {
+        assert!(limiter.admit(&client, Some(&caller)).is_ok(), "{caller:?}");
+        assert!(limiter.admit(&client, Some(&caller)).is_err(), "{caller:?}");
+    }
+}
+
+#[test]
 fn a_network_of_ipv6_is_one_caller() {
     let second = |first: &str, second: &str| {
         let (limiter, _clock) = limiter(&rate(1, SECOND, 1, By::Address), 100);

@@ -33,6 +33,18 @@ pub(super) fn response(denied: &Denied, origin: &Origin) -> Response {
                 "Bearer realm=\"stoa\", error=\"insufficient_scope\", scope=\"{scope}\""
             )),
         ),
+        Denied::Unchecked(reason) => {
+            return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stale_keys")
+                .detail(*reason)
+                .retry_after()
+                .response(origin);
+        }
+        Denied::Certificate(ended) => (
+            StatusCode::UNAUTHORIZED,
+            "invalid_certificate",
+            ended.to_string(),
+            Some("Bearer realm=\"stoa\"".to_owned()),
+        ),
         Denied::Ambiguous(expected) => (
             StatusCode::BAD_REQUEST,
             "bad_request",

@@ -1,8 +1,10 @@
 //! TLS: certificates by name, read anew when their files change, and clients that
 //! are known by certificates of their own.
 //!
-//! A connection keeps the certificates that it began with. Knows nothing of HTTP.
+//! A connection keeps the host's certificate that it began with; its client's is good for
+//! as long as it would be on a new one. Knows nothing of HTTP.
 
+mod certificate;
 mod certificates;
 mod identity;
 mod watch;
@@ -20,9 +22,10 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::capabilities::context::Principal;
 use crate::config::tls::{self, ClientAuth};
 use crate::shutdown::Drain;
+use certificate::Authorities;
+pub(super) use certificate::{Certificate, Ended};
 use certificates::Certificates;
 
 /// What both sides may speak within TLS, the better one first, RFC 7301.
@@ -30,8 +33,15 @@ const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 /// The TLS of one host.
 pub struct Tls {
-    current: ArcSwap<ServerConfig>,
+    current: ArcSwap<Current>,
     settings: tls::Tls,
+}
+
+/// What was read from the files.
+struct Current {
+    server: Arc<ServerConfig>,
+    /// Who vouches for clients, where they are asked for certificates.
+    authorities: Option<Arc<Authorities>>,
 }
 
 /// Why a connection did not come to be.
@@ -51,7 +61,7 @@ impl Tls {
     pub fn load(settings: &tls::Tls) -> Result<Arc<Self>> {
         let files = watch::Files::read(settings)?;
         Ok(Arc::new(Self {
-            current: ArcSwap::from_pointee(server(settings, &files)?),
+            current: ArcSwap::from_pointee(Current::new(settings, &files)?),
             settings: settings.clone(),
         }))
     }
@@ -67,45 +77,54 @@ impl Tls {
 
     /// Begins TLS with a client; also tells who it is, if it shows a certificate.
     pub(super) async fn handshake(
-        &self,
+        self: &Arc<Self>,
         stream: TcpStream,
-    ) -> Result<(TlsStream<TcpStream>, Option<Arc<Principal>>), HandshakeError> {
-        let acceptor = TlsAcceptor::from(self.current.load_full());
+    ) -> Result<(TlsStream<TcpStream>, Option<Arc<Certificate>>), HandshakeError> {
+        let current = self.current.load_full();
+        let acceptor = TlsAcceptor::from(current.server.clone());
         let stream = timeout(self.settings.handshake_timeout, acceptor.accept(stream))
             .await
             .map_err(|_| HandshakeError::Timeout)??;
-        let certificate = stream
-            .get_ref()
-            .1
-            .peer_certificates()
-            .and_then(<[_]>::first);
-        let principal = certificate
-            .and_then(|certificate| identity::principal(certificate, &self.settings.client_scopes));
-        Ok((stream, principal.map(Arc::new)))
+        let shown = stream.get_ref().1.peer_certificates();
+        let certificate = match (shown, &current.authorities) {
+            (Some(chain @ [own, ..]), Some(authorities)) => {
+                let principal = identity::principal(own, &self.settings.client_scopes);
+                let (tls, authorities) = (self.clone(), authorities.clone());
+                Some(Certificate::new(tls, authorities, chain, principal))
+            }
+            _ => None,
+        };
+        Ok((stream, certificate.map(Arc::new)))
     }
 
     fn take_up(&self, files: &watch::Files) -> Result<()> {
-        let server = server(&self.settings, files)?;
-        self.current.store(Arc::new(server));
+        let current = Current::new(&self.settings, files)?;
+        self.current.store(Arc::new(current));
         Ok(())
     }
 }
 
-fn server(settings: &tls::Tls, files: &watch::Files) -> Result<ServerConfig> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let certificates = Certificates::new(&files.own, &provider)?;
-    let builder = ServerConfig::builder_with_provider(provider.clone())
-        .with_protocol_versions(&[&TLS13, &TLS12])?;
-    let builder = match &files.client_ca {
-        None => builder.with_no_client_auth(),
-        Some(authorities) => {
-            let verifier = verifier(authorities, settings.client_auth, provider)?;
-            builder.with_client_cert_verifier(verifier)
-        }
-    };
-    let mut server = builder.with_cert_resolver(Arc::new(certificates));
-    server.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
-    Ok(server)
+impl Current {
+    fn new(settings: &tls::Tls, files: &watch::Files) -> Result<Self> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let certificates = Certificates::new(&files.own, &provider)?;
+        let authorities = files.client_ca.as_ref();
+        let authorities = authorities
+            .map(|file| verifier(file, settings.client_auth, provider.clone()))
+            .transpose()?;
+        let builder = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&TLS13, &TLS12])?;
+        let builder = match &authorities {
+            None => builder.with_no_client_auth(),
+            Some(verifier) => builder.with_client_cert_verifier(verifier.clone()),
+        };
+        let mut server = builder.with_cert_resolver(Arc::new(certificates));
+        server.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
+        Ok(Self {
+            server: Arc::new(server),
+            authorities: authorities.map(|verifier| Arc::new(Authorities(verifier))),
+        })
+    }
 }
 
 fn verifier(

@@ -1,12 +1,12 @@
 //! The file of the key: 64 hexadecimal digits, for its owner alone.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::SecretsError;
 use super::seal::{KEY, Key, wipe};
+use crate::store::secret::{make_secret, read_secret, replace_secret};
 
 /// Where the key is.
 pub(super) struct KeyFile(PathBuf);
@@ -70,7 +70,7 @@ impl KeyFile {
     pub(super) fn make(&self) -> Result<Key, SecretsError> {
         match read(&self.0)? {
             Some(key) => Ok(key),
-            None => self.write(&self.0),
+            None => make(&self.0),
         }
     }
 
@@ -81,7 +81,7 @@ impl KeyFile {
     pub(super) fn make_next(&self) -> Result<(Next<'_>, Key), SecretsError> {
         let path = self.next();
         remove(&path)?;
-        let key = self.write(&path)?;
+        let key = make(&path)?;
         let next = Next {
             file: self,
             path,
@@ -96,32 +96,8 @@ impl KeyFile {
         name.into()
     }
 
-    fn write(&self, path: &Path) -> Result<Key, SecretsError> {
-        let mut bytes = [0; KEY];
-        getrandom::fill(&mut bytes).map_err(|fault| {
-            SecretsError::Key(format!("the system gives no random bytes: {fault}"))
-        })?;
-        let mut digits = hex::encode(bytes).into_bytes();
-        let written = write_new(path, &digits).and_then(|()| self.sync_folder());
-        wipe(&mut digits);
-        let key = Key::new(&bytes).expect("the bytes are as many as a key has");
-        wipe(&mut bytes);
-        written.map_err(|fault| cannot(path, "be written", &fault))?;
-        Ok(key)
-    }
-
     fn replace(&self, by: &Path) -> Result<(), SecretsError> {
-        fs::rename(by, &self.0)
-            .and_then(|()| self.sync_folder())
-            .map_err(|fault| cannot(&self.0, "be replaced", &fault))
-    }
-
-    /// A file whose folder is not on disk may be gone after a loss of power.
-    fn sync_folder(&self) -> io::Result<()> {
-        match self.0.parent() {
-            Some(folder) if folder != Path::new("") => File::open(folder)?.sync_all(),
-            _ => File::open(".")?.sync_all(),
-        }
+        replace_secret(by, &self.0).map_err(|fault| cannot(&self.0, "be replaced", &fault))
     }
 }
 
@@ -155,51 +131,40 @@ impl Drop for Next<'_> {
 
 /// The key in a file, if the file is there.
 fn read(path: &Path) -> Result<Option<Key>, SecretsError> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(fault) => return Err(cannot(path, "be read", &fault)),
-    };
-    let mode = file
-        .metadata()
-        .map_err(|fault| cannot(path, "be read", &fault))?
-        .permissions()
-        .mode()
-        & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(SecretsError::Key(format!(
-            "{} is open to others than its owner (mode {mode:04o}): it holds the key of all secrets; `chmod 600` it, \
-             and if others may have read it, rotate the key with `stoa secret rotate-key` and set the secrets anew",
-            path.display()
-        )));
-    }
-    let mut text = Vec::new();
-    let read = file.take(1024).read_to_end(&mut text);
-    let mut bytes = [0; KEY];
-    let decoded = hex::decode_to_slice(text.trim_ascii(), &mut bytes);
-    wipe(&mut text);
-    read.map_err(|fault| cannot(path, "be read", &fault))?;
-    let key = decoded.ok().and_then(|()| Key::new(&bytes));
-    wipe(&mut bytes);
-    match key {
-        Some(key) => Ok(Some(key)),
-        None => Err(SecretsError::Key(format!(
-            "{} is no key: expected {} hexadecimal digits; put the right file back",
-            path.display(),
-            2 * KEY
-        ))),
+    match read_secret(path) {
+        Ok(None) => Ok(None),
+        Ok(Some(digits)) => key(path, digits).map(Some),
+        Err(fault) if fault.kind() == io::ErrorKind::PermissionDenied => {
+            Err(SecretsError::Key(format!(
+                "{} can't be used: {fault} (`stoa secret rotate-key` makes a new key; set the \
+                 secrets anew, too)",
+                path.display()
+            )))
+        }
+        Err(fault) => Err(cannot(path, "be read", &fault)),
     }
 }
 
-fn write_new(path: &Path, digits: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(digits)?;
-    file.write_all(b"\n")?;
-    file.sync_all()
+/// The key in a file; one is made when there is no file.
+fn make(path: &Path) -> Result<Key, SecretsError> {
+    let made = make_secret(path).map_err(|fault| cannot(path, "be written", &fault))?;
+    key(path, made)
+}
+
+fn key(path: &Path, digits: String) -> Result<Key, SecretsError> {
+    let mut digits = digits.into_bytes();
+    let mut bytes = [0; KEY];
+    let decoded = hex::decode_to_slice(&digits, &mut bytes);
+    wipe(&mut digits);
+    let key = decoded.ok().and_then(|()| Key::new(&bytes));
+    wipe(&mut bytes);
+    key.ok_or_else(|| {
+        SecretsError::Key(format!(
+            "{} is no key: expected {} hexadecimal digits; put the right file back",
+            path.display(),
+            2 * KEY
+        ))
+    })
 }
 
 fn remove(path: &Path) -> Result<(), SecretsError> {

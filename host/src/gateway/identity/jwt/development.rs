@@ -16,6 +16,7 @@ use super::claims::OWN;
 use super::issuer::Issuer;
 use crate::api::{NewToken, TokenRequest};
 use crate::config::{self, DEVELOPMENT_ISSUER, values};
+use crate::gateway::identity::reserved::{self, is_reserved};
 use crate::store::{make_secret, read_secret};
 
 /// Who the tokens are for: this host's gateway.
@@ -107,8 +108,6 @@ impl Development {
         let failed =
             |error: std::io::Error| TokenError::Key(format!("{}: {error}", self.path.display()));
         let secret = make_secret(&self.path).map_err(failed)?;
-        // Two at once: the file may hold the other's secret, so it is read again.
-        let secret = read_secret(&self.path).map_err(failed)?.unwrap_or(secret);
         Ok(self.signer.get_or_init(|| Signer::new(&secret)))
     }
 }
@@ -143,6 +142,9 @@ fn claims(
         return Err(TokenError::Input(
             "expected a subject such as \"alice\", found nothing".to_owned(),
         ));
+    }
+    if is_reserved(&request.subject) {
+        return Err(TokenError::Input(reserved::REASON.to_owned()));
     }
     for scope in &request.scopes {
         values::scope(scope).map_err(TokenError::Input)?;

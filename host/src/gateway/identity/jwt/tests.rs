@@ -5,11 +5,15 @@ use proptest::prelude::*;
 use super::super::now;
 use super::*;
 use crate::api::TokenRequest;
+use crate::store::Store;
 
-fn tokens() -> (tempfile::TempDir, Tokens) {
+fn tokens() -> ((tempfile::TempDir, Store), Tokens) {
     let directory = tempfile::tempdir().unwrap();
-    let tokens = Tokens::open(&config::Jwt::default(), directory.path()).unwrap();
-    (directory, tokens)
+    let store = Store::open(directory.path()).unwrap();
+    let (settings, records) = (config::Jwt::default(), store.records());
+    let opened = Tokens::open(&settings, directory.path(), &records);
+    let tokens = runtime().block_on(opened).unwrap();
+    ((directory, store), tokens)
 }
 
 fn request() -> TokenRequest {
@@ -78,4 +82,36 @@ fn a_remembered_token_expires_too() {
     assert!(runtime.block_on(tokens.check(&token, now())).is_ok());
     assert!(tokens.cache.get(&hash, now()).is_some());
     assert!(tokens.cache.get(&hash, now() + 61).is_none());
+}
+
+/// Two at once, in one process or in two: there is one key, and each token is signed
+/// with it.
+#[test]
+fn all_who_sign_first_sign_with_the_same_key() {
+    for _ in 0..20 {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || Development::open(&config::Jwt::default(), directory.path()).unwrap();
+        let hosts = [open(), open(), open(), open()];
+        let begin = std::sync::Barrier::new(hosts.len());
+        let tokens: Vec<String> = std::thread::scope(|scope| {
+            let signing = hosts.each_ref().map(|host| {
+                let begin = &begin;
+                scope.spawn(move || {
+                    begin.wait();
+                    host.sign(&request(), now()).unwrap().token
+                })
+            });
+            signing.map(|signed| signed.join().unwrap()).into()
+        });
+        let later = open();
+        for token in &tokens {
+            let issuer = later.issuer().unwrap();
+            assert!(
+                issuer.verify(token).is_ok(),
+                "signed with a key that is lost"
+            );
+        }
+        let files = std::fs::read_dir(directory.path()).unwrap().count();
+        assert_eq!(files, 1, "drafts are left over");
+    }
 }
