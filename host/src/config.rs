@@ -521,12 +521,13 @@ mod tests {
 
     #[test]
     fn what_does_not_go_together_is_a_fault() {
-        let file = "[tls]\ncert = [\"a.pem\", \"b,c.pem\"]\nkey = \"a.key\"\n";
+        let file = "admin_hosts = [\"stoa.internal:8081\"]\n[tls]\ncert = [\"a.pem\", \"b,c.pem\"]\nkey = \"a.key\"\n";
         let faults = layers(file, &[("STOA_TLS_CLIENT_SCOPES", "cn:a=x")], &[]).unwrap_err();
         assert_eq!(
             faults.lines().collect::<Vec<_>>(),
             [
-                "host.toml:2: `cert`: expected no comma within an element of a list, found \"b,c.pem\"",
+                "host.toml:1: `admin_hosts`: expected a name without a port, such as stoa.internal, found \"stoa.internal:8081\"",
+                "host.toml:3: `cert`: expected no comma within an element of a list, found \"b,c.pem\"",
                 "tls.cert: expected as many keys as certificates, found 0 in `tls.cert` and 1 in `tls.key`",
                 "tls.client_scopes: expected the authorities of these clients in `tls.client_ca`, found none",
             ]

@@ -245,12 +245,18 @@ async fn neighbours_send_no_more_than_a_service_takes() -> Result<()> {
         .await?
         .expect(204)?;
     for target in ["small.svc/small/a", "legacy.svc/a"] {
-        for (size, fits) in [(1000, true), (1001, false)] {
+        for size in [1000, 1001] {
             let request = Request::post("/pass")
                 .header("x-target", target)
                 .body(full(vec![b'x'; size]))?;
             let answer = Client::http1(host.http).send(request).await?;
-            assert_eq!(answer.status == 200, fits, "{target} {size}: {answer:?}");
+            if size == 1000 {
+                answer.expect(200)?;
+            } else {
+                // A component announces no length: the body breaks off in the other.
+                let refused = answer.status.as_u16();
+                assert!([413, 500, 502].contains(&refused), "{target}: {answer:?}");
+            }
         }
     }
     Ok(())

@@ -102,11 +102,13 @@ pub(super) async fn events(
     let ended = async move { admin.drain.begun().await };
     let events = stream::iter(first).chain(changes).flat_map(stream::iter);
     let events = events.map(|event| {
-        let id = event.revision().to_string();
-        Event::default()
-            .event(event.name())
-            .id(id)
-            .json_data(&event)
+        let told = Event::default().event(event.name());
+        let told = match &event {
+            // Its reader resumes after what it knows, and gets a new snapshot then.
+            WatchEvent::Compacted { .. } => told,
+            other => told.id(other.revision().to_string()),
+        };
+        told.json_data(&event)
     });
     Sse::new(events.take_until(Box::pin(ended)))
 }

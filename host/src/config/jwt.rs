@@ -234,7 +234,7 @@ impl Issuer {
                     .to_owned(),
             );
         }
-        if self.max_stale < self.refresh {
+        if self.jwks.is_some() && self.max_stale < self.refresh {
             let (stale, refresh) = (self.max_stale, self.refresh);
             let shown = humantime::format_duration;
             fault(

@@ -3,6 +3,7 @@
 
 use super::{Deployed, Deployments, Loaded};
 use crate::api::{Member, MemberKind, MemberState};
+use crate::mesh::Guards;
 use crate::mesh::discovery::Discovery;
 
 impl Deployments {
@@ -21,7 +22,9 @@ impl Deployments {
     /// The revisions of a service are these now; those that drain are told until
     /// [`Deployments::announce_end`].
     pub(super) fn announce(&self, service: &str, deployed: Option<&Deployed>, retired: &[Loaded]) {
-        let mut members = deployed.map_or_else(Vec::new, |deployed| deployed.members(service));
+        let guards = &self.parts.guards;
+        let members = deployed.map(|deployed| deployed.members(service, guards));
+        let mut members = members.unwrap_or_default();
         let drains = |member: &Member| member.state == MemberState::Draining;
         let before = self.discovery().of(service, MemberKind::Component);
         let retired = retired
@@ -37,8 +40,8 @@ impl Deployments {
         }
         self.discovery()
             .set(service, MemberKind::Component, members);
-        for live in deployed.iter().flat_map(|deployed| &deployed.record.live) {
-            self.parts.guards.announce(service, live.revision);
+        for live in deployed.into_iter().flat_map(Deployed::serving) {
+            guards.correct(service, live);
         }
     }
 
@@ -68,13 +71,19 @@ impl Deployments {
 // === impl Deployed ===
 
 impl Deployed {
+    /// Those that are live, and could be loaded.
+    fn serving(&self) -> impl Iterator<Item = u64> {
+        let live = self.record.live.iter().map(|live| live.revision);
+        live.filter(|number| self.loaded.contains_key(number))
+    }
+
     /// Those that should be live, and those that are kept for the way back.
-    fn members(&self, service: &str) -> Vec<Member> {
+    fn members(&self, service: &str, guards: &Guards) -> Vec<Member> {
         let live = self.record.live.iter().map(|live| {
-            let state = if self.loaded.contains_key(&live.revision) {
-                MemberState::Up
-            } else {
-                MemberState::Down
+            let number = live.revision;
+            let state = match self.loaded.contains_key(&number) {
+                true if !guards.is_cut_off(service, number) => MemberState::Up,
+                _ => MemberState::Down,
             };
             member(service, live.revision, state, live.weight)
         });

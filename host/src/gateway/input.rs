@@ -185,15 +185,6 @@ impl<B> Limited<B> {
     }
 }
 
-impl From<PaceError<hyper::Error>> for BodyError {
-    fn from(fault: PaceError<hyper::Error>) -> Self {
-        match fault {
-            PaceError::TooSlow => Self::ConnectionReadTimeout,
-            PaceError::Broken(fault) => Self::Hyper(fault),
-        }
-    }
-}
-
 impl<B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin> Body for Limited<B> {
     type Data = Bytes;
     type Error = BodyError;

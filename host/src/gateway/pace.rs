@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use crate::config;
+use crate::engine::http::BodyError;
 
 /// A request's body that must come in time.
 pub(super) struct Paced<B = Incoming> {
@@ -40,6 +41,15 @@ pub(super) enum PaceError<E> {
     TooSlow,
     #[error(transparent)]
     Broken(E),
+}
+
+impl From<PaceError<hyper::Error>> for BodyError {
+    fn from(fault: PaceError<hyper::Error>) -> Self {
+        match fault {
+            PaceError::TooSlow => Self::ConnectionReadTimeout,
+            PaceError::Broken(fault) => Self::Hyper(fault),
+        }
+    }
 }
 
 struct Waiting {

@@ -1,7 +1,6 @@
 //! All guards of the host, and what operators hold them at.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -46,8 +45,8 @@ struct All {
 #[derive(Default)]
 struct OfRevision {
     health: Arc<Health>,
-    /// Links on which nothing goes through.
-    cut_off: Arc<AtomicU32>,
+    /// Whether the gateway's breaker lets nothing through.
+    cut_off: Arc<Mutex<bool>>,
     links: BTreeMap<String, Arc<Guard>>,
 }
 
@@ -113,15 +112,25 @@ impl Guards {
         }
     }
 
-    /// Tells discovery of a live revision whether a breaker cuts it off.
-    pub fn announce(&self, service: &str, revision: u64) {
-        let cut_off = {
-            let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-            let of = all.guards.get(&(Arc::from(service), revision));
-            of.map(|of| of.cut_off.clone())
-        };
-        let cut_off = cut_off.is_some_and(|cut_off| cut_off.load(Ordering::SeqCst) > 0);
-        announce(&self.discovery, service, revision, cut_off);
+    /// Whether the gateway's breaker lets nothing through to a revision.
+    pub fn is_cut_off(&self, service: &str, revision: u64) -> bool {
+        let cut_off = self.cut_off(service, revision);
+        let known = cut_off.lock().unwrap_or_else(PoisonError::into_inner);
+        *known
+    }
+
+    /// Tells discovery whether a revision is cut off that has just been announced there:
+    /// its breaker may have changed meanwhile.
+    pub fn correct(&self, service: &str, revision: u64) {
+        let cut_off = self.cut_off(service, revision);
+        let known = cut_off.lock().unwrap_or_else(PoisonError::into_inner);
+        tell(&self.discovery, service, revision, *known);
+    }
+
+    fn cut_off(&self, service: &str, revision: u64) -> Arc<Mutex<bool>> {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = all.guards.get(&(Arc::from(service), revision));
+        of.map(|of| of.cut_off.clone()).unwrap_or_default()
     }
 
     /// Drops the guards of a revision that is no longer loaded.
@@ -151,8 +160,7 @@ impl Guards {
             service: service.clone(),
             revision,
             link: link.to_owned(),
-            is_cut_off: AtomicBool::new(false),
-            cut_off: of.cut_off.clone(),
+            cut_off: (link == GATEWAY).then(|| of.cut_off.clone()),
             discovery: self.discovery.clone(),
             metrics: self.metrics.breaker(service, revision, link),
         };
@@ -178,8 +186,8 @@ struct Watcher {
     service: Arc<str>,
     revision: u64,
     link: String,
-    is_cut_off: AtomicBool,
-    cut_off: Arc<AtomicU32>,
+    /// Of the gateway's link: a caller's alone says nothing to others.
+    cut_off: Option<Arc<Mutex<bool>>>,
     discovery: Arc<Discovery>,
     metrics: Arc<BreakerMetrics>,
 }
@@ -223,23 +231,19 @@ impl Watcher {
         );
     }
 
-    /// A revision is down as long as one link is cut off.
+    /// Nothing goes through from the gateway, or something does again.
     fn count(&self, is_cut_off: bool) {
-        let others = match (
-            self.is_cut_off.swap(is_cut_off, Ordering::SeqCst),
-            is_cut_off,
-        ) {
-            (false, true) => self.cut_off.fetch_add(1, Ordering::SeqCst),
-            (true, false) => self.cut_off.fetch_sub(1, Ordering::SeqCst) - 1,
-            _ => return,
-        };
-        if others == 0 {
-            announce(&self.discovery, &self.service, self.revision, is_cut_off);
+        let Some(cut_off) = &self.cut_off else { return };
+        let mut known = cut_off.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != is_cut_off {
+            *known = is_cut_off;
+            tell(&self.discovery, &self.service, self.revision, is_cut_off);
         }
     }
 }
 
-fn announce(discovery: &Discovery, service: &str, revision: u64, is_cut_off: bool) {
+/// Tells discovery of a revision that is live. What is told is known under a lock.
+fn tell(discovery: &Discovery, service: &str, revision: u64, is_cut_off: bool) {
     let (left, next) = match is_cut_off {
         true => (MemberState::Up, MemberState::Down),
         false => (MemberState::Down, MemberState::Up),
@@ -280,7 +284,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_revision_is_down_as_long_as_one_link_is_cut_off() {
+    async fn a_revision_is_down_while_the_gateway_is_cut_off() {
         let discovery = Arc::new(Discovery::new(0));
         let guards = Guards::new(&Arc::default(), &discovery);
         let up = || Member {
@@ -295,16 +299,15 @@ mod tests {
         let state = || discovery.of("product", MemberKind::Component)[0].state;
         discovery.put(up());
         let (gateway, order) = (guard(&guards, 1, GATEWAY), guard(&guards, 1, "order"));
+        order.breaker.force(Some(Forced::Open));
+        assert_eq!(state(), MemberState::Up, "for all others");
         gateway.breaker.force(Some(Forced::Open));
         assert_eq!(state(), MemberState::Down);
-        order.breaker.force(Some(Forced::Open));
-        gateway.breaker.force(None);
-        assert_eq!(state(), MemberState::Down, "of the other link");
-        // As after a deployment.
+        // As after a deployment that did not know it yet.
         discovery.put(up());
-        guards.announce("product", 1);
+        guards.correct("product", 1);
         assert_eq!(state(), MemberState::Down);
-        order.breaker.force(Some(Forced::Closed));
+        gateway.breaker.force(Some(Forced::Closed));
         assert_eq!(state(), MemberState::Up);
     }
 }

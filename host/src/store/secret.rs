@@ -77,13 +77,18 @@ fn make_exclusively(path: &Path, secret: &str) -> io::Result<()> {
     let draft = draft(path)?;
     let named = write_new(&draft, secret).and_then(|()| match fs::hard_link(&draft, path) {
         // A file system without links: there, a crash can leave an empty file.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => write_new(path, secret),
+        Err(error) if has_no_links(&error) => write_new(path, secret),
         other => other,
     });
     let removed = fs::remove_file(&draft);
     named?;
     removed?;
     sync_folder(path)
+}
+
+fn has_no_links(error: &io::Error) -> bool {
+    use io::ErrorKind::{PermissionDenied, Unsupported};
+    matches!(error.kind(), PermissionDenied | Unsupported)
 }
 
 /// A name beside, that nobody else has.

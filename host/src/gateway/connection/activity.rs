@@ -123,6 +123,13 @@ impl Activity {
         }
     }
 
+    /// The number of requests so far, if all of them are answered, one after the other.
+    pub(super) fn answered(&self) -> Option<u64> {
+        let between =
+            !self.http2.load(Ordering::Relaxed) && self.serving.load(Ordering::Relaxed) == 0;
+        between.then(|| self.requests.load(Ordering::Relaxed))
+    }
+
     /// Notes that the client asks for too much.
     pub(super) fn flooded(&self, flood: Flood) {
         // The first reason counts.

@@ -1,8 +1,8 @@
 //! What a client is told whose request can't be read.
 //!
 //! hyper answers it with a bare status. Every refusal of the host is a problem that
-//! says what to do, so this one is exchanged on its way out. All other responses pass:
-//! they have the request's id, which only the gateway gives.
+//! says what to do, so this one is exchanged on its way out. What belongs to a request
+//! that was read passes: its response may say anything.
 
 use std::sync::Arc;
 
@@ -21,6 +21,8 @@ pub(super) struct Unread {
     gateway: Arc<Gateway>,
     over_tls: bool,
     instead: Option<Bytes>,
+    /// The requests whose responses have left to the last byte.
+    flushed: u64,
 }
 
 impl Unread {
@@ -29,16 +31,33 @@ impl Unread {
             gateway,
             over_tls,
             instead: None,
+            flushed: 0,
         }
     }
 
-    /// What of a problem is still to be sent in the place of what hyper sends.
-    pub(super) fn instead_of(&mut self, sent: &[u8]) -> Option<&mut Bytes> {
-        if self.instead.is_none() {
-            let status = bare(sent)?;
-            self.instead = Some(self.gateway.unread(status, self.over_tls));
+    /// What is to be sent in the place of what hyper sends, where no request is
+    /// answered but those that were `answered`.
+    pub(super) fn instead_of(
+        &mut self,
+        sent: &[u8],
+        answered: impl FnOnce() -> Option<u64>,
+    ) -> Option<Bytes> {
+        if let Some(rest) = self.instead.take() {
+            return Some(rest);
         }
-        self.instead.as_mut()
+        let status = bare(sent)?;
+        let begins = answered() == Some(self.flushed);
+        begins.then(|| self.gateway.unread(status, self.over_tls))
+    }
+
+    /// Keeps what the socket did not take yet.
+    pub(super) fn keep(&mut self, rest: Bytes) {
+        self.instead = Some(rest);
+    }
+
+    /// All that hyper has written has left.
+    pub(super) fn flushed(&mut self, answered: Option<u64>) {
+        self.flushed = answered.unwrap_or(self.flushed);
     }
 }
 

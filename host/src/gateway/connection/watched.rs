@@ -71,15 +71,18 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
-        while let Some(instead) = this.unread.instead_of(bytes) {
-            // It stays when it is sent: hyper closes the connection.
-            if instead.is_empty() {
-                return Poll::Ready(Ok(bytes.len()));
+        let answered = || this.activity.answered();
+        if let Some(mut instead) = this.unread.instead_of(bytes, answered) {
+            while !instead.is_empty() {
+                match Pin::new(&mut this.socket).poll_write(cx, &instead) {
+                    Poll::Ready(Ok(sent)) if sent > 0 => instead.advance(sent),
+                    other => {
+                        this.unread.keep(instead);
+                        return this.sent(other);
+                    }
+                }
             }
-            match Pin::new(&mut this.socket).poll_write(cx, instead) {
-                Poll::Ready(Ok(sent)) if sent > 0 => instead.advance(sent),
-                other => return this.sent(other),
-            }
+            return this.sent(Poll::Ready(Ok(bytes.len())));
         }
         let sent = Pin::new(&mut this.socket).poll_write(cx, bytes);
         this.sent(sent)
@@ -87,6 +90,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.socket).poll_flush(cx);
+        if flushed.is_ready() {
+            let answered = self.activity.answered();
+            self.unread.flushed(answered);
+        }
         self.sent(flushed)
     }
 

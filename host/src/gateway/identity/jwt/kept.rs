@@ -45,8 +45,9 @@ impl Kept {
             }
         };
         let record = record?;
-        let age = Duration::from_secs(now.saturating_sub(record.read));
-        Some((record.document, age))
+        // Of the future: a clock was set back, and nobody knows how old it is.
+        let age = now.checked_sub(record.read)?;
+        Some((record.document, Duration::from_secs(age)))
     }
 
     /// Keeps a document that was read at `now`.
