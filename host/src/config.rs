@@ -37,6 +37,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the admin API listens.
     pub admin: SocketAddr,
+    /// Names, beside those of this machine, by which the admin API is asked where it
+    /// listens on loopback.
+    pub admin_hosts: Vec<String>,
     /// The data directory.
     pub data: PathBuf,
     /// The file of the key that secrets are sealed with; `None` is `secrets.key` in
@@ -228,6 +231,8 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             // Its own socket, so that it can stay closed where the gateway is open.
             admin: SocketAddr::from((Ipv4Addr::LOCALHOST, ADMIN_PORT)),
+            // A name of a network that leads to loopback is an attack, until it is known.
+            admin_hosts: Vec::new(),
             // Beside the project, found again by the next command.
             data: PathBuf::from(DATA),
             // One machine has no region.
@@ -356,6 +361,7 @@ mod tests {
     fn every_key_is_reached_from_a_file() {
         let file = r#"
             data = "/var/lib/stoa"
+            admin_hosts = ["stoa.internal"]
             drain = "5s"
             [gateway]
             header_timeout = "1s"
@@ -412,6 +418,7 @@ mod tests {
                 header_timeout: Duration::from_secs(1),
                 idle_timeout: Duration::from_secs(2),
                 max_connections: 3,
+            admin_hosts: vec!["stoa.internal".into()],
                 max_header_bytes: 4096,
                 max_headers: 5,
                 http2_streams: 6,
@@ -500,12 +507,13 @@ mod tests {
 
     #[test]
     fn what_does_not_go_together_is_a_fault() {
-        let file = "[tls]\ncert = [\"a.pem\", \"b,c.pem\"]\nkey = \"a.key\"\n";
+        let file = "admin_hosts = [\"stoa.internal:8081\"]\n[tls]\ncert = [\"a.pem\", \"b,c.pem\"]\nkey = \"a.key\"\n";
         let faults = layers(file, &[("STOA_TLS_CLIENT_SCOPES", "cn:a=x")], &[]).unwrap_err();
         assert_eq!(
             faults.lines().collect::<Vec<_>>(),
             [
-                "host.toml:2: `cert`: expected no comma within an element of a list, found \"b,c.pem\"",
+                "host.toml:1: `admin_hosts`: expected a name without a port, such as stoa.internal, found \"stoa.internal:8081\"",
+                "host.toml:3: `cert`: expected no comma within an element of a list, found \"b,c.pem\"",
                 "tls.cert: expected as many keys as certificates, found 0 in `tls.cert` and 1 in `tls.key`",
                 "tls.client_scopes: expected the authorities of these clients in `tls.client_ca`, found none",
             ]

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
 use crate::admin::eureka;
+use crate::admin::guard::Hosts;
 use crate::admin::server::{Admin, router};
 use crate::capabilities::outbound::trust::Trust;
 use crate::config::{Config, LogFormat};
@@ -168,6 +169,7 @@ impl Host {
             gateway,
             eureka: registrations,
             telemetry: telemetry.clone(),
+            hosts: Hosts::of(admin_addr, &config.admin_hosts),
             token: token.clone(),
             drain: drainer.drain(),
         };

@@ -5,6 +5,7 @@
 
 mod admin_api;
 mod breaker;
+mod browsers;
 mod caching;
 mod cli;
 mod compression;

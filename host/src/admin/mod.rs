@@ -10,6 +10,7 @@ pub mod client;
 mod config;
 mod discovery;
 pub mod eureka;
+pub mod guard;
 mod handlers;
 mod keys;
 mod logs;

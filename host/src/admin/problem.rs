@@ -14,6 +14,10 @@ use crate::store::secrets::SecretsError;
 #[derive(Debug)]
 pub(super) enum Refusal {
     Token,
+    /// A page of another site had a browser send it.
+    CrossSite,
+    /// It is addressed to a host that this one is not known as.
+    Host(String),
     NoPath,
     Method,
     NotReady,
@@ -80,9 +84,16 @@ pub(super) fn no_content() -> StatusCode {
 }
 
 impl Refusal {
+    /// The kind of refusal, in a word.
+    pub(super) fn code(&self) -> &'static str {
+        self.status_and_code().1
+    }
+
     fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Token => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::CrossSite => (StatusCode::FORBIDDEN, "cross_site"),
+            Self::Host(_) => (StatusCode::FORBIDDEN, "admin_host"),
             Self::NoPath => (StatusCode::NOT_FOUND, "no_path"),
             Self::NoComponent => (StatusCode::NOT_FOUND, "no_component"),
             Self::NotRegistered(_) => (StatusCode::NOT_FOUND, "no_instance"),
@@ -133,6 +144,14 @@ impl Refusal {
             Self::Token => "expected \"Authorization: Bearer TOKEN\" with the token from the file `token` in the \
                             host's data directory"
                 .to_owned(),
+            Self::CrossSite => "expected a request of a program or of a page of this very port; a browser sent it for a \
+                                page of another origin, which may change nothing here"
+                .to_owned(),
+            Self::Host(host) => format!(
+                "expected an address, localhost or one of `admin_hosts` as host, found {host:?}: the port listens on \
+                 loopback, where a name from elsewhere is a way for foreign pages to reach it; put the name into \
+                 `admin_hosts` of the host's settings if it is meant"
+            ),
             Self::NoPath => "there is no such path; GET /v1/openapi.json lists them".to_owned(),
             Self::NoComponent => "the component has not been uploaded".to_owned(),
             Self::Method => "the path takes other methods; GET /v1/openapi.json lists them".to_owned(),

@@ -15,7 +15,8 @@ use utoipa_axum::routes;
 
 use super::problem::Refusal;
 use super::{
-    breakers, cache, config, discovery, eureka, handlers, keys, logs, secrets, tokens, upstreams,
+    breakers, cache, config, discovery, eureka, guard, handlers, keys, logs, secrets, tokens,
+    upstreams,
 };
 use crate::deploy::Deployments;
 use crate::gateway::Gateway;
@@ -37,6 +38,8 @@ pub struct Admin {
     pub telemetry: Telemetry,
     /// What has registered by Eureka.
     pub eureka: Arc<eureka::Registry>,
+    /// By which names it may be asked.
+    pub hosts: guard::Hosts,
     /// What a client must send as bearer token.
     pub token: Arc<str>,
     /// Ends what a client follows, when the host ends.
@@ -117,6 +120,10 @@ pub fn router(admin: Admin) -> Router {
         .merge(eureka::router(admin.clone()))
         .fallback(|| async { Refusal::NoPath })
         .method_not_allowed_fallback(|| async { Refusal::Method })
+        .layer(middleware::from_fn_with_state(
+            admin.clone(),
+            guard::browsers,
+        ))
         .with_state(admin)
 }
 

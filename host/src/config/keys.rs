@@ -60,6 +60,9 @@ const MEMORY_END: u64 = 4 << 30;
 const KEYS: &[Key] = &[
     key("listen", |c, v| put(&mut c.listen, values::address(v))),
     key("admin", |c, v| put(&mut c.admin, values::address(v))),
+    key("admin_hosts", |c, v| {
+        put(&mut c.admin_hosts, values::list_of(v, host_name))
+    }),
     key("data", |c, v| put(&mut c.data, path(v))),
     key("secrets.key_file", |c, v| {
         put(&mut c.secrets_key, path(v).map(Some))
@@ -366,6 +369,17 @@ fn bytes(text: &str, least: u64, most: u64) -> Result<u64, String> {
 fn header_bytes(text: &str) -> Result<usize, String> {
     let size = bytes(text, 1 << 10, 16 << 20)?;
     Ok(usize::try_from(size).expect("16 MiB fit into any address space"))
+}
+
+/// A host's name, without a port.
+fn host_name(text: &str) -> Result<String, String> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    match text.bytes().all(legal) {
+        true => Ok(text.to_owned()),
+        false => Err(format!(
+            "expected a name without a port, such as stoa.internal, found {text:?}"
+        )),
+    }
 }
 
 fn non_empty(text: &str) -> Option<String> {
