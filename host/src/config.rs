@@ -22,7 +22,7 @@ use crate::service::settings::Rate;
 use ipnet::IpNet;
 
 use faults::Faults;
-pub use jwt::{Algorithm, DEVELOPMENT_ISSUER, Development, Jwks, Jwt};
+pub use jwt::{Algorithm, DEVELOPMENT_ISSUER, Development, Issuer, Jwks, Jwt};
 pub use security::SecurityHeaders;
 
 /// Where a host keeps its data, and where a client looks for its token.
@@ -405,7 +405,12 @@ mod tests {
             secret_file = "/run/secrets/jwt"
             skew = "5s"
             refresh = "1m"
+            max_stale = "1h"
             development = "off"
+            [[jwt.issuers]]
+            issuer = "https://partner.example/"
+            audience = ["shop", "partners"]
+            secret_file = "partner"
             [log]
             level = "info,stoa=debug"
             format = "json"
@@ -413,12 +418,12 @@ mod tests {
         "#;
         let expected = Config {
             data: "/var/lib/stoa".into(),
+            admin_hosts: vec!["stoa.internal".into()],
             drain: Duration::from_secs(5),
             gateway: Gateway {
                 header_timeout: Duration::from_secs(1),
                 idle_timeout: Duration::from_secs(2),
                 max_connections: 3,
-            admin_hosts: vec!["stoa.internal".into()],
                 max_header_bytes: 4096,
                 max_headers: 5,
                 http2_streams: 6,
@@ -465,13 +470,22 @@ mod tests {
                 epoch: Duration::from_millis(10),
             },
             jwt: Jwt {
-                issuer: Some("https://login.example.com/".into()),
-                audience: vec!["shop".into(), "back office".into()],
-                algorithms: vec![Algorithm::Es256],
-                jwks: Some(Jwks::Url("https://login.example.com/jwks.json".into())),
-                secret_file: Some("/run/secrets/jwt".into()),
-                skew: Duration::from_secs(5),
-                refresh: Duration::from_secs(60),
+                issuer: Issuer {
+                    name: Some("https://login.example.com/".into()),
+                    audience: vec!["shop".into(), "back office".into()],
+                    algorithms: vec![Algorithm::Es256],
+                    jwks: Some(Jwks::Url("https://login.example.com/jwks.json".into())),
+                    secret_file: Some("/run/secrets/jwt".into()),
+                    skew: Duration::from_secs(5),
+                    refresh: Duration::from_secs(60),
+                    max_stale: Duration::from_secs(3600),
+                },
+                issuers: vec![Issuer {
+                    name: Some("https://partner.example/".into()),
+                    audience: vec!["shop".into(), "partners".into()],
+                    secret_file: Some("partner".into()),
+                    ..Issuer::default()
+                }],
                 development: Development::Off,
             },
             log: Log {

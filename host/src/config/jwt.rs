@@ -3,17 +3,29 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::document::{Document, Value, expected, flat};
 use super::faults::Faults;
+use super::values;
 
 /// Issuer of the development tokens that the host signs itself.
 pub const DEVELOPMENT_ISSUER: &str = "stoa-development";
 
-/// Whose tokens are accepted, and how they are checked.
+/// Whose tokens are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Jwt {
-    /// The claim `iss` of tokens that are accepted; `None` accepts none but those
-    /// for development.
-    pub issuer: Option<String>,
+    /// The issuer of `[jwt]` itself.
+    pub issuer: Issuer,
+    /// Further ones, of `[[jwt.issuers]]`.
+    pub issuers: Vec<Issuer>,
+    /// Whether development tokens are accepted and made.
+    pub development: Development,
+}
+
+/// An issuer, and how its tokens are checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issuer {
+    /// The claim `iss` of its tokens; `None` accepts none.
+    pub name: Option<String>,
     /// One of these must be in the claim `aud`.
     pub audience: Vec<String>,
     /// Algorithms that are accepted. A key is only ever used for its own.
@@ -26,8 +38,8 @@ pub struct Jwt {
     pub skew: Duration,
     /// How often the public keys are read again.
     pub refresh: Duration,
-    /// Whether development tokens are accepted and made.
-    pub development: Development,
+    /// How old the public keys may be when they can't be read.
+    pub max_stale: Duration,
 }
 
 /// Where public keys are: a document as RFC 7517 section 5 has it.
@@ -72,8 +84,19 @@ pub const ALGORITHMS: [(&str, Algorithm); 4] = [
 impl Default for Jwt {
     fn default() -> Self {
         Self {
+            issuer: Issuer::default(),
+            issuers: Vec::new(),
+            // Only who has the operator's token can make one, and that opens more.
+            development: Development::On,
+        }
+    }
+}
+
+impl Default for Issuer {
+    fn default() -> Self {
+        Self {
             // Nobody is trusted unasked.
-            issuer: None,
+            name: None,
             audience: Vec::new(),
             // A key decides which of them it is for, so all four are safe.
             algorithms: ALGORITHMS.map(|(_, algorithm)| algorithm).to_vec(),
@@ -83,44 +106,150 @@ impl Default for Jwt {
             skew: Duration::from_secs(60),
             // As Envoy does: a new key is found sooner, when a token names it.
             refresh: Duration::from_secs(600),
-            // Only who has the operator's token can make one, and that opens more.
-            development: Development::On,
+            // An issuer may be away for a night and somebody be woken; a key that was
+            // taken back because it leaked must not open doors for longer.
+            max_stale: Duration::from_secs(24 * 60 * 60),
         }
     }
 }
 
+/// How a text sets something of an issuer.
+type Set = fn(&mut Issuer, &str) -> Result<(), String>;
+
+/// What can be set of an issuer.
+const SETTINGS: [(&str, Set); 8] = [
+    ("issuer", |i, v| name(v).map(|name| i.name = name)),
+    ("audience", |i, v| audience(v).map(|list| i.audience = list)),
+    ("algorithms", |i, v| {
+        algorithms(v).map(|list| i.algorithms = list)
+    }),
+    ("jwks", |i, v| jwks(v).map(|from| i.jwks = from)),
+    ("secret_file", |i, v| {
+        secret_file(v).map(|file| i.secret_file = file)
+    }),
+    ("skew", |i, v| values::duration(v).map(|skew| i.skew = skew)),
+    ("refresh", |i, v| {
+        values::positive(v).map(|every| i.refresh = every)
+    }),
+    ("max_stale", |i, v| {
+        values::positive(v).map(|age| i.max_stale = age)
+    }),
+];
+
+/// Sets one thing of an issuer.
+pub(super) fn set(issuer: &mut Issuer, key: &str, text: &str) -> Result<(), String> {
+    let setting = SETTINGS.iter().find(|(name, _)| *name == key);
+    let (_, set) = setting.expect("the key is one of an issuer");
+    set(issuer, text)
+}
+
+/// The tables of `[[jwt.issuers]]`.
+pub(super) fn issuers(document: &mut Document<'_>, value: &Value<'_>) -> Vec<Issuer> {
+    let wanted = "tables, each under [[jwt.issuers]]";
+    let Some(list) = value.get_ref().as_array() else {
+        let fault = format!("`issuers`: {}", expected(wanted, value.get_ref()));
+        document.fault(value.span(), fault);
+        return Vec::new();
+    };
+    let mut issuers = Vec::new();
+    for entry in list {
+        let Some(table) = entry.get_ref().as_table() else {
+            let fault = format!("`issuers`: {}", expected(wanted, entry.get_ref()));
+            document.fault(entry.span(), fault);
+            continue;
+        };
+        let mut issuer = Issuer::default();
+        for (key, value) in table {
+            match SETTINGS.iter().find(|(name, _)| name == key.get_ref()) {
+                Some((_, set)) => {
+                    let set = flat(value.get_ref()).and_then(|text| set(&mut issuer, &text));
+                    document.check(key, value, set);
+                }
+                None => document.unknown(key, "jwt.issuers", &SETTINGS.map(|(name, _)| name)),
+            }
+        }
+        issuers.push(issuer);
+    }
+    issuers
+}
+
 impl Jwt {
+    /// Whose tokens are accepted, beside the host's own.
+    pub fn trusted(&self) -> impl Iterator<Item = &Issuer> {
+        let all = std::iter::once(&self.issuer).chain(&self.issuers);
+        all.filter(|issuer| issuer.name.is_some())
+    }
+
     /// Settings that are right alone and wrong together.
     pub(super) fn check(&self) -> Faults {
         let mut faults = Faults::default();
-        let has_keys = self.jwks.is_some() || self.secret_file.is_some();
-        match &self.issuer {
-            Some(issuer) if issuer == DEVELOPMENT_ISSUER => faults.add(
-                "jwt.issuer",
-                format!("{DEVELOPMENT_ISSUER:?} is the host's own: expected another"),
-            ),
-            Some(_) if !has_keys => faults.add(
-                "jwt.issuer",
-                "its keys are missing: set `jwt.jwks`, or `jwt.secret_file` for HS256",
-            ),
-            None if has_keys => faults.add(
-                "jwt.issuer",
-                "keys without an issuer: set `jwt.issuer` to the `iss` of its tokens",
-            ),
-            _ => {}
+        self.issuer
+            .check(|key, fault| faults.add(format!("jwt.{key}"), fault));
+        for issuer in &self.issuers {
+            let name = issuer.name.as_deref().unwrap_or_default();
+            issuer.check(|_, fault| faults.add("jwt.issuers", format!("{name:?}: {fault}")));
+            if issuer.name.is_none() && !issuer.has_keys() {
+                faults.add(
+                    "jwt.issuers",
+                    "expected `issuer`, the `iss` of its tokens, in each table",
+                );
+            }
         }
-        if self.issuer.is_some() && self.audience.is_empty() {
-            faults.add(
-                "jwt.audience",
-                "expected who the tokens are for: without it, a token for any other service of the issuer opens \
-                 this one",
-            );
+        let mut names: Vec<_> = self.trusted().filter_map(|it| it.name.as_deref()).collect();
+        names.sort_unstable();
+        let twice = names.windows(2).filter(|pair| pair[0] == pair[1]);
+        for pair in twice {
+            faults.add("jwt.issuers", format!("{:?} is in the list twice", pair[0]));
         }
         faults
     }
 }
 
-pub(super) fn issuer(text: &str) -> Result<Option<String>, String> {
+impl Issuer {
+    fn has_keys(&self) -> bool {
+        self.jwks.is_some() || self.secret_file.is_some()
+    }
+
+    fn check(&self, mut fault: impl FnMut(&str, String)) {
+        match &self.name {
+            Some(name) if name == DEVELOPMENT_ISSUER => fault(
+                "issuer",
+                format!("{DEVELOPMENT_ISSUER:?} is the host's own: expected another"),
+            ),
+            Some(_) if !self.has_keys() => fault(
+                "issuer",
+                "its keys are missing: set `jwks`, or `secret_file` for HS256".to_owned(),
+            ),
+            None if self.has_keys() => fault(
+                "issuer",
+                "keys without an issuer: set `issuer` to the `iss` of its tokens".to_owned(),
+            ),
+            _ => {}
+        }
+        if self.name.is_some() && self.audience.is_empty() {
+            fault(
+                "audience",
+                "expected who the tokens are for, in `audience`: without it, a token for any other service of the \
+                 issuer opens this one"
+                    .to_owned(),
+            );
+        }
+        if self.max_stale < self.refresh {
+            let (stale, refresh) = (self.max_stale, self.refresh);
+            let shown = humantime::format_duration;
+            fault(
+                "max_stale",
+                format!(
+                    "expected `refresh` ({}) at least, found {}: keys would be too old before they are read again",
+                    shown(refresh),
+                    shown(stale)
+                ),
+            );
+        }
+    }
+}
+
+fn name(text: &str) -> Result<Option<String>, String> {
     some(
         text,
         "the `iss` of tokens, such as https://login.example.com/",
@@ -129,16 +258,16 @@ pub(super) fn issuer(text: &str) -> Result<Option<String>, String> {
 }
 
 /// `shop`, or several with commas between.
-pub(super) fn audience(text: &str) -> Result<Vec<String>, String> {
+fn audience(text: &str) -> Result<Vec<String>, String> {
     list(text, |one| some(one, "an audience, such as shop"))
 }
 
-pub(super) fn algorithms(text: &str) -> Result<Vec<Algorithm>, String> {
+fn algorithms(text: &str) -> Result<Vec<Algorithm>, String> {
     list(text, |one| super::values::word(one, &ALGORITHMS))
 }
 
 /// A path or an address.
-pub(super) fn jwks(text: &str) -> Result<Option<Jwks>, String> {
+fn jwks(text: &str) -> Result<Option<Jwks>, String> {
     let text = some(
         text,
         "a file or an address of keys, such as https://login.example.com/jwks.json",
@@ -155,7 +284,7 @@ pub(super) fn jwks(text: &str) -> Result<Option<Jwks>, String> {
     }
 }
 
-pub(super) fn secret_file(text: &str) -> Result<Option<PathBuf>, String> {
+fn secret_file(text: &str) -> Result<Option<PathBuf>, String> {
     some(text, "the path of a file").map(|text| Some(text.into()))
 }
 
@@ -194,33 +323,52 @@ mod tests {
 
     #[test]
     fn half_an_issuer_is_a_fault() {
-        let whole = Jwt {
-            issuer: Some("https://a.example".into()),
+        let whole = Issuer {
+            name: Some("https://a.example".into()),
             audience: vec!["shop".into()],
             jwks: Some(Jwks::File("keys.json".into())),
+            ..Issuer::default()
+        };
+        let jwt = |issuer: &Issuer| Jwt {
+            issuer: issuer.clone(),
             ..Jwt::default()
         };
         let faults = |jwt: &Jwt| jwt.check().iter().count();
-        assert_eq!((faults(&Jwt::default()), faults(&whole)), (0, 0));
-        for half in [
-            Jwt {
-                issuer: None,
+        assert_eq!((faults(&Jwt::default()), faults(&jwt(&whole))), (0, 0));
+        let halves = [
+            Issuer {
+                name: None,
                 ..whole.clone()
             },
-            Jwt {
+            Issuer {
                 audience: vec![],
                 ..whole.clone()
             },
-            Jwt {
+            Issuer {
                 jwks: None,
                 ..whole.clone()
             },
-            Jwt {
-                issuer: Some(DEVELOPMENT_ISSUER.into()),
+            Issuer {
+                name: Some(DEVELOPMENT_ISSUER.into()),
                 ..whole.clone()
             },
-        ] {
-            assert_eq!(faults(&half), 1, "{half:?}");
+            Issuer {
+                max_stale: Duration::from_secs(599),
+                ..whole.clone()
+            },
+        ];
+        for half in halves {
+            assert_eq!(faults(&jwt(&half)), 1, "{half:?}");
+            let listed = Jwt {
+                issuers: vec![half],
+                ..Jwt::default()
+            };
+            assert_eq!(faults(&listed), 1, "{listed:?}");
         }
+        let twice = Jwt {
+            issuers: vec![whole.clone(), Issuer::default()],
+            ..jwt(&whole)
+        };
+        assert_eq!(faults(&twice), 2);
     }
 }

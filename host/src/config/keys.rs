@@ -168,20 +168,29 @@ const KEYS: &[Key] = &[
     key("engine.epoch", |c, v| {
         put(&mut c.engine.epoch, values::positive(v))
     }),
-    key("jwt.issuer", |c, v| put(&mut c.jwt.issuer, jwt::issuer(v))),
+    key("jwt.issuer", |c, v| {
+        jwt::set(&mut c.jwt.issuer, "issuer", v)
+    }),
     key("jwt.audience", |c, v| {
-        put(&mut c.jwt.audience, jwt::audience(v))
+        jwt::set(&mut c.jwt.issuer, "audience", v)
     }),
     key("jwt.algorithms", |c, v| {
-        put(&mut c.jwt.algorithms, jwt::algorithms(v))
+        jwt::set(&mut c.jwt.issuer, "algorithms", v)
     }),
-    key("jwt.jwks", |c, v| put(&mut c.jwt.jwks, jwt::jwks(v))),
+    key("jwt.jwks", |c, v| jwt::set(&mut c.jwt.issuer, "jwks", v)),
     key("jwt.secret_file", |c, v| {
-        put(&mut c.jwt.secret_file, jwt::secret_file(v))
+        jwt::set(&mut c.jwt.issuer, "secret_file", v)
     }),
-    key("jwt.skew", |c, v| put(&mut c.jwt.skew, values::duration(v))),
+    key("jwt.skew", |c, v| jwt::set(&mut c.jwt.issuer, "skew", v)),
     key("jwt.refresh", |c, v| {
-        put(&mut c.jwt.refresh, values::positive(v))
+        jwt::set(&mut c.jwt.issuer, "refresh", v)
+    }),
+    key("jwt.max_stale", |c, v| {
+        jwt::set(&mut c.jwt.issuer, "max_stale", v)
+    }),
+    // A list of tables, which a text can't be.
+    key("jwt.issuers", |_, _| {
+        Err("expected it in the file of settings, as tables under [[jwt.issuers]]".to_owned())
     }),
     key("jwt.development", |c, v| {
         put(&mut c.jwt.development, values::word(v, &DEVELOPMENT))
@@ -278,6 +287,10 @@ fn one_of_file(
     value: &Value<'_>,
 ) {
     let full = qualified(section, name.get_ref());
+    if full == "jwt.issuers" {
+        config.jwt.issuers = jwt::issuers(document, value);
+        return;
+    }
     match KEYS.iter().find(|key| key.name == full) {
         Some(key) => {
             let set = flat(value.get_ref()).and_then(|text| (key.set)(config, &text));

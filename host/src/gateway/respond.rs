@@ -395,6 +395,7 @@ pub(super) fn reason(refusal: &Refusal) -> Option<&'static str> {
         Refusal::NoRoute => "no_route",
         Refusal::MethodNotAllowed(_) => "method",
         Refusal::Denied(Denied::Missing | Denied::Invalid(_)) => "unauthorized",
+        Refusal::Denied(Denied::Unchecked(_)) => "stale_keys",
         Refusal::Denied(Denied::Certificate(_)) => "client_certificate",
         Refusal::Denied(Denied::Scope(_)) => "forbidden",
         Refusal::Denied(Denied::Ambiguous(_)) => "bad_request",

@@ -283,9 +283,8 @@ async fn an_issuer_that_is_away_locks_nobody_out() -> Result<()> {
         .wait_for(|line| line.contains("can't be read") && line.contains("go on"))
         .await?;
     let metrics = host.admin()?.metrics().await?;
-    let age = metrics
-        .lines()
-        .find_map(|line| line.strip_prefix("stoa_jwks_age_seconds "));
+    let label = format!("stoa_jwks_age_seconds{{issuer=\"{ISSUER}\"}} ");
+    let age = metrics.lines().find_map(|line| line.strip_prefix(&label));
     assert!(age.context("no age of keys")?.parse::<f64>()? > 0.0);
 
     // Back, with another key: found without a token that asks for it.

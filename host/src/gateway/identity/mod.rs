@@ -18,8 +18,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use http::HeaderMap;
 
 use super::client::Client;
-use crate::api::{NewToken, TokenRequest};
 use super::tls::Ended;
+use crate::api::{NewToken, TokenRequest};
 use crate::capabilities::context::Principal;
 use crate::config::Config;
 use crate::service::settings::Access;
@@ -57,11 +57,13 @@ pub(super) enum Denied {
     Missing,
     /// The credential is not valid: why, for the client.
     Invalid(&'static str),
+    /// The credential can't be checked now: why, for the client.
+    Unchecked(&'static str),
     /// The caller is known, but lacks this scope.
     Scope(String),
-    /// The credentials contradict each other: what was expected.
     /// The certificate that the connection began with is good no longer.
     Certificate(Ended),
+    /// The credentials contradict each other: what was expected.
     Ambiguous(&'static str),
 }
 
@@ -77,10 +79,8 @@ impl Identity {
         records: Arc<dyn Records>,
         metrics: &Metrics,
     ) -> anyhow::Result<Self> {
-        let tokens = Tokens::open(&config.jwt, &config.data)?;
-        if let Some(jwks) = tokens.jwks() {
-            metrics.register(jwt::Age(jwks.clone()));
-        }
+        let tokens = Tokens::open(&config.jwt, &config.data, &records).await?;
+        metrics.register(jwt::Age(tokens.jwks().cloned().collect()));
         Ok(Self {
             operator_token: OperatorToken::new(operator_token),
             operator: Arc::new(operator(Vec::new())),

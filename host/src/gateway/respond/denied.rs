@@ -33,6 +33,12 @@ pub(super) fn response(denied: &Denied, origin: &Origin) -> Response {
                 "Bearer realm=\"stoa\", error=\"insufficient_scope\", scope=\"{scope}\""
             )),
         ),
+        Denied::Unchecked(reason) => {
+            return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stale_keys")
+                .detail(*reason)
+                .retry_after()
+                .response(origin);
+        }
         Denied::Certificate(ended) => (
             StatusCode::UNAUTHORIZED,
             "invalid_certificate",

@@ -39,8 +39,8 @@ pub(super) struct Verified {
 pub(super) enum Generation {
     /// The host's own, which never changes.
     Development,
-    /// That many sets of keys of the trusted issuer came before.
-    Trusted(u64),
+    /// Of a trusted issuer: its place among them, and how many sets of keys came before.
+    Trusted(usize, u64),
 }
 
 /// Valid tokens.

@@ -141,10 +141,10 @@ fn claims(
     if request.subject.is_empty() {
         return Err(TokenError::Input(
             "expected a subject such as \"alice\", found nothing".to_owned(),
+        ));
+    }
     if is_reserved(&request.subject) {
         return Err(TokenError::Input(reserved::REASON.to_owned()));
-    }
-        ));
     }
     for scope in &request.scopes {
         values::scope(scope).map_err(TokenError::Input)?;

@@ -12,7 +12,9 @@ use super::claims;
 use super::jwks::Jwks;
 use super::keys::{Key, KeySet};
 use crate::config;
+use crate::gateway::identity::Denied;
 use crate::gateway::identity::reserved::{self, is_reserved};
+use crate::store::Records;
 
 /// What RFC 7518 section 3.2 asks of an HS256 secret, in bytes.
 const LEAST_SECRET: usize = 32;
@@ -31,6 +33,7 @@ enum Keys {
     Development(KeySet),
     /// From the host's settings: a secret that stays, public keys that change.
     Configured {
+        place: usize,
         secret: Option<Key>,
         public: Option<Arc<Jwks>>,
     },
@@ -41,39 +44,48 @@ enum Keys {
 pub(super) enum Unverified {
     /// It names a key that is not there: perhaps not yet.
     UnknownKey,
+    /// The keys that there are have not been read for too long.
+    Stale,
     /// Why, for the client.
     Invalid(&'static str),
 }
 
 impl Unverified {
     /// For the client.
-    pub(super) fn reason(self) -> &'static str {
+    pub(super) fn denied(self) -> Denied {
         match self {
-            Self::UnknownKey => "the token is signed with a key that is not known",
-            Self::Invalid(reason) => reason,
+            Self::UnknownKey => Denied::Invalid("the token is signed with a key that is not known"),
+            Self::Stale => Denied::Unchecked(
+                "the keys of the token's issuer could not be read for too long: its tokens are refused until they can",
+            ),
+            Self::Invalid(reason) => Denied::Invalid(reason),
         }
     }
 }
 
 impl Issuer {
-    /// The issuer of the host's settings.
+    /// An issuer of the host's settings, which is the nth of them.
     ///
     /// # Errors
     /// When a file can't be read or holds no keys.
-    pub(super) fn configured(settings: &config::Jwt) -> anyhow::Result<Option<Self>> {
-        let Some(name) = settings.issuer.clone() else {
-            return Ok(None);
+    pub(super) async fn configured(
+        place: usize,
+        settings: &config::Issuer,
+        records: &Arc<dyn Records>,
+    ) -> anyhow::Result<Self> {
+        let name = settings.name.clone().unwrap_or_default();
+        let public = match &settings.jwks {
+            None => None,
+            Some(from) => Some(Arc::new(Jwks::open(&name, from, settings, records).await?)),
         };
-        let public = settings.jwks.as_ref();
-        let public = public.map(|from| Jwks::open(from, settings.refresh));
-        let public = public.transpose()?.map(Arc::new);
         let algorithms = settings.algorithms.iter().copied().map(algorithm).collect();
         let keys = Keys::Configured {
+            place,
             secret: settings.secret_file.as_deref().map(secret).transpose()?,
             public,
         };
         let (audience, skew) = (&settings.audience, settings.skew.as_secs());
-        Ok(Some(Self::new(name, audience, algorithms, skew, keys)))
+        Ok(Self::new(name, audience, algorithms, skew, keys))
     }
 
     /// The host itself, which signs with this secret.
@@ -128,6 +140,11 @@ impl Issuer {
         self.jwks().map_or(0, |jwks| jwks.current().generation)
     }
 
+    /// Whether its public keys have not been read for too long.
+    pub(super) fn is_stale(&self) -> bool {
+        self.jwks().is_some_and(|jwks| jwks.is_stale())
+    }
+
     /// Asks for keys that are not known yet, if it is time to.
     pub(super) async fn look_for_new_keys(&self) {
         if let Some(jwks) = self.jwks() {
@@ -154,12 +171,22 @@ impl Issuer {
                 set.candidates(id, header.alg),
                 Generation::Development,
             ),
-            Keys::Configured { secret, public } => {
+            Keys::Configured {
+                place,
+                secret,
+                public,
+            } => {
                 let set = public.as_ref().map(|jwks| jwks.current());
                 let generation = set.as_ref().map_or(0, |set| set.generation);
                 let secret = secret.iter().filter(|key| key.algorithm == header.alg);
-                let named = set.iter().flat_map(|set| set.candidates(id, header.alg));
-                self.try_keys(token, secret.chain(named), Generation::Trusted(generation))
+                let stale = self.is_stale();
+                let named = set.iter().filter(|_| !stale);
+                let named = named.flat_map(|set| set.candidates(id, header.alg));
+                let generation = Generation::Trusted(*place, generation);
+                match self.try_keys(token, secret.chain(named), generation) {
+                    Err(Unverified::UnknownKey) if stale => Err(Unverified::Stale),
+                    other => other,
+                }
             }
         }
     }

@@ -1,8 +1,9 @@
 //! Public keys that change: read at the start, every few minutes, and when a token
 //! names one that is not known.
 //!
-//! Where they can't be read, the last ones go on: an issuer that is away must not
-//! lock everybody out. Their age is a metric, and each failure a warning.
+//! Where they can't be read, the last ones go on, over a restart, too: an issuer that is
+//! away must not lock everybody out. But not for ever: it may have taken keys back that
+//! others have. Their age is a metric, and each failure a warning.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,15 +12,14 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::registry::Unit;
 use tokio::time::{Instant, sleep};
 
 use super::fetch::Fetcher;
+use super::kept::Kept;
 use super::keys::{KeySet, read_jwks};
 use crate::config;
+use crate::gateway::identity::now;
+use crate::store::Records;
 
 /// How soon tokens with unknown keys can have the keys read again: anybody can
 /// make such tokens, and the issuer must not feel it.
@@ -31,13 +31,24 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// The public keys of an issuer.
 pub struct Jwks {
+    issuer: String,
     source: Source,
     every: Duration,
+    max_stale: Duration,
+    /// Where those of an address are kept over a restart.
+    kept: Option<Kept>,
     current: ArcSwap<KeySet>,
     /// Held while they are read, so that they are read once.
     reading: tokio::sync::Mutex<Reading>,
-    /// When they were last read well; the start, before they ever were.
-    fresh: ArcSwap<Instant>,
+    fresh: ArcSwap<Fresh>,
+}
+
+/// When keys were last read well; the start, before they ever were.
+#[derive(Clone, Copy)]
+struct Fresh {
+    since: Instant,
+    /// How old they were then: those that were kept.
+    before: Duration,
 }
 
 enum Source {
@@ -63,32 +74,63 @@ pub struct JwksError {
 
 impl Jwks {
     /// Keys from a file, which is read at once, or from an address, which is not:
-    /// a host starts whether or not its issuer is there.
+    /// a host starts whether or not its issuer is there, with the keys that it had.
     ///
     /// # Errors
     /// When the file can't be read or holds no keys.
-    pub(super) fn open(from: &config::Jwks, every: Duration) -> anyhow::Result<Self> {
-        let source = match from {
-            config::Jwks::File(path) => Source::File(path.clone()),
-            config::Jwks::Url(url) => Source::Url(Box::new(Fetcher::new(url)?)),
+    pub(super) async fn open(
+        issuer: &str,
+        from: &config::Jwks,
+        settings: &config::Issuer,
+        records: &Arc<dyn Records>,
+    ) -> anyhow::Result<Self> {
+        let (source, kept) = match from {
+            config::Jwks::File(path) => (Source::File(path.clone()), None),
+            config::Jwks::Url(url) => {
+                let kept = Kept::new(records.clone(), issuer, url);
+                (Source::Url(Box::new(Fetcher::new(url)?)), Some(kept))
+            }
         };
-        let mut reading = Reading::default();
-        let mut first = KeySet::default();
-        if let Source::File(path) = &source {
-            let document = std::fs::read(path).map_err(|error| error.to_string());
-            let keys = document.and_then(|document| {
-                reading.document = Some(blake3::hash(&document));
-                read_jwks(&document)
-            });
-            first.keys = keys.map_err(|reason| source.error(reason))?;
-        }
-        Ok(Self {
+        let mut jwks = Self {
+            issuer: issuer.to_owned(),
             source,
-            every,
-            current: ArcSwap::from_pointee(first),
-            reading: tokio::sync::Mutex::new(reading),
-            fresh: ArcSwap::from_pointee(Instant::now()),
-        })
+            every: settings.refresh,
+            max_stale: settings.max_stale,
+            kept: None,
+            current: ArcSwap::default(),
+            reading: tokio::sync::Mutex::default(),
+            fresh: ArcSwap::from_pointee(Fresh::new(Duration::ZERO)),
+        };
+        if let Source::File(path) = &jwks.source {
+            let document = std::fs::read(path).map_err(|error| error.to_string());
+            let begun = document.and_then(|document| jwks.begin(&document, Duration::ZERO));
+            begun.map_err(|reason| jwks.source.error(reason))?;
+        }
+        if let Some(kept) = kept {
+            if let Some((document, age)) = kept.recall(now()).await {
+                match jwks.begin(document.as_bytes(), age) {
+                    Ok(()) => tracing::info!("keys of {issuer}, {} s old, go on", age.as_secs()),
+                    Err(fault) => tracing::warn!("the kept keys of {issuer} are damaged: {fault}"),
+                }
+            }
+            jwks.kept = Some(kept);
+        }
+        Ok(jwks)
+    }
+
+    /// Begins with keys that were read before.
+    fn begin(&mut self, document: &[u8], age: Duration) -> Result<(), String> {
+        let keys = read_jwks(document)?;
+        self.reading.get_mut().document = Some(blake3::hash(document));
+        let generation = 0;
+        self.current.store(Arc::new(KeySet { keys, generation }));
+        self.fresh.store(Arc::new(Fresh::new(age)));
+        Ok(())
+    }
+
+    /// Whose keys they are.
+    pub(super) fn issuer(&self) -> &str {
+        &self.issuer
     }
 
     /// The keys that there are.
@@ -108,7 +150,13 @@ impl Jwks {
                 }
                 Err(error) => {
                     let age = self.age().as_secs();
-                    tracing::warn!("{error}; the last ones, {age} s old, go on");
+                    if self.is_stale() {
+                        tracing::error!(
+                            "{error}; the last ones, {age} s old, are too old by max_stale: tokens are refused"
+                        );
+                    } else {
+                        tracing::warn!("{error}; the last ones, {age} s old, go on");
+                    }
                     let wait = pause.min(self.every);
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     wait
@@ -145,23 +193,45 @@ impl Jwks {
 
     /// How old the keys are.
     pub fn age(&self) -> Duration {
-        self.fresh.load().elapsed()
+        let fresh = self.fresh.load();
+        fresh.before.saturating_add(fresh.since.elapsed())
+    }
+
+    /// Whether they are too old to be believed.
+    pub(super) fn is_stale(&self) -> bool {
+        self.age() > self.max_stale
     }
 
     async fn read_again(&self, reading: &mut Reading) -> Result<(), JwksError> {
         let document = self.source.read().await;
         let document = document.map_err(|reason| self.source.error(reason))?;
         let hash = blake3::hash(&document);
-        if reading.document != Some(hash) {
-            let keys = read_jwks(&document).map_err(|reason| self.source.error(reason))?;
+        let changed = match reading.document == Some(hash) {
+            true => None,
+            false => Some(read_jwks(&document).map_err(|reason| self.source.error(reason))?),
+        };
+        // First on disk: what a token was accepted with is there after a crash.
+        if let Some(kept) = &self.kept {
+            kept.keep(&document, now()).await;
+        }
+        if let Some(keys) = changed {
             let generation = self.current().generation + 1;
             let count = keys.len();
             self.current.store(Arc::new(KeySet { keys, generation }));
             reading.document = Some(hash);
             tracing::info!("{count} keys read from {}", self.source);
         }
-        self.fresh.store(Arc::new(Instant::now()));
+        self.fresh.store(Arc::new(Fresh::new(Duration::ZERO)));
         Ok(())
+    }
+}
+
+impl Fresh {
+    fn new(before: Duration) -> Self {
+        Self {
+            since: Instant::now(),
+            before,
+        }
     }
 }
 
@@ -190,25 +260,5 @@ impl fmt::Display for Source {
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Url(fetcher) => write!(f, "{fetcher}"),
         }
-    }
-}
-
-/// The age of an issuer's keys, as a metric.
-#[derive(Clone)]
-pub struct Age(pub Arc<Jwks>);
-
-impl fmt::Debug for Age {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Age").field(&self.0.age()).finish()
-    }
-}
-
-impl Collector for Age {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let age = ConstGauge::new(self.0.age().as_secs_f64());
-        let help = "Time since the issuer's keys were last read well.";
-        let unit = Some(&Unit::Seconds);
-        let family = encoder.encode_descriptor("stoa_jwks_age", help, unit, age.metric_type())?;
-        age.encode(family)
     }
 }

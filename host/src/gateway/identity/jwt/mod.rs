@@ -5,12 +5,14 @@
 //! check is made once for a token; what it found is kept until the token expires or
 //! the issuer's keys change.
 
+mod age;
 mod cache;
 mod claims;
 mod development;
 mod fetch;
 mod issuer;
 mod jwks;
+mod kept;
 mod keys;
 
 use std::path::Path;
@@ -18,53 +20,64 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures::future::join_all;
 use serde::Deserialize;
 
 use super::Denied;
 use crate::capabilities::context::Principal;
 use crate::config::{self, DEVELOPMENT_ISSUER};
 use crate::shutdown::Drain;
-use cache::Cache;
+use crate::store::Records;
+pub use age::Age;
+use cache::{Cache, Generation};
 use development::Development;
 pub use development::TokenError;
 use issuer::{Issuer, Unverified};
-pub use jwks::Age;
 use jwks::Jwks;
 
 /// The tokens that a host accepts.
 pub struct Tokens {
-    /// The issuer of the host's settings.
-    trusted: Option<Issuer>,
+    /// The issuers of the host's settings.
+    trusted: Vec<Issuer>,
     /// The host itself, for development.
     pub development: Development,
     cache: Cache,
 }
 
 impl Tokens {
-    /// By these settings, with the development key in `data`.
+    /// By these settings, with the development key in `data` and with the issuers' keys
+    /// that were kept in `records`.
     ///
     /// # Errors
     /// When a file of keys can't be read, or the system can't do what is asked.
-    pub fn open(settings: &config::Jwt, data: &Path) -> anyhow::Result<Self> {
+    pub async fn open(
+        settings: &config::Jwt,
+        data: &Path,
+        records: &Arc<dyn Records>,
+    ) -> anyhow::Result<Self> {
+        let mut trusted = Vec::new();
+        for issuer in settings.trusted() {
+            trusted.push(Issuer::configured(trusted.len(), issuer, records).await?);
+        }
         Ok(Self {
-            trusted: Issuer::configured(settings)?,
+            trusted,
             development: Development::open(settings, data)?,
             cache: Cache::new()?,
         })
     }
 
-    /// The issuer's public keys, where they come from a file or an address.
-    pub fn jwks(&self) -> Option<&Arc<Jwks>> {
-        self.trusted.as_ref()?.jwks()
+    /// The issuers' public keys, where they come from files or addresses.
+    pub fn jwks(&self) -> impl Iterator<Item = &Arc<Jwks>> {
+        self.trusted.iter().filter_map(Issuer::jwks)
     }
 
-    /// Keeps the issuer's keys fresh until the drain begins.
+    /// Keeps the issuers' keys fresh until the drain begins.
     pub async fn tend(&self, drain: Drain) {
-        if let Some(jwks) = self.jwks() {
-            tokio::select! {
-                () = jwks.keep_fresh() => {}
-                () = drain.begun() => {}
-            }
+        let all = join_all(self.jwks().map(|jwks| jwks.keep_fresh()));
+        tokio::select! {
+            // At once where there are none.
+            _ = all => {}
+            () = drain.begun() => {}
         }
     }
 
@@ -100,13 +113,13 @@ impl Tokens {
             };
         };
         let verified = match issuer.verify(token) {
-            Err(Unverified::UnknownKey) => {
+            Err(Unverified::UnknownKey | Unverified::Stale) => {
                 issuer.look_for_new_keys().await;
                 issuer.verify(token)
             }
             other => other,
         };
-        let verified = Arc::new(verified.map_err(|why| Denied::Invalid(why.reason()))?);
+        let verified = Arc::new(verified.map_err(Unverified::denied)?);
         self.cache.keep(hash, &verified);
         Ok(Some(verified.principal.clone()))
     }
@@ -118,12 +131,12 @@ impl Tokens {
 
     /// Whether the keys are still those that it was checked with.
     fn is_current(&self, known: &cache::Verified) -> bool {
-        match &known.generation {
-            cache::Generation::Development => true,
-            cache::Generation::Trusted(number) => self
+        match known.generation {
+            Generation::Development => true,
+            Generation::Trusted(place, number) => self
                 .trusted
-                .as_ref()
-                .is_some_and(|issuer| issuer.generation() == *number),
+                .get(place)
+                .is_some_and(|issuer| issuer.generation() == number && !issuer.is_stale()),
         }
     }
 }

@@ -5,11 +5,15 @@ use proptest::prelude::*;
 use super::super::now;
 use super::*;
 use crate::api::TokenRequest;
+use crate::store::Store;
 
-fn tokens() -> (tempfile::TempDir, Tokens) {
+fn tokens() -> ((tempfile::TempDir, Store), Tokens) {
     let directory = tempfile::tempdir().unwrap();
-    let tokens = Tokens::open(&config::Jwt::default(), directory.path()).unwrap();
-    (directory, tokens)
+    let store = Store::open(directory.path()).unwrap();
+    let (settings, records) = (config::Jwt::default(), store.records());
+    let opened = Tokens::open(&settings, directory.path(), &records);
+    let tokens = runtime().block_on(opened).unwrap();
+    ((directory, store), tokens)
 }
 
 fn request() -> TokenRequest {
