@@ -9,9 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+
+use crate::tls::Identity;
 
 /// What an origin does with a request.
 #[derive(Debug, Clone)]
@@ -53,6 +56,24 @@ impl Origin {
     /// # Errors
     /// When the listener has no address.
     pub fn on(listener: TcpListener, name: &str, behaviour: Behaviour) -> Result<Self> {
+        Self::serve(listener, name, behaviour, None)
+    }
+
+    /// A server that speaks TLS, with this certificate.
+    ///
+    /// # Errors
+    /// When there is no port.
+    pub async fn over_tls(name: &str, behaviour: Behaviour, identity: &Identity) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        Self::serve(listener, name, behaviour, Some(identity.acceptor()?))
+    }
+
+    fn serve(
+        listener: TcpListener,
+        name: &str,
+        behaviour: Behaviour,
+        tls: Option<TlsAcceptor>,
+    ) -> Result<Self> {
         let address = listener.local_addr()?;
         let requests = Arc::new(AtomicUsize::new(0));
         let last = Arc::new(Mutex::new(String::new()));
@@ -66,7 +87,16 @@ impl Origin {
             // Connections end with the server.
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(server.clone().serve(stream));
+                let server = server.clone();
+                match tls.clone() {
+                    None => connections.spawn(server.serve(stream)),
+                    Some(tls) => connections.spawn(async move {
+                        // A client that does not believe the certificate goes away.
+                        if let Ok(stream) = tls.accept(stream).await {
+                            server.serve(stream).await;
+                        }
+                    }),
+                };
             }
         });
         Ok(Self {
@@ -119,7 +149,7 @@ struct Server {
 }
 
 impl Server {
-    async fn serve(self, mut stream: TcpStream) {
+    async fn serve(self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
         let mut received = Vec::new();
         while let Some(request) = request(&mut stream, &mut received).await {
             self.requests.fetch_add(1, Ordering::SeqCst);
@@ -151,7 +181,7 @@ impl Server {
 
 /// Sends events for as long as somebody takes them, often enough that none of them
 /// is waited for.
-async fn events(mut stream: TcpStream) {
+async fn events(mut stream: impl AsyncWrite + Unpin) {
     let mut beats = tokio::time::interval(Duration::from_millis(20));
     while stream.write_all(b"8\r\ndata:1\n\n\r\n").await.is_ok() {
         beats.tick().await;
@@ -159,7 +189,7 @@ async fn events(mut stream: TcpStream) {
 }
 
 /// The next request with its body; none at the connection's end.
-async fn request(stream: &mut TcpStream, received: &mut Vec<u8>) -> Option<String> {
+async fn request(stream: &mut (impl AsyncRead + Unpin), received: &mut Vec<u8>) -> Option<String> {
     loop {
         let text = String::from_utf8_lossy(received).into_owned();
         if let Some(end) = text.find("\r\n\r\n") {

@@ -12,11 +12,11 @@ use rcgen::{
 };
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::client::PATIENCE;
 
@@ -134,6 +134,22 @@ impl Identity {
         std::fs::write(folder.join(format!("{name}.pem")), certificate)?;
         std::fs::write(folder.join(format!("{name}.key")), self.key.serialize_pem())?;
         Ok(())
+    }
+
+    /// A server's side of TLS with this certificate.
+    ///
+    /// # Errors
+    /// When the key does not go with it.
+    pub fn acceptor(&self) -> Result<TlsAcceptor> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let server = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(rustls::ALL_VERSIONS)?
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![self.certificate.clone()],
+                PrivatePkcs8KeyDer::from(self.key.serialize_der()).into(),
+            )?;
+        Ok(Arc::new(server).into())
     }
 }
 
