@@ -19,6 +19,10 @@ use path::{Pattern, Tree};
 /// Parameters that a path may have.
 pub const MAX_PARAMETERS: usize = 8;
 
+/// Segments that a route's path may have: the search for a request's goes one
+/// call deeper with each, and no API has as many.
+pub const MAX_SEGMENTS: usize = 64;
+
 /// All routes of all live revisions.
 #[derive(Default)]
 pub struct Table {

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::{MAX_PARAMETERS, Parameters};
+use super::{MAX_PARAMETERS, MAX_SEGMENTS, Parameters};
 
 /// The segments of a template. Names of parameters are left out: two templates
 /// that differ only in them take the same requests.
@@ -27,6 +27,12 @@ impl Pattern {
             return Err(format!("the path {path:?} does not start with \"/\""));
         };
         let segments: Vec<Segment> = rest.split('/').map(segment).collect();
+        if segments.len() > MAX_SEGMENTS {
+            return Err(format!(
+                "a path has {} segments, at most {MAX_SEGMENTS} are possible",
+                segments.len()
+            ));
+        }
         let parameters = segments
             .iter()
             .filter(|segment| **segment == Segment::Parameter)
@@ -199,6 +205,16 @@ mod tests {
         assert_eq!(find(&tree, "/a/1/2"), found("/a/{x}/{y}", &["1", "2"]));
         assert_eq!(find(&tree, "/a//2"), None);
         assert_eq!(find(&tree, "/a/1/"), None);
+    }
+
+    /// The search is as deep as the deepest template, however long a request's path is.
+    #[test]
+    fn depth_has_an_end() {
+        assert!(Pattern::parse(&"/a".repeat(MAX_SEGMENTS)).is_ok());
+        let fault = Pattern::parse(&"/a".repeat(100_000)).unwrap_err();
+        assert!(fault.contains("100000 segments"), "{fault}");
+        let tree = tree(&["/a/*"]);
+        assert_eq!(find(&tree, &"/a".repeat(100_000)), found("/a/*", &[]));
     }
 
     #[test]
