@@ -160,7 +160,7 @@ fn route<'t>(
             document.fault(key.span(), fault);
         }
     }
-    for fault in contradictions(&route, &parts) {
+    for fault in contradictions(&route, &parts, owner) {
         document.fault(key.span(), fault);
     }
     if let Some(scope) = parts.scope {
@@ -229,8 +229,15 @@ fn entry<'t>(
 }
 
 /// Keys that are right alone and wrong together.
-fn contradictions(route: &Route, parts: &Parts) -> Vec<&'static str> {
+fn contradictions(route: &Route, parts: &Parts, owner: Owner) -> Vec<&'static str> {
     let mut faults = Vec::new();
+    // The gateway refuses a path that whoever gets it raw could take for another.
+    if (parts.http || owner == Owner::Upstream) && route.path.contains('%') {
+        faults.push(
+            "what sees the whole request gets none with an encoded path of its own: write a parameter such as {name} \
+             where the path has a `%`",
+        );
+    }
     if parts.public && parts.scope.is_some() {
         faults.push("`access = \"public\"` and `scope` exclude each other: leave one out");
     }

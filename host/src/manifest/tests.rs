@@ -305,6 +305,11 @@ fn each_fault_says_what_to_do() {
             "3: `call` and `http` exclude each other: leave one out",
         ),
         (
+            "[service.product.routes]\n\"/caf%C3%A9/*\" = { http = true }",
+            "4: what sees the whole request gets none with an encoded path of its own: write a parameter such as {name} \
+             where the path has a `%`",
+        ),
+        (
             "routes.\"/a\" = { http = true, status = 201 }",
             "3: with `http = true` the component picks its status: leave `status` and `errors` out",
         ),
