@@ -47,6 +47,8 @@ pub mod cli;
 pub mod config;
 pub mod deploy;
 pub mod engine;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod gateway;
 pub mod host;
 pub mod manifest;

@@ -7,7 +7,7 @@
 mod kept;
 mod policy;
 mod resilience;
-mod route;
+pub(crate) mod route;
 mod schema;
 mod sections;
 mod upstream;

@@ -36,7 +36,7 @@ mod proxies;
 mod rate;
 mod respond;
 mod security;
-mod spelling;
+pub(crate) mod spelling;
 pub mod table;
 pub mod tls;
 pub mod transcode;

@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 
 /// The path as the laxest reader has it: decoded once, backslashes as slashes,
 /// without empty segments, `.` and `..`. Most paths are spelled so already.
-pub(super) fn laxest(path: &str) -> Cow<'_, str> {
+pub fn laxest(path: &str) -> Cow<'_, str> {
     let plain = |at: usize, byte: u8| match byte {
         b'%' | b'\\' => false,
         b'/' => !matches!(path.as_bytes().get(at + 1), Some(b'/' | b'.')),

@@ -5,7 +5,7 @@
 //! trailing wildcard; a route for the method goes before one for any method, and
 //! one for the host before one for any host.
 
-mod path;
+pub(crate) mod path;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -61,7 +61,7 @@ pub(super) enum Found<'p> {
 
 /// Raw path parameters, in the template's order.
 #[derive(Default)]
-pub(super) struct Parameters<'p> {
+pub(crate) struct Parameters<'p> {
     values: [&'p str; MAX_PARAMETERS],
     length: usize,
 }
@@ -97,7 +97,7 @@ impl<'p> Parameters<'p> {
         }
     }
 
-    pub(super) fn as_slice(&self) -> &[&'p str] {
+    pub(crate) fn as_slice(&self) -> &[&'p str] {
         &self.values[..self.length]
     }
 

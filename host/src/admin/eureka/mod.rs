@@ -7,11 +7,11 @@
 //! the password is the admin token.
 
 mod handlers;
-mod model;
+pub(crate) mod model;
 mod registry;
 mod sink;
-mod wire;
-mod xml;
+pub(crate) mod wire;
+pub(crate) mod xml;
 
 use std::sync::Arc;
 use std::time::Duration;

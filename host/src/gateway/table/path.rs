@@ -11,7 +11,7 @@ use super::{MAX_PARAMETERS, MAX_SEGMENTS, Parameters};
 /// The segments of a template. Names of parameters are left out: two templates
 /// that differ only in them take the same requests.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Pattern(Vec<Segment>);
+pub(crate) struct Pattern(Vec<Segment>);
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Segment {
@@ -22,7 +22,7 @@ enum Segment {
 
 impl Pattern {
     /// Parses `/products/{id}` or `/files/*`.
-    pub(super) fn parse(path: &str) -> Result<Self, String> {
+    pub(crate) fn parse(path: &str) -> Result<Self, String> {
         let Some(rest) = path.strip_prefix('/') else {
             return Err(format!("the path {path:?} does not start with \"/\""));
         };
@@ -67,7 +67,7 @@ fn segment(text: &str) -> Segment {
 }
 
 /// A node of the tree: what is behind one segment.
-pub(super) struct Tree<T> {
+pub(crate) struct Tree<T> {
     value: Option<T>,
     literals: HashMap<String, Tree<T>>,
     parameter: Option<Box<Tree<T>>>,
@@ -88,7 +88,7 @@ impl<T> Default for Tree<T> {
 
 impl<T> Tree<T> {
     /// Puts `value` at `pattern`, unless something is there.
-    pub(super) fn insert(&mut self, pattern: &Pattern, value: T) {
+    pub(crate) fn insert(&mut self, pattern: &Pattern, value: T) {
         let mut node = self;
         for segment in &pattern.0 {
             node = match segment {
@@ -104,7 +104,7 @@ impl<T> Tree<T> {
     }
 
     /// The most specific value for a path, and the path's parameters.
-    pub(super) fn find<'p>(&self, path: &'p str) -> Option<(&T, Parameters<'p>)> {
+    pub(crate) fn find<'p>(&self, path: &'p str) -> Option<(&T, Parameters<'p>)> {
         let mut parameters = Parameters::default();
         let value = self.search(path.strip_prefix('/'), &mut parameters)?;
         Some((value, parameters))
