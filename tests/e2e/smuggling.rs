@@ -177,6 +177,7 @@ async fn host() -> Result<HostProcess> {
         hello(),
         echo,
         Service::new("raw", guests::ECHO_P2).http("/raw"),
+        Service::new("stream", guests::ECHO_P3).http("/stream"),
     ])
     .await
 }
@@ -348,5 +349,27 @@ async fn what_cannot_be_read_is_told_why() -> Result<()> {
         assert!(problem["detail"].is_string(), "{problem}");
     }
     assert_eq!(rejections(&host, "head_too_large", 2).await?, 2);
+    Ok(())
+}
+
+/// What a response says is its service's, also where it looks like hyper's own words.
+#[tokio::test]
+async fn a_body_that_looks_like_a_refusal_is_passed_on() -> Result<()> {
+    let host = host().await?;
+    let looks = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
+    // Without chunks the body stands alone on the wire.
+    let head = format!(
+        "POST /stream HTTP/1.0\r\nhost: a\r\ncontent-length: {}\r\n\r\nfirst",
+        "first".len() + 2 * looks.len()
+    );
+    let mut stream = raw::begin(host.http, head.as_bytes()).await?;
+    let mut received = raw::until(&mut stream, "first").await?;
+    for _ in 0..2 {
+        stream.write_all(looks.as_bytes()).await?;
+        received += &raw::until(&mut stream, looks).await?;
+    }
+    received += &raw::rest(&mut stream).await?;
+    let (_, body) = received.split_once("\r\n\r\n").context(received.clone())?;
+    assert_eq!(body, format!("first{looks}{looks}"));
     Ok(())
 }

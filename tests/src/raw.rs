@@ -45,6 +45,22 @@ pub async fn rest(stream: &mut TcpStream) -> Result<String> {
     }
 }
 
+/// Reads until what has come ends with `last`.
+///
+/// # Errors
+/// When the connection ends before, or it does not come in time.
+pub async fn until(stream: &mut TcpStream, last: &str) -> Result<String> {
+    let mut received = Vec::new();
+    while !received.ends_with(last.as_bytes()) {
+        let text = || String::from_utf8_lossy(&received).into_owned();
+        let byte = timeout(PATIENCE, stream.read_u8()).await;
+        let byte = byte.with_context(|| format!("{last:?} does not come after {:?}", text()))?;
+        let byte = byte.with_context(|| format!("the end comes after {:?}", text()))?;
+        received.push(byte);
+    }
+    Ok(String::from_utf8(received)?)
+}
+
 /// The status of each response in what a connection carried.
 pub fn statuses(received: &str) -> Vec<u16> {
     let lines = received
