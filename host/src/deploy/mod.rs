@@ -25,6 +25,7 @@ mod components;
 mod configure;
 mod guest_log;
 mod load;
+mod prepare;
 mod progress;
 mod record;
 mod restore;

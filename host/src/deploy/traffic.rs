@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::change::present;
 use super::check::{self, Candidate};
 use super::configure;
 use super::load::{assemble, compile, verify, warm};
+use super::prepare::present;
 use super::progress::Progress;
 use super::record::{LiveRecord, ScaleRecord, ServiceRecord};
 use super::{ChangeError, Deployed, Deployments, Loaded, breakers, fault, table};

@@ -1,0 +1,63 @@
+//! Refusals as metrics count them.
+
+use super::kept;
+use super::{
+    BodyFault, CallError, Denied, Failure, Fault, PoolError, Priority, Refusal, SendError,
+};
+
+/// The reason of a refusal as metrics name it; `None` where the host refused nothing.
+pub(in crate::gateway) fn reason(refusal: &Refusal) -> Option<&'static str> {
+    Some(match refusal {
+        Refusal::Options(_) => return None,
+        Refusal::BadRequest(_) => "bad_request",
+        Refusal::UriTooLong => "uri_too_long",
+        Refusal::NoRoute => "no_route",
+        Refusal::MethodNotAllowed(_) => "method",
+        Refusal::Denied(Denied::Missing | Denied::Invalid(_)) => "unauthorized",
+        Refusal::Denied(Denied::Unchecked(_)) => "stale_keys",
+        Refusal::Denied(Denied::Certificate(_)) => "client_certificate",
+        Refusal::Denied(Denied::Scope(_)) => "forbidden",
+        Refusal::Denied(Denied::Ambiguous(_)) => "bad_request",
+        Refusal::TooManyRequests { .. } => "rate_limited",
+        Refusal::Body(BodyFault::TooSlow) => "slow_body",
+        Refusal::Body(_) | Refusal::Input(_) => "input",
+        Refusal::Idempotency(fault) => kept::reason(*fault),
+        Refusal::Store => "store",
+        Refusal::NotCached => "not_cached",
+        Refusal::Call(error) => call_reason(error),
+        Refusal::Upstream(error) => upstream_reason(error),
+        Refusal::Awaited(Failure::Call(error)) => call_reason(error),
+        Refusal::Awaited(Failure::Upstream(error)) => upstream_reason(error),
+        // The service's own word, as it is to who asked first.
+        Refusal::Awaited(Failure::Answered(_)) => return None,
+    })
+}
+
+fn call_reason(error: &CallError) -> &'static str {
+    match error {
+        CallError::Pool(PoolError::QueueFull { .. }) => "queue_full",
+        CallError::Pool(PoolError::QueueDeadline { .. }) => "queue_deadline",
+        CallError::Pool(PoolError::Shed { priority, .. }) => match priority {
+            Priority::Low => "shed_low",
+            Priority::Normal => "shed_normal",
+            Priority::High => "shed_high",
+        },
+        CallError::Pool(PoolError::Start(_)) => "no_instance",
+        CallError::BreakerOpen { .. } => "breaker_open",
+        CallError::Deadline | CallError::DeadlineInQueue => "deadline",
+        CallError::Fault(Fault::Dependency(_)) => "dependency",
+        CallError::Fault(Fault::Memory { .. }) => "memory",
+        CallError::Fault(_) => "trap",
+    }
+}
+
+fn upstream_reason(error: &SendError) -> &'static str {
+    match error {
+        SendError::NoInstance(_) => "no_instance",
+        SendError::Open { .. } => "breaker_open",
+        SendError::Busy { .. } => "upstream_limit",
+        SendError::Deadline(_) => "deadline",
+        SendError::Connect { .. } | SendError::Broken { .. } => "bad_gateway",
+        SendError::Request(_) => "bad_request",
+    }
+}
