@@ -170,12 +170,15 @@ async fn services_reach_each_other_by_name() -> Result<()> {
         "http://legacy.svc",
         "http://gone.svc",
         "http://far.svc",
+        "http://near.svc",
     ]
     .map(str::to_owned);
     let three = Service::new("three", guests::ECHO_P3).http("/three/*");
     let far = Service::new("far", guests::HELLO_FUNCTION)
         .call("GET far.example/far/{name}", "test:hello/greeter.greet");
-    let host = serving(&[fetcher(&grants), passer(&grants), hello(), three, far]).await?;
+    let near = Service::new("near", guests::HELLO_FUNCTION)
+        .call("GET /hello/*", "test:hello/greeter.ping");
+    let host = serving(&[fetcher(&grants), passer(&grants), hello(), three, far, near]).await?;
     let origin = Origin::start("one", Behaviour::Echo).await?;
     let admin = host.admin()?;
     let body = json!({ "url": origin.url() });
@@ -197,6 +200,9 @@ async fn services_reach_each_other_by_name() -> Result<()> {
     assert!(answer.text().contains("Ada"), "{}", answer.text());
     let elsewhere = pass(&host, "far.svc/hello/Ada").await?;
     assert_eq!(elsewhere.problem(404)?["code"], "no_route");
+    // Another service's route for the same path, which clients would get.
+    let answer = pass(&host, "near.svc/hello/ping").await?.expect(200)?;
+    assert!(answer.text().contains("pong"), "{}", answer.text());
     // By its own handler.
     let answer = pass(&host, "three.svc/any?x=1").await?.expect(200)?;
     assert_eq!(answer.header("x-path")?, "/any?x=1");

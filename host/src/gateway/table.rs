@@ -28,6 +28,7 @@ pub const MAX_SEGMENTS: usize = 64;
 pub struct Table {
     hosts: HashMap<String, Paths>,
     any_host: Paths,
+    services: HashMap<Arc<str>, Paths>,
     routes: Vec<(Arc<str>, Arc<Endpoint>)>,
 }
 
@@ -175,28 +176,18 @@ impl Table {
         }
     }
 
-    /// As [`Table::find`], for who names a service in the place of a host: by its routes
-    /// for any host, else by those for one, whose first by name goes before.
+    /// As [`Table::find`], for who names a service in the place of a host: its routes are
+    /// all there is, those for any host before those for one.
     pub(super) fn find_of<'p>(&self, service: &str, method: &Method, path: &'p str) -> Found<'p> {
-        let mut named: Vec<_> = self.hosts.iter().collect();
-        named.sort_by_key(|(host, _)| *host);
-        let all = [&self.any_host].into_iter();
-        let mut others = Vec::new();
-        for paths in all.chain(named.into_iter().map(|(_, paths)| paths)) {
-            match paths.find(method, path) {
-                Some((endpoint, parameters)) if **endpoint.service() == *service => {
-                    return Found::Endpoint(endpoint, parameters);
-                }
-                Some(_) => {}
-                None => others.extend(paths.methods_of(service, path)),
-            }
+        let Some(paths) = self.services.get(service) else {
+            return Found::Nothing;
+        };
+        if let Some((endpoint, parameters)) = paths.find(method, path) {
+            return Found::Endpoint(endpoint, parameters);
         }
-        others.sort_by(|a, b| a.as_str().cmp(b.as_str()));
-        others.dedup();
-        if others.is_empty() {
-            Found::Nothing
-        } else {
-            Found::OtherMethods(others)
+        match paths.methods(path) {
+            none if none.is_empty() => Found::Nothing,
+            others => Found::OtherMethods(others),
         }
     }
 
@@ -211,11 +202,14 @@ impl Table {
                 Some(host) => table.hosts.entry(host.clone()).or_default(),
                 None => &mut table.any_host,
             };
-            paths
-                .patterns
-                .push((key.method.clone(), key.pattern.clone(), choices.clone()));
+            let own = table.services.entry(service.clone()).or_default();
+            for paths in [paths, own] {
+                let pattern = (key.method.clone(), key.pattern.clone(), choices.clone());
+                paths.patterns.push(pattern);
+            }
         }
-        for paths in table.hosts.values_mut().chain([&mut table.any_host]) {
+        let by_host = table.hosts.values_mut().chain([&mut table.any_host]);
+        for paths in by_host.chain(table.services.values_mut()) {
             paths.compile(&methods);
         }
         table
@@ -259,7 +253,7 @@ fn add(
     Ok(())
 }
 
-/// The routes of one host.
+/// The routes of one host, or of one service.
 #[derive(Default)]
 struct Paths {
     patterns: Vec<(Option<String>, Pattern, Choices)>,
@@ -284,15 +278,6 @@ impl Paths {
             .collect();
         methods.sort_by(|a, b| a.as_str().cmp(b.as_str()));
         methods
-    }
-
-    /// The methods that a path has in the routes of one service.
-    fn methods_of(&self, service: &str, path: &str) -> Vec<Method> {
-        let of_service = |method: &&Method| {
-            let found = self.find(method, path);
-            found.is_some_and(|(endpoint, _)| **endpoint.service() == *service)
-        };
-        self.methods.keys().filter(of_service).cloned().collect()
     }
 
     fn compile(&mut self, methods: &BTreeSet<String>) {
