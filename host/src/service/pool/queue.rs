@@ -152,17 +152,19 @@ impl<C: Caller> Queue<C> {
     }
 
     /// Gives up those who have waited longer than `patience`, and everybody who
-    /// matters less than one of them.
+    /// matters less than one of them. Whose turn it is stays: given up, it would leave
+    /// its place to nobody (RFC 8289 drops no last packet either).
     fn shed(&mut self, now: Instant, patience: Duration, refused: &mut Vec<Refused<C>>) {
         let overdue = |waiter: &Waiter<C>| now.saturating_duration_since(waiter.since) > patience;
         let why = Why::Shed;
-        let mut all = false;
-        for lane in self.lanes.iter_mut().rev() {
-            let last = if all {
-                lane.len()
-            } else {
-                lane.partition_point(overdue)
+        let (mut all, mut first) = (false, true);
+        for lane in self.lanes.iter_mut().rev().filter(|lane| !lane.is_empty()) {
+            let last = match (all, first) {
+                (true, _) => lane.len(),
+                (false, true) => lane.partition_point(overdue).min(lane.len() - 1),
+                (false, false) => lane.partition_point(overdue),
             };
+            first = false;
             all |= last > 0;
             let given_up = lane.drain(..last);
             refused.extend(given_up.map(|waiter| Refused { waiter, why }));

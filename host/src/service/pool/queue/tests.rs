@@ -206,6 +206,21 @@ fn the_lowest_priority_is_given_up_first() {
 }
 
 #[test]
+fn whose_turn_it_is_is_served_however_long_that_took() {
+    let mut bench = Bench::new(1000);
+    bench.overload(Priority::Low);
+    for turn in [1, 2] {
+        bench.push(turn, Priority::High);
+        bench.push(100 + turn, Priority::Low);
+        bench.pass(50);
+        assert_eq!(bench.next(), Some(turn), "its place would be nobody's");
+    }
+    let refused = bench.refused();
+    assert!(refused.contains(&(101, Why::Shed)), "{refused:?}");
+    assert!(refused.iter().all(|(_, why)| *why == Why::Shed));
+}
+
+#[test]
 fn what_matters_more_is_not_shed_for_a_flood_of_what_matters_less() {
     let mut bench = Bench::new(1000);
     bench.overload(Priority::Low);
