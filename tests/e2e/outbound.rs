@@ -222,6 +222,10 @@ async fn services_reach_each_other_by_name() -> Result<()> {
     assert!(gone.text().contains("NotFound"), "{}", gone.text());
 
     let metrics = admin.metrics().await?;
+    assert!(
+        metrics.contains("stoa_rejected_total{reason=\"no_route\"} 2"),
+        "{metrics}"
+    );
     let call =
         "stoa_call_duration_seconds_count{from=\"passer\",to=\"legacy\",function=\"wasi:http\"} 1";
     assert!(metrics.contains(call), "{metrics}");

@@ -115,7 +115,11 @@ impl Neighbourhood {
                 return Err(BodyError::DestinationNotFound);
             }
         };
+        let metrics = self.metrics;
         Ok(answered.unwrap_or_else(|refusal| {
+            if let Some(reason) = respond::reason(&refusal) {
+                metrics.rejected(reason).inc();
+            }
             tracing::debug!(
                 service.name = to,
                 caller = from,

@@ -218,7 +218,7 @@ impl Forces {
 impl Watcher {
     fn tell(&self, transition: &Transition) {
         self.metrics.enter(transition.to.number());
-        self.count(matches!(transition.to, State::Open | State::HalfOpen));
+        self.note(matches!(transition.to, State::Open | State::HalfOpen));
         tracing::warn!(
             service.name = &*self.service,
             service.version = self.revision,
@@ -232,7 +232,7 @@ impl Watcher {
     }
 
     /// Nothing goes through from the gateway, or something does again.
-    fn count(&self, is_cut_off: bool) {
+    fn note(&self, is_cut_off: bool) {
         let Some(cut_off) = &self.cut_off else { return };
         let mut known = cut_off.lock().unwrap_or_else(PoisonError::into_inner);
         if *known != is_cut_off {
