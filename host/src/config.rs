@@ -10,6 +10,7 @@ pub mod faults;
 mod jwt;
 mod keys;
 mod security;
+mod sources;
 pub mod tls;
 pub mod values;
 
@@ -201,9 +202,9 @@ impl Config {
         flags: &[Flag],
     ) -> Result<Self, Faults> {
         let mut config = Self::default();
-        faults.append(keys::from_file(&mut config, file, text));
-        faults.append(keys::from_environment(&mut config, environment));
-        faults.append(keys::from_flags(&mut config, flags));
+        faults.append(sources::from_file(&mut config, file, text));
+        faults.append(sources::from_environment(&mut config, environment));
+        faults.append(sources::from_flags(&mut config, flags));
         config.tls.check(&mut faults);
         config.gateway.check(&mut faults);
         faults.append(config.jwt.check());

@@ -102,6 +102,17 @@ impl Output {
         self.line(&clean(text.trim_end()))
     }
 
+    /// Lines under a head; nothing where there are none.
+    pub fn section(self, head: &str, lines: &[String]) -> anyhow::Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.line(&self.paint(Tone::Head, head))?;
+        lines
+            .iter()
+            .try_for_each(|line| self.foreign(&format!("  {line}")))
+    }
+
     /// A line of our own.
     pub fn line(self, text: &str) -> anyhow::Result<()> {
         let mut stdout = io::stdout().lock();

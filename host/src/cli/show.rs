@@ -9,7 +9,7 @@ use crate::api::{
 };
 use crate::service::settings::Settings;
 
-use super::output::{Output, Tone, short};
+use super::output::short;
 use super::{Shared, service, upstream};
 
 /// Show a service.
@@ -34,20 +34,10 @@ impl Show {
             return output.json(&detail);
         }
         for (head, lines) in sections(&detail) {
-            section(output, head, &lines)?;
+            output.section(head, &lines)?;
         }
         Ok(())
     }
-}
-
-pub(super) fn section(output: Output, head: &str, lines: &[String]) -> anyhow::Result<()> {
-    if lines.is_empty() {
-        return Ok(());
-    }
-    output.line(&output.paint(Tone::Head, head))?;
-    lines
-        .iter()
-        .try_for_each(|line| output.foreign(&format!("  {line}")))
 }
 
 fn sections(detail: &ServiceDetail) -> Vec<(&'static str, Vec<String>)> {

@@ -4,7 +4,6 @@ use crate::api::upstream::{InstanceDetail, UpstreamDetail};
 use crate::service::settings::upstream::UpstreamSettings;
 
 use super::output::Output;
-use super::show::section;
 
 /// Shows an upstream.
 pub fn show(detail: &UpstreamDetail, output: Output) -> anyhow::Result<()> {
@@ -25,16 +24,15 @@ pub fn show(detail: &UpstreamDetail, output: Output) -> anyhow::Result<()> {
     head.extend(stale.map(|seconds| {
         format!("stale: no instance has sent a heartbeat for {seconds} s beyond its lease")
     }));
-    section(output, "upstream", &head)?;
-    section(
-        output,
+    output.section("upstream", &head)?;
+    output.section(
         "instances",
         &instances.iter().map(instance).collect::<Vec<_>>(),
     )?;
     let routes = settings.routes.iter().map(|route| route.key());
-    section(output, "routes", &routes.collect::<Vec<_>>())?;
-    section(output, "health", &health(settings))?;
-    section(output, "limits", &[limits(settings)])
+    output.section("routes", &routes.collect::<Vec<_>>())?;
+    output.section("health", &health(settings))?;
+    output.section("limits", &[limits(settings)])
 }
 
 fn instance(one: &InstanceDetail) -> String {

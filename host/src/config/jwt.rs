@@ -114,34 +114,32 @@ impl Default for Issuer {
 }
 
 /// How a text sets something of an issuer.
-type Set = fn(&mut Issuer, &str) -> Result<(), String>;
+pub(super) type Set = fn(&mut Issuer, &str) -> Result<(), String>;
 
-/// What can be set of an issuer.
-const SETTINGS: [(&str, Set); 8] = [
-    ("issuer", |i, v| name(v).map(|name| i.name = name)),
-    ("audience", |i, v| audience(v).map(|list| i.audience = list)),
-    ("algorithms", |i, v| {
+/// What can be set of an issuer, by its key under `[jwt]`; those of `[[jwt.issuers]]` are
+/// the same.
+pub(super) const SETTINGS: [(&str, Set); 8] = [
+    ("jwt.issuer", |i, v| name(v).map(|name| i.name = name)),
+    ("jwt.audience", |i, v| {
+        audience(v).map(|list| i.audience = list)
+    }),
+    ("jwt.algorithms", |i, v| {
         algorithms(v).map(|list| i.algorithms = list)
     }),
-    ("jwks", |i, v| jwks(v).map(|from| i.jwks = from)),
-    ("secret_file", |i, v| {
+    ("jwt.jwks", |i, v| jwks(v).map(|from| i.jwks = from)),
+    ("jwt.secret_file", |i, v| {
         secret_file(v).map(|file| i.secret_file = file)
     }),
-    ("skew", |i, v| values::duration(v).map(|skew| i.skew = skew)),
-    ("refresh", |i, v| {
+    ("jwt.skew", |i, v| {
+        values::duration(v).map(|skew| i.skew = skew)
+    }),
+    ("jwt.refresh", |i, v| {
         values::positive(v).map(|every| i.refresh = every)
     }),
-    ("max_stale", |i, v| {
+    ("jwt.max_stale", |i, v| {
         values::positive(v).map(|age| i.max_stale = age)
     }),
 ];
-
-/// Sets one thing of an issuer.
-pub(super) fn set(issuer: &mut Issuer, key: &str, text: &str) -> Result<(), String> {
-    let setting = SETTINGS.iter().find(|(name, _)| *name == key);
-    let (_, set) = setting.expect("the key is one of an issuer");
-    set(issuer, text)
-}
 
 /// The tables of `[[jwt.issuers]]`.
 pub(super) fn issuers(document: &mut Document<'_>, value: &Value<'_>) -> Vec<Issuer> {
@@ -151,6 +149,7 @@ pub(super) fn issuers(document: &mut Document<'_>, value: &Value<'_>) -> Vec<Iss
         document.fault(value.span(), fault);
         return Vec::new();
     };
+    let settings = SETTINGS.map(|(name, set)| (name.trim_start_matches("jwt."), set));
     let mut issuers = Vec::new();
     for entry in list {
         let Some(table) = entry.get_ref().as_table() else {
@@ -160,12 +159,12 @@ pub(super) fn issuers(document: &mut Document<'_>, value: &Value<'_>) -> Vec<Iss
         };
         let mut issuer = Issuer::default();
         for (key, value) in table {
-            match SETTINGS.iter().find(|(name, _)| name == key.get_ref()) {
+            match settings.iter().find(|(name, _)| name == key.get_ref()) {
                 Some((_, set)) => {
                     let set = flat(value.get_ref()).and_then(|text| set(&mut issuer, &text));
                     document.check(key, value, set);
                 }
-                None => document.unknown(key, "jwt.issuers", &SETTINGS.map(|(name, _)| name)),
+                None => document.unknown(key, "jwt.issuers", &settings.map(|(name, _)| name)),
             }
         }
         issuers.push(issuer);

@@ -1,25 +1,53 @@
-//! Every key of the host's settings, and how each source sets it.
+//! Every key of the host's settings, and how a text sets it.
 //!
-//! One table serves file, environment (`STOA_` and the key in capitals) and
-//! flags, so that none of them can know a key that another does not.
+//! One table serves all [sources](super::sources), so that none of them can know a key
+//! that another does not.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::document::{Document, Key as Name, Value, flat};
-use super::faults::{Faults, nearest};
 use super::tls::ClientAuth;
-use super::{AccessLog, Config, Development, Flag, LogFormat, ProxyProtocol, jwt, values};
+use super::{AccessLog, Config, Development, LogFormat, ProxyProtocol, jwt, values};
 use crate::service::settings::{By, Compression, Rate};
 
 /// A setting: its key with its table, and how a text sets it.
-struct Key {
-    name: &'static str,
-    set: fn(&mut Config, &str) -> Result<(), String>,
+#[derive(Clone, Copy)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    set: Set,
+}
+
+/// Whose setting it is.
+#[derive(Clone, Copy)]
+enum Set {
+    Host(fn(&mut Config, &str) -> Result<(), String>),
+    Issuer(jwt::Set),
+}
+
+/// All settings.
+pub(super) fn all() -> impl Iterator<Item = Key> {
+    let of_issuer = |(name, set)| Key {
+        name,
+        set: Set::Issuer(set),
+    };
+    KEYS.iter().copied().chain(jwt::SETTINGS.map(of_issuer))
+}
+
+impl Key {
+    /// Sets it by a text.
+    pub(super) fn set(self, config: &mut Config, text: &str) -> Result<(), String> {
+        match self.set {
+            Set::Host(set) => set(config, text),
+            Set::Issuer(set) => set(&mut config.jwt.issuer, text),
+        }
+    }
 }
 
 const fn key(name: &'static str, set: fn(&mut Config, &str) -> Result<(), String>) -> Key {
-    Key { name, set }
+    Key {
+        name,
+        set: Set::Host(set),
+    }
 }
 
 fn put<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
@@ -168,26 +196,6 @@ const KEYS: &[Key] = &[
     key("engine.epoch", |c, v| {
         put(&mut c.engine.epoch, values::positive(v))
     }),
-    key("jwt.issuer", |c, v| {
-        jwt::set(&mut c.jwt.issuer, "issuer", v)
-    }),
-    key("jwt.audience", |c, v| {
-        jwt::set(&mut c.jwt.issuer, "audience", v)
-    }),
-    key("jwt.algorithms", |c, v| {
-        jwt::set(&mut c.jwt.issuer, "algorithms", v)
-    }),
-    key("jwt.jwks", |c, v| jwt::set(&mut c.jwt.issuer, "jwks", v)),
-    key("jwt.secret_file", |c, v| {
-        jwt::set(&mut c.jwt.issuer, "secret_file", v)
-    }),
-    key("jwt.skew", |c, v| jwt::set(&mut c.jwt.issuer, "skew", v)),
-    key("jwt.refresh", |c, v| {
-        jwt::set(&mut c.jwt.issuer, "refresh", v)
-    }),
-    key("jwt.max_stale", |c, v| {
-        jwt::set(&mut c.jwt.issuer, "max_stale", v)
-    }),
     // A list of tables, which a text can't be.
     key("jwt.issuers", |_, _| {
         Err("expected it in the file of settings, as tables under [[jwt.issuers]]".to_owned())
@@ -206,169 +214,6 @@ const KEYS: &[Key] = &[
         put(&mut c.log.access, values::word(v, &ACCESS))
     }),
 ];
-
-/// What other servers call a setting → what it is called here.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("address", "listen"),
-    ("bind", "listen"),
-    ("port", "listen"),
-    ("admin_listen", "admin"),
-    ("data_dir", "data"),
-    ("state_dir", "data"),
-    ("shutdown_timeout", "drain"),
-    ("drain_timeout", "drain"),
-    ("keep_alive", "gateway.idle_timeout"),
-    ("keepalive_timeout", "gateway.idle_timeout"),
-    ("certificate", "tls.cert"),
-    ("certs", "tls.cert"),
-    ("private_key", "tls.key"),
-    ("max_instances", "engine.instances"),
-    ("jwks_uri", "jwt.jwks"),
-    ("jwks_url", "jwt.jwks"),
-    ("log_level", "log.level"),
-    ("log_format", "log.format"),
-    ("access_log", "log.access"),
-];
-
-/// Sets what the file says.
-pub fn from_file(config: &mut Config, file: &str, text: &str) -> Faults {
-    let (mut document, table) = Document::parse(file, text);
-    for (name, value) in &table {
-        if !sections().any(|section| section == name.get_ref()) {
-            one_of_file(config, &mut document, "", name, value);
-        } else if let Some(section) = document.table(name, value) {
-            for (inner, value) in section {
-                one_of_file(config, &mut document, name.get_ref(), inner, value);
-            }
-        }
-    }
-    document.into_faults()
-}
-
-/// Sets what the environment says; what is not `STOA_…` is none of our business.
-pub fn from_environment(
-    config: &mut Config,
-    variables: impl IntoIterator<Item = (String, String)>,
-) -> Faults {
-    let mut faults = Faults::default();
-    for (name, value) in variables {
-        let known = KEYS.iter().find(|key| variable(key) == name);
-        match known.map(|key| (key.set)(config, &value)) {
-            Some(Ok(())) => {}
-            Some(Err(fault)) => faults.add(name, fault),
-            None => {
-                if let Some(meant) = misspelt(&name) {
-                    faults.add(name, format!("unknown setting: did you mean {meant}?"));
-                }
-            }
-        }
-    }
-    faults
-}
-
-/// Sets what the command line says.
-pub fn from_flags(config: &mut Config, flags: &[Flag]) -> Faults {
-    let mut faults = Faults::default();
-    for (name, value) in flags {
-        let key = KEYS.iter().find(|key| key.name == *name);
-        let key = key.expect("a flag is made for a key of this table");
-        if let Err(fault) = (key.set)(config, value) {
-            faults.add(format!("--{}", name.replace(['.', '_'], "-")), fault);
-        }
-    }
-    faults
-}
-
-fn one_of_file(
-    config: &mut Config,
-    document: &mut Document<'_>,
-    section: &str,
-    name: &Name<'_>,
-    value: &Value<'_>,
-) {
-    let full = qualified(section, name.get_ref());
-    if full == "jwt.issuers" {
-        config.jwt.issuers = jwt::issuers(document, value);
-        return;
-    }
-    match KEYS.iter().find(|key| key.name == full) {
-        Some(key) => {
-            let set = flat(value.get_ref()).and_then(|text| (key.set)(config, &text));
-            document.check(name, value, set);
-        }
-        None => stranger(document, section, name),
-    }
-}
-
-/// A key that is not known where it stands: perhaps it is elsewhere, or under
-/// another name.
-fn stranger(document: &mut Document<'_>, section: &str, name: &Name<'_>) {
-    let plain: &str = name.get_ref();
-    let home = KEYS.iter().find(|key| last(key.name) == plain);
-    let renamed = ELSEWHERE.iter().find(|(other, _)| *other == plain);
-    match (home, renamed) {
-        (Some(key), _) => {
-            let place = match key.name.split_once('.') {
-                Some((section, _)) => format!("in [{section}]"),
-                None => "at the top level".to_owned(),
-            };
-            document.fault(name.span(), format!("`{plain}` belongs {place}"));
-        }
-        (None, Some((_, here))) => {
-            document.fault(name.span(), format!("`{plain}` is called `{here}` here"));
-        }
-        (None, None) => document.unknown(name, section, &known(section)),
-    }
-}
-
-/// The names that may stand in a section.
-fn known(section: &str) -> Vec<&'static str> {
-    let here = KEYS
-        .iter()
-        .filter(|key| qualified(section, last(key.name)) == key.name);
-    let mut known: Vec<_> = here.map(|key| last(key.name)).collect();
-    if section.is_empty() {
-        known.extend(sections());
-    }
-    known
-}
-
-fn sections() -> impl Iterator<Item = &'static str> {
-    let mut sections: Vec<_> = KEYS
-        .iter()
-        .filter_map(|key| Some(key.name.split_once('.')?.0))
-        .collect();
-    sections.dedup();
-    sections.into_iter()
-}
-
-fn qualified(section: &str, name: &str) -> String {
-    if section.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{section}.{name}")
-    }
-}
-
-fn last(name: &str) -> &str {
-    name.rsplit_once('.').map_or(name, |(_, last)| last)
-}
-
-fn variable(key: &Key) -> String {
-    format!("STOA_{}", key.name.replace('.', "_").to_uppercase())
-}
-
-/// The variable that a misspelt one means. Orchestrators set `STOA_…` variables
-/// of their own (`STOA_SERVICE_PORT`): only a slip or two is taken for a typo.
-fn misspelt(name: &str) -> Option<String> {
-    const OF_CLIENTS: [&str; 3] = ["STOA_HOST", "STOA_TOKEN", "STOA_CONFIG"];
-    if !name.starts_with("STOA_") || OF_CLIENTS.contains(&name) {
-        return None;
-    }
-    let known: Vec<_> = KEYS.iter().map(variable).collect();
-    let meant = nearest(name, known.iter().map(String::as_str))?;
-    (strsim::damerau_levenshtein(name, meant) <= 2).then(|| meant.to_owned())
-}
 
 fn bytes(text: &str, least: u64, most: u64) -> Result<u64, String> {
     let size = values::size(text)?;

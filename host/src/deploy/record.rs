@@ -1,13 +1,14 @@
 //! What is kept of a service on disk.
 
 mod config;
+pub(super) mod rollout;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::rollout::RolloutRecord;
 pub(super) use config::{Changes, ConfigRecord, size};
+use rollout::RolloutRecord;
 
 use crate::service::settings::Settings;
 

@@ -8,38 +8,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use serde::{Deserialize, Serialize};
-
+use super::record::rollout::{RolloutRecord, millis, now_ms};
 use super::record::{LiveRecord, ServiceRecord};
 use super::{Deployed, Deployments, verdict};
 use crate::api::{RolloutState, Stages};
 use crate::mesh::breaker::State;
 use crate::mesh::health::Numbers;
 use crate::service::settings::Rollout;
-
-/// A rollout, on disk. Times are in milliseconds since 1970: they outlive the process.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct RolloutRecord {
-    /// The new revision.
-    pub(super) revision: u64,
-    /// What it is compared with, and what comes back if it is worse.
-    pub(super) against: u64,
-    /// What the old revision could be taken back to.
-    #[serde(default)]
-    pub(super) previous: Option<u64>,
-    /// What the old revision did before the swap, where it has no traffic since.
-    pub(super) baseline: Option<Numbers>,
-    /// Shares to come, in per cent.
-    pub(super) stages: Vec<u8>,
-    /// How long each stage lasts.
-    pub(super) every_ms: u64,
-    /// When the next stage comes.
-    pub(super) next_ms: u64,
-    /// When the watch ends.
-    pub(super) until_ms: u64,
-}
 
 /// What a rollout needs now.
 #[derive(Debug, PartialEq, Eq)]
@@ -330,29 +307,6 @@ impl Deployments {
     }
 }
 
-// === impl RolloutRecord ===
-
-impl RolloutRecord {
-    /// Begins the stage or the watch under way anew, after a restart.
-    pub(super) fn restart(&mut self, watch: Duration) {
-        self.begin(now_ms(), watch);
-    }
-
-    fn begin(&mut self, now: u64, watch: Duration) {
-        self.next_ms = now + self.every_ms;
-        self.until_ms = now + self.every_ms * self.stages.len() as u64 + millis(watch);
-    }
-
-    /// Goes on to the next stage, which lasts as long as any: what comes late moves
-    /// all that follows.
-    fn advance(&mut self, now: u64) {
-        let late = now.saturating_sub(self.next_ms);
-        self.stages.remove(0);
-        self.next_ms += late + self.every_ms;
-        self.until_ms += late;
-    }
-}
-
 fn due_by_time(rollout: &RolloutRecord, now: u64) -> Due {
     match rollout.stages.first() {
         Some(share) if now >= rollout.next_ms => Due::Stage(*share),
@@ -361,17 +315,10 @@ fn due_by_time(rollout: &RolloutRecord, now: u64) -> Due {
     }
 }
 
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    millis(since.unwrap_or_default())
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn rollout() -> RolloutRecord {

@@ -1,12 +1,11 @@
 //! The client against a server that says what it was asked.
 
-use std::sync::Mutex;
-
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use http_body_util::StreamBody;
-use hyper::body::Frame;
+use http::{Request, Response};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;

@@ -60,6 +60,7 @@ mod plan;
 mod query;
 mod read;
 mod scalar;
+mod seeds;
 mod write;
 
 #[cfg(test)]
