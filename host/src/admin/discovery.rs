@@ -52,23 +52,11 @@ pub(super) async fn discovery(
     if wanted.watch.is_none_or(|watch| watch == "false") {
         return Ok(Json(discovery.snapshot()).into_response());
     }
-    let (first, revision) = match wanted.from {
-        None => {
-            let snapshot = discovery.snapshot();
-            let revision = snapshot.revision;
-            (Some(WatchEvent::Snapshot(snapshot)), revision)
-        }
-        Some(from) => match discovery.after(from, 1) {
-            Next::Compacted => return Err(Refusal::Compacted(discovery.revision())),
-            Next::Changes(_) | Next::Nothing => (None, from),
-        },
-    };
-    let changes = changes(admin.deployments.clone(), revision);
-    let events = stream::iter(first.map(|first| vec![first])).chain(changes);
-    let ended = async move { admin.drain.begun().await };
-    let lines = events
-        .take_until(Box::pin(ended))
-        .map(|events| lines(&events));
+    let from = wanted.from;
+    if from.is_some_and(|from| discovery.after(from, 1) == Next::Compacted) {
+        return Err(Refusal::Compacted(discovery.revision()));
+    }
+    let lines = watch(&admin, from).map(|events| lines(&events));
     Ok((
         [(header::CONTENT_TYPE, "application/x-ndjson")],
         Body::from_stream(lines),
@@ -90,17 +78,7 @@ pub(super) async fn events(
     let last = last.and_then(|id| id.to_str().ok()?.parse().ok());
     let discovery = admin.deployments.discovery();
     let resumed = last.filter(|from| discovery.after(*from, 1) != Next::Compacted);
-    let (first, revision) = match resumed {
-        Some(from) => (None, from),
-        None => {
-            let snapshot = discovery.snapshot();
-            let revision = snapshot.revision;
-            (Some(vec![WatchEvent::Snapshot(snapshot)]), revision)
-        }
-    };
-    let changes = changes(admin.deployments.clone(), revision);
-    let ended = async move { admin.drain.begun().await };
-    let events = stream::iter(first).chain(changes).flat_map(stream::iter);
+    let events = watch(&admin, resumed).flat_map(stream::iter);
     let events = events.map(|event| {
         let told = Event::default().event(event.name());
         let told = match &event {
@@ -110,7 +88,25 @@ pub(super) async fn events(
         };
         told.json_data(&event)
     });
-    Sse::new(events.take_until(Box::pin(ended)))
+    Sse::new(events)
+}
+
+/// Changes after a revision as they come, or all that is there and then each change,
+/// until the host drains.
+fn watch(admin: &Admin, from: Option<u64>) -> impl Stream<Item = Vec<WatchEvent>> + use<> {
+    let (first, revision) = match from {
+        Some(from) => (None, from),
+        None => {
+            let snapshot = admin.deployments.discovery().snapshot();
+            let revision = snapshot.revision;
+            (Some(vec![WatchEvent::Snapshot(snapshot)]), revision)
+        }
+    };
+    let changes = changes(admin.deployments.clone(), revision);
+    let drain = admin.drain.clone();
+    let ended = async move { drain.begun().await };
+    let events = stream::iter(first).chain(changes);
+    events.take_until(Box::pin(ended))
 }
 
 /// All changes after a revision, as they come.

@@ -10,6 +10,10 @@ use super::values;
 /// Issuer of the development tokens that the host signs itself.
 pub const DEVELOPMENT_ISSUER: &str = "stoa-development";
 
+/// How old public keys may be. An issuer may be away for a night and somebody be woken;
+/// a key that was taken back because it leaked must not open doors for longer.
+const MAX_STALE: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Whose tokens are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Jwt {
@@ -38,8 +42,9 @@ pub struct Issuer {
     pub skew: Duration,
     /// How often the public keys are read again.
     pub refresh: Duration,
-    /// How old the public keys may be when they can't be read.
-    pub max_stale: Duration,
+    /// How old the public keys may be when they can't be read; `None` is a
+    /// day, or `refresh` if that is longer.
+    pub max_stale: Option<Duration>,
 }
 
 /// Where public keys are: a document as RFC 7517 section 5 has it.
@@ -106,9 +111,7 @@ impl Default for Issuer {
             skew: Duration::from_secs(60),
             // As Envoy does: a new key is found sooner, when a token names it.
             refresh: Duration::from_secs(600),
-            // An issuer may be away for a night and somebody be woken; a key that was
-            // taken back because it leaked must not open doors for longer.
-            max_stale: Duration::from_secs(24 * 60 * 60),
+            max_stale: None,
         }
     }
 }
@@ -137,7 +140,7 @@ pub(super) const SETTINGS: [(&str, Set); 8] = [
         values::positive(v).map(|every| i.refresh = every)
     }),
     ("jwt.max_stale", |i, v| {
-        values::positive(v).map(|age| i.max_stale = age)
+        values::positive(v).map(|age| i.max_stale = Some(age))
     }),
 ];
 
@@ -205,6 +208,12 @@ impl Jwt {
 }
 
 impl Issuer {
+    /// How old the public keys may be when they can't be read.
+    pub fn max_stale(&self) -> Duration {
+        self.max_stale
+            .unwrap_or_else(|| self.refresh.max(MAX_STALE))
+    }
+
     fn has_keys(&self) -> bool {
         self.jwks.is_some() || self.secret_file.is_some()
     }
@@ -233,8 +242,8 @@ impl Issuer {
                     .to_owned(),
             );
         }
-        if self.jwks.is_some() && self.max_stale < self.refresh {
-            let (stale, refresh) = (self.max_stale, self.refresh);
+        let (stale, refresh) = (self.max_stale(), self.refresh);
+        if self.jwks.is_some() && stale < refresh {
             let shown = humantime::format_duration;
             fault(
                 "max_stale",
@@ -352,7 +361,7 @@ mod tests {
                 ..whole.clone()
             },
             Issuer {
-                max_stale: Duration::from_secs(599),
+                max_stale: Some(Duration::from_secs(599)),
                 ..whole.clone()
             },
         ];
@@ -364,6 +373,12 @@ mod tests {
             };
             assert_eq!(faults(&listed), 1, "{listed:?}");
         }
+        let seldom = Issuer {
+            refresh: 2 * MAX_STALE,
+            ..whole.clone()
+        };
+        assert_eq!(faults(&jwt(&seldom)), 0);
+        assert_eq!(seldom.max_stale(), 2 * MAX_STALE);
         let twice = Jwt {
             issuers: vec![whole.clone(), Issuer::default()],
             ..jwt(&whole)

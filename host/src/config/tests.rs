@@ -148,7 +148,7 @@ fn every_key_is_reached_from_a_file() {
                 secret_file: Some("/run/secrets/jwt".into()),
                 skew: Duration::from_secs(5),
                 refresh: Duration::from_secs(60),
-                max_stale: Duration::from_secs(3600),
+                max_stale: Some(Duration::from_secs(3600)),
             },
             issuers: vec![Issuer {
                 name: Some("https://partner.example/".into()),

@@ -95,7 +95,7 @@ impl Jwks {
             issuer: issuer.to_owned(),
             source,
             every: settings.refresh,
-            max_stale: settings.max_stale,
+            max_stale: settings.max_stale(),
             kept: None,
             current: ArcSwap::default(),
             reading: tokio::sync::Mutex::default(),
