@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
+use http::Method;
 use serde_json::json;
+use stoa_tests::client::empty;
 use stoa_tests::load::{Load, Plan, Report};
+use stoa_tests::process::HostProcess;
 use stoa_tests::service::Service;
 
 use crate::{guests, host, serving};
@@ -84,7 +87,7 @@ async fn rollbacks_lose_no_request() -> Result<()> {
     assert_eq!(host.get("/version").await?.json()?, json!("v1"));
     let none = admin
         .json(
-            http::Method::POST,
+            Method::POST,
             "/v1/services/provider/traffic",
             &json!({ "rollback": { "to": 77 } }),
         )
@@ -238,6 +241,49 @@ async fn two_deployments_at_once_are_put_in_order() -> Result<()> {
     };
     assert_eq!(host.get("/version").await?.json()?, json!(expected));
     Ok(())
+}
+
+/// Whichever is first, what is listed, what answers and what is on disk agree.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn removals_that_race_deployments_leave_a_whole_state() -> Result<()> {
+    let versions = versions();
+    let mut host = serving(&versions[..1]).await?;
+    for round in 0..3 {
+        let (admin, remover) = (host.admin()?, host.admin()?);
+        for turn in 0..8 {
+            let version = &versions[(round + turn) % 2..][..1];
+            let removal = remover.send(Method::DELETE, "/v1/services/provider", empty());
+            let (deployed, removed) = tokio::join!(admin.deploy(version), removal);
+            deployed?.done()?;
+            let removed = removed?.status;
+            assert!(removed == 204 || removed == 404, "{removed}");
+            answers_as_listed(&host).await?;
+        }
+        let listed = answers_as_listed(&host).await?;
+        host = host.crash_and_restart().await?;
+        assert_eq!(answers_as_listed(&host).await?, listed);
+    }
+    Ok(())
+}
+
+/// The version that a service of one revision answers with, if it is listed.
+async fn answers_as_listed(host: &HostProcess) -> Result<Option<String>> {
+    let admin = host.admin()?;
+    let services = admin.get("/v1/services").await?.expect(200)?.json()?;
+    let routes = admin.get("/v1/routes").await?.expect(200)?.json()?;
+    let answer = host.get("/version").await?;
+    if services == json!([]) {
+        assert_eq!(routes, json!([]));
+        answer.expect(404)?;
+        return Ok(None);
+    }
+    let live = &services[0]["live"];
+    let component = &live[0]["component"];
+    let [one, two] = versions().map(|version| sha256(&version.component));
+    assert!(*component == one || *component == two, "{services}");
+    let expected = if *component == one { "v1" } else { "v2" };
+    assert_eq!(answer.expect(200)?.json()?, json!(expected), "{services}");
+    Ok(Some(expected.to_owned()))
 }
 
 fn sha256(bytes: &[u8]) -> serde_json::Value {
