@@ -11,8 +11,9 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
 use crate::admin::eureka;
-use crate::admin::guard::Hosts;
-use crate::admin::server::{Admin, router};
+use crate::admin::hosts::Hosts;
+use crate::admin::server::router;
+use crate::admin::state::Admin;
 use crate::capabilities::outbound::trust::Trust;
 use crate::config::{Config, LogFormat};
 use crate::deploy::{Components, Deployments, Parts};
@@ -161,7 +162,7 @@ impl Host {
         tokio::spawn(served);
         tokio::spawn(deployments.clone().announce_upstreams(drainer.drain()));
         let sink = eureka::UpstreamSink::new(deployments.clone());
-        let registrations = Arc::new(eureka::Registry::new(Box::new(sink)));
+        let registrations = Arc::new(eureka::registry::Registry::new(Box::new(sink)));
         tokio::spawn(eureka::sweep(registrations.clone(), drainer.drain()));
         let admin = Admin {
             deployments: deployments.clone(),

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 
 use super::handlers::Input;
 use super::problem::Refusal;
-use super::server::Admin;
+use super::state::Admin;
 use crate::api::{BreakerRequest, BreakerState, Problem};
 
 /// The breakers of a service, one for each revision and link.

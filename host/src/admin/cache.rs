@@ -5,7 +5,7 @@ use axum::extract::State;
 
 use super::handlers::Input;
 use super::problem::Refusal;
-use super::server::Admin;
+use super::state::Admin;
 use crate::api::{Problem, PurgeReply, PurgeRequest};
 
 /// Removes answers from the response cache: of a service, with a tag, or all.

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::handlers::Input;
 use super::problem::Refusal;
-use super::server::Admin;
+use super::state::Admin;
 use crate::api::{
     ConfigChanges, ConfigDetail, ConfigRollback, ConfigText, ConfigValue, ConfigVersion, Problem,
 };

@@ -19,7 +19,7 @@ use utoipa::IntoParams;
 
 use super::handlers::Asked;
 use super::problem::Refusal;
-use super::server::Admin;
+use super::state::Admin;
 use crate::api::{Directory, Problem, WatchEvent};
 use crate::deploy::Deployments;
 use crate::mesh::discovery::Next;

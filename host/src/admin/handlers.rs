@@ -13,7 +13,7 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use utoipa::IntoParams;
 
 use super::problem::Refusal;
-use super::server::Admin;
+use super::state::Admin;
 use crate::api::{
     DeployEvent, DeployRequest, PoolState, Problem, RevisionSummary, RouteSummary, ScaleRequest,
     ServiceDetail, ServiceSummary, TrafficReply, TrafficRequest,

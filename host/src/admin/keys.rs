@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 
 use super::handlers::Input;
 use super::problem::Refusal;
-use super::server::Admin;
+use super::state::Admin;
 use crate::api::{KeyRequest, KeySummary, NewKey, Problem};
 
 /// All API keys, without their secrets.

@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 
 use super::handlers::Asked;
 use super::problem::Refusal;
-use super::server::Admin;
+use super::state::Admin;
 use crate::telemetry::logs::{Level, LogFilter, Tailed};
 
 /// Which records are asked for.

@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 
 use super::problem::{Refusal, no_content};
-use super::server::Admin;
+use super::state::Admin;
 use crate::api::{KeyRotation, Problem, SecretSummary};
 use crate::store::secrets::SecretInfo;
 

@@ -1,7 +1,5 @@
 //! The admin API's router: what is open, what asks for the token.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header;
@@ -14,37 +12,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::Refusal;
+use super::state::Admin;
 use super::{
     breakers, cache, config, discovery, eureka, guard, handlers, keys, logs, secrets, tokens,
     upstreams,
 };
-use crate::deploy::Deployments;
-use crate::gateway::Gateway;
-use crate::gateway::identity::Identity;
-use crate::shutdown::Drain;
-use crate::telemetry::Telemetry;
 use crate::telemetry::metrics::CONTENT_TYPE;
-
-/// What the handlers work on. Cheap to clone.
-#[derive(Clone)]
-pub struct Admin {
-    /// The services.
-    pub deployments: Arc<Deployments>,
-    /// API keys and tokens.
-    pub identity: Arc<Identity>,
-    /// What it keeps of answers.
-    pub gateway: Arc<Gateway>,
-    /// Logs and metrics.
-    pub telemetry: Telemetry,
-    /// What has registered by Eureka.
-    pub eureka: Arc<eureka::Registry>,
-    /// By which names it may be asked.
-    pub hosts: guard::Hosts,
-    /// What a client must send as bearer token.
-    pub token: Arc<str>,
-    /// Ends what a client follows, when the host ends.
-    pub drain: Drain,
-}
 
 #[derive(OpenApi)]
 #[openapi(

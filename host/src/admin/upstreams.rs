@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::handlers::Input;
 use super::problem::Refusal;
-use super::server::Admin;
+use super::state::Admin;
 use crate::api::upstream::{Registration, StatusRequest, UpstreamDeploy, UpstreamDetail};
 use crate::api::{DeployRequest, Problem};
 use crate::service::settings::upstream::UpstreamSettings;

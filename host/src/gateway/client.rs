@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::identity::now;
 use super::tls::{Certificate, Ended};
 use crate::capabilities::context::Principal;
 
@@ -204,4 +204,11 @@ impl Told {
             host: None,
         }
     }
+}
+
+/// Seconds since 1970; 0 when the clock is before.
+pub(super) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::model::Status;
 use super::wire;
-use crate::admin::server::Admin;
+use crate::admin::state::Admin;
 
 type Id = Path<(String, String)>;
 

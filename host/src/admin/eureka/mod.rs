@@ -8,7 +8,7 @@
 
 mod handlers;
 pub(crate) mod model;
-mod registry;
+pub mod registry;
 mod sink;
 pub(crate) mod wire;
 pub(crate) mod xml;
@@ -25,11 +25,11 @@ use axum::routing::{get, post, put};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-pub use registry::Registry;
 pub use sink::UpstreamSink;
 
-use super::server::Admin;
+use super::state::Admin;
 use crate::shutdown::Drain;
+use registry::Registry;
 
 /// How often leases are looked at: an instance is gone at most so much later than
 /// its lease says.

@@ -14,10 +14,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
-use super::{Denied, now};
+use super::Denied;
 use crate::api::{KeyRequest, KeySummary, NewKey};
 use crate::capabilities::context::Principal;
 use crate::config::values;
+use crate::gateway::client::now;
 use crate::shutdown::Drain;
 use crate::store::{Change, Records, StoreError};
 use record::{ApiKey, Record};

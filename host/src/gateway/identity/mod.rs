@@ -13,11 +13,10 @@ mod jwt;
 mod reserved;
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::HeaderMap;
 
-use super::client::Client;
+use super::client::{Client, now};
 use super::tls::Ended;
 use crate::api::{NewToken, TokenRequest};
 use crate::capabilities::context::Principal;
@@ -195,13 +194,6 @@ fn operator(scopes: Vec<String>) -> Principal {
         scopes,
         claims: Vec::new(),
     }
-}
-
-/// Seconds since 1970; 0 when the clock is before.
-pub(super) fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]

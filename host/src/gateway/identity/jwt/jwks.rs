@@ -18,7 +18,7 @@ use super::fetch::Fetcher;
 use super::kept::Kept;
 use super::keys::{KeySet, read_jwks};
 use crate::config;
-use crate::gateway::identity::now;
+use crate::gateway::client::now;
 use crate::store::Records;
 
 /// How soon tokens with unknown keys can have the keys read again: anybody can

@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::super::now;
 use super::*;
 use crate::api::TokenRequest;
+use crate::gateway::client::now;
 use crate::store::Store;
 
 fn tokens() -> ((tempfile::TempDir, Store), Tokens) {
