@@ -10,10 +10,9 @@ use anyhow::{Context, Result};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
-use crate::admin::eureka;
 use crate::admin::hosts::Hosts;
-use crate::admin::server::router;
 use crate::admin::state::Admin;
+use crate::admin::{self, eureka};
 use crate::capabilities::outbound::trust::Trust;
 use crate::config::{Config, LogFormat};
 use crate::deploy::{Components, Deployments, Parts};
@@ -174,7 +173,7 @@ impl Host {
             token: token.clone(),
             drain: drainer.drain(),
         };
-        serve_admin(admin, admin_listener, &drainer);
+        tokio::spawn(admin::serve(admin, admin_listener, drainer.drain()));
         tend_pools(deployments.clone(), &drainer);
         tend_rollouts(deployments, &drainer);
         let drain = drainer.drain();
@@ -293,21 +292,6 @@ fn token(data: &Path) -> Result<String> {
         Some(token) => Ok(token),
         None => make_secret(&path).with_context(|| format!("{} can't be written", path.display())),
     }
-}
-
-fn serve_admin(admin: Admin, listener: TcpListener, drainer: &Drainer) {
-    let drain = drainer.drain();
-    let ended = drainer.drain();
-    tokio::spawn(async move {
-        let ended = async move { ended.begun().await };
-        if let Err(error) = axum::serve(listener, router(admin))
-            .with_graceful_shutdown(ended)
-            .await
-        {
-            tracing::error!("the admin API has ended: {error}");
-        }
-        drop(drain);
-    });
 }
 
 fn tend_gateway(gateway: Arc<Gateway>, drainer: &Drainer) {

@@ -9,7 +9,7 @@
 //!                              ▼              ▼
 //!                             mesh ───► service ───► engine ─► capabilities ─► store
 //!
-//!  api, aside, config, telemetry, shutdown: leaves that all may use
+//!  api, aside, config, listener, telemetry, shutdown: leaves that all may use
 //! ```
 //!
 //! | room | what it is for |
@@ -51,6 +51,7 @@ pub mod engine;
 pub mod fuzzing;
 pub mod gateway;
 pub mod host;
+pub mod listener;
 pub mod manifest;
 pub mod mesh;
 pub mod service;

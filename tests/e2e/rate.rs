@@ -69,6 +69,36 @@ async fn a_principal_has_a_limit_of_its_own() -> Result<()> {
 }
 
 #[tokio::test]
+async fn who_tries_out_keys_is_limited_as_who_has_one() -> Result<()> {
+    let closed = |by: &str| {
+        let route = json!({
+            "target": { "call": "test:hello/greeter.ping" },
+            "access": "authenticated",
+            "rate": { "own": hourly(2, by) },
+        });
+        Service::new("hello", guests::HELLO_FUNCTION).route("GET /ping", route)
+    };
+    let host = serving(&[closed("principal")]).await?;
+    let (admin, wrong) = (host.admin()?, "Bearer stoa_0123456789_wrong");
+    let with = async |authorization: &str| {
+        let request = Request::get("/ping").header("authorization", authorization);
+        Client::http1(host.http).send(request.body(empty())?).await
+    };
+    for expected in [401, 401, 429] {
+        with(wrong).await?.problem(expected)?;
+    }
+    let operator = format!("Bearer {}", admin.token);
+    with(&operator).await?.expect(200)?;
+    // What all callers share is not for strangers to use up.
+    admin.deploy_one(&closed("route")).await?;
+    for _ in 0..3 {
+        with(wrong).await?.problem(401)?;
+    }
+    with(&operator).await?.expect(200)?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_deploy_gives_no_new_burst_unless_it_changes_the_rate() -> Result<()> {
     let host = serving(&[limited(hourly(1, "route"))]).await?;
     host.get("/ping").await?.expect(200)?;

@@ -1,9 +1,10 @@
 //! The operators' API: deploy, look, scale, roll back.
 //!
 //! - [`crate::api`]: the shapes that go over the wire;
-//! - [`server`]: the API itself, on its own address, behind a bearer token;
+//! - [`serve`]: the API itself, on its own address, behind a bearer token;
 //! - [`client`]: what the command line calls it with.
 
+mod accept;
 mod breakers;
 mod cache;
 pub mod client;
@@ -17,7 +18,9 @@ mod keys;
 mod logs;
 mod problem;
 mod secrets;
-pub mod server;
+mod server;
 pub mod state;
 mod tokens;
 mod upstreams;
+
+pub use accept::serve;

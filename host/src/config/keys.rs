@@ -173,7 +173,10 @@ const KEYS: &[Key] = &[
         put(&mut c.tls.client_ca, Ok(non_empty(v).map(PathBuf::from)))
     }),
     key("tls.client_auth", |c, v| {
-        put(&mut c.tls.client_auth, values::word(v, &CLIENT_AUTH))
+        put(
+            &mut c.tls.client_auth,
+            values::word(v, &CLIENT_AUTH).map(Some),
+        )
     }),
     key("tls.client_scopes", |c, v| {
         put(&mut c.tls.client_scopes, values::words_by_name(v))

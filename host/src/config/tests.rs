@@ -122,7 +122,7 @@ fn every_key_is_reached_from_a_file() {
             cert: vec!["a.pem".into(), "b.pem".into()],
             key: vec!["a.key".into(), "b.key".into()],
             client_ca: Some("ca.pem".into()),
-            client_auth: tls::ClientAuth::Optional,
+            client_auth: Some(tls::ClientAuth::Optional),
             client_scopes: [
                 (
                     "cn:order".into(),
@@ -191,13 +191,19 @@ fn all_faults_of_all_sources_come_together() {
 #[test]
 fn what_does_not_go_together_is_a_fault() {
     let file = "admin_hosts = [\"stoa.internal:8081\"]\n[tls]\ncert = [\"a.pem\", \"b,c.pem\"]\nkey = \"a.key\"\n";
-    let faults = layers(file, &[("STOA_TLS_CLIENT_SCOPES", "cn:a=x")], &[]).unwrap_err();
+    let environment = [
+        ("STOA_TLS_CLIENT_SCOPES", "cn:a=x, till=y"),
+        ("STOA_TLS_CLIENT_AUTH", "required"),
+    ];
+    let faults = layers(file, &environment, &[]).unwrap_err();
     assert_eq!(
         faults.lines().collect::<Vec<_>>(),
         [
             "host.toml:1: `admin_hosts`: expected a name without a port, such as stoa.internal, found \"stoa.internal:8081\"",
             "host.toml:3: `cert`: expected no comma within an element of a list, found \"b,c.pem\"",
             "tls.cert: expected as many keys as certificates, found 0 in `tls.cert` and 1 in `tls.key`",
+            "tls.client_auth: expected the authorities of clients in `tls.client_ca`, found none: nobody would be asked for a certificate",
+            "tls.client_scopes: expected a subject such as \"uri:…\", \"dns:…\", \"email:…\", \"cn:…\", found \"till\": no client would have these scopes",
             "tls.client_scopes: expected the authorities of these clients in `tls.client_ca`, found none",
         ]
     );

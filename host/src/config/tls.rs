@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use super::faults::Faults;
 
+/// What the subject of a client's certificate begins with.
+pub const SUBJECTS: [&str; 4] = ["uri:", "dns:", "email:", "cn:"];
+
 /// How the gateway speaks TLS: on an address of its own, beside the plain one, as
 /// soon as there is a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +24,9 @@ pub struct Tls {
     /// Authorities whose certificates tell who a client is. Without them no client is
     /// asked for one.
     pub client_ca: Option<PathBuf>,
-    /// Whether a client may come without a certificate.
-    pub client_auth: ClientAuth,
+    /// Whether a client may come without a certificate. `None` is required with
+    /// `client_ca`: who names an authority wants to know every client.
+    pub client_auth: Option<ClientAuth>,
     /// What clients may do, by the subject of their certificates: `uri:…`, `dns:…`,
     /// `email:…` or `cn:…`.
     pub client_scopes: BTreeMap<String, Vec<String>>,
@@ -45,6 +49,11 @@ impl Tls {
         !self.cert.is_empty()
     }
 
+    /// Whether a client may come without a certificate, where certificates are asked for.
+    pub fn client_auth(&self) -> ClientAuth {
+        self.client_auth.unwrap_or(ClientAuth::Required)
+    }
+
     /// What does not go together.
     pub(super) fn check(&self, faults: &mut Faults) {
         let (certificates, keys) = (self.cert.len(), self.key.len());
@@ -62,6 +71,25 @@ impl Tls {
                 "tls.client_ca",
                 "expected a certificate of the host's own in `tls.cert`, found none",
             );
+        }
+        if self.client_auth.is_some() && self.client_ca.is_none() {
+            faults.add(
+                "tls.client_auth",
+                "expected the authorities of clients in `tls.client_ca`, found none: nobody would be asked for a \
+                 certificate",
+            );
+        }
+        for subject in self.client_scopes.keys() {
+            let known = SUBJECTS.iter().any(|kind| subject.starts_with(kind));
+            if !known {
+                faults.add(
+                    "tls.client_scopes",
+                    format!(
+                        "expected a subject such as {}, found {subject:?}: no client would have these scopes",
+                        SUBJECTS.map(|kind| format!("\"{kind}…\"")).join(", ")
+                    ),
+                );
+            }
         }
         if !self.client_scopes.is_empty() && self.client_ca.is_none() {
             faults.add(
@@ -81,8 +109,7 @@ impl Default for Tls {
             cert: Vec::new(),
             key: Vec::new(),
             client_ca: None,
-            // Who names an authority wants to know every client.
-            client_auth: ClientAuth::Required,
+            client_auth: None,
             // A certificate says who, not what.
             client_scopes: BTreeMap::new(),
             // Two round trips and a signature; the time that a head has.

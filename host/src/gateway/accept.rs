@@ -1,8 +1,7 @@
-//! The accept loop. No error ends it.
+//! The gateway's connections: within the limits, and through whatever stands between one
+//! and HTTP.
 
-use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 
@@ -10,13 +9,8 @@ use super::Gateway;
 use super::connection;
 use super::tls::Tls;
 use crate::aside::aside;
+use crate::listener::Listener;
 use crate::shutdown::Drain;
-
-/// Pause after an error of the system, such as too many open files: connections
-/// that end meanwhile make room.
-const BACKOFF: Duration = Duration::from_millis(50);
-/// An error that lasts is told once in this time.
-const TELL_AGAIN: Duration = Duration::from_secs(10);
 
 /// What the connections of a listener carry HTTP in.
 #[derive(Clone)]
@@ -36,7 +30,7 @@ pub async fn serve(
     drain: Drain,
 ) {
     let room = gateway.room.clone();
-    let mut told = None;
+    let mut listener = Listener::new(listener);
     loop {
         // A connection beyond the limit waits in the system's queue.
         let permit = tokio::select! {
@@ -44,16 +38,9 @@ pub async fn serve(
             () = drain.begun() => return,
         };
         let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    after_error(&error, &mut told).await;
-                    continue;
-                }
-            },
+            accepted = listener.accept() => accepted,
             () = drain.begun() => return,
         };
-        prepare(&stream);
         let gateway = gateway.clone();
         let transport = transport.clone();
         let drain = drain.clone();
@@ -110,33 +97,4 @@ async fn carry(
         }
     }
     Ok(())
-}
-
-/// Answers are small and must leave at once.
-fn prepare(stream: &TcpStream) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY could not be set");
-    }
-}
-
-async fn after_error(error: &io::Error, told: &mut Option<Instant>) {
-    if is_of_the_connection(error) {
-        tracing::debug!(%error, "a client went away before its connection was accepted");
-        return;
-    }
-    if told.is_none_or(|told| told.elapsed() >= TELL_AGAIN) {
-        tracing::warn!(%error, "accepting connections failed; trying again until it works");
-        *told = Some(Instant::now());
-    }
-    tokio::time::sleep(BACKOFF).await;
-}
-
-/// Errors that `accept` passes on from the new connection, accept(2).
-fn is_of_the_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionRefused
-    )
 }

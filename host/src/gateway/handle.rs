@@ -122,11 +122,16 @@ impl Gateway {
             let told = cors.preflight(asked.page.as_ref(), &method);
             return Ok(respond::preflight(told));
         }
-        let caller = self
-            .identity
-            .identify(&endpoint.route.access, &parts.headers, asked.client)
-            .await
-            .map_err(Refusal::Denied)?;
+        let access = &endpoint.route.access;
+        let identified = self.identity.identify(access, &parts.headers, asked.client);
+        let caller = match identified.await {
+            Ok(caller) => caller,
+            // Who tries out credentials is limited as who has one.
+            Err(denied) => {
+                asked.admitted(self.rates.admit_denied(endpoint, asked.client))?;
+                return Err(Refusal::Denied(denied));
+            }
+        };
         let principal = caller.principal.as_deref();
         asked.admitted(self.rates.admit(endpoint, asked.client, principal))?;
         let deadline = endpoint.deadline(asked.began);

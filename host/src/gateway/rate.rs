@@ -80,6 +80,22 @@ impl Rates {
             .transpose()
     }
 
+    /// Counts a request that its route denies against the limit of its address. What
+    /// all callers share is not used up by those who may not call.
+    pub(super) fn admit_denied(
+        &self,
+        endpoint: &Endpoint,
+        client: &Client,
+    ) -> Result<Option<Standing>, Exceeded> {
+        let limiter = endpoint
+            .limiter
+            .get()
+            .filter(|limiter| limiter.is_of_each());
+        limiter
+            .map(|limiter| limiter.admit(client, None))
+            .transpose()
+    }
+
     /// Forgets, for ever, callers that have their whole burst again.
     pub(super) async fn tend(&self) {
         let mut sweeps = tokio::time::interval(SWEEP);

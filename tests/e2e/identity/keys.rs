@@ -97,6 +97,43 @@ async fn a_credential_of_ours_is_valid_or_refused_and_a_foreign_one_goes_on() ->
     refused(&with(&host, "/open", &both).await?, 400, "bad_request")
 }
 
+/// On a public route, too: what is no use to the gateway would be shown to others.
+#[tokio::test]
+async fn a_credential_that_is_misplaced_goes_no_further() -> Result<()> {
+    let host = serving(&guarded()).await?;
+    let (key, _) = new_key(&host, &["ci"]).await?;
+    let operator = host.admin()?.token;
+    let bearer = |token: &str| format!("Bearer {token}");
+    for token in [bearer(&operator), bearer(&development(&host).await?)] {
+        let both = [("authorization", token.as_str()), ("x-api-key", &key)];
+        refused(
+            &with(&host, "/headers/open", &both).await?,
+            400,
+            "bad_request",
+        )?;
+    }
+    for (name, value) in [
+        ("x-api-key", operator.clone()),
+        ("x-api-key", bearer(&key)),
+        ("authorization", key.clone()),
+    ] {
+        let answer = with(&host, "/headers/open", &[(name, &value)]).await?;
+        refused(&answer, 401, "invalid_token")?;
+    }
+    let foreign = [("authorization", "Bearer theirs"), ("x-api-key", &key)];
+    let shown = with(&host, "/headers/open", &foreign)
+        .await?
+        .expect(200)?
+        .text();
+    assert!(shown.contains("Bearer theirs"), "{shown}");
+    Ok(())
+}
+
+async fn development(host: &HostProcess) -> Result<String> {
+    let token = host.cli(&["token", "--subject", "ann"]).await?;
+    Ok(token.expect(0)?.trim().to_owned())
+}
+
 #[tokio::test]
 async fn a_handler_learns_the_caller_from_a_header_that_no_client_can_set() -> Result<()> {
     let host = serving(&guarded()).await?;

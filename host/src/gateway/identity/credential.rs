@@ -16,6 +16,8 @@ pub(super) struct Given<'h> {
     pub(super) key: Option<(&'h str, Carrier)>,
     /// Any other bearer token, of ours or not.
     pub(super) bearer: Option<&'h str>,
+    /// What `X-API-Key` has that is no API key of ours.
+    pub(super) foreign_key: Option<&'h str>,
 }
 
 /// Where a credential of ours came from.
@@ -42,8 +44,10 @@ impl<'h> Given<'h> {
     /// Reads both headers. A client shows itself in one way, RFC 6750 section 2:
     /// two let it be one caller to the gateway and another to who stands behind.
     pub(super) fn read(headers: &'h HeaderMap) -> Result<Self, Denied> {
-        let bearer = one(headers, &header::AUTHORIZATION)?.and_then(bearer);
-        let header = one(headers, &X_API_KEY)?.filter(|key| key.starts_with(PREFIX));
+        let authorization = one(headers, &header::AUTHORIZATION)?;
+        let header = one(headers, &X_API_KEY)?;
+        misplaced(authorization, header)?;
+        let bearer = authorization.and_then(bearer);
         let (key, bearer) = match bearer {
             Some(token) if token.starts_with(PREFIX) => {
                 (Some((token, Carrier::Authorization)), None)
@@ -51,15 +55,37 @@ impl<'h> Given<'h> {
             other => (None, other),
         };
         match (key, header) {
-            (Some(_), Some(_)) => Err(Denied::Ambiguous(
+            (Some(_), Some(header)) if header.starts_with(PREFIX) => Err(Denied::Ambiguous(
                 "expected an API key in Authorization or in X-API-Key, found both",
             )),
-            (key, header) => Ok(Self {
-                key: key.or(header.map(|key| (key, Carrier::ApiKey))),
+            (None, Some(header)) if header.starts_with(PREFIX) => Ok(Self {
+                key: Some((header, Carrier::ApiKey)),
                 bearer,
+                foreign_key: None,
+            }),
+            (key, foreign_key) => Ok(Self {
+                key,
+                bearer,
+                foreign_key,
             }),
         }
     }
+}
+
+/// Refuses a key of ours where it is none: passed on, it would be shown to others.
+fn misplaced(authorization: Option<&str>, header: Option<&str>) -> Result<(), Denied> {
+    if authorization.is_some_and(|value| value.trim().starts_with(PREFIX)) {
+        return Err(Denied::Invalid(
+            "an API key stands after \"Bearer\" in Authorization",
+        ));
+    }
+    let with_scheme = header.and_then(bearer);
+    if with_scheme.is_some_and(|token| token.starts_with(PREFIX)) {
+        return Err(Denied::Invalid(
+            "an API key stands alone in X-API-Key, without \"Bearer\"",
+        ));
+    }
+    Ok(())
 }
 
 fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Denied> {
@@ -75,12 +101,13 @@ fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>,
     Ok(value.to_str().ok())
 }
 
-/// The token of a bearer; the scheme's name has no case, RFC 9110 section 11.1.
+/// The token of a bearer; the scheme's name has no case, RFC 9110 section 11.1. A tab is
+/// no separator there, but some who stand behind may take it for one.
 fn bearer(value: &str) -> Option<&str> {
-    let (scheme, token) = value.split_once(' ')?;
+    let (scheme, token) = value.trim().split_once([' ', '\t'])?;
     scheme
         .eq_ignore_ascii_case("bearer")
-        .then(|| token.trim_matches(' '))
+        .then(|| token.trim())
         .filter(|token| !token.is_empty())
 }
 
@@ -105,7 +132,12 @@ mod tests {
             (key, given.bearer.map(str::to_owned))
         };
         let key = |carrier| (Some(("stoa_a_b".to_owned(), carrier)), None);
-        for value in ["Bearer stoa_a_b", "bearer  stoa_a_b ", "BEARER stoa_a_b"] {
+        for value in [
+            "Bearer stoa_a_b",
+            "bearer  stoa_a_b ",
+            "BEARER stoa_a_b",
+            "Bearer\tstoa_a_b",
+        ] {
             assert_eq!(
                 read(header::AUTHORIZATION, value),
                 key(Carrier::Authorization)
@@ -116,7 +148,7 @@ mod tests {
             read(header::AUTHORIZATION, "Bearer a.b.c"),
             (None, Some("a.b.c".to_owned()))
         );
-        for foreign in ["Basic stoa_a_b", "Bearer", "Bearer  ", "stoa_a_b", ""] {
+        for foreign in ["Basic stoa_a_b", "Bearer", "Bearer  ", ""] {
             assert_eq!(
                 read(header::AUTHORIZATION, foreign),
                 (None, None),
@@ -124,6 +156,17 @@ mod tests {
             );
         }
         assert_eq!(read(X_API_KEY, "theirs"), (None, None));
+    }
+
+    #[test]
+    fn a_key_in_the_wrong_form_is_not_passed_on() {
+        for (name, value) in [
+            (header::AUTHORIZATION, "stoa_a_b"),
+            (X_API_KEY, "Bearer stoa_a_b"),
+        ] {
+            let refused = Given::read(&headers(&[(name, value)])).map(|_| ());
+            assert!(matches!(refused, Err(Denied::Invalid(_))), "{value}");
+        }
     }
 
     #[test]

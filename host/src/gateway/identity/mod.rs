@@ -109,7 +109,16 @@ impl Identity {
         client: &Client,
     ) -> Result<Caller, Denied> {
         let given = Given::read(headers)?;
+        if given
+            .foreign_key
+            .is_some_and(|key| self.operator_token.is(key))
+        {
+            return Err(Denied::Invalid(
+                "the operator's token stands after \"Bearer\" in Authorization",
+            ));
+        }
         if let Some((key, carrier)) = given.key {
+            self.alone(given.bearer).await?;
             return admit(access, self.keys.check(key, now())?, carrier);
         }
         if let Some(token) = given.bearer {
@@ -130,6 +139,19 @@ impl Identity {
             }),
             (_, Some(_)) => Err(Denied::Invalid("the token is not one of this host's")),
             (_, None) => Err(Denied::Missing),
+        }
+    }
+
+    /// Refuses a token of ours beside an API key: only one of them stays here.
+    async fn alone(&self, bearer: Option<&str>) -> Result<(), Denied> {
+        let Some(token) = bearer else {
+            return Ok(());
+        };
+        match self.operator_token.is(token) || self.tokens.check(token, now()).await?.is_some() {
+            true => Err(Denied::Ambiguous(
+                "expected an API key or a token, found both",
+            )),
+            false => Ok(()),
         }
     }
 

@@ -55,6 +55,11 @@ impl<C: Clock> Limiter<C> {
         }
     }
 
+    /// Whether each caller has a limit of its own.
+    pub(super) fn is_of_each(&self) -> bool {
+        self.rate.by != By::Route
+    }
+
     /// Counts one request of a caller.
     pub(super) fn admit(
         &self,

@@ -110,7 +110,7 @@ impl Current {
         let certificates = Certificates::new(&files.own, &provider)?;
         let authorities = files.client_ca.as_ref();
         let authorities = authorities
-            .map(|file| verifier(file, settings.client_auth, provider.clone()))
+            .map(|file| verifier(file, settings.client_auth(), provider.clone()))
             .transpose()?;
         let builder = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13, &TLS12])?;

@@ -8,7 +8,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
-use super::jwks::Jwks;
+use super::jwks::{Jwks, NEVER};
 
 /// How old the keys of each issuer are.
 #[derive(Clone)]
@@ -28,7 +28,11 @@ impl Collector for Age {
         let unit = Some(&Unit::Seconds);
         let mut family = encoder.encode_descriptor("stoa_jwks_age", help, unit, kind)?;
         for jwks in &self.0 {
-            let age = ConstGauge::new(jwks.age().as_secs_f64());
+            let age = match jwks.age() {
+                NEVER => f64::INFINITY,
+                age => age.as_secs_f64(),
+            };
+            let age = ConstGauge::new(age);
             age.encode(family.encode_family(&[("issuer", jwks.issuer())])?)?;
         }
         Ok(())

@@ -29,6 +29,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// The age of keys that were never read: older than any may be.
+pub const NEVER: Duration = Duration::MAX;
+
 /// The public keys of an issuer.
 pub struct Jwks {
     issuer: String,
@@ -43,11 +46,11 @@ pub struct Jwks {
     fresh: ArcSwap<Fresh>,
 }
 
-/// When keys were last read well; the start, before they ever were.
+/// When keys were last read well.
 #[derive(Clone, Copy)]
 struct Fresh {
     since: Instant,
-    /// How old they were then: those that were kept.
+    /// How old they were then: those that were kept; [`NEVER`] while there are none.
     before: Duration,
 }
 
@@ -99,7 +102,7 @@ impl Jwks {
             kept: None,
             current: ArcSwap::default(),
             reading: tokio::sync::Mutex::default(),
-            fresh: ArcSwap::from_pointee(Fresh::new(Duration::ZERO)),
+            fresh: ArcSwap::from_pointee(Fresh::new(NEVER)),
         };
         if let Source::File(path) = &jwks.source {
             let document = std::fs::read(path).map_err(|error| error.to_string());
@@ -150,7 +153,9 @@ impl Jwks {
                 }
                 Err(error) => {
                     let age = self.age().as_secs();
-                    if self.is_stale() {
+                    if self.age() == NEVER {
+                        tracing::error!("{error}; there are no keys yet: tokens are refused");
+                    } else if self.is_stale() {
                         tracing::error!(
                             "{error}; the last ones, {age} s old, are too old by max_stale: tokens are refused"
                         );
@@ -191,7 +196,7 @@ impl Jwks {
         }
     }
 
-    /// How old the keys are.
+    /// How old the keys are; [`NEVER`] before any were read.
     pub fn age(&self) -> Duration {
         let fresh = self.fresh.load();
         fresh.before.saturating_add(fresh.since.elapsed())
