@@ -21,6 +21,7 @@ mod promote;
 mod release;
 mod revisions;
 mod rollback;
+mod rollout;
 mod routes;
 mod scale;
 mod secret;

@@ -310,9 +310,11 @@ fn tend_rollouts(deployments: Arc<Deployments>, drainer: &Drainer) {
         let mut looks = tokio::time::interval(ROLLOUT_LOOK);
         loop {
             tokio::select! {
-                _ = looks.tick() => deployments.tend_rollouts().await,
+                _ = looks.tick() => {}
+                () = deployments.breaker_opened() => {}
                 () = drain.begun() => return,
             }
+            deployments.tend_rollouts().await;
         }
     });
 }

@@ -1,6 +1,6 @@
 //! Breakers: what only fails is cut off, and comes back when it is well.
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use futures::future::try_join_all;
 use http::Method;
 use serde_json::{Value, json};
@@ -166,6 +166,35 @@ async fn an_operator_holds_it_and_a_restart_keeps_that() -> Result<()> {
     Ok(())
 }
 
+/// A link is known before a call comes over it, and shown while it is held.
+#[tokio::test]
+async fn a_link_can_be_held_before_it_is_used() -> Result<()> {
+    let left = Service::new("left", guests::CHAIN_LEFT)
+        .call("GET /bounce/{n}", "test:chain/left.bounce")
+        .set("retry.retries", json!(0));
+    let host = serving(&[left, Service::new("right", guests::CHAIN_RIGHT)]).await?;
+    let held = ["breaker", "right", "open", "--link", "left"];
+    host.cli(&held).await?.expect(0)?;
+    let of_left = async |host: &HostProcess| {
+        let breakers = breakers(host, "right").await?;
+        let mut of_left = breakers.into_iter().filter(|one| one["link"] == "left");
+        of_left.next().context("the link is not shown")
+    };
+    assert_eq!(of_left(&host).await?["forced"], json!(true));
+    let host = host.crash_and_restart().await?;
+    assert_eq!(of_left(&host).await?["state"], json!("open"));
+    host.get("/bounce/1").await?.problem(503)?;
+
+    let stranger = host
+        .cli(&["breaker", "right", "open", "--link", "nobody"])
+        .await?;
+    stranger.expect(1)?;
+    let text = &stranger.stderr;
+    assert!(text.contains("one of gateway, left"), "{text}");
+    assert_eq!(text.matches("nobody").count(), 1, "{text}");
+    Ok(())
+}
+
 /// What is cut off is the link to the provider; the consumer is not to blame.
 #[tokio::test]
 async fn a_dependency_that_is_cut_off_does_not_cut_off_who_needs_it() -> Result<()> {
@@ -177,8 +206,11 @@ async fn a_dependency_that_is_cut_off_does_not_cut_off_who_needs_it() -> Result<
     host.get("/bounce/1").await?.expect(200)?;
     force(&host, "right", json!({ "state": "open", "link": "left" })).await?;
     for _ in 0..10 {
-        let problem = host.get("/bounce/1").await?.problem(502)?;
+        // Nothing has failed: the same request may work later.
+        let answer = host.get("/bounce/1").await?;
+        let problem = answer.problem(503)?;
         assert_eq!(problem["code"], "dependency", "{problem}");
+        answer.header("retry-after")?;
     }
     host.get("/bounce/0").await?.expect(200)?;
     force(&host, "right", json!({ "state": "auto" })).await?;

@@ -112,6 +112,8 @@ async fn it_deploys_rolls_back_scales_and_undeploys() -> Result<()> {
         .await?
         .expect(0)?;
     assert_eq!(host.admin()?.pool("hello").await?["max"], 2);
+    let shown = host.cli(&["show", "hello"]).await?;
+    assert!(shown.expect(0)?.contains("1 to 2 instances"), "{shown:?}");
     host.cli(&["undeploy", "hello"]).await?.expect(0)?;
     host.get("/hello/Ada").await?.problem(404)?;
     Ok(())
@@ -129,6 +131,24 @@ async fn what_is_refused_says_why() -> Result<()> {
     let missing = host.cli(&["rollback", "nobody"]).await?;
     missing.expect(1)?;
     assert!(missing.stderr.contains("nobody"), "{missing:?}");
+
+    // A name that is wrong is told wherever it is given, with the one that was meant.
+    for command in [
+        &["show", "helo"][..],
+        &["logs", "helo"],
+        &["cache", "purge", "helo"],
+        &["scale", "helo", "--max", "1"],
+        &["config", "helo"],
+        &["breaker", "helo"],
+        &["undeploy", "helo"],
+    ] {
+        let refused = host.cli(command).await?;
+        refused.expect(1)?;
+        assert!(
+            refused.stderr.contains("did you mean \"hello\"?"),
+            "{refused:?}"
+        );
+    }
 
     let broken = TempDir::with_prefix("project-")?;
     std::fs::write(

@@ -75,6 +75,52 @@ async fn the_first_answer_is_replayed() -> Result<()> {
     Ok(())
 }
 
+/// Who asks for something that is deleted must not be told that it is there.
+#[tokio::test]
+async fn answers_go_with_the_state_that_they_tell_of() -> Result<()> {
+    let services = services("optional");
+    let host = serving(&services).await?;
+    let ask = async || {
+        let state = post(&host, "/increments/a", "one", &Value::Null).await?;
+        let other = post(&host, "/counted", "one", &Value::Null).await?;
+        Ok::<_, anyhow::Error>((is_replay(&state), is_replay(&other)))
+    };
+    assert_eq!(ask().await?, (false, false));
+    assert_eq!(ask().await?, (true, true));
+    for (purges, replayed) in [(&[][..], true), (&["--purge"], false)] {
+        let undeploy = [&["undeploy", "state"], purges].concat();
+        host.cli(&undeploy).await?.expect(0)?;
+        host.admin()?.deploy_one(&services[0]).await?;
+        assert_eq!(ask().await?, (replayed, true), "{purges:?}");
+    }
+    Ok(())
+}
+
+/// A call that a neighbour did not take may be made again.
+#[tokio::test]
+async fn a_refusal_of_a_neighbour_is_not_kept() -> Result<()> {
+    let bounce = json!({
+        "target": { "call": "test:chain/left.bounce" },
+        "access": "public",
+        "idempotency": { "key": "required" },
+    });
+    let left = Service::new("left", guests::CHAIN_LEFT).route("POST /bounce/{n}", bounce);
+    let host = serving(&[left, Service::new("right", guests::CHAIN_RIGHT)]).await?;
+    let hold = async |state: &str| {
+        host.cli(&["breaker", "right", state])
+            .await?
+            .expect(0)
+            .map(drop)
+    };
+    hold("open").await?;
+    let refused = post(&host, "/bounce/1", "one", &Value::Null).await?;
+    refused.problem(503)?;
+    hold("auto").await?;
+    let answer = post(&host, "/bounce/1", "one", &Value::Null).await?;
+    ensure!(!is_replay(&answer.expect(200)?));
+    Ok(())
+}
+
 #[tokio::test]
 async fn another_request_with_the_same_key_is_refused() -> Result<()> {
     let host = serving(&services("optional")).await?;

@@ -100,6 +100,81 @@ async fn a_bad_canary_is_taken_back_by_its_breaker() -> Result<()> {
     Ok(())
 }
 
+/// A stage does not pass while what failed is too little to be judged.
+#[tokio::test]
+async fn a_canary_that_fails_gets_no_more_traffic_before_it_is_judged() -> Result<()> {
+    let host = serving(&[answering("well")]).await?;
+    let bad = answering("trap").set("breaker.enabled", json!(false));
+    host.admin()?
+        .deploy_one(&bad.stages(&[50, 100], "1s"))
+        .await?;
+    let mut calls = interval(Duration::from_millis(100));
+    let begun = Instant::now();
+    loop {
+        let live = host.admin()?.live("shop").await?;
+        if live == [(1, 100)].into() {
+            break;
+        }
+        assert_eq!(live, [(1, 50), (2, 50)].into());
+        assert!(begun.elapsed() < PATIENCE, "{live:?}");
+        calls.tick().await;
+        host.get("/it").await?;
+    }
+    let note = note(&host, 0).await?;
+    assert!(note.contains("calls failed"), "{note}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_waits_for_a_rollout_learns_how_it_ends() -> Result<()> {
+    let host = serving(&[answering("well")]).await?;
+    let folder = tempfile::tempdir()?;
+    let manifest = |function: &str| {
+        format!(
+            "[service.shop]\ncomponent = {:?}\n[service.shop.routes]\n\
+             \"GET /it\" = {{ call = \"test:misbehave/faults.{function}\", access = \"public\" }}\n\
+             [service.shop.rollout]\nauto_rollback = true\nwatch = \"1s\"\n",
+            guests::MISBEHAVE
+        )
+    };
+    let file = folder.path().join("stoa.toml");
+    let directory = folder.path().to_str().context("a path of text")?;
+    let canary = [
+        "deploy", directory, "--canary", "50%,100%", "--every", "1s", "--wait",
+    ];
+
+    std::fs::write(&file, manifest("calls"))?;
+    let good = host.cli(&canary).await?;
+    let said = good.expect(0)?;
+    assert!(
+        said.contains("50% of the traffic goes to revision 2"),
+        "{said}"
+    );
+    assert!(said.contains("the rollout of revision 2 is over"), "{said}");
+    assert_eq!(host.admin()?.live("shop").await?, [(2, 100)].into());
+
+    std::fs::write(&file, manifest("trap"))?;
+    let asking = async {
+        let mut calls = interval(Duration::from_millis(20));
+        loop {
+            calls.tick().await;
+            host.get("/it").await?;
+        }
+    };
+    let bad = tokio::select! {
+        bad = host.cli(&canary) => bad?,
+        broken = asking => { let broken: Result<()> = broken; bail!("{broken:?}") }
+    };
+    bad.expect(1)?;
+    let said = &bad.stderr;
+    assert!(
+        said.contains("revision 3 has no traffic any more: rolled back by the host"),
+        "{said}"
+    );
+    assert_eq!(host.admin()?.live("shop").await?, [(2, 100)].into());
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_good_canary_is_walked_to_all_traffic_across_a_restart() -> Result<()> {
     let host = serving(&[answering("well")]).await?;

@@ -10,11 +10,14 @@ use crate::api::{Problem, PurgeReply, PurgeRequest};
 
 /// Removes answers from the response cache: of a service, with a tag, or all.
 #[utoipa::path(post, path = "/v1/cache/purge", tag = "cache", request_body = PurgeRequest,
-    responses((status = 200, body = PurgeReply), (status = 400, body = Problem)))]
+    responses((status = 200, body = PurgeReply), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub(super) async fn purge(
     State(admin): State<Admin>,
     Input(request): Input<PurgeRequest>,
 ) -> Result<Json<PurgeReply>, Refusal> {
+    if let Some(service) = &request.service {
+        admin.deployments.check_name(service).await?;
+    }
     let purged = admin
         .gateway
         .purge_cache(request.service.as_deref(), request.tag.as_deref());

@@ -11,6 +11,7 @@ use utoipa::IntoParams;
 use super::handlers::Asked;
 use super::problem::Refusal;
 use super::state::Admin;
+use crate::api::Problem;
 use crate::telemetry::logs::{Level, LogFilter, Tailed};
 
 /// Which records are asked for.
@@ -25,12 +26,20 @@ pub(super) struct Wanted {
 
 /// The log of a service.
 #[utoipa::path(get, path = "/v1/services/{service}/logs", tag = "logs", params(("service" = String, Path), Wanted),
-    responses((status = 200, body = String, content_type = "text/event-stream")))]
+    responses((status = 200, body = String, content_type = "text/event-stream"), (status = 404, body = Problem)))]
 pub(super) async fn service(
     State(admin): State<Admin>,
     Path(service): Path<String>,
     Asked(wanted): Asked<Wanted>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refusal> {
+    // One that is gone may have left something.
+    let all = LogFilter {
+        service: Some(service.clone()),
+        min_level: Level::Trace,
+    };
+    if admin.telemetry.logs.subscribe(all).0.is_empty() {
+        admin.deployments.check_name(&service).await?;
+    }
     events(admin, Some(service), &wanted)
 }
 

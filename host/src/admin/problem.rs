@@ -102,7 +102,11 @@ impl Refusal {
             Self::Interrupted => (StatusCode::INTERNAL_SERVER_ERROR, "interrupted"),
             Self::Input(_) => (StatusCode::BAD_REQUEST, "bad_request"),
             Self::Change(ChangeError::Refused(_)) => (StatusCode::CONFLICT, "refused"),
-            Self::Change(ChangeError::NoService(_)) => (StatusCode::NOT_FOUND, "no_service"),
+            Self::Change(ChangeError::NoService { .. }) => (StatusCode::NOT_FOUND, "no_service"),
+            Self::Change(ChangeError::IsUpstream(_)) => (StatusCode::NOT_FOUND, "is_upstream"),
+            Self::Change(ChangeError::NotLoaded(_)) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "not_loaded")
+            }
             Self::Change(ChangeError::NoRevision { .. }) => (StatusCode::NOT_FOUND, "no_revision"),
             Self::Change(ChangeError::Invalid(_)) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
             Self::Change(ChangeError::Stale { .. }) => (StatusCode::PRECONDITION_FAILED, "stale"),

@@ -32,7 +32,8 @@ pub struct Deploy {
     /// How long each of several shares lasts.
     #[arg(long, value_name = "TIME", value_parser = positive, default_value = "1m", requires = "canary")]
     every: Duration,
-    /// Wait until the calls under way on the old revisions have ended, too.
+    /// Wait until the calls under way on the old revisions have ended, too, and until a
+    /// rollout (several shares, auto_rollback) is over; fails if a revision is taken back.
     #[arg(long)]
     wait: bool,
 }
@@ -72,7 +73,7 @@ impl Deploy {
             ));
         }
         let wait = if self.wait {
-            release::Wait::Drained
+            release::Wait::Over
         } else {
             release::Wait::Live
         };

@@ -13,15 +13,15 @@ use crate::api::upstream::UpstreamDeploy;
 use crate::api::{DeployRequest, ServiceDeploy};
 
 use super::output::{Output, Size};
-use super::steps;
+use super::{rollout, steps};
 
 /// When a deployment is over for who waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
     /// New calls go to the new revisions.
     Live,
-    /// And those under way on the old ones have ended.
-    Drained,
+    /// And those under way on the old ones have ended, and no rollout is under way.
+    Over,
 }
 
 /// SHA-256 of a component's file, in hex.
@@ -43,7 +43,7 @@ pub async fn digest(file: &Path) -> anyhow::Result<String> {
 /// the host does not have is uploaded first. The upstreams come with them.
 ///
 /// # Errors
-/// If the host can't be reached or refuses.
+/// If the host can't be reached or refuses, or takes a revision back while it is waited for.
 pub async fn deploy(
     client: &Client,
     services: Vec<(ServiceDeploy, PathBuf)>,
@@ -63,10 +63,15 @@ pub async fn deploy(
     let request = DeployRequest {
         services,
         upstreams,
-        wait: wait == Wait::Drained,
+        wait: wait == Wait::Over,
     };
     let progress = client.deploy(&request).await?;
-    steps::follow(progress, width, output).await.map(|_| ())
+    let revisions = steps::follow(progress, width, output).await?;
+    for (service, revision) in &revisions {
+        let waits = wait == Wait::Over;
+        rollout::tell(client, service, *revision, waits, output).await?;
+    }
+    Ok(())
 }
 
 async fn upload(

@@ -67,7 +67,7 @@ fn sections(detail: &ServiceDetail) -> Vec<(&'static str, Vec<String>)> {
         ("exports", exports.clone()),
         ("imports", imports.collect()),
         ("routes", routes.collect()),
-        ("pool", vec![pool(settings)]),
+        ("pool", vec![pool(settings, summary.live.first())]),
         ("limits", vec![limits(settings)]),
         ("config", config.collect()),
         ("grants", grants(settings)),
@@ -102,15 +102,17 @@ fn rollout(state: &RolloutState) -> String {
     )
 }
 
-fn pool(settings: &Settings) -> String {
+/// As the revision asks for it, but of the size that an operator gave it.
+fn pool(settings: &Settings, live: Option<&LiveRevision>) -> String {
     let pool = &settings.pool;
+    let (min, max) = live.map_or((pool.min, pool.max), |live| (live.pool.min, live.pool.max));
     let reuse = pool
         .reuse
         .map_or("unlimited".into(), |calls| format!("{calls} calls"));
     let deadline = humantime::format_duration(pool.queue_deadline);
     format!(
-        "{} to {} instances, concurrency {}, reuse {reuse}, queue {} for {deadline}",
-        pool.min, pool.max, pool.concurrency, pool.queue
+        "{min} to {max} instances, concurrency {}, reuse {reuse}, queue {} for {deadline}",
+        pool.concurrency, pool.queue
     )
 }
 

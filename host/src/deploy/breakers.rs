@@ -1,11 +1,12 @@
 //! The breakers of a service: what they are, and what an operator holds them at.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{ChangeError, Deployments, fault};
+use super::{ChangeError, Deployed, Deployments, fault};
 use crate::api::{BreakerForce, BreakerRequest, BreakerState};
-use crate::mesh::Forces;
 use crate::mesh::breaker::{Forced, Reading};
+use crate::mesh::{Forces, GATEWAY};
 use crate::store::{Change, StoreError};
 
 /// The kind of these records in the store, by service.
@@ -18,8 +19,13 @@ impl Deployments {
     ///
     /// When the service is not there.
     pub async fn breakers(&self, service: &str) -> Result<Vec<BreakerState>, ChangeError> {
-        if !self.services.lock().await.contains_key(service) {
-            return Err(ChangeError::NoService(service.to_owned()));
+        let services = self.services.lock().await;
+        let deployed = self.find(&services, service)?;
+        // Those that are held and that no call has come over yet.
+        for link in self.parts.guards.forces(service).links.keys() {
+            for (_, loaded) in deployed.live() {
+                self.parts.guards.of(&loaded.revision, link);
+            }
         }
         let breakers = self.parts.guards.list(service).into_iter();
         let shown = breakers.map(|(revision, link, reading)| show(revision, link, &reading));
@@ -38,10 +44,8 @@ impl Deployments {
         request: &BreakerRequest,
     ) -> Result<Vec<BreakerState>, ChangeError> {
         let services = self.services.lock().await;
-        if !services.contains_key(service) {
-            return Err(ChangeError::NoService(service.to_owned()));
-        }
-        let forces = self.wanted_forces(service, request)?;
+        self.find(&services, service)?;
+        let forces = self.wanted_forces(&services, service, request)?;
         let change = if forces == Forces::default() {
             Change::remove(KIND, service)
         } else {
@@ -72,6 +76,7 @@ impl Deployments {
 
     fn wanted_forces(
         &self,
+        services: &BTreeMap<String, Deployed>,
         service: &str,
         request: &BreakerRequest,
     ) -> Result<Forces, ChangeError> {
@@ -86,14 +91,14 @@ impl Deployments {
                 ..Forces::default()
             });
         };
-        let known = self.parts.guards.list(service);
         let mut forces = self.parts.guards.forces(service);
-        let exists = known.iter().any(|(_, name, _)| name == link);
-        if !exists && !forces.links.contains_key(link) {
-            let names: Vec<_> = known.iter().map(|(_, name, _)| name.as_str()).collect();
+        // Any service may come to call this one: by its contract, or by http://NAME.svc.
+        if link != GATEWAY && !services.contains_key(link) && !forces.links.contains_key(link) {
+            let links = std::iter::once(GATEWAY).chain(services.keys().map(String::as_str));
+            let links: Vec<_> = links.filter(|link| *link != service).collect();
             let message = format!(
-                "{service} has no link {link:?}; calls have come over: {}",
-                names.join(", ")
+                "expected where calls come from, one of {}; found {link:?}",
+                links.join(", ")
             );
             return Err(ChangeError::Refused(vec![fault(service, "link", message)]));
         }

@@ -38,7 +38,7 @@ impl Deployments {
     /// When the service is not there.
     pub async fn config(&self, service: &str) -> Result<ConfigDetail, ChangeError> {
         let services = self.services.lock().await;
-        Ok(find(services.get(service), service)?.config_detail())
+        Ok(self.find(&services, service)?.config_detail())
     }
 
     /// The operator's changes that are remembered, newest first.
@@ -48,7 +48,7 @@ impl Deployments {
     /// When the service is not there.
     pub async fn config_history(&self, service: &str) -> Result<Vec<ConfigVersion>, ChangeError> {
         let services = self.services.lock().await;
-        let history = &find(services.get(service), service)?.record.config.history;
+        let history = &self.find(&services, service)?.record.config.history;
         let shown = history.iter().rev().map(|entry| ConfigVersion {
             version: entry.version,
             at: entry.at.clone(),
@@ -108,7 +108,7 @@ impl Deployments {
         change: impl FnOnce(&mut ConfigRecord) -> Result<(), ChangeError>,
     ) -> Result<ConfigDetail, ChangeError> {
         let mut services = self.services.lock().await;
-        let deployed = find(services.get(service), service)?;
+        let deployed = self.find(&services, service)?;
         let before = &deployed.record.config;
         if let Expected::Version(expected) = expected
             && expected != before.version
@@ -225,10 +225,6 @@ fn key_fault(key: &str) -> Option<String> {
     (!good).then(|| {
         format!("expected a key of 1 to {KEY} bytes without control characters, found {key:?}")
     })
-}
-
-fn find<'d>(deployed: Option<&'d Deployed>, service: &str) -> Result<&'d Deployed, ChangeError> {
-    deployed.ok_or_else(|| ChangeError::NoService(service.to_owned()))
 }
 
 fn no_version(service: &str, config: &ConfigRecord, version: Option<u64>) -> ChangeError {

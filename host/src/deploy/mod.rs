@@ -44,6 +44,7 @@ use crate::api::Fault;
 use crate::capabilities::config::Overrides;
 use crate::capabilities::outbound::outgoing::Neighbours;
 use crate::capabilities::outbound::trust::Trust;
+use crate::config::faults::nearest;
 use crate::engine::{Runtime, RuntimeError};
 use crate::gateway::table::{ServiceRoutes, Table};
 use crate::gateway::{Endpoint, Gateway};
@@ -132,8 +133,21 @@ pub enum ChangeError {
     #[error("{}", .0.iter().map(|fault| fault.message.as_str()).collect::<Vec<_>>().join("; "))]
     Refused(Vec<Fault>),
     /// There is no such service.
-    #[error("there is no service {0:?}; `stoa ls` lists those that are deployed")]
-    NoService(String),
+    #[error("there is no service {service:?}{hint}")]
+    NoService {
+        /// What was asked for.
+        service: String,
+        /// What may have been meant.
+        hint: String,
+    },
+    /// It is an upstream, and the question is for a service of components.
+    #[error(
+        "{0} is an upstream, which has no revisions, scale, breaker or configuration; `stoa show {0}` tells of it"
+    )]
+    IsUpstream(String),
+    /// None of its revisions could be loaded.
+    #[error("no live revision of {0} could be loaded: see the host's log")]
+    NotLoaded(String),
     /// There is no such revision.
     #[error("{service} has no revision {revision}; it has {known}")]
     NoRevision {
@@ -163,6 +177,19 @@ pub enum ChangeError {
     /// The disk failed.
     #[error("the change could not be written down: {0}")]
     Store(#[from] StoreError),
+}
+
+impl ChangeError {
+    /// There is no such service among those that are known.
+    fn no_service<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Self {
+        Self::NoService {
+            service: name.to_owned(),
+            hint: match nearest(name, known) {
+                Some(known) => format!(": did you mean {known:?}?"),
+                None => "; `stoa ls` lists those that are deployed".to_owned(),
+            },
+        }
+    }
 }
 
 impl Deployments {
@@ -199,6 +226,33 @@ impl Deployments {
                 );
             }
         }
+    }
+
+    /// Whether there is a service or an upstream of this name.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub async fn check_name(&self, name: &str) -> Result<(), ChangeError> {
+        match self.find(&*self.services.lock().await, name) {
+            Ok(_) | Err(ChangeError::IsUpstream(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn find<'s>(
+        &self,
+        services: &'s BTreeMap<String, Deployed>,
+        name: &str,
+    ) -> Result<&'s Deployed, ChangeError> {
+        services.get(name).ok_or_else(|| {
+            let upstreams = self.parts.upstreams.all();
+            if upstreams.contains_key(name) {
+                return ChangeError::IsUpstream(name.to_owned());
+            }
+            let upstreams = upstreams.keys().map(|upstream| &**upstream);
+            ChangeError::no_service(name, services.keys().map(String::as_str).chain(upstreams))
+        })
     }
 
     /// Puts services into the registry and the gateway, in one step each.

@@ -42,6 +42,11 @@ struct Mark {
 }
 
 impl Deployments {
+    /// Waits until a rollout may need something before it is its time.
+    pub async fn breaker_opened(&self) {
+        self.parts.guards.opened().await;
+    }
+
     /// Does what rollouts need: to be called each second or so.
     pub async fn tend_rollouts(self: &Arc<Self>) {
         let due: Vec<(String, RolloutRecord, Due)> = {
@@ -131,7 +136,10 @@ impl Deployments {
         if let Some(reason) = verdict::worse(&new, &old, &settings) {
             return Due::Back(reason);
         }
-        due_by_time(rollout, now_ms())
+        match due_by_time(rollout, now_ms()) {
+            Due::Stage(_) if verdict::is_open(&new, &settings) => Due::Nothing,
+            due => due,
+        }
     }
 
     /// Why the new revision's breaker opened, if one did by itself.

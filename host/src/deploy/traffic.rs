@@ -30,9 +30,7 @@ impl Deployments {
     ) -> Result<TrafficReply, ChangeError> {
         let began = Instant::now();
         let mut services = self.services.lock().await;
-        let Some(deployed) = services.get(service) else {
-            return Err(ChangeError::NoService(service.to_owned()));
-        };
+        let deployed = self.find(&services, service)?;
         let live = wanted(service, &deployed.record, request)?;
         // An operator's change ends what the host was about to do.
         let edit = |record: &mut ServiceRecord| record.rollout = None;
@@ -54,7 +52,7 @@ impl Deployments {
     ) -> Result<(), ChangeError> {
         let mut next = services.clone();
         let Some(deployed) = next.get_mut(service) else {
-            return Err(ChangeError::NoService(service.to_owned()));
+            return self.find(services, service).map(|_| ());
         };
         for one in &live {
             self.load(service, deployed, one.revision).await?;
@@ -90,9 +88,7 @@ impl Deployments {
         request: &ScaleRequest,
     ) -> Result<PoolState, ChangeError> {
         let mut services = self.services.lock().await;
-        let Some(deployed) = services.get(service) else {
-            return Err(ChangeError::NoService(service.to_owned()));
-        };
+        let deployed = self.find(&services, service)?;
         let mut next = services.clone();
         let (min, max) = deployed.bounds();
         let (min, max) = (request.min.unwrap_or(min), request.max.unwrap_or(max));
@@ -133,7 +129,7 @@ impl Deployments {
         let mut services = self.services.lock().await;
         if !services.contains_key(service) {
             let undeclared = self.undeclare(&services, service).await;
-            return undeclared.unwrap_or_else(|| Err(ChangeError::NoService(service.to_owned())));
+            return undeclared.unwrap_or_else(|| self.find(&services, service).map(|_| ()));
         }
         let mut next = services.clone();
         next.remove(service);
@@ -159,11 +155,22 @@ impl Deployments {
         if purge {
             self.drain(retired, &Progress::silent(&self.parts.telemetry.metrics))
                 .await;
-            self.parts.keyvalue.purge(service).await?;
+            self.purge(service).await?;
         } else {
             self.drain_in_background(retired);
         }
         Ok(())
+    }
+
+    /// Deletes what a service that is gone has left, unless one of its name has come.
+    async fn purge(&self, service: &str) -> Result<(), ChangeError> {
+        let services = self.services.lock().await;
+        if services.contains_key(service) {
+            tracing::warn!("{service} is there again: its state stays");
+            return Ok(());
+        }
+        self.parts.keyvalue.purge(service).await?;
+        Ok(self.parts.gateway.forget_answers(service).await?)
     }
 
     /// Gets a revision into memory; one that is there already costs nothing.

@@ -207,10 +207,9 @@ impl Deployments {
     ///
     /// When it is not there.
     pub fn upstream(&self, name: &str) -> Result<UpstreamDetail, ChangeError> {
-        let upstream = self.parts.upstreams.get(name);
-        upstream
-            .map(|upstream| detail(&upstream))
-            .ok_or_else(|| ChangeError::NoService(name.to_owned()))
+        let all = self.parts.upstreams.all();
+        let upstream = all.get(name).map(|upstream| detail(upstream));
+        upstream.ok_or_else(|| ChangeError::no_service(name, all.keys().map(|known| &**known)))
     }
 
     /// All upstreams.

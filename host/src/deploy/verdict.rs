@@ -26,6 +26,12 @@ pub(super) fn worse(new: &Numbers, old: &Numbers, settings: &Rollout) -> Option<
     errors(new, old, settings).or_else(|| latency(new, old, settings))
 }
 
+/// Whether there are failures, and too few calls to tell whether they are many: no time
+/// to give it more traffic.
+pub(super) fn is_open(new: &Numbers, settings: &Rollout) -> bool {
+    new.failed > 0 && new.calls < u64::from(settings.min_calls)
+}
+
 fn errors(new: &Numbers, old: &Numbers, settings: &Rollout) -> Option<String> {
     let (at_least, _) = interval(new.failed, new.calls);
     // Without numbers of the old one, only what is borne in any case counts.

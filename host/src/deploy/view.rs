@@ -196,8 +196,8 @@ impl Deployments {
         read: impl FnOnce(&Deployed) -> Option<T>,
     ) -> Result<T, ChangeError> {
         let services = self.services.lock().await;
-        let found = services.get(service).and_then(read);
-        found.ok_or_else(|| ChangeError::NoService(service.to_owned()))
+        let deployed = self.find(&services, service)?;
+        read(deployed).ok_or_else(|| ChangeError::NotLoaded(service.to_owned()))
     }
 
     fn imports(&self, revision: &crate::service::revision::Revision) -> BTreeMap<String, String> {

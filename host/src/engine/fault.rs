@@ -1,6 +1,7 @@
 //! What can go wrong inside an instance.
 
 use std::fmt;
+use std::time::Duration;
 
 /// Why an instance did not answer. It costs the call and the instance, no more.
 #[derive(Debug, thiserror::Error)]
@@ -10,8 +11,13 @@ pub enum Fault {
     Trap(TrapReport),
     /// A service that the guest called could not answer, and the guest had no way to
     /// hear of it.
-    #[error("a call to another service failed: {0}")]
-    Dependency(TrapReport),
+    #[error("a call to another service failed: {report}")]
+    Dependency {
+        /// Which, and why.
+        report: TrapReport,
+        /// When the other may take calls again, if it took none just now.
+        retry_after: Option<Duration>,
+    },
     /// The guest wanted more memory than its limit, and gave up.
     #[error("the component reached its memory limit of {limit} bytes: {report}")]
     Memory {

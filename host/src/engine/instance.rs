@@ -158,10 +158,14 @@ impl State {
     /// Tells a guest that ran out of memory, or whose call to another service failed,
     /// from one that crashed otherwise.
     pub(super) fn fault(&self, error: wasmtime::Error) -> Fault {
-        let dependency = error.downcast_ref::<LinkFailure>().is_some();
+        let failure = error.downcast_ref::<LinkFailure>();
+        let dependency = failure.map(|failure| failure.retry_after);
         let report = TrapReport::new(error);
-        if dependency {
-            return Fault::Dependency(report);
+        if let Some(retry_after) = dependency {
+            return Fault::Dependency {
+                report,
+                retry_after,
+            };
         }
         if self.memory.denied() {
             return Fault::Memory {

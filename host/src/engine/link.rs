@@ -7,6 +7,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use wasmtime::AsContextMut;
@@ -20,15 +21,15 @@ use crate::capabilities::context::CallContext;
 pub trait LinkTarget: Send + Sync + 'static {
     /// Calls function number `function` of the link's list and fills `results`.
     ///
-    /// An `Err` traps the caller with the text as the reason; a target that can
-    /// say it in the function's own error type returns that as a value.
+    /// An `Err` traps the caller; a target that can say it in the function's own
+    /// error type returns that as a value.
     fn call<'a>(
         &'a self,
         function: usize,
         context: CallContext,
         params: &'a [Val],
         results: &'a mut [Val],
-    ) -> BoxFuture<'a, Result<(), String>>;
+    ) -> BoxFuture<'a, Result<(), LinkFailure>>;
 }
 
 /// An imported interface that a service meets.
@@ -51,8 +52,13 @@ pub struct LinkedFunction {
 
 /// Why a call over a link failed: ends the guest, but is not its fault.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct LinkFailure(String);
+#[error("{reason}")]
+pub struct LinkFailure {
+    /// For the log.
+    pub reason: String,
+    /// When the one that was called may take calls again, if it took none just now.
+    pub retry_after: Option<Duration>,
+}
 
 /// Defines a link's functions for a component.
 pub(super) fn define(linker: &mut Linker<State>, link: Link) -> wasmtime::Result<()> {
@@ -82,7 +88,7 @@ fn define_sync(
             target
                 .call(number, context, params, results)
                 .await
-                .map_err(|reason| wasmtime::Error::new(LinkFailure(reason)))
+                .map_err(wasmtime::Error::new)
         }) as Box<dyn Future<Output = wasmtime::Result<()>> + Send + '_>
     })
 }
@@ -105,9 +111,7 @@ fn define_async(
             called.map(|()| values)
         });
         Box::pin(async move {
-            let values = called
-                .await
-                .map_err(|reason| wasmtime::Error::new(LinkFailure(reason)))?;
+            let values = called.await.map_err(wasmtime::Error::new)?;
             for (slot, value) in results.iter_mut().zip(values) {
                 *slot = value;
             }

@@ -130,6 +130,15 @@ impl Gateway {
         self.cache.purge(service, tag)
     }
 
+    /// Forgets the answers that are kept for keys of requests to a service.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn forget_answers(&self, service: &str) -> Result<(), StoreError> {
+        self.idempotency.purge(service).await
+    }
+
     /// Removes answers that are kept no longer.
     ///
     /// # Errors

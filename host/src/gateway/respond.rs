@@ -299,7 +299,15 @@ pub(super) fn call_error(error: &CallError, origin: &Origin) -> Response {
             "memory_limit",
             "the service ran out of memory in this call",
         ),
-        CallError::Fault(Fault::Dependency(_)) => (
+        CallError::Fault(Fault::Dependency {
+            retry_after: Some(_),
+            ..
+        }) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "dependency",
+            "another service that the service needs takes no calls just now",
+        ),
+        CallError::Fault(Fault::Dependency { .. }) => (
             StatusCode::BAD_GATEWAY,
             "dependency",
             "another service that the service needs could not answer",
@@ -316,11 +324,7 @@ pub(super) fn call_error(error: &CallError, origin: &Origin) -> Response {
         ),
     };
     let problem = Problem::new(status, code).detail(detail);
-    let wait = match error {
-        CallError::Pool(error) => error.retry_after(),
-        CallError::BreakerOpen { retry_after } => Some(*retry_after),
-        _ => None,
-    };
+    let wait = error.retry_after();
     match wait {
         Some(wait) => problem.retry_after_in(wait).response(origin),
         None if status == StatusCode::SERVICE_UNAVAILABLE => problem.retry_after().response(origin),

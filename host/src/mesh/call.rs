@@ -50,6 +50,16 @@ impl CallError {
         }
     }
 
+    /// When another try may work; `None` if that is not known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Pool(error) => error.retry_after(),
+            Self::BreakerOpen { retry_after } => Some(*retry_after),
+            Self::Fault(Fault::Dependency { retry_after, .. }) => *retry_after,
+            Self::Deadline | Self::DeadlineInQueue | Self::Fault(_) => None,
+        }
+    }
+
     /// What a caller is told when the call was made again and that failed with
     /// `self`: of a try that ran, rather than of one that did not.
     pub(super) fn or_earlier(self, earlier: Option<Self>) -> Self {

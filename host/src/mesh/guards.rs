@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 use super::breaker::{Breaker, Forced, Reading, State, Transition};
 use super::discovery::Discovery;
@@ -33,6 +34,8 @@ pub struct Forces {
 pub struct Guards {
     metrics: Arc<Metrics>,
     discovery: Arc<Discovery>,
+    /// Told of each breaker that opens.
+    opened: Arc<Notify>,
     all: Mutex<All>,
 }
 
@@ -56,8 +59,14 @@ impl Guards {
         Arc::new(Self {
             metrics: metrics.clone(),
             discovery: discovery.clone(),
+            opened: Arc::default(),
             all: Mutex::default(),
         })
+    }
+
+    /// Waits until a breaker opens; those that opened since the last wait count.
+    pub async fn opened(&self) {
+        self.opened.notified().await;
     }
 
     /// The guard of a revision on a link. The same arguments give the same guard.
@@ -162,6 +171,7 @@ impl Guards {
             link: link.to_owned(),
             cut_off: (link == GATEWAY).then(|| of.cut_off.clone()),
             discovery: self.discovery.clone(),
+            opened: self.opened.clone(),
             metrics: self.metrics.breaker(service, revision, link),
         };
         let guard = Arc::new(Guard {
@@ -189,6 +199,7 @@ struct Watcher {
     /// Of the gateway's link: a caller's alone says nothing to others.
     cut_off: Option<Arc<Mutex<bool>>>,
     discovery: Arc<Discovery>,
+    opened: Arc<Notify>,
     metrics: Arc<BreakerMetrics>,
 }
 
@@ -229,6 +240,9 @@ impl Watcher {
             transition.to.name(),
             transition.reason
         );
+        if transition.to == State::Open {
+            self.opened.notify_one();
+        }
     }
 
     /// Nothing goes through from the gateway, or something does again.
@@ -253,6 +267,8 @@ fn tell(discovery: &Discovery, service: &str, revision: u64, is_cut_off: bool) {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
     use crate::api::{Member, MemberKind};
 
@@ -281,6 +297,16 @@ mod tests {
         assert_eq!(later.breaker.read().state, State::Closed);
         guards.forget("product", 1);
         assert_eq!(guards.list("product").len(), 1);
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_told_of_a_breaker_that_opens() {
+        let guards = Guards::new(&Arc::default(), &Arc::new(Discovery::new(0)));
+        let guard = guard(&guards, 1, "order");
+        guard.breaker.force(Some(Forced::Closed));
+        assert!(guards.opened().now_or_never().is_none());
+        guard.breaker.force(Some(Forced::Open));
+        assert!(guards.opened().now_or_never().is_some());
     }
 
     #[tokio::test]

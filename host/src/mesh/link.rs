@@ -12,7 +12,7 @@ use super::guards::Guards;
 use super::registry::Registry;
 use super::retry::Repeat;
 use crate::capabilities::context::CallContext;
-use crate::engine::link::{Link, LinkTarget, LinkedFunction};
+use crate::engine::link::{Link, LinkFailure, LinkTarget, LinkedFunction};
 use crate::engine::service_error;
 use crate::engine::value::{FunctionType, Type, Val};
 use crate::service::contract::InterfaceName;
@@ -97,19 +97,19 @@ impl ServiceLink {
         context: CallContext,
         params: &[Val],
         results: &mut [Val],
-    ) -> Result<(), String> {
+    ) -> Result<(), LinkFailure> {
         if context.depth >= MAX_DEPTH {
-            return Err(format!(
+            return Err(failure(format!(
                 "{} calls {} {MAX_DEPTH} calls deep: services call each other in a circle",
                 self.consumer, self.interface
-            ));
+            )));
         }
-        let revision = self.resolve()?;
+        let revision = self.resolve().map_err(failure)?;
         let Some(index) = revision.find(&self.track, &function.name) else {
-            return Err(format!(
+            return Err(failure(format!(
                 "{} no longer exports {}.{}",
                 revision.service, self.interface, function.name
-            ));
+            )));
         };
         let context = CallContext {
             deadline: revision.deadline(Some(context.deadline)),
@@ -121,7 +121,10 @@ impl ServiceLink {
             .call(&revision, index, context, params, results, Repeat::Once)
             .await;
         self.observe(function, &revision.service, began);
-        called.map_err(|error| self.explain(&revision, function, &error))
+        called.map_err(|error| LinkFailure {
+            reason: self.explain(&revision, function, &error),
+            retry_after: error.retry_after(),
+        })
     }
 
     /// The guard of a provider's revision for calls of this consumer.
@@ -189,21 +192,29 @@ impl LinkTarget for ServiceLink {
         context: CallContext,
         params: &'a [Val],
         results: &'a mut [Val],
-    ) -> BoxFuture<'a, Result<(), String>> {
+    ) -> BoxFuture<'a, Result<(), LinkFailure>> {
         let function = &self.functions[function];
         Box::pin(async move {
             match (
                 self.forward(function, context, params, results).await,
                 function.failure,
             ) {
-                (Err(reason), Failure::Value) => {
-                    results[0] =
-                        Val::Result(Err(Some(Box::new(service_error::unavailable(reason)))));
+                (Err(failure), Failure::Value) => {
+                    let error = service_error::unavailable(failure.reason);
+                    results[0] = Val::Result(Err(Some(Box::new(error))));
                     Ok(())
                 }
                 (outcome, _) => outcome,
             }
         })
+    }
+}
+
+/// A failure that another try does not mend.
+fn failure(reason: String) -> LinkFailure {
+    LinkFailure {
+        reason,
+        retry_after: None,
     }
 }
 

@@ -95,9 +95,9 @@ pub fn outcome(error: &CallError, fair: bool) -> Outcome {
         | CallError::DeadlineInQueue
         | CallError::BreakerOpen { .. }
         // The dependency's own breaker counts it; another call's crash counts there.
-        | CallError::Fault(Fault::Dependency(_) | Fault::InstanceLost | Fault::Request(_)) => {
-            Outcome::Ignored
-        }
+        | CallError::Fault(
+            Fault::Dependency { .. } | Fault::InstanceLost | Fault::Request(_),
+        ) => Outcome::Ignored,
     }
 }
 

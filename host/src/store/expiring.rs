@@ -4,8 +4,11 @@ use std::time::SystemTime;
 
 use super::Reply;
 
-/// Where something is kept: a hash of what it is about.
+/// Where something is kept: whose it is, and a hash of what it is about.
 pub type Place = [u8; 32];
+
+/// How many bytes of a place say whose it is.
+pub const OWNER: usize = 8;
 
 /// Bytes that go by themselves, durable until then.
 ///
@@ -22,4 +25,7 @@ pub trait Expiring: Send + Sync {
     /// Removes what was kept until `now` or less, `most` things at most. Says how
     /// many there were.
     fn sweep(&self, now: SystemTime, most: usize) -> Reply<'_, usize>;
+
+    /// Removes all that is an owner's.
+    fn purge(&self, owner: [u8; OWNER]) -> Reply<'_, ()>;
 }

@@ -17,7 +17,7 @@ pub mod secrets;
 mod sled;
 
 pub use self::error::StoreError;
-pub use self::expiring::{Expiring, Place};
+pub use self::expiring::{Expiring, OWNER, Place};
 pub use self::keyvalue::{BucketId, Current, KeyValue, Page};
 pub use self::records::{Change, Records};
 pub use self::secret::{make_secret, read_secret};

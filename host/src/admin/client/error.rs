@@ -94,6 +94,12 @@ fn refusal(problem: &Problem) -> String {
         .detail
         .clone()
         .unwrap_or_else(|| problem.title.clone());
+    // One fault is the detail itself.
+    if let [one] = problem.faults.as_slice()
+        && text == one.message
+    {
+        return describe(one);
+    }
     for fault in &problem.faults {
         // Writing to a string can't fail.
         let _ = write!(text, "\n  {}", describe(fault));

@@ -9,7 +9,7 @@ use http::request::Parts;
 use super::Fault;
 use crate::capabilities::context::Principal;
 use crate::service::settings::Route;
-use crate::store::Place;
+use crate::store::{OWNER, Place};
 
 /// Longest key, in characters, as payment APIs have it.
 const LONGEST: usize = 255;
@@ -61,6 +61,13 @@ fn unquote(quoted: &str) -> Option<String> {
 /// By what a service may know its caller when the host does not.
 const CREDENTIALS: [HeaderName; 2] = [header::AUTHORIZATION, header::COOKIE];
 
+/// Whose the answers of a service are.
+pub(super) fn owner(service: &str) -> [u8; OWNER] {
+    *hash(&[service.as_bytes()])
+        .first_chunk()
+        .expect("a hash is longer")
+}
+
 /// Where the answer to a key is kept: one place for each caller, route and key. A
 /// new revision of the service finds what the old one answered.
 ///
@@ -89,7 +96,9 @@ pub(super) fn place(
             fields.extend([name.as_str().as_bytes(), value.as_bytes()]);
         }
     }
-    hash(&fields)
+    let mut place = hash(&fields);
+    place[..OWNER].copy_from_slice(&owner(service));
+    place
 }
 
 /// What a request asks for; two with the same key must ask for the same.

@@ -85,6 +85,14 @@ impl Idempotency {
         })
     }
 
+    /// Forgets all answers of a service.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(super) async fn purge(&self, service: &str) -> Result<(), StoreError> {
+        self.answers.purge(key::owner(service)).await
+    }
+
     /// The key that a request is to be answered by; `None` if it is like any other.
     ///
     /// # Errors
@@ -199,7 +207,7 @@ impl Idempotency {
             let record = match &answered {
                 Ok(response) if respond::says_not_now(response) => None,
                 Ok(response) => Some(Record::of(response, claim.fingerprint)),
-                Err(Refusal::Call(error)) if may_have_run(error) => {
+                Err(Refusal::Call(error)) if is_final(error) => {
                     let response = respond::call_error(error, &origin);
                     Some(Record::of(&response, claim.fingerprint))
                 }
@@ -258,16 +266,13 @@ async fn taken_in(
     }
 }
 
-/// Whether a call that failed may have left something behind.
-fn may_have_run(error: &CallError) -> bool {
-    match error {
-        CallError::Deadline => true,
-        CallError::Fault(fault) => !matches!(fault, EngineFault::Request(_)),
-        _ => false,
-    }
+/// Whether a call that failed may have left something behind, and is not to be made again
+/// when a neighbour that took no calls takes them again.
+fn is_final(error: &CallError) -> bool {
+    error.may_have_run() && error.retry_after().is_none()
 }
 
-/// Likewise, of an upstream.
+/// Whether an upstream may have left something behind.
 fn upstream_may_have_run(error: &SendError) -> bool {
     matches!(error, SendError::Broken { .. } | SendError::Deadline(_))
 }

@@ -45,7 +45,7 @@ fn call_reason(error: &CallError) -> &'static str {
         CallError::Pool(PoolError::Start(_)) => "no_instance",
         CallError::BreakerOpen { .. } => "breaker_open",
         CallError::Deadline | CallError::DeadlineInQueue => "deadline",
-        CallError::Fault(Fault::Dependency(_)) => "dependency",
+        CallError::Fault(Fault::Dependency { .. }) => "dependency",
         CallError::Fault(Fault::Memory { .. }) => "memory",
         CallError::Fault(_) => "trap",
     }

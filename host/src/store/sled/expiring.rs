@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::committer::Committer;
 use super::fault;
 use super::large::INLINE_MAX;
-use crate::store::{Expiring, Place, Reply, StoreError, ready, waiting};
+use crate::store::{Expiring, OWNER, Place, Reply, StoreError, ready, waiting};
 
 /// End in milliseconds since 1970 and number of pieces.
 const HEAD: usize = 8 + 2;
@@ -48,7 +48,21 @@ impl Expiring for SledExpiring {
             Ok(removed)
         })
     }
+
+    fn purge(&self, owner: [u8; OWNER]) -> Reply<'_, ()> {
+        waiting(async move {
+            self.committer.check()?;
+            let whose = [b"v", &owner[..]].concat();
+            while self.remove_some(&whose)? {
+                self.committer.ticket(None).await?;
+            }
+            Ok(())
+        })
+    }
 }
+
+/// Entries that are removed in one batch.
+const BATCH: usize = 1000;
 
 impl SledExpiring {
     pub(super) fn new(tree: sled::Tree, committer: Arc<Committer>) -> Self {
@@ -112,6 +126,26 @@ impl SledExpiring {
         if removed > 0 {
             self.apply(batch)?;
         }
+        Ok(removed)
+    }
+
+    /// Removes some of the pieces that begin so, with the entries of their ends; whether
+    /// there were any.
+    fn remove_some(&self, whose: &[u8]) -> Result<bool, StoreError> {
+        let _changing = self.change();
+        let mut batch = sled::Batch::default();
+        let mut removed = false;
+        for piece in self.tree.scan_prefix(whose).take(BATCH) {
+            let (key, piece) = piece.map_err(|error| fault("listing what is kept", error))?;
+            let place = key.get(1..33).and_then(|place| place.try_into().ok());
+            let place: &Place = place.ok_or_else(damaged)?;
+            if key == piece_key(place, 0) {
+                batch.remove(end_key(head(&piece)?.0, place));
+            }
+            batch.remove(key);
+            removed = true;
+        }
+        self.apply(batch)?;
         Ok(removed)
     }
 
@@ -218,6 +252,32 @@ mod tests {
         assert!(kept.get(&[5; 32], at(104)).await.unwrap().is_some());
         assert_eq!(kept.sweep(at(300), 100).await.unwrap(), 6);
         assert!(tree.is_empty(), "nothing is left behind");
+    }
+
+    #[tokio::test]
+    async fn what_is_an_owners_goes_with_it_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let kept = store.expiring();
+        let place = |owner: u8, n: u16| {
+            let mut place = [owner; 32];
+            place[OWNER..][..2].copy_from_slice(&n.to_be_bytes());
+            place
+        };
+        for n in 0..600 {
+            kept.put(&place(6, n), &[1; 20_000], at(9)).await.unwrap();
+        }
+        for other in [place(5, 600), place(7, 0)] {
+            kept.put(&other, b"theirs", at(9)).await.unwrap();
+        }
+        kept.purge([6; OWNER]).await.unwrap();
+        for n in 0..600 {
+            assert_eq!(kept.get(&place(6, n), at(1)).await.unwrap(), None, "{n}");
+        }
+        for other in [place(5, 600), place(7, 0)] {
+            assert!(kept.get(&other, at(1)).await.unwrap().is_some());
+        }
+        assert_eq!(store.expiring.tree.len(), 4, "two values and their ends");
     }
 
     /// An entry for the sweep that nothing stands behind any more.
