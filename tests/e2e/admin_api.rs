@@ -170,6 +170,20 @@ async fn it_describes_itself() -> Result<()> {
         "{}",
         description["openapi"]
     );
+    let paths = description["paths"].as_object().context("no paths")?;
+    for (path, operations) in paths {
+        for (method, operation) in operations.as_object().into_iter().flatten() {
+            for (status, response) in operation["responses"].as_object().into_iter().flatten() {
+                let told = response["description"].as_str();
+                let told = told.is_some_and(|told| !told.is_empty());
+                assert!(
+                    told,
+                    "{method} {path}: {status} has no description, OpenAPI 4.8.17"
+                );
+            }
+        }
+    }
+    assert!(paths["/v1/components/{sha256}"]["head"].is_object());
     for path in [
         "/v1/services",
         "/v1/services/{service}",

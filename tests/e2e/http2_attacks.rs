@@ -188,6 +188,7 @@ async fn streams_that_the_host_must_reset_end_the_connection() -> Result<()> {
         matches!(end, End::GoAway(ENHANCE_YOUR_CALM) | End::Closed),
         "{end:?}"
     );
+    assert!(rejections(&host, "http2_flood", 1).await? >= 1);
     well(&host).await
 }
 
@@ -208,7 +209,22 @@ async fn a_head_without_end_ends_the_connection() -> Result<()> {
         let end = frames.ends().await?;
         assert!(matches!(end, End::GoAway(_) | End::Closed), "{end:?}");
     }
+    assert!(rejections(&host, "http2_flood", 2).await? >= 2);
     well(&host).await
+}
+
+#[tokio::test]
+async fn a_head_has_as_many_fields_as_over_http_1() -> Result<()> {
+    let host = serving(&[hello()]).await?;
+    let mut frames = Frames::open(host.http, &[]).await?;
+    for (stream, fields, status) in [(1, 96, "200"), (3, 101, "another")] {
+        let mut head = request("GET", "/ping").to_vec();
+        head.extend(vec![("x-a", "b"); fields]);
+        frames.send(&[headers(stream, END_STREAM, &head)]).await?;
+        assert_eq!(frames.end(stream).await?, End::Status(status.to_owned()));
+    }
+    assert_eq!(rejections(&host, "head_too_large", 1).await?, 1);
+    Ok(())
 }
 
 #[tokio::test]
@@ -266,10 +282,12 @@ async fn empty_frames_and_windows_of_nothing_end_the_connection() -> Result<()> 
         .await?;
     let end = frames.ends().await?;
     assert!(matches!(end, End::GoAway(_) | End::Closed), "{end:?}");
+    assert!(rejections(&host, "http2_flood", 1).await? >= 1);
 
     let mut frames = Frames::open(host.http, &[]).await?;
     frames.send(&[number(kind::WINDOW_UPDATE, 0, 0)]).await?;
     assert_eq!(frames.ends().await?, End::GoAway(PROTOCOL_ERROR));
+    assert!(rejections(&host, "malformed", 1).await? >= 1);
     well(&host).await
 }
 

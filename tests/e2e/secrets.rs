@@ -4,15 +4,15 @@ use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result, ensure};
-use http::Method;
+use http::{Method, Request};
 use serde_json::{Value, json};
-use stoa_tests::client::{empty, full};
+use stoa_tests::client::{Client, empty, full};
 use stoa_tests::process::{HostOptions, HostProcess};
 use stoa_tests::service::Service;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use crate::{STOA, guests, host_with, serving};
+use crate::{STOA, guests, host, host_with, rejections, serving};
 
 /// So that it is found wherever it leaks to.
 const VALUE: &str = "sk_live_51HxQ9zKtSecretValue";
@@ -96,6 +96,30 @@ async fn what_is_not_granted_names_the_grant() -> Result<()> {
     assert!(!refused.contains(VALUE));
     // A name that is not there looks the same.
     host.get("/secrets/nothing").await?.expect(418)?;
+    assert_eq!(rejections(&host, "grant", 2).await?, 2);
+    Ok(())
+}
+
+/// Other paths take an object with a value: stored as it is, it would be no secret of theirs.
+#[tokio::test]
+async fn an_object_is_not_taken_for_a_secret() -> Result<()> {
+    let host = host().await?;
+    let admin = host.admin()?;
+    let request = Request::put("/v1/secrets/stripe-key")
+        .header("authorization", format!("Bearer {}", admin.token))
+        .header("content-type", "application/json")
+        .body(full(json!({ "value": VALUE }).to_string()))?;
+    let refused = Client::http1(host.admin_address)
+        .send(request)
+        .await?
+        .expect(400)?;
+    assert!(
+        refused.text().contains("the secret itself"),
+        "{}",
+        refused.text()
+    );
+    let known = admin.get("/v1/secrets").await?.expect(200)?.json()?;
+    assert_eq!(known, json!([]));
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use stoa_tests::client::{Client, empty, json_request};
 use stoa_tests::process::HostProcess;
 use stoa_tests::service::Service;
 
-use crate::{guests, host_with, serving};
+use crate::{guests, host_with, rejections, serving};
 
 fn state(name: &str) -> Service {
     let function = |function: &str| format!("test:state/counter.{function}");
@@ -144,6 +144,7 @@ async fn buckets_belong_to_their_service() -> Result<()> {
         refused.status.is_server_error() && !refused.text().contains("of a"),
         "{refused:?}"
     );
+    assert_eq!(rejections(&host, "grant", 1).await?, 1);
 
     host.admin()?
         .deploy_one(&state("b").set("grants.keyvalue", json!(["a/test"])))

@@ -10,6 +10,7 @@ mod cache;
 pub mod client;
 mod config;
 mod discovery;
+mod document;
 pub mod eureka;
 mod guard;
 mod handlers;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
+use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 
 use super::problem::{Refusal, no_content};
@@ -29,12 +30,32 @@ pub(super) async fn list(State(admin): State<Admin>) -> Json<Vec<SecretSummary>>
 pub(super) async fn set(
     State(admin): State<Admin>,
     Path(name): Path<String>,
+    headers: HeaderMap,
     value: Bytes,
 ) -> Result<Json<SecretSummary>, Refusal> {
+    if is_wrapped(&headers, &value) {
+        return Err(Refusal::Input(
+            "expected the secret itself as the body, found {\"value\": …}".to_owned(),
+        ));
+    }
     let info = admin.deployments.secrets().set(&name, &value).await?;
     tracing::info!(secret = info.name, version = info.version, "secret set");
     let readers = admin.deployments.secret_readers().await;
     Ok(Json(summary(info, &readers)))
+}
+
+/// Whether a body is an object that has the value, as other paths take one: nobody's
+/// secret looks so.
+fn is_wrapped(headers: &HeaderMap, body: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Wrapped {
+        #[serde(rename = "value")]
+        _value: serde_json::Value,
+    }
+    let media = headers.get(header::CONTENT_TYPE);
+    media.is_some_and(|media| media.as_bytes().starts_with(b"application/json"))
+        && serde_json::from_slice::<Wrapped>(body).is_ok()
 }
 
 /// Removes a secret; services that may read it find none.

@@ -6,43 +6,20 @@ use axum::http::header;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use utoipa::OpenApi;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::Refusal;
 use super::state::Admin;
 use super::{
-    breakers, cache, config, discovery, eureka, guard, handlers, keys, logs, secrets, tokens,
-    upstreams,
+    breakers, cache, config, discovery, document, eureka, guard, handlers, keys, logs, secrets,
+    tokens, upstreams,
 };
 use crate::telemetry::metrics::CONTENT_TYPE;
 
-#[derive(OpenApi)]
-#[openapi(
-    info(title = "Stoa admin API", description = "Deploy, look, scale, roll back."),
-    modifiers(&Bearer),
-    security(("token" = []))
-)]
-struct Document;
-
-struct Bearer;
-
-impl utoipa::Modify for Bearer {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let scheme =
-            SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
-        document
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("token", scheme);
-    }
-}
-
 /// The whole API.
 pub fn router(admin: Admin) -> Router {
-    let (guarded, document) = OpenApiRouter::with_openapi(Document::openapi())
+    let (guarded, document) = OpenApiRouter::with_openapi(document::begun())
         .routes(routes!(handlers::has_component, handlers::put_component))
         .routes(routes!(handlers::deploy))
         .routes(routes!(handlers::list))
@@ -80,6 +57,7 @@ pub fn router(admin: Admin) -> Router {
         .routes(routes!(logs::service))
         .routes(routes!(logs::all))
         .split_for_parts();
+    let document = document::finished(document);
     let guarded = guarded
         .route(
             "/v1/openapi.json",

@@ -16,6 +16,7 @@ pub mod secrets;
 
 use std::sync::Arc;
 
+use prometheus_client::metrics::counter::Counter;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{HasData, Linker, ResourceTable};
 
@@ -89,6 +90,8 @@ pub struct Granted {
     pub secret_names: Vec<String>,
     /// What it sends out over HTTP.
     pub outgoing: Arc<Outgoing>,
+    /// Counts what it asked for and was not granted.
+    pub refused: Counter,
     /// Where its messages and its output go.
     pub log: Arc<dyn GuestLog>,
     /// The region that this host serves.

@@ -28,10 +28,13 @@ impl contract::Host for CapabilitiesView<'_> {
     fn get(&mut self, name: String) -> wasmtime::Result<Result<Option<String>, contract::Error>> {
         let granted = &self.ctx.granted;
         if !granted.secret_names.contains(&name) {
-            let service = &granted.service;
-            return Ok(Err(contract::Error::NotGranted(format!(
+            let service = &*granted.service;
+            granted.refused.inc();
+            let reason = format!(
                 "{service} was not granted the secret {name:?}: add it to `secrets` in [service.{service}.grants]"
-            ))));
+            );
+            tracing::warn!(service.name = service, "secret refused: {reason}");
+            return Ok(Err(contract::Error::NotGranted(reason)));
         }
         Ok(match granted.secrets.reveal(&name) {
             Ok(secret) => Ok(secret.and_then(|secret| secret.text().map(str::to_owned))),

@@ -99,6 +99,7 @@ fn data_logging_to(
             Counter::default(),
             Arc::new(Nobody),
         )),
+        refused: Counter::default(),
         log,
         region: Some("eu".into()),
     };

@@ -228,7 +228,8 @@ fn bytes(text: &str, least: u64, most: u64) -> Result<u64, String> {
 }
 
 fn header_bytes(text: &str) -> Result<usize, String> {
-    let size = bytes(text, 1 << 10, 16 << 20)?;
+    // Less than hyper's buffer would be no bound for HTTP/1.
+    let size = bytes(text, 8 << 10, 16 << 20)?;
     Ok(usize::try_from(size).expect("16 MiB fit into any address space"))
 }
 

@@ -37,7 +37,7 @@ fn every_key_is_reached_from_a_file() {
         header_timeout = "1s"
         idle_timeout = "2s"
         max_connections = 3
-        max_header_bytes = "4KiB"
+        max_header_bytes = "8KiB"
         max_headers = 5
         http2_streams = 6
         rate = "7/min"
@@ -94,7 +94,7 @@ fn every_key_is_reached_from_a_file() {
             header_timeout: Duration::from_secs(1),
             idle_timeout: Duration::from_secs(2),
             max_connections: 3,
-            max_header_bytes: 4096,
+            max_header_bytes: 8192,
             max_headers: 5,
             http2_streams: 6,
             rate: Some(Rate {

@@ -167,6 +167,7 @@ fn make_revision(
         secrets: parts.secrets.clone(),
         secret_names: settings.grants.secrets.clone(),
         outgoing: Arc::new(outgoing(parts, service, &settings)),
+        refused: parts.telemetry.metrics.rejected("grant"),
         log: Arc::new(log),
         region: parts.region.clone(),
     };

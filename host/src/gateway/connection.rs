@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use h2::Reason;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -33,8 +34,6 @@ use activity::{Activity, Limits, Verdict, Watch};
 use unread::Unread;
 use watched::Watched;
 
-/// The least that hyper's HTTP/1 buffer may be set to.
-const MIN_BUFFER: usize = 8192;
 /// HTTP/2 flow-control windows, in bytes, as Envoy advises for edges: a stream
 /// can't make the host hold more than this of a body that nobody reads.
 const STREAM_WINDOW: u32 = 64 << 10;
@@ -124,7 +123,17 @@ fn refused(error: &(dyn Error + 'static)) -> Option<&'static str> {
     } else if error.is_parse() {
         Some("malformed")
     } else {
-        None
+        error.source()?.downcast_ref().and_then(ended_by_h2)
+    }
+}
+
+/// Why h2 ended a connection; `None` if its client did.
+fn ended_by_h2(error: &h2::Error) -> Option<&'static str> {
+    let ours = error.is_library() && !error.is_io();
+    match error.reason().filter(|_| ours)? {
+        Reason::NO_ERROR => None,
+        Reason::ENHANCE_YOUR_CALM => Some("http2_flood"),
+        _ => Some("malformed"),
     }
 }
 
@@ -146,7 +155,7 @@ fn builder(settings: &config::Gateway) -> auto::Builder<TokioExecutor> {
     builder
         .http1()
         .keep_alive(true)
-        .max_buf_size(settings.max_header_bytes.max(MIN_BUFFER))
+        .max_buf_size(settings.max_header_bytes)
         .max_headers(settings.max_headers)
         // Closing half a connection is how some clients say that they are done.
         .half_close(true)

@@ -82,6 +82,10 @@ impl Gateway {
         if target_length(uri) > self.settings.max_uri_bytes {
             return Err(Refusal::UriTooLong);
         }
+        // hyper sees to it for HTTP/1 only.
+        if parts.headers.len() > self.settings.max_headers {
+            return Err(Refusal::TooManyFields);
+        }
         let host = host(parts)?;
         let table = self.table.load();
         if let Some(method) = cors::preflight_for(parts)

@@ -44,6 +44,8 @@ pub(super) enum Refusal {
     /// The request breaks HTTP: what is wrong.
     BadRequest(&'static str),
     UriTooLong,
+    /// More header fields than a request may have.
+    TooManyFields,
     NoRoute,
     /// The path takes these methods.
     MethodNotAllowed(Vec<Method>),
@@ -140,6 +142,7 @@ pub(super) fn refuse(refusal: Refusal, origin: &Origin) -> Response {
         Refusal::BadRequest(detail) => Problem::new(StatusCode::BAD_REQUEST, "bad_request")
             .detail(detail)
             .response(origin),
+        Refusal::TooManyFields => unread::head_too_large().response(origin),
         Refusal::UriTooLong => Problem::new(StatusCode::URI_TOO_LONG, "uri_too_long")
             .detail("the request's target is longer than the host takes")
             .response(origin),

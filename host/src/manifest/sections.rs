@@ -5,7 +5,9 @@ use std::path::{Component, Path, PathBuf};
 use crate::config::document::{Document, Key, Table, Value, scalar};
 use crate::config::values::{duration, number, positive, size, word};
 use crate::service::settings::origin::OriginGrant;
-use crate::service::settings::{Class, Grants, Limits, Pool, Settings, secret_name, service_name};
+use crate::service::settings::{
+    Class, Grants, Limits, Pool, Settings, bucket_grant, secret_name, service_name,
+};
 
 use super::{ServiceManifest, policy, resilience, route, schema};
 
@@ -219,6 +221,9 @@ impl<'t> Reader<'_, 't> {
             match key.get_ref().as_ref() {
                 "keyvalue" => {
                     grants.keyvalue = self.document.strings(key, value).unwrap_or_default();
+                    for bucket in &grants.keyvalue {
+                        self.document.check(key, value, bucket_grant(bucket));
+                    }
                 }
                 "http" => {
                     grants.http = self.document.strings(key, value).unwrap_or_default();

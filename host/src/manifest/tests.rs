@@ -265,6 +265,10 @@ fn each_fault_says_what_to_do() {
             "3: `secrets`: expected a secret's name of letters, digits, `.`, `_` and `-` that begins with a letter or a digit and has 128 characters at most, found \"a/b\"",
         ),
         (
+            "grants.keyvalue = [\"product/*\"]",
+            "3: `keyvalue`: expected a service, such as \"product\", for all of its buckets, or one, such as \"product/stock\", found \"product/*\"",
+        ),
+        (
             "grants.http = [\"api.example.com\"]",
             "3: `http`: expected an origin such as \"https://api.example.com\", \"https://*.example.com\" or \"http://NAME.svc\", found \"api.example.com\"",
         ),

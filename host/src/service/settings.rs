@@ -77,6 +77,26 @@ pub fn service_name(name: &str) -> Result<&str, String> {
     ))
 }
 
+/// Checks a grant of buckets: `product`, or `product/stock`.
+///
+/// # Errors
+///
+/// What was expected and what was found.
+pub fn bucket_grant(grant: &str) -> Result<(), String> {
+    let (service, bucket) = match grant.split_once('/') {
+        Some((service, bucket)) => (service, Some(bucket)),
+        None => (grant, None),
+    };
+    let names_one = bucket.is_none_or(|bucket| !bucket.is_empty() && !bucket.contains(['/', '*']));
+    if names_one && service_name(service).is_ok() {
+        return Ok(());
+    }
+    Err(format!(
+        "expected a service, such as \"product\", for all of its buckets, or one, such as \"product/stock\", found \
+         {grant:?}"
+    ))
+}
+
 /// Checks a secret's name, which stands in paths.
 ///
 /// # Errors

@@ -35,7 +35,12 @@ pub(super) fn add_to_linker<T: View>(linker: &mut Linker<T>) -> wasmtime::Result
 impl CapabilitiesView<'_> {
     fn open_bucket(&self, identifier: &str) -> Result<Bucket, Error> {
         let granted = &self.ctx.granted;
-        let id = naming::resolve(&granted.service, &granted.buckets, identifier)?;
+        let id = naming::resolve(&granted.service, &granted.buckets, identifier);
+        let id = id.inspect_err(|error| {
+            if matches!(error, Error::AccessDenied) {
+                granted.refused.inc();
+            }
+        })?;
         Ok(Bucket::new(id, granted))
     }
 }

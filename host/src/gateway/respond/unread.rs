@@ -10,14 +10,22 @@ use crate::gateway::origin::{Origin, REQUEST_ID};
 /// The problem of a request that was refused with `status` before it was read.
 fn problem(status: StatusCode) -> Problem<'static> {
     match status {
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Problem::new(status, "head_too_large")
-            .detail("the request's headers are longer, or more, than the host takes"),
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => head_too_large(),
         StatusCode::URI_TOO_LONG => Problem::new(status, "uri_too_long")
             .detail("the request's target is longer than the host takes"),
         status => Problem::new(status, "malformed").detail(
             "the request is not HTTP/1.1 as RFC 9112 has it, or two readers could take it for different ones",
         ),
     }
+}
+
+/// The problem of a request with more headers than the host takes.
+pub(super) fn head_too_large() -> Problem<'static> {
+    Problem::new(
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "head_too_large",
+    )
+    .detail("the request's headers are longer, or more, than the host takes")
 }
 
 impl Gateway {
