@@ -299,3 +299,15 @@ async fn an_unfinished_upload_hides_no_dead_upstream() -> Result<()> {
     assert_eq!(problem["code"], "breaker_open");
     Ok(())
 }
+
+/// RFC 9112, 3.2: only HTTP/1.1 asks for a host.
+#[tokio::test]
+async fn http_1_0_needs_no_host() -> Result<()> {
+    let stage = stage("", "30s").await?;
+    for path in ["/two", "/three", "/legacy/x"] {
+        let asked = format!("GET {path} HTTP/1.0\r\n\r\n");
+        let received = raw::exchange(stage.host.http, asked.as_bytes()).await?;
+        assert!(received.starts_with("HTTP/1.0 200"), "{path}: {received:?}");
+    }
+    Ok(())
+}

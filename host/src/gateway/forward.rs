@@ -23,9 +23,27 @@ const OURS: &str = "x-stoa-";
 /// [`Principal::to_header`]: crate::capabilities::context::Principal::to_header
 const PRINCIPAL: header::HeaderName = header::HeaderName::from_static("x-stoa-principal");
 
+/// The authority of a request that names none, as HTTP/1.0 allows: a component's
+/// request must have one (RFC 9112, section 3.3).
+const NAMELESS: HeaderValue = HeaderValue::from_static("localhost");
+
 /// The request as the component gets it: without the connection's headers, with
 /// the host's id and trace, with its client and its caller.
 pub(super) fn request(
+    mut parts: Parts,
+    body: Limited,
+    origin: &Origin,
+    context: &CallContext,
+    client: &Client,
+) -> http::Request<Limited> {
+    if parts.uri.authority().is_none() && !parts.headers.contains_key(header::HOST) {
+        parts.headers.insert(header::HOST, NAMELESS);
+    }
+    introduced(parts, body, origin, context, client)
+}
+
+/// The request as any service gets it.
+fn introduced(
     mut parts: Parts,
     body: Limited,
     origin: &Origin,
@@ -92,7 +110,7 @@ pub(super) fn outside(
     context: &CallContext,
     client: &Client,
 ) -> http::Request<WasiBody> {
-    let request = request(parts, body, origin, context, client);
+    let request = introduced(parts, body, origin, context, client);
     let mut request = request.map(BodyExt::boxed_unsync);
     let host = request.headers().get(header::HOST).cloned();
     let authority = request

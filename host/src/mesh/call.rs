@@ -282,7 +282,7 @@ fn flatten<T>(outcome: Result<Result<T, Fault>, Elapsed>) -> Result<T, CallError
 
 /// Tells the operator what the client is not told.
 pub(super) fn report(revision: &Revision, function: &str, trace: &TraceContext, error: &CallError) {
-    if let CallError::Upload(_) = error {
+    if let CallError::Upload(_) | CallError::Fault(Fault::Request(_)) = error {
         let service = &*revision.service;
         return tracing::debug!(service, function, "a request failed its call: {error}");
     }

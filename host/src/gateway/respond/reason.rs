@@ -51,6 +51,7 @@ fn call_reason(error: &CallError) -> &'static str {
         CallError::Deadline | CallError::DeadlineInQueue => "deadline",
         CallError::Fault(Fault::Dependency(_)) => "dependency",
         CallError::Fault(Fault::Memory { .. }) => "memory",
+        CallError::Fault(Fault::Request(_)) => "bad_request",
         CallError::Upload(fault) => fault.reason(),
         CallError::Fault(_) => "trap",
     }
@@ -71,6 +72,13 @@ fn upstream_reason(error: &SendError) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_that_no_service_can_take_is_no_trap() {
+        let told = |fault| reason(&Refusal::Call(CallError::Fault(fault)));
+        assert_eq!(told(Fault::Request("no host".into())), Some("bad_request"));
+        assert_eq!(told(Fault::NoResponse), Some("trap"));
+    }
 
     #[test]
     fn a_body_that_failed_on_its_way_is_counted_there() {
