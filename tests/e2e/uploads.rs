@@ -264,6 +264,43 @@ async fn an_http_2_body_of_another_length_opens_no_breaker() -> Result<()> {
     stage.all_are_well().await
 }
 
+/// A handler that reads before it answers has said nothing yet.
+#[tokio::test]
+async fn a_client_learns_its_fault_from_a_handler_that_reads_first() -> Result<()> {
+    let stage = stage("[gateway]\nbody_timeout = \"300ms\"\n", "30s").await?;
+    let path = "/bad/read-or-trap";
+    let long = format!("1\r\na\r\n3e9\r\n{}\r\n", "a".repeat(1001));
+    let ext = format!("1;{}\r\na\r\n0\r\n\r\n", "a".repeat(70_000));
+    for (sent, status, code) in [
+        (chunked(path, "1\r\na\r\n"), 408, "body_too_slow"),
+        (chunked(path, "1\r\na\r\nzz\r\n"), 400, "broken_body"),
+        (chunked(path, &ext), 400, "broken_body"),
+        (chunked(path, &long), 413, "body_too_large"),
+    ] {
+        for _ in 0..MANY {
+            let received = raw::exchange(stage.host.http, sent.as_bytes()).await?;
+            assert_eq!(raw::statuses(&received), [status], "{received:?}");
+            assert!(received.contains(code), "{received:?}");
+        }
+        stage.is_well(path).await?;
+    }
+    Ok(())
+}
+
+/// A handler may also say 500 of a body that it can't read.
+#[tokio::test]
+async fn an_error_that_answers_a_broken_body_opens_no_breaker() -> Result<()> {
+    let stage = stage("", "30s").await?;
+    let path = "/bad/read-or-500";
+    for _ in 0..MANY {
+        let sent = chunked(path, "1\r\na\r\nzz\r\n");
+        let received = raw::exchange(stage.host.http, sent.as_bytes()).await?;
+        assert_eq!(raw::statuses(&received), [500], "{received:?}");
+    }
+    assert_eq!(rejections(&stage.host, "broken_body", MANY).await?, MANY);
+    stage.is_well(path).await
+}
+
 /// Whatever its client does, a component that traps of its own accord is to blame.
 #[tokio::test]
 async fn an_unfinished_upload_hides_no_trap() -> Result<()> {
@@ -308,6 +345,8 @@ async fn http_1_0_needs_no_host() -> Result<()> {
         let asked = format!("GET {path} HTTP/1.0\r\n\r\n");
         let received = raw::exchange(stage.host.http, asked.as_bytes()).await?;
         assert!(received.starts_with("HTTP/1.0 200"), "{path}: {received:?}");
+        let told = received.contains("x-authority: localhost\r\n");
+        assert_eq!(told, path == "/two", "{received:?}");
     }
     Ok(())
 }
