@@ -50,6 +50,7 @@ mod swap;
 mod telemetry;
 mod tls;
 mod transcode;
+mod uploads;
 mod upstreams;
 mod values;
 

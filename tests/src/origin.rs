@@ -30,6 +30,8 @@ pub enum Behaviour {
     Silent,
     /// Closes the connection after it has read the request.
     Close,
+    /// Closes the connection after it has read the head of the request.
+    Leave,
 }
 
 /// A server on a loopback port. It ends when it is dropped.
@@ -151,6 +153,9 @@ struct Server {
 impl Server {
     async fn serve(self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
         let mut received = Vec::new();
+        if matches!(self.behaviour, Behaviour::Leave) {
+            return head(&mut stream).await;
+        }
         while let Some(request) = request(&mut stream, &mut received).await {
             self.requests.fetch_add(1, Ordering::SeqCst);
             self.last
@@ -165,7 +170,7 @@ impl Server {
                 ),
                 Behaviour::Raw(answer) | Behaviour::Events(answer) => answer.clone(),
                 Behaviour::Silent => std::future::pending().await,
-                Behaviour::Close => return,
+                Behaviour::Close | Behaviour::Leave => return,
             };
             if stream.write_all(answer.as_bytes()).await.is_err() {
                 return;
@@ -186,6 +191,17 @@ async fn events(mut stream: impl AsyncWrite + Unpin) {
     while stream.write_all(b"8\r\ndata:1\n\n\r\n").await.is_ok() {
         beats.tick().await;
     }
+}
+
+/// Reads up to the end of a head.
+async fn head(stream: &mut (impl AsyncRead + Unpin)) {
+    let mut received = Vec::new();
+    while !received.windows(4).any(|part| part == b"\r\n\r\n")
+        && stream
+            .read_buf(&mut received)
+            .await
+            .is_ok_and(|read| read > 0)
+    {}
 }
 
 /// The next request with its body; none at the connection's end.

@@ -24,6 +24,8 @@ pub struct Endpoint {
     pub route: Route,
     pub(super) destination: Destination,
     pub(super) metrics: Arc<RouteMetrics>,
+    /// All measurements of the host.
+    pub(super) host: Arc<Metrics>,
     /// How many requests a caller may send.
     pub(super) rate: Option<Rate>,
     /// There once the endpoint is published, if it has a limit.
@@ -73,7 +75,7 @@ impl Endpoint {
     pub fn new(
         route: &Route,
         revision: &Arc<Revision>,
-        metrics: &Metrics,
+        metrics: &Arc<Metrics>,
         guards: &Guards,
     ) -> Result<Self, Vec<String>> {
         let destination = destination(route, revision, guards)?;
@@ -90,7 +92,7 @@ impl Endpoint {
     pub fn upstream(
         route: &Route,
         upstream: &Arc<Upstream>,
-        metrics: &Metrics,
+        metrics: &Arc<Metrics>,
     ) -> Result<Self, Vec<String>> {
         if let Target::Call(function) = &route.target {
             return Err(vec![format!(
@@ -106,15 +108,15 @@ impl Endpoint {
         route: &Route,
         destination: Destination,
         policies: Policies,
-        metrics: &Metrics,
+        metrics: &Arc<Metrics>,
     ) -> Self {
         let vary = route.cache.iter().flat_map(|cache| &cache.vary);
         let vary = vary.filter_map(|name| name.parse().ok()).collect();
-        let metrics = metrics.route(&route.path, destination.service(), destination.number());
         Self {
+            metrics: metrics.route(&route.path, destination.service(), destination.number()),
+            host: metrics.clone(),
             route: route.clone(),
             destination,
-            metrics,
             rate: policies.rate,
             limiter: OnceLock::new(),
             cors: policies.cors,

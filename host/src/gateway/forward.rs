@@ -6,7 +6,7 @@ use http::request::Parts;
 use http_body_util::BodyExt;
 
 use super::client::Client;
-use super::input::{Limited, RequestBody};
+use super::input::Limited;
 use super::origin::{Origin, REQUEST_ID, TRACEPARENT};
 use crate::capabilities::context::CallContext;
 use crate::engine::http::WasiBody;
@@ -23,12 +23,29 @@ const OURS: &str = "x-stoa-";
 /// [`Principal::to_header`]: crate::capabilities::context::Principal::to_header
 const PRINCIPAL: header::HeaderName = header::HeaderName::from_static("x-stoa-principal");
 
+/// The authority of a request that names none, as HTTP/1.0 allows: a component's
+/// request must have one (RFC 9112, section 3.3).
+const NAMELESS: HeaderValue = HeaderValue::from_static("localhost");
+
 /// The request as the component gets it: without the connection's headers, with
 /// the host's id and trace, with its client and its caller.
 pub(super) fn request(
     mut parts: Parts,
-    body: RequestBody,
-    limit: u64,
+    body: Limited,
+    origin: &Origin,
+    context: &CallContext,
+    client: &Client,
+) -> http::Request<Limited> {
+    if parts.uri.authority().is_none() && !parts.headers.contains_key(header::HOST) {
+        parts.headers.insert(header::HOST, NAMELESS);
+    }
+    introduced(parts, body, origin, context, client)
+}
+
+/// The request as any service gets it.
+fn introduced(
+    mut parts: Parts,
+    body: Limited,
     origin: &Origin,
     context: &CallContext,
     client: &Client,
@@ -48,7 +65,7 @@ pub(super) fn request(
     if let Some(principal) = context.principal.as_deref().and_then(|of| of.to_header()) {
         headers.insert(PRINCIPAL, principal);
     }
-    http::Request::from_parts(parts, Limited::new(body, limit))
+    http::Request::from_parts(parts, body)
 }
 
 /// The request that one service sends to another of this host: in its call's trace,
@@ -88,13 +105,12 @@ fn ours(headers: &http::HeaderMap) -> Vec<header::HeaderName> {
 /// the client asks for.
 pub(super) fn outside(
     parts: Parts,
-    body: RequestBody,
-    limit: u64,
+    body: Limited,
     origin: &Origin,
     context: &CallContext,
     client: &Client,
 ) -> http::Request<WasiBody> {
-    let request = request(parts, body, limit, origin, context, client);
+    let request = introduced(parts, body, origin, context, client);
     let mut request = request.map(BodyExt::boxed_unsync);
     let host = request.headers().get(header::HOST).cloned();
     let authority = request

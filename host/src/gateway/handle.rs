@@ -13,7 +13,7 @@ use super::client::Client;
 use super::cors::{self, Cors};
 use super::endpoint::{Destination, Endpoint};
 use super::identity::Denied;
-use super::input::{RequestBody, announced_within, read_json};
+use super::input::{Limited, RequestBody, read_json};
 use super::origin::Origin;
 use super::pace::{Pace, Paced};
 use super::respond::{self, Refusal, Response};
@@ -252,18 +252,20 @@ pub(super) async fn serve(
         }
         Destination::Http { revision, guard } => {
             aside(|| async move {
-                announced_within(&body, limit).map_err(Refusal::Body)?;
-                let request = forward::request(parts, body, limit, origin, &context, asked.client);
-                let answered = guard.http(revision, request, context).await;
+                let taken = Limited::new(body, limit, &endpoint.host);
+                let (body, upload) = taken.map_err(Refusal::Body)?;
+                let request = forward::request(parts, body, origin, &context, asked.client);
+                let answered = guard.http(revision, request, context, &upload).await;
                 answered.map(respond::pass).map_err(Refusal::Call)
             })
             .await
         }
         Destination::Upstream(upstream) => {
             aside(|| async move {
-                announced_within(&body, limit).map_err(Refusal::Body)?;
-                let request = forward::outside(parts, body, limit, origin, &context, asked.client);
-                let answered = upstream::send(upstream, request, context.deadline).await;
+                let taken = Limited::new(body, limit, &endpoint.host);
+                let (body, upload) = taken.map_err(Refusal::Body)?;
+                let request = forward::outside(parts, body, origin, &context, asked.client);
+                let answered = upstream::send(upstream, request, &upload, context.deadline).await;
                 answered.map(respond::pass).map_err(|error| {
                     report_upstream(endpoint, &error, origin);
                     Refusal::Upstream(error)
@@ -315,6 +317,9 @@ fn report_own_error(endpoint: &Endpoint, case: &str, detail: &[u8], origin: &Ori
 
 /// The client learns only that the upstream gave no answer.
 fn report_upstream(endpoint: &Endpoint, error: &SendError, origin: &Origin) {
+    if let SendError::Upload(_) = error {
+        return;
+    }
     tracing::warn!(
         service.name = &**endpoint.service(),
         trace.id = origin.trace_id(),

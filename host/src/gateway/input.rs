@@ -1,6 +1,7 @@
 //! Reading a request's body for a function.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -11,33 +12,30 @@ use http_body_util::BodyExt;
 
 use super::pace::{PaceError, Paced};
 use crate::engine::http::BodyError;
-use crate::mesh::within;
+use crate::mesh::{Upload, UploadFault, within};
+use crate::telemetry::Metrics;
 
 /// Why a body could not be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BodyFault {
-    #[error("the body is larger than the {limit} bytes that the route allows")]
-    TooLarge { limit: u64 },
     #[error("expected a body of type application/json, found {found:?}")]
     MediaType { found: String },
-    #[error("the body ended before it was complete")]
-    Broken,
-    #[error("the body did not arrive in time")]
-    TooSlow,
+    #[error(transparent)]
+    Upload(#[from] UploadFault),
 }
 
 impl From<PaceError<hyper::Error>> for BodyFault {
     fn from(fault: PaceError<hyper::Error>) -> Self {
         match fault {
-            PaceError::TooSlow => Self::TooSlow,
-            PaceError::Broken(_) => Self::Broken,
+            PaceError::TooSlow => UploadFault::TooSlow.into(),
+            PaceError::Broken(_) => UploadFault::Broken.into(),
         }
     }
 }
 
 impl From<BodyError> for BodyFault {
     fn from(_: BodyError) -> Self {
-        Self::Broken
+        UploadFault::Broken.into()
     }
 }
 
@@ -86,7 +84,7 @@ pub(super) async fn read_whole(
     announced_within(&body, limit)?;
     within(deadline, collect(body, limit))
         .await
-        .map_err(|_| BodyFault::TooSlow)?
+        .map_err(|_| UploadFault::TooSlow)?
 }
 
 /// Reads a JSON body whole, at the latest by `deadline`.
@@ -105,13 +103,13 @@ where
     }
     within(deadline, collect(body, limit))
         .await
-        .map_err(|_| BodyFault::TooSlow)?
+        .map_err(|_| UploadFault::TooSlow)?
 }
 
 /// Refuses a body whose announced length is over the limit, before it is read.
-pub(super) fn announced_within(body: &impl Body, limit: u64) -> Result<(), BodyFault> {
+fn announced_within(body: &impl Body, limit: u64) -> Result<(), BodyFault> {
     if body.size_hint().lower() > limit {
-        Err(BodyFault::TooLarge { limit })
+        Err(UploadFault::TooLarge { limit }.into())
     } else {
         Ok(())
     }
@@ -152,7 +150,7 @@ where
             continue;
         };
         if (first.len() + whole.len() + data.len()) as u64 > limit {
-            return Err(BodyFault::TooLarge { limit });
+            return Err(UploadFault::TooLarge { limit }.into());
         }
         if first.is_empty() && whole.is_empty() {
             first = data;
@@ -168,20 +166,40 @@ where
     })
 }
 
-/// A body on its way into a component, cut off at the route's limit.
+/// A body on its way into a service, cut off at the route's limit. Tells its upload
+/// what becomes of it.
 pub(super) struct Limited<B = RequestBody> {
     body: B,
     limit: u64,
     left: u64,
+    upload: Upload,
 }
 
-impl<B> Limited<B> {
-    pub(super) fn new(body: B, limit: u64) -> Self {
-        Self {
+impl<B: Body> Limited<B> {
+    /// # Errors
+    /// When the body is announced to be over the limit.
+    pub(super) fn new(
+        body: B,
+        limit: u64,
+        metrics: &Arc<Metrics>,
+    ) -> Result<(Self, Upload), BodyFault> {
+        announced_within(&body, limit)?;
+        let upload = Upload::of(&body, limit, metrics);
+        let limited = Self {
             body,
             limit,
             left: limit,
-        }
+            upload: upload.clone(),
+        };
+        Ok((limited, upload))
+    }
+
+    /// Takes a frame's length from what is left.
+    fn admit(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, BodyError> {
+        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+        let left = self.left.checked_sub(length);
+        self.left = left.ok_or(BodyError::HttpRequestBodySize(Some(self.limit)))?;
+        Ok(frame)
     }
 }
 
@@ -193,18 +211,19 @@ impl<B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin> Body for Limited<B> 
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Some(frame) = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx)) else {
-            return Poll::Ready(None);
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+            self.upload.waits();
+            return Poll::Pending;
         };
-        let frame = frame.map_err(Into::into)?;
-        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-        match self.left.checked_sub(length) {
-            Some(left) => self.left = left,
-            None => {
-                return Poll::Ready(Some(Err(BodyError::HttpRequestBodySize(Some(self.limit)))));
-            }
+        self.upload.came();
+        let admitted = frame.map(|frame| {
+            let frame = frame.map_err(Into::into)?;
+            self.admit(frame)
+        });
+        if let Some(Err(error)) = &admitted {
+            self.upload.fails(error);
         }
-        Poll::Ready(Some(Ok(frame)))
+        Poll::Ready(admitted)
     }
 
     fn is_end_stream(&self) -> bool {

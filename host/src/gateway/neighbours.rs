@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use super::endpoint::Destination;
 use super::handle::{call, repeat};
-use super::input::{Limited, announced_within, read_json};
+use super::input::{Limited, read_json};
 use super::origin::Origin;
 use super::respond::{self, Refusal};
 use super::table::Found;
@@ -24,8 +24,8 @@ use crate::capabilities::context::CallContext;
 use crate::capabilities::outbound::outgoing::Neighbours;
 use crate::engine::http::{BodyError, WasiBody};
 use crate::mesh::link::MAX_DEPTH;
-use crate::mesh::upstream::{self, Upstream, Upstreams};
-use crate::mesh::{Guard, Guards, Registry};
+use crate::mesh::upstream::{self, SendError, Upstream, Upstreams};
+use crate::mesh::{Guard, Guards, Registry, Upload};
 use crate::service::revision::Revision;
 use crate::telemetry::metrics::Metrics;
 
@@ -102,7 +102,7 @@ impl Neighbourhood {
         let request = forward::inside(request, &context);
         let origin = Origin::of(request.headers());
         let answered = match (self.upstreams.get(to), self.revision(to)) {
-            (Some(upstream), _) => outside(&upstream, request, &context).await,
+            (Some(upstream), _) => outside(&upstream, request, &context, &self.metrics).await,
             (None, Some(revision)) => {
                 self.inside(from, &revision, request, context, &origin)
                     .await
@@ -143,9 +143,10 @@ impl Neighbourhood {
         origin: &Origin,
     ) -> Result<respond::Response, Refusal> {
         if revision.code.serves_http() {
-            let request = limited(request, revision.settings.limits.body)?;
+            let limit = revision.settings.limits.body;
+            let (request, upload) = limited(request, limit, &self.metrics)?;
             let (guard, context) = way(&self.guards, revision, from, context);
-            let answered = guard.http(revision, request, context).await;
+            let answered = guard.http(revision, request, context, &upload).await;
             return answered.map(respond::pass).map_err(Refusal::Call);
         }
         let gateway = self.gateway.upgrade().ok_or(Refusal::NoRoute)?;
@@ -157,9 +158,14 @@ impl Neighbourhood {
 }
 
 /// The request with a body of the length that its service takes, whoever sends it.
-fn limited(request: Request<WasiBody>, limit: u64) -> Result<Request<Limited<WasiBody>>, Refusal> {
-    announced_within(request.body(), limit).map_err(Refusal::Body)?;
-    Ok(request.map(|body| Limited::new(body, limit)))
+fn limited(
+    request: Request<WasiBody>,
+    limit: u64,
+    metrics: &Arc<Metrics>,
+) -> Result<(Request<Limited<WasiBody>>, Upload), Refusal> {
+    let (parts, body) = request.into_parts();
+    let (body, upload) = Limited::new(body, limit, metrics).map_err(Refusal::Body)?;
+    Ok((Request::from_parts(parts, body), upload))
 }
 
 /// The way to the revision that answers, and the call within its deadline.
@@ -180,16 +186,19 @@ async fn outside(
     upstream: &Arc<Upstream>,
     request: Request<WasiBody>,
     context: &CallContext,
+    metrics: &Arc<Metrics>,
 ) -> Result<respond::Response, Refusal> {
-    let request = limited(request, upstream.settings.limits.body)?;
+    let (request, upload) = limited(request, upstream.settings.limits.body, metrics)?;
     let request = request.map(BodyExt::boxed_unsync);
     let own = Instant::now() + upstream.settings.limits.deadline;
-    let answered = upstream::send(upstream, request, own.min(context.deadline)).await;
+    let answered = upstream::send(upstream, request, &upload, own.min(context.deadline)).await;
     answered.map(respond::pass).map_err(|error| {
-        tracing::warn!(
-            service.name = &*upstream.name,
-            "no answer of an upstream: {error}"
-        );
+        if !matches!(error, SendError::Upload(_)) {
+            tracing::warn!(
+                service.name = &*upstream.name,
+                "no answer of an upstream: {error}"
+            );
+        }
         Refusal::Upstream(error)
     })
 }

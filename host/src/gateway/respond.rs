@@ -5,6 +5,7 @@
 
 mod body;
 mod denied;
+mod input;
 mod kept;
 mod problem;
 mod reason;
@@ -22,7 +23,7 @@ use super::identity::Denied;
 use super::input::BodyFault;
 use super::origin::Origin;
 use super::rate::seconds;
-use super::transcode::{FaultKind, InputFault, Place, Reply};
+use super::transcode::{InputFault, Reply};
 use crate::engine::Fault;
 use crate::engine::http::ResponseBody;
 pub(super) use crate::engine::http::Taken;
@@ -32,6 +33,7 @@ use crate::mesh::upstream::SendError;
 use crate::service::pool::PoolError;
 use crate::service::settings::Priority;
 pub(super) use body::GatewayBody;
+use input::{body_fault, input_fault, upload_fault};
 pub(super) use kept::{not_modified, replay, says_not_now, stored};
 use problem::Problem;
 pub(super) use reason::reason;
@@ -85,8 +87,8 @@ impl Failure {
     /// The refusal itself, if it is about its own request alone.
     pub(super) fn of(refusal: Refusal) -> Result<Self, Refusal> {
         match refusal {
-            Refusal::Call(CallError::Fault(Fault::Request(_)))
-            | Refusal::Upstream(SendError::Request(_)) => Err(refusal),
+            Refusal::Call(CallError::Fault(Fault::Request(_)) | CallError::Upload(_))
+            | Refusal::Upstream(SendError::Request(_) | SendError::Upload(_)) => Err(refusal),
             Refusal::Call(error) => Ok(Self::Call(Arc::new(error))),
             Refusal::Upstream(error) => Ok(Self::Upstream(Arc::new(error))),
             Refusal::Awaited(failure) => Ok(failure),
@@ -231,22 +233,6 @@ fn service_error(error: ServiceError, origin: &Origin) -> Response {
     }
 }
 
-fn input_fault(fault: InputFault, origin: &Origin) -> Response {
-    let (status, code) = match fault.kind {
-        FaultKind::Syntax => (StatusCode::BAD_REQUEST, "malformed_json"),
-        FaultKind::Path => (StatusCode::BAD_REQUEST, "bad_path_parameter"),
-        FaultKind::Query => (StatusCode::BAD_REQUEST, "bad_query_parameter"),
-        FaultKind::Shape => (StatusCode::UNPROCESSABLE_ENTITY, "bad_shape"),
-    };
-    let problem = Problem::new(status, code).detail(fault.to_string());
-    match fault.place {
-        Place::Body { pointer } => problem
-            .errors(vec![(pointer, fault.message)])
-            .response(origin),
-        Place::Path { .. } | Place::Query { .. } => problem.response(origin),
-    }
-}
-
 fn too_many_requests(wait: u64, origin: &Origin) -> Response {
     let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests");
     let mut response = problem
@@ -258,20 +244,6 @@ fn too_many_requests(wait: u64, origin: &Origin) -> Response {
         .headers_mut()
         .insert(header::RETRY_AFTER, HeaderValue::from(wait));
     response
-}
-
-fn body_fault(fault: &BodyFault, origin: &Origin) -> Response {
-    let (status, code) = match fault {
-        BodyFault::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
-        BodyFault::MediaType { .. } => {
-            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
-        }
-        BodyFault::Broken => (StatusCode::BAD_REQUEST, "broken_body"),
-        BodyFault::TooSlow => (StatusCode::REQUEST_TIMEOUT, "body_too_slow"),
-    };
-    Problem::new(status, code)
-        .detail(fault.to_string())
-        .response(origin)
 }
 
 /// A call that got no answer.
@@ -320,6 +292,7 @@ pub(super) fn call_error(error: &CallError, origin: &Origin) -> Response {
             "bad_request",
             "the request can't be passed to the service",
         ),
+        CallError::Upload(fault) => return upload_fault(*fault, origin),
         CallError::Fault(_) => (
             StatusCode::BAD_GATEWAY,
             "trap",
@@ -380,6 +353,7 @@ pub(super) fn upstream_error(error: &SendError, origin: &Origin) -> Response {
             "bad_gateway",
             "the service gave no answer that is one",
         ),
+        SendError::Upload(fault) => return upload_fault(*fault, origin),
         SendError::Request(_) => (
             StatusCode::BAD_REQUEST,
             "bad_request",

@@ -9,6 +9,7 @@ use super::breaker::Breaker;
 use super::deadline::{Elapsed, within};
 use super::retry::outcome;
 use super::threads::{self, Begun};
+use super::upload::{Upload, UploadFault};
 use crate::capabilities::context::{CallContext, TraceContext};
 use crate::engine::http::{self as handler, BodyError, ResponseBody, Rest};
 use crate::engine::value::Val;
@@ -38,13 +39,16 @@ pub enum CallError {
     /// The component failed.
     #[error(transparent)]
     Fault(#[from] Fault),
+    /// The call failed after the request's body had.
+    #[error("the request could not be passed on whole: {0}")]
+    Upload(UploadFault),
 }
 
 impl CallError {
     /// Whether the call may have left something behind.
     pub fn may_have_run(&self) -> bool {
         match self {
-            Self::Deadline => true,
+            Self::Deadline | Self::Upload(_) => true,
             Self::Fault(fault) => !matches!(fault, Fault::Request(_)),
             Self::Pool(_) | Self::DeadlineInQueue | Self::BreakerOpen { .. } => false,
         }
@@ -56,8 +60,18 @@ impl CallError {
             Self::Pool(error) => error.retry_after(),
             Self::BreakerOpen { retry_after } => Some(*retry_after),
             Self::Fault(Fault::Dependency { retry_after, .. }) => *retry_after,
-            Self::Deadline | Self::DeadlineInQueue | Self::Fault(_) => None,
+            Self::Deadline | Self::DeadlineInQueue | Self::Fault(_) | Self::Upload(_) => None,
         }
+    }
+
+    /// The same, or what `upload` failed with before: a component need not bear that.
+    pub(super) fn blaming(self, upload: &Upload) -> Self {
+        let fault = match &self {
+            Self::Deadline => upload.fault_at_deadline(),
+            Self::Fault(_) => upload.fault(),
+            _ => None,
+        };
+        fault.map_or(self, Self::Upload)
     }
 
     /// What a caller is told when the call was made again and that failed with
@@ -164,7 +178,7 @@ pub async fn check_health(revision: &Arc<Revision>, check: FunctionIndex) -> Res
 
 /// Passes a request to a revision's own HTTP handler. What the handler does after
 /// its answer goes on in the background, up to the deadline; a failure there is told
-/// to `breaker`.
+/// to `breaker`, unless `upload` failed before.
 ///
 /// # Errors
 ///
@@ -173,16 +187,17 @@ pub async fn http<B>(
     revision: &Arc<Revision>,
     request: http::Request<B>,
     context: CallContext,
-    breaker: &Arc<Breaker>,
+    (breaker, upload): (&Arc<Breaker>, &Upload),
 ) -> Result<http::Response<ResponseBody>, CallError>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {
     match revision.pool.elsewhere() {
-        None => http_here(revision, request, context, breaker, None).await,
+        None => http_here(revision, request, context, (breaker, upload), None).await,
         Some(there) => {
-            let answered = threads::http(there, revision, request, context, breaker);
+            let told = (breaker, upload);
+            let answered = threads::http(there, revision, request, context, told);
             Box::pin(answered).await
         }
     }
@@ -193,7 +208,7 @@ pub(super) async fn http_here<B>(
     revision: &Arc<Revision>,
     request: http::Request<B>,
     context: CallContext,
-    breaker: &Arc<Breaker>,
+    (breaker, upload): (&Arc<Breaker>, &Upload),
     begun: Option<&Begun>,
 ) -> Result<http::Response<ResponseBody>, CallError>
 where
@@ -208,7 +223,8 @@ where
             let exchange = handler::start(lease, request, context)?;
             let answered = flatten(within(deadline, exchange).await);
             answered.map(|answer| {
-                go_on(revision, answer.rest, (deadline, fair), trace, breaker);
+                let told = (breaker, upload);
+                go_on(revision, answer.rest, (deadline, fair), trace, told);
                 answer.response
             })
         }
@@ -218,7 +234,9 @@ where
             flatten(Box::pin(within(deadline, answered)).await)
         }
     };
-    answered.inspect_err(|error| report(revision, "wasi:http", &trace, error))
+    answered
+        .map_err(|error| error.blaming(upload))
+        .inspect_err(|error| report(revision, "wasi:http", &trace, error))
 }
 
 /// Lets a guest that has answered work on, for instance at its body, up to a
@@ -228,13 +246,13 @@ fn go_on(
     rest: Rest<ExclusiveLease>,
     (deadline, fair): (Instant, bool),
     trace: TraceContext,
-    breaker: &Arc<Breaker>,
+    (breaker, upload): (&Arc<Breaker>, &Upload),
 ) {
     let (mut running, fate) = match rest {
         Rest::Ended(lease) => return lease.keep(),
         Rest::Running(running, fate) => (running, fate),
     };
-    let (revision, breaker) = (revision.clone(), breaker.clone());
+    let (revision, breaker, upload) = (revision.clone(), breaker.clone(), upload.clone());
     tokio::spawn(async move {
         let ended = match within(deadline, &mut running).await {
             Ok((lease, Ok(()))) => return lease.keep(),
@@ -249,6 +267,7 @@ fn go_on(
                 CallError::Deadline
             }
         };
+        let ended = ended.blaming(&upload);
         breaker.record(outcome(&ended, fair));
         report(&revision, "wasi:http (after its answer)", &trace, &ended);
     });
@@ -273,6 +292,10 @@ fn flatten<T>(outcome: Result<Result<T, Fault>, Elapsed>) -> Result<T, CallError
 
 /// Tells the operator what the client is not told.
 pub(super) fn report(revision: &Revision, function: &str, trace: &TraceContext, error: &CallError) {
+    if let CallError::Upload(_) | CallError::Fault(Fault::Request(_)) = error {
+        let service = &*revision.service;
+        return tracing::debug!(service, function, "a request failed its call: {error}");
+    }
     tracing::error!(
         service.name = &*revision.service,
         service.version = revision.number,

@@ -14,6 +14,7 @@ use super::breaker::{Breaker, Outcome, Rejected};
 use super::call::{self, CallError};
 use super::health::Health;
 use super::retry::{Repeat, Retries, outcome};
+use super::upload::Upload;
 use crate::capabilities::context::CallContext;
 use crate::engine::FunctionIndex;
 use crate::engine::http::{BodyError, ResponseBody};
@@ -78,7 +79,8 @@ impl Guard {
     }
 
     /// Passes a request to the guarded revision's own handler, as [`call::http`]
-    /// does. It is made once: its body is gone with the first try.
+    /// does. It is made once: its body is gone with the first try. Nothing counts
+    /// against the revision that goes wrong after that body, `upload`, has failed.
     ///
     /// # Errors
     ///
@@ -88,6 +90,7 @@ impl Guard {
         revision: &Arc<Revision>,
         request: http::Request<B>,
         context: CallContext,
+        upload: &Upload,
     ) -> Result<http::Response<ResponseBody>, CallError>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -96,10 +99,14 @@ impl Guard {
         let permit = self.breaker.admit(context.deadline.into())?;
         let began = tokio::time::Instant::now();
         let fair = revision.has_fair_time(began.into_std(), context.deadline);
-        let answered = call::http(revision, request, context, &self.breaker).await;
+        let told = (&self.breaker, upload);
+        let answered = call::http(revision, request, context, told).await;
         let outcome = match &answered {
             // As every breaker before an HTTP service counts.
-            Ok(response) if response.status().is_server_error() => Outcome::Failure,
+            Ok(response) if response.status().is_server_error() => match upload.fault() {
+                None => Outcome::Failure,
+                Some(_) => Outcome::Ignored,
+            },
             Ok(_) => Outcome::Success,
             Err(error) => outcome(error, fair),
         };

@@ -8,7 +8,8 @@
 //!   of them, [`health`] what they count;
 //! - [`discovery`]: the same for who watches: states, and each change in order;
 //! - [`link`]: calls from component to component;
-//! - [`upstream`]: HTTP services that are no components.
+//! - [`upstream`]: HTTP services that are no components;
+//! - [`upload`]: a request's body, whose faults are its client's.
 //!
 //! A caller brings a revision that it resolved in a snapshot of the registry;
 //! whether it is the gateway or another component makes no difference from there
@@ -25,6 +26,7 @@ pub mod link;
 pub mod registry;
 pub mod retry;
 mod threads;
+pub mod upload;
 pub mod upstream;
 
 pub use call::{CallError, check_health};
@@ -33,3 +35,4 @@ pub use guard::Guard;
 pub use guards::{Forces, GATEWAY, Guards};
 pub use registry::{Live, Registry, Service, Snapshot, pick};
 pub use retry::Repeat;
+pub use upload::{Upload, UploadFault};

@@ -94,6 +94,7 @@ pub fn outcome(error: &CallError, fair: bool) -> Outcome {
         )
         | CallError::DeadlineInQueue
         | CallError::BreakerOpen { .. }
+        | CallError::Upload(_)
         // The dependency's own breaker counts it; another call's crash counts there.
         | CallError::Fault(
             Fault::Dependency { .. } | Fault::InstanceLost | Fault::Request(_),

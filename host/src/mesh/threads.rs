@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use super::breaker::Breaker;
 use super::call::{CallError, call_here, http_here, report};
 use super::deadline::{Elapsed, within};
+use super::upload::Upload;
 use crate::capabilities::context::{CallContext, TraceContext};
 use crate::engine::http::{BodyError, ResponseBody};
 use crate::engine::value::Val;
@@ -58,20 +59,25 @@ pub(super) async fn http<B>(
     revision: &Arc<Revision>,
     request: http::Request<B>,
     context: CallContext,
-    breaker: &Arc<Breaker>,
+    (breaker, upload): (&Arc<Breaker>, &Upload),
 ) -> Result<http::Response<ResponseBody>, CallError>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {
     let (deadline, trace) = (context.deadline, context.trace);
-    let (callee, breaker) = (revision.clone(), breaker.clone());
+    let (callee, breaker, there_upload) = (revision.clone(), breaker.clone(), upload.clone());
     let begun = Begun::default();
     let there_begun = begun.clone();
-    let work =
-        async move { http_here(&callee, request, context, &breaker, Some(&there_begun)).await };
+    let work = async move {
+        let told = (&breaker, &there_upload);
+        http_here(&callee, request, context, told, Some(&there_begun)).await
+    };
     let answered = away(there, deadline, &begun, work).await;
-    answered.map_err(|missed| missed.told(revision, "wasi:http", &trace))
+    answered.map_err(|missed| {
+        let missed = missed.blaming(upload);
+        missed.told(revision, "wasi:http", &trace)
+    })
 }
 
 /// Whether a call on other threads has got its instance.
@@ -103,6 +109,14 @@ enum Missed {
 }
 
 impl Missed {
+    /// The same, or what the request's body failed with before.
+    fn blaming(self, upload: &Upload) -> Self {
+        match self {
+            Self::Here(error) => Self::Here(error.blaming(upload)),
+            there @ Self::There(_) => there,
+        }
+    }
+
     /// The error; the operator has been told of it.
     fn told(self, revision: &Revision, function: &str, trace: &TraceContext) -> CallError {
         match self {

@@ -2,6 +2,7 @@
 
 use stoa_guests::Answer;
 use wasip2::http::types::{IncomingRequest, ResponseOutparam};
+use wasip2::io::streams::StreamError;
 
 struct Misbehave;
 wasip2::http::proxy::export!(Misbehave);
@@ -22,9 +23,30 @@ impl wasip2::exports::http::incoming_handler::Guest for Misbehave {
             "no-response" => {}
             "early-answer" => stoa_guests::respond(out, 413, "not interested in the body"),
             "short-body" => short_body(out),
+            "read-or-trap" => {
+                assert!(read(&request), "this guest panics when its read fails");
+                stoa_guests::respond(out, 200, "well");
+            }
+            "read-or-500" => match read(&request) {
+                true => stoa_guests::respond(out, 200, "well"),
+                false => stoa_guests::respond(out, 500, "the body broke off"),
+            },
             "endless" => endless(out),
             "spin-in-body" => spin_in_body(out),
             other => stoa_guests::respond(out, 404, other),
+        }
+    }
+}
+
+/// Reads the whole body; whether that went well.
+fn read(request: &IncomingRequest) -> bool {
+    let incoming = request.consume().expect("the body is consumed once");
+    let stream = incoming.stream().expect("the body has one reader");
+    loop {
+        match stream.blocking_read(64 << 10) {
+            Ok(_) => {}
+            Err(StreamError::Closed) => return true,
+            Err(StreamError::LastOperationFailed(_)) => return false,
         }
     }
 }

@@ -240,8 +240,8 @@ mod tests {
     use http::StatusCode;
 
     use super::*;
-    use crate::gateway::input::BodyFault;
     use crate::gateway::respond::GatewayBody;
+    use crate::mesh::UploadFault;
     use crate::mesh::upstream::SendError;
 
     fn landed_as(settled: Result<Response, Refusal>) -> Landing {
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_request_that_is_wrong_itself_says_nothing_of_others() {
-        let refusal = Refusal::Body(BodyFault::Broken);
+        let refusal = Refusal::Body(UploadFault::Broken.into());
         assert!(matches!(landed_as(Err(refusal)), Landing::Own));
         let refusal = Refusal::Call(CallError::Fault(Fault::Request("long".into())));
         assert!(matches!(landed_as(Err(refusal)), Landing::Own));

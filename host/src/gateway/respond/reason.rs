@@ -20,11 +20,15 @@ pub(in crate::gateway) fn reason(refusal: &Refusal) -> Option<&'static str> {
         Refusal::Denied(Denied::Scope(_)) => "forbidden",
         Refusal::Denied(Denied::Ambiguous(_)) => "bad_request",
         Refusal::TooManyRequests { .. } => "rate_limited",
-        Refusal::Body(BodyFault::TooSlow) => "slow_body",
+        Refusal::Body(BodyFault::Upload(fault)) => fault.reason(),
         Refusal::Body(_) | Refusal::Input(_) => "input",
         Refusal::Idempotency(fault) => kept::reason(*fault),
         Refusal::Store => "store",
         Refusal::NotCached => "not_cached",
+        // Counted where it failed, for a service may have answered by then.
+        Refusal::Call(CallError::Upload(_)) | Refusal::Upstream(SendError::Upload(_)) => {
+            return None;
+        }
         Refusal::Call(error) => call_reason(error),
         Refusal::Upstream(error) => upstream_reason(error),
         Refusal::Awaited(Failure::Call(error)) => call_reason(error),
@@ -48,6 +52,8 @@ fn call_reason(error: &CallError) -> &'static str {
         CallError::Deadline | CallError::DeadlineInQueue => "deadline",
         CallError::Fault(Fault::Dependency { .. }) => "dependency",
         CallError::Fault(Fault::Memory { .. }) => "memory",
+        CallError::Fault(Fault::Request(_)) => "bad_request",
+        CallError::Upload(fault) => fault.reason(),
         CallError::Fault(_) => "trap",
     }
 }
@@ -60,5 +66,26 @@ fn upstream_reason(error: &SendError) -> &'static str {
         SendError::Deadline(_) => "deadline",
         SendError::Connect { .. } | SendError::Broken { .. } => "bad_gateway",
         SendError::Request(_) => "bad_request",
+        SendError::Upload(fault) => fault.reason(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_no_service_can_take_is_no_trap() {
+        let told = |fault| reason(&Refusal::Call(CallError::Fault(fault)));
+        assert_eq!(told(Fault::Request("no host".into())), Some("bad_request"));
+        assert_eq!(told(Fault::NoResponse), Some("trap"));
+    }
+
+    #[test]
+    fn a_body_that_failed_on_its_way_is_counted_there() {
+        let fault = crate::mesh::UploadFault::Broken;
+        assert_eq!(reason(&Refusal::Call(CallError::Upload(fault))), None);
+        assert_eq!(reason(&Refusal::Upstream(SendError::Upload(fault))), None);
+        assert_eq!(reason(&Refusal::Body(fault.into())), Some("broken_body"));
     }
 }

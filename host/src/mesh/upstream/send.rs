@@ -20,6 +20,7 @@ use crate::capabilities::outbound::body::Timed;
 use crate::engine::http::{ResponseBody, WasiBody};
 use crate::mesh::breaker::Outcome;
 use crate::mesh::deadline::within;
+use crate::mesh::upload::{Upload, UploadFault};
 use crate::service::settings::upstream::HostHeader;
 
 /// Instances that one request is tried on at most: three that are dead tell that
@@ -74,6 +75,9 @@ pub enum SendError {
     /// The request can't be sent on.
     #[error("the request can't be sent on: {0}")]
     Request(String),
+    /// The request's body failed before there was an answer.
+    #[error("the request could not be sent on whole: {0}")]
+    Upload(UploadFault),
 }
 
 /// Why one attempt failed.
@@ -84,8 +88,21 @@ enum Failed {
     Sent(SendError),
 }
 
+impl Failed {
+    /// The same, or what the request's body failed with before.
+    fn blaming(self, upload: &Upload) -> Self {
+        let fault = match &self {
+            Self::Sent(SendError::Deadline(_)) => upload.fault_at_deadline(),
+            Self::Sent(SendError::Broken { .. }) => upload.fault(),
+            _ => None,
+        };
+        fault.map_or(self, |fault| Self::Sent(SendError::Upload(fault)))
+    }
+}
+
 /// Sends a request to an instance of an upstream, and gives its response as soon as
-/// the head is there.
+/// the head is there. No instance is blamed for what comes of its body's failure, which
+/// `upload` tells.
 ///
 /// # Errors
 ///
@@ -93,6 +110,7 @@ enum Failed {
 pub async fn send(
     upstream: &Arc<Upstream>,
     request: Request<WasiBody>,
+    upload: &Upload,
     deadline: Instant,
 ) -> Result<Response<ResponseBody>, SendError> {
     let room = upstream.room.clone();
@@ -123,6 +141,7 @@ pub async fn send(
         attempts += 1;
         let serving = Serving::enter(instance.clone());
         let answered = attempt(upstream, &mut head, body, &instance, deadline).await;
+        let answered = answered.map_err(|failed| failed.blaming(upload));
         admitted.settle(outcome(&answered));
         match answered {
             Ok(response) => return Ok(finish(upstream, response, (serving, permit))),
@@ -142,7 +161,7 @@ fn outcome(answered: &Result<Response<Incoming>, Failed>) -> Outcome {
     match answered {
         Ok(response) if (502..=504).contains(&response.status().as_u16()) => Outcome::Failure,
         Ok(_) => Outcome::Success,
-        Err(Failed::Sent(SendError::Request(_))) => Outcome::Ignored,
+        Err(Failed::Sent(SendError::Request(_) | SendError::Upload(_))) => Outcome::Ignored,
         Err(_) => Outcome::Failure,
     }
 }
