@@ -242,6 +242,17 @@ impl Issuer {
                     .to_owned(),
             );
         }
+        let has_key = |algorithm: &Algorithm| match algorithm {
+            Algorithm::Hs256 => self.secret_file.is_some(),
+            Algorithm::Rs256 | Algorithm::Es256 | Algorithm::EdDsa => self.jwks.is_some(),
+        };
+        let usable = self.algorithms.iter().any(has_key);
+        if self.name.is_some() && self.has_keys() && !usable {
+            fault(
+                "algorithms",
+                "no token could be valid: HS256 takes its key from `secret_file`, the others from `jwks`".to_owned(),
+            );
+        }
         let (stale, refresh) = (self.max_stale(), self.refresh);
         if self.jwks.is_some() && stale < refresh {
             let shown = humantime::format_duration;
@@ -358,6 +369,16 @@ mod tests {
             },
             Issuer {
                 name: Some(DEVELOPMENT_ISSUER.into()),
+                ..whole.clone()
+            },
+            Issuer {
+                algorithms: vec![Algorithm::Hs256],
+                ..whole.clone()
+            },
+            Issuer {
+                jwks: None,
+                secret_file: Some("secret".into()),
+                algorithms: vec![Algorithm::Es256],
                 ..whole.clone()
             },
             Issuer {

@@ -93,6 +93,15 @@ impl Gradient {
         self.limit as u32
     }
 
+    /// Takes room that was added since `ceiling`: if the limit was that, nothing is known
+    /// of more, and it begins anew with all there is room for.
+    pub(super) fn widen(&mut self, ceiling: u32) -> u32 {
+        if self.limit >= f64::from(ceiling) {
+            self.limit = f64::INFINITY;
+        }
+        self.limit()
+    }
+
     fn approach(&mut self, next: f64, share: f64) {
         self.limit += (next - self.limit) * share;
     }
@@ -224,6 +233,27 @@ mod tests {
         for _ in 0..100 {
             assert_eq!(gradient.update(sample, 200), 20);
         }
+    }
+
+    #[test]
+    fn room_that_is_added_is_used_unless_the_limit_was_lower() {
+        let waiting = Service {
+            cores: 1.0,
+            compute: 0.1,
+            wait: 100.0,
+        };
+        let mut gradient = Gradient::default();
+        waiting.run_in(1, &mut gradient, 50);
+        assert!(gradient.limit() <= 2, "{}", gradient.limit());
+        assert!(gradient.widen(1) > 10);
+        let computing = Service {
+            cores: 1.0,
+            compute: 10.0,
+            wait: 0.0,
+        };
+        let limit = computing.run(&mut gradient, 50);
+        assert!(limit < 10, "{limit}");
+        assert_eq!(gradient.widen(MOST), limit);
     }
 
     proptest! {

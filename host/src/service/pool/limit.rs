@@ -91,6 +91,12 @@ impl Limiter {
         Duration::from_secs(seconds as u64)
     }
 
+    /// Takes room that was added beyond `ceiling` calls at a time.
+    pub(super) fn widen(&self, ceiling: u32) {
+        let limit = self.gradient().widen(ceiling);
+        self.limit.store(limit, Ordering::Relaxed);
+    }
+
     fn stride(&self) -> u32 {
         self.stride.load(Ordering::Relaxed).max(1)
     }

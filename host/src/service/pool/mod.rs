@@ -186,8 +186,13 @@ impl Pool {
     /// Changes the size. Idle instances beyond the minimum go at once, busy ones
     /// above the maximum as their calls end.
     pub fn scale(self: &Arc<Self>, min: u32, max: u32) {
-        let surplus = self.lock().scale(min, max, self.seats.live());
-        drop(surplus);
+        let mut state = self.lock();
+        let before = state.max();
+        let surplus = state.scale(min, max, self.seats.live());
+        if max > before {
+            self.limiter.widen(self.ceiling(before));
+        }
+        drop((state, surplus));
         self.settle();
     }
 
@@ -261,6 +266,11 @@ impl Pool {
         }
     }
 
+    /// Calls at a time that there is room for in `max` instances.
+    fn ceiling(&self, max: u32) -> u32 {
+        max.saturating_mul(self.concurrency).min(self.most())
+    }
+
     /// What the search for that number is bounded by. Calls that share an instance cost
     /// little and wait much: they may be as many as the pool has room for.
     fn most(&self) -> u32 {
@@ -308,8 +318,7 @@ impl Pool {
         let mut state = self.lock();
         let given = state.give_back(usable, self.seats.live());
         if let Some(spent) = spent {
-            let ceiling = state.max().saturating_mul(self.concurrency);
-            let ceiling = ceiling.min(self.most());
+            let ceiling = self.ceiling(state.max());
             state.note(spent, ceiling, &self.limiter);
         }
         drop(state);
