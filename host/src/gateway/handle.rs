@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 
 use super::admitted::Admitted;
 use super::asked::Asked;
+use super::cache::Write;
 use super::client::Client;
 use super::cors::{self, Cors};
 use super::endpoint::{Destination, Endpoint};
@@ -154,8 +155,10 @@ impl Gateway {
         parameters: &Parameters<'_>,
         context: CallContext,
     ) -> Result<Response, Refusal> {
+        let target = self.cache.target(asked.client, &parts);
         if let Some(key) = self.idempotency.key(endpoint, &parts)? {
             let request = Admitted::new(asked, endpoint, parts, parameters, context);
+            let request = request.writing(target);
             return aside(|| self.idempotency.answer(key, request, body)).await;
         }
         let condition = Condition::of(&parts);
@@ -164,7 +167,10 @@ impl Gateway {
             let response = aside(|| self.cache.answer(request, body, rule)).await?;
             return Ok(condition.check(response));
         }
-        let response = serve(asked, endpoint, parts, body, parameters, context).await?;
+        let write = Write::begin(target);
+        let answered = serve(asked, endpoint, parts, body, parameters, context).await;
+        write.settle(&answered);
+        let response = answered?;
         Ok(match endpoint.destination {
             Destination::Function { .. } => condition.apply(response),
             Destination::Http { .. } | Destination::Upstream(_) => response,

@@ -8,6 +8,7 @@ mod denied;
 mod kept;
 mod problem;
 mod reason;
+mod run;
 mod unread;
 
 use std::sync::Arc;

@@ -40,7 +40,7 @@ impl ResponseCache {
         let fetched = if wanted.alone {
             self.lead(None, wanted, request, why).await
         } else {
-            match self.flights.join(wanted.key) {
+            match self.flights.join(wanted.key, wanted.asked) {
                 Turn::Lead(flight) => self.lead(Some(flight), wanted, request, why).await,
                 Turn::Follow(landing) => {
                     let deadline = request.context.deadline;
@@ -81,13 +81,13 @@ impl ResponseCache {
         self.metrics.miss.inc();
         let this = self.clone();
         let (endpoint, parts) = (request.endpoint.clone(), request.parts.clone());
-        let (asked, deadline) = (self.shelf.moment(), request.context.deadline);
+        let deadline = request.context.deadline;
         // The whole answer is wanted, not the news that this client has it.
         request.parts.headers.remove(header::IF_NONE_MATCH);
         request.parts.headers.remove(header::IF_MODIFIED_SINCE);
         let after = move |answered| async move {
             let settled = this
-                .settle(&endpoint, &parts, &wanted, (asked, deadline), answered)
+                .settle(&endpoint, &parts, &wanted, deadline, answered)
                 .await;
             let (landing, response) = landing(settled);
             let stored = matches!(landing, Landing::Shared(_));
@@ -109,7 +109,7 @@ impl ResponseCache {
         endpoint: &Endpoint,
         parts: &Parts,
         wanted: &Wanted,
-        (asked, deadline): (u64, std::time::Instant),
+        deadline: std::time::Instant,
         answered: Result<Response, Refusal>,
     ) -> Result<(Option<Arc<Entry>>, Response), Refusal> {
         let mut response = answered?;
@@ -132,12 +132,8 @@ impl ResponseCache {
         let Some((terms, body)) = terms.zip(body).filter(|_| whole) else {
             // A failure leaves what was stored before, for as long as it covers for it.
             if !wanted.personal && !response.status().is_server_error() {
-                self.shelf.put(
-                    wanted.key,
-                    endpoint.id,
-                    Item::Own(Instant::now() + OWN),
-                    asked,
-                );
+                let own = Item::Own(Instant::now() + OWN);
+                self.shelf.put(wanted.key, endpoint.id, own, wanted.asked);
             }
             return Ok((None, response));
         };
@@ -158,16 +154,17 @@ impl ResponseCache {
         });
         if key != wanted.primary {
             let names = Item::Vary(entry.vary.as_slice().into());
-            self.shelf.put(wanted.primary, endpoint.id, names, asked);
+            self.shelf
+                .put(wanted.primary, endpoint.id, names, wanted.asked);
         }
         let item = Item::Answer(entry.clone());
-        self.shelf.put(key, endpoint.id, item, asked);
+        self.shelf.put(key, endpoint.id, item, wanted.asked);
         Ok((Some(entry), response))
     }
 
     /// Fetches a new answer in the background, unless somebody does already.
     pub(super) fn refresh(self: &Arc<Self>, wanted: Wanted, request: Admitted) {
-        let Turn::Lead(flight) = self.flights.join(wanted.key) else {
+        let Turn::Lead(flight) = self.flights.join(wanted.key, wanted.asked) else {
             return;
         };
         let this = self.clone();

@@ -26,7 +26,6 @@ use super::input::{RequestBody, read_whole};
 use super::respond::{self, Refusal, Response, Taken};
 use crate::engine::Fault as EngineFault;
 use crate::mesh::CallError;
-use crate::mesh::upstream::SendError;
 use crate::service::settings::IdempotencyKey;
 use crate::shutdown::Holds;
 use crate::store::{Expiring, Place, StoreError};
@@ -199,11 +198,11 @@ impl Idempotency {
             let record = match &answered {
                 Ok(response) if respond::says_not_now(response) => None,
                 Ok(response) => Some(Record::of(response, claim.fingerprint)),
-                Err(Refusal::Call(error)) if may_have_run(error) => {
+                Err(refusal @ Refusal::Call(error)) if refusal.may_have_run() => {
                     let response = respond::call_error(error, &origin);
                     Some(Record::of(&response, claim.fingerprint))
                 }
-                Err(Refusal::Upstream(error)) if upstream_may_have_run(error) => {
+                Err(refusal @ Refusal::Upstream(error)) if refusal.may_have_run() => {
                     let response = respond::upstream_error(error, &origin);
                     Some(Record::of(&response, claim.fingerprint))
                 }
@@ -256,20 +255,6 @@ async fn taken_in(
         Ok(Taken::Broken) => Err(Refusal::Call(CallError::Fault(EngineFault::NoResponse))),
         Err(_) => Err(Refusal::Call(CallError::Deadline)),
     }
-}
-
-/// Whether a call that failed may have left something behind.
-fn may_have_run(error: &CallError) -> bool {
-    match error {
-        CallError::Deadline => true,
-        CallError::Fault(fault) => !matches!(fault, EngineFault::Request(_)),
-        _ => false,
-    }
-}
-
-/// Likewise, of an upstream.
-fn upstream_may_have_run(error: &SendError) -> bool {
-    matches!(error, SendError::Broken { .. } | SendError::Deadline(_))
 }
 
 fn damaged() -> StoreError {
