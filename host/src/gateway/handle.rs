@@ -161,20 +161,20 @@ impl Gateway {
             let request = request.writing(target);
             return aside(|| self.idempotency.answer(key, request, body)).await;
         }
-        let condition = Condition::of(&parts);
+        let condition = Condition::of(&parts, endpoint);
         if let Some(rule) = self.cache.takes(endpoint, &parts) {
             let request = Admitted::new(asked, endpoint, parts, parameters, context);
             let response = aside(|| self.cache.answer(request, body, rule)).await?;
-            return Ok(condition.check(response));
+            return condition.check(response);
         }
         let write = Write::begin(target);
         let answered = serve(asked, endpoint, parts, body, parameters, context).await;
         write.settle(&answered);
         let response = answered?;
-        Ok(match endpoint.destination {
+        match endpoint.destination {
             Destination::Function { .. } => condition.apply(response),
-            Destination::Http { .. } | Destination::Upstream(_) => response,
-        })
+            Destination::Http { .. } | Destination::Upstream(_) => Ok(response),
+        }
     }
 
     fn refuse(&self, refusal: Refusal, endpoint: Option<&Endpoint>, origin: &Origin) -> Response {
