@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::request::Parts;
 use tokio::time::Instant;
@@ -61,6 +62,15 @@ impl ResponseCache {
                 }
             }
         };
+        self.covered(fetched, fallback)
+    }
+
+    /// What was fetched, or the answer to fall back on.
+    pub(super) fn covered(
+        &self,
+        fetched: Result<Response, Refusal>,
+        fallback: Option<Arc<Entry>>,
+    ) -> Result<Response, Refusal> {
         match fallback {
             Some(entry) if has_failed(&fetched) => {
                 self.metrics.stale.inc();
@@ -99,7 +109,7 @@ impl ResponseCache {
                 response
             })
         };
-        let body = RequestBody::Whole(bytes::Bytes::new());
+        let body = RequestBody::Whole(Bytes::new());
         request.serve_detached(body, after).await
     }
 
@@ -143,7 +153,8 @@ impl ResponseCache {
         let entry = Arc::new(Entry {
             status: response.status(),
             headers,
-            body,
+            // Of its own: it may be part of a buffer that is much larger.
+            body: Bytes::copy_from_slice(&body),
             service: endpoint.service().clone(),
             tags: rule.tags,
             anyone: terms.anyone,

@@ -151,15 +151,16 @@ impl ResponseCache {
                 Ok(give(&entry, Some(Forwarded::Stale)))
             }
             _ if wanted.asks.only_if_cached => Err(Refusal::NotCached),
-            entry if reads_whole => {
-                let fallback = entry.filter(|(_, good_for)| *good_for == Use::IfError);
+            entry => {
+                let fallback = entry.filter(|(_, good_for)| *good_for != Use::Nothing);
                 let fallback = fallback.map(|(entry, _)| entry);
-                self.fetch(wanted, request, recalled.why, fallback).await
-            }
-            // Only an answer to GET has all that is to be stored.
-            _ => {
+                if reads_whole {
+                    return self.fetch(wanted, request, recalled.why, fallback).await;
+                }
+                // Only an answer to GET has all that is to be stored.
                 let why = Forwarded::Method;
-                self.pass(request, body, rule, personal, why).await
+                let passed = self.pass(request, body, rule, personal, why).await;
+                self.covered(passed, fallback)
             }
         }
     }
@@ -275,12 +276,14 @@ fn dress(response: &mut Response, endpoint: &Endpoint, rule: &Cache, personal: b
         && success
         && !storable::speaks(headers)
     {
-        let value = if personal {
+        let value = if headers.contains_key(header::CACHE_CONTROL) {
+            &cache.age
+        } else if personal {
             &cache.personal
         } else {
             &cache.usual
         };
-        headers.insert(header::CACHE_CONTROL, value.clone());
+        headers.append(header::CACHE_CONTROL, value.clone());
     }
     for name in &rule.vary {
         if let Ok(name) = name.parse() {
