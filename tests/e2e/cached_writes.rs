@@ -3,9 +3,10 @@
 use anyhow::{Result, ensure};
 use http::{Method, Request};
 use serde_json::json;
-use stoa_tests::client::{Answer, Client, empty, json_request};
+use stoa_tests::client::{Answer, Client, PATIENCE, Protocol, empty, json_request};
 use stoa_tests::process::HostProcess;
 use stoa_tests::service::Service;
+use tokio::time::timeout;
 
 use crate::{guests, serving};
 
@@ -124,4 +125,31 @@ async fn what_was_read_during_a_write_is_not_for_who_comes_after_it() -> Result<
     assert_eq!(first.await??.expect(200)?.text(), "1 ");
     assert_eq!(get(&host, path, &[]).await?.text(), "2 ");
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_whose_client_has_left_counts() -> Result<()> {
+    let host = serving(&services()).await?;
+    let path = "/counted?wait=500";
+    assert_eq!(get(&host, path, &[]).await?.text(), "1 ");
+    // Over HTTP/2 the host learns of it at once, and ends the call.
+    let write = tokio::spawn({
+        let mut client = Client::new(host.http, Protocol::Http2);
+        let request = Request::post(path).body(empty())?;
+        async move { client.send(request).await }
+    });
+    while host.admin()?.pool("counted").await?["busy"] != 1 {
+        tokio::task::yield_now().await;
+    }
+    write.abort();
+    // In an instance of its own: its calls are counted anew.
+    let again = async {
+        while !get(&host, path, &[])
+            .await?
+            .header("cache-status")?
+            .contains("fwd")
+        {}
+        Ok(())
+    };
+    timeout(PATIENCE, again).await?
 }

@@ -400,6 +400,26 @@ async fn answers_are_purged_by_service_and_tag() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_cache_keeps_within_its_bytes() -> Result<()> {
+    let host = host_with("[gateway]\ncache_bytes = \"1MiB\"\n").await?;
+    host.admin()?.deploy_all(&services(json!("1h"))).await?;
+    let used = async || -> Result<u64> {
+        let metrics = host.admin()?.metrics().await?;
+        let used = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("stoa_cache_bytes "));
+        Ok(used.unwrap_or_default().parse()?)
+    };
+    for n in 0..20 {
+        let path = format!("/counted?length=400000&x-n={n}");
+        get(&host, &path, &[]).await?.expect(200)?;
+        let used = used().await?;
+        ensure!(used > 0 && used <= 1 << 20, "{used}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_cache_without_memory_stores_nothing() -> Result<()> {
     let host = host_with("[gateway]\ncache_bytes = 0\n").await?;
     host.admin()?.deploy_all(&services(json!("1h"))).await?;

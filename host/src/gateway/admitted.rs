@@ -30,7 +30,7 @@ pub(super) struct Admitted {
     pub(super) client: Arc<Client>,
     places: Places,
     /// What it may change of what is cached.
-    target: Option<Target>,
+    target: Option<Box<Target>>,
 }
 
 impl Admitted {
@@ -53,7 +53,7 @@ impl Admitted {
     }
 
     /// A request that may change something.
-    pub(super) fn writing(self, target: Option<Target>) -> Self {
+    pub(super) fn writing(self, target: Option<Box<Target>>) -> Self {
         Self { target, ..self }
     }
 

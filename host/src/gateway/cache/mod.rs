@@ -106,7 +106,7 @@ impl ResponseCache {
     }
 
     /// What a request may change of what is stored.
-    pub(super) fn target(&self, client: &Client, parts: &Parts) -> Option<Target> {
+    pub(super) fn target(&self, client: &Client, parts: &Parts) -> Option<Box<Target>> {
         self.writes.target(client, parts)
     }
 

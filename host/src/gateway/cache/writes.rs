@@ -34,7 +34,7 @@ pub(super) struct Writes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(super) struct Place(usize);
 
-/// What an unsafe request is about to change.
+/// What an unsafe request is about to change. Boxed: most requests have none.
 #[derive(Clone)]
 pub(in crate::gateway) struct Target {
     writes: Arc<Writes>,
@@ -44,7 +44,7 @@ pub(in crate::gateway) struct Target {
 }
 
 /// A call that may change something. Whoever drops it does not know what became of it.
-pub(in crate::gateway) struct Write(Option<Target>);
+pub(in crate::gateway) struct Write(Option<Box<Target>>);
 
 // === impl Writes ===
 
@@ -56,12 +56,14 @@ impl Writes {
     }
 
     /// What a request may change; `None` if it is safe, or nothing is cached here.
-    pub(super) fn target(self: &Arc<Self>, client: &Client, parts: &Parts) -> Option<Target> {
+    pub(super) fn target(self: &Arc<Self>, client: &Client, parts: &Parts) -> Option<Box<Target>> {
         let matters = !parts.method.is_safe() && self.counts.get().is_some();
-        matters.then(|| Target {
-            writes: self.clone(),
-            site: self.site(key::host(client, parts)),
-            uri: parts.uri.clone(),
+        matters.then(|| {
+            Box::new(Target {
+                writes: self.clone(),
+                site: self.site(key::host(client, parts)),
+                uri: parts.uri.clone(),
+            })
         })
     }
 
@@ -160,7 +162,7 @@ fn rooted(target: &str) -> String {
 
 impl Write {
     /// To be called before the service is asked.
-    pub(in crate::gateway) fn begin(target: Option<Target>) -> Self {
+    pub(in crate::gateway) fn begin(target: Option<Box<Target>>) -> Self {
         Self(target)
     }
 
