@@ -69,6 +69,54 @@ async fn every_read_of_a_function_has_a_tag() -> Result<()> {
 }
 
 #[tokio::test]
+async fn who_wants_another_answer_gets_none() -> Result<()> {
+    let [state, _] = services(json!("1h"));
+    let host = serving(&[hello(), state]).await?;
+    for path in ["/hello/Ada", "/count/a"] {
+        let tag = host.get(path).await?.header("etag")?.to_owned();
+        // Each run of the other counts on: its tag is the next one's no more.
+        for (wanted, status) in [("\"zz\"", 412), ("*", 200), (&*format!("W/{tag}"), 412)] {
+            let answer = get(&host, path, &[("if-match", wanted)]).await?;
+            assert_eq!(answer.status, status, "{path} {wanted}");
+        }
+        let both = [("if-match", "\"zz\""), ("if-none-match", "*")];
+        let refused = get(&host, path, &both).await?.problem(412)?;
+        assert_eq!(refused["code"], json!("precondition_failed"));
+    }
+    let tag = host.get("/hello/Ada").await?.header("etag")?.to_owned();
+    let wanted = format!("\"zz\", {tag}");
+    get(&host, "/hello/Ada", &[("if-match", &wanted)])
+        .await?
+        .expect(200)?;
+    // What is not there is not there, whatever is wanted.
+    get(&host, "/nothing", &[("if-match", "\"zz\"")])
+        .await?
+        .expect(404)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_service_says_of_age_and_sharing_is_heard() -> Result<()> {
+    let host = serving(&services(json!("1h"))).await?;
+    let path = "/counted?age=20";
+    let first = text(&host, path, &[]).await?;
+    let again = get(&host, path, &[]).await?.expect(200)?;
+    assert_eq!(again.text(), first);
+    ensure!(again.header("age")?.parse::<u64>()? >= 20);
+    let status = again.header("cache-status")?;
+    let left = status.strip_prefix("stoa; hit; ttl=").unwrap_or_default();
+    ensure!(left.parse::<u64>()? <= 3580, "{status}");
+    // The route says how long, and its service that it is for all.
+    let credentials = [("authorization", "Basic eDp5")];
+    let path = "/counted?cache-control=public";
+    let first = get(&host, path, &credentials).await?;
+    let said: Vec<_> = first.headers.get_all("cache-control").iter().collect();
+    assert_eq!(said, ["public", "max-age=3600"]);
+    assert_eq!(text(&host, path, &[]).await?, first.text());
+    Ok(())
+}
+
+#[tokio::test]
 async fn fresh_answers_come_from_memory() -> Result<()> {
     let host = serving(&services(json!("1h"))).await?;
     for path in ["/count/a", "/counted?x=1"] {
@@ -279,6 +327,9 @@ async fn old_answers_cover_for_a_service_that_fails() -> Result<()> {
     let stale = get(&host, "/count/a", &[]).await?.expect(200)?;
     assert_eq!(stale.text(), "2");
     ensure!(stale.header("cache-status")?.contains("stale"));
+    let head = Request::head("/count/a").body(empty())?;
+    let head = Client::http1(host.http).send(head).await?.expect(200)?;
+    ensure!(head.header("cache-status")?.contains("stale"));
     host.get("/counted").await?.expect(200)?;
     host.get("/counted/fail").await?.expect(200)?;
     assert_eq!(text(&host, "/counted", &[]).await?, "1 ");
@@ -345,6 +396,26 @@ async fn answers_are_purged_by_service_and_tag() -> Result<()> {
         assert_eq!(reply["purged"], json!(expected), "{arguments:?}");
     }
     assert_eq!(text(&host, "/count/a", &[]).await?, "4");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cache_keeps_within_its_bytes() -> Result<()> {
+    let host = host_with("[gateway]\ncache_bytes = \"1MiB\"\n").await?;
+    host.admin()?.deploy_all(&services(json!("1h"))).await?;
+    let used = async || -> Result<u64> {
+        let metrics = host.admin()?.metrics().await?;
+        let used = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("stoa_cache_bytes "));
+        Ok(used.unwrap_or_default().parse()?)
+    };
+    for n in 0..20 {
+        let path = format!("/counted?length=400000&x-n={n}");
+        get(&host, &path, &[]).await?.expect(200)?;
+        let used = used().await?;
+        ensure!(used > 0 && used <= 1 << 20, "{used}");
+    }
     Ok(())
 }
 

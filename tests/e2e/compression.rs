@@ -134,12 +134,58 @@ async fn a_body_that_its_component_writes_bit_by_bit_is_sent_on_at_each_pause() 
 }
 
 #[tokio::test]
-async fn the_head_alone_is_not_compressed() -> Result<()> {
+async fn a_head_says_what_a_get_would() -> Result<()> {
+    let counted = Service::new("counted", guests::COUNTED_P2).http("/counted");
+    let host = serving(&[crate::hello(), counted]).await?;
+    let (function, short) = (format!("/hello/{}", "ab".repeat(1000)), "/ping".to_owned());
+    let component = "/counted?length=5000&content-type=text/plain".to_owned();
+    for path in [function, short, component] {
+        for protocol in [Protocol::Http1, Protocol::Http2] {
+            for accept in ["gzip", "identity"] {
+                let mut client = Client::new(host.http, protocol);
+                let asks = |method| Request::builder().method(method).uri(&path);
+                let asks = |method| asks(method).header("accept-encoding", accept).body(empty());
+                let got = client.send(asks(Method::GET)?).await?.expect(200)?;
+                let head = client.send(asks(Method::HEAD)?).await?.expect(200)?;
+                assert!(head.body.is_empty());
+                for name in ["content-encoding", "etag", "vary", "content-type"] {
+                    assert_eq!(
+                        head.header(name).ok(),
+                        got.header(name).ok(),
+                        "{path} {accept}"
+                    );
+                }
+                if let Ok(length) = head.header("content-length") {
+                    assert_eq!(length, got.body.len().to_string(), "{path} {accept}");
+                }
+                // The connection is still good.
+                client.send(asks(Method::GET)?).await?.expect(200)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_304_has_the_tag_of_the_answer_that_it_is_for() -> Result<()> {
     let host = serving(&[crate::hello()]).await?;
-    let request = Request::head("/ping").header("accept-encoding", "gzip");
-    let answer = Client::http1(host.http)
-        .send(request.body(empty())?)
-        .await?;
-    assert!(answer.expect(200)?.header("content-encoding").is_err());
+    let path = format!("/hello/{}", "ab".repeat(1000));
+    for accept in ["gzip", "identity"] {
+        for method in [Method::GET, Method::HEAD] {
+            let asks = || {
+                let asks = Request::builder().method(&method).uri(&path);
+                asks.header("accept-encoding", accept)
+            };
+            let mut client = Client::http1(host.http);
+            let whole = client.send(asks().body(empty())?).await?.expect(200)?;
+            let tag = whole.header("etag")?;
+            assert_eq!(tag.starts_with("W/"), accept == "gzip");
+            let known = asks().header("if-none-match", tag).body(empty())?;
+            let short = client.send(known).await?.expect(304)?;
+            assert_eq!(short.header("etag")?, tag);
+            assert_eq!(short.header("vary")?, whole.header("vary")?);
+            assert!(short.header("content-encoding").is_err());
+        }
+    }
     Ok(())
 }

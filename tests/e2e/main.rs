@@ -6,6 +6,7 @@
 mod admin_api;
 mod breaker;
 mod browsers;
+mod cached_writes;
 mod caching;
 mod cli;
 mod client_certificates;

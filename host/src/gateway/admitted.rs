@@ -9,6 +9,7 @@ use std::sync::Arc;
 use http::request::Parts;
 
 use super::asked::Asked;
+use super::cache::{Target, Write};
 use super::client::Client;
 use super::endpoint::Endpoint;
 use super::handle::serve;
@@ -28,6 +29,8 @@ pub(super) struct Admitted {
     pub(super) origin: Origin,
     pub(super) client: Arc<Client>,
     places: Places,
+    /// What it may change of what is cached.
+    target: Option<Box<Target>>,
 }
 
 impl Admitted {
@@ -45,7 +48,13 @@ impl Admitted {
             context,
             origin: asked.origin.clone(),
             client: asked.client.clone(),
+            target: None,
         }
+    }
+
+    /// A request that may change something.
+    pub(super) fn writing(self, target: Option<Box<Target>>) -> Self {
+        Self { target, ..self }
     }
 
     /// Asks the service, on a task of its own: who waits may go.
@@ -74,7 +83,8 @@ impl Admitted {
         let mut asked = Asked::new(&self.parts, &self.client);
         asked.origin = self.origin;
         let parameters = self.places.of(asked.uri.path());
-        serve(
+        let write = Write::begin(self.target);
+        let answered = serve(
             &asked,
             &self.endpoint,
             self.parts,
@@ -82,6 +92,8 @@ impl Admitted {
             &parameters,
             self.context,
         )
-        .await
+        .await;
+        write.settle(&answered);
+        answered
     }
 }

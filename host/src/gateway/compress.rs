@@ -30,10 +30,22 @@ const LEAST: u64 = 1024;
 /// Bytes that are compressed at once: a fraction of a millisecond.
 const AT_ONCE: usize = 64 << 10;
 
+/// Digests are of the bytes as they are encoded, RFC 9530: who gives one means these.
+const DIGESTS: [&str; 4] = ["content-digest", "repr-digest", "digest", "content-md5"];
+
+/// On a 304: the response in whose place it is would gain.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WouldGain;
+
 /// Compresses a response, if it gains by it and the client takes it.
-pub(super) fn finish(response: Response, coding: Option<Coding>, method: &Method) -> Response {
+pub(super) fn finish(mut response: Response, coding: Option<Coding>, method: &Method) -> Response {
+    if response.extensions_mut().remove::<WouldGain>().is_some() {
+        return in_place(response, coding);
+    }
     if gains(&response) {
-        compress(response, coding, method)
+        compress(response, coding)
+    } else if method == Method::HEAD {
+        head_alone(response, coding)
     } else {
         response
     }
@@ -41,10 +53,10 @@ pub(super) fn finish(response: Response, coding: Option<Coding>, method: &Method
 
 /// In a frame of its own: encoders are large, and most responses short.
 #[inline(never)]
-fn compress(response: Response, coding: Option<Coding>, method: &Method) -> Response {
+fn compress(response: Response, coding: Option<Coding>) -> Response {
     let (mut parts, body) = response.into_parts();
     vary(&mut parts.headers, &header::ACCEPT_ENCODING);
-    let Some(coding) = coding.filter(|_| method != Method::HEAD) else {
+    let Some(coding) = coding else {
         return Response::from_parts(parts, body);
     };
     let body = body.into_content();
@@ -60,27 +72,56 @@ fn compress(response: Response, coding: Option<Coding>, method: &Method) -> Resp
     Response::from_parts(parts, body)
 }
 
+/// A 304 has the tag of the response that it stands for, RFC 9110 section 15.4.5.
+fn in_place(mut response: Response, coding: Option<Coding>) -> Response {
+    vary(response.headers_mut(), &header::ACCEPT_ENCODING);
+    if coding.is_some() {
+        weaken(response.headers_mut());
+    }
+    response
+}
+
+/// A component's answer to HEAD that says how long the body is that it does not have:
+/// that of a GET would have another length.
+fn head_alone(mut response: Response, coding: Option<Coding>) -> Response {
+    let length = response.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length >= LEAST) && suits(&response) {
+        vary(response.headers_mut(), &header::ACCEPT_ENCODING);
+        if let Some(coding) = coding {
+            mark(response.headers_mut(), coding);
+        }
+    }
+    response
+}
+
 /// Says in the headers what happened to the body.
 fn mark(headers: &mut HeaderMap, coding: Coding) {
     headers.insert(header::CONTENT_ENCODING, coding.value());
     headers.remove(header::CONTENT_LENGTH);
     // A range is one of the bytes that are sent.
     headers.remove(header::ACCEPT_RANGES);
+    weaken(headers);
+}
+
+/// The same thing in other bytes has a weak tag, RFC 9110 section 8.8.3.3.
+fn weaken(headers: &mut HeaderMap) {
     if let Some(etag) = headers.get(header::ETAG)
         && !etag.as_bytes().starts_with(b"W/")
         && let Ok(weak) = HeaderValue::try_from([b"W/", etag.as_bytes()].concat())
     {
-        // The same thing in other bytes, RFC 9110 section 8.8.3.3.
         headers.insert(header::ETAG, weak);
     }
 }
 
 /// Whether a response gains by compression, whoever asked for it.
-fn gains(response: &Response) -> bool {
+pub(super) fn gains(response: &Response) -> bool {
     let size = response.body().size_hint().exact();
-    if size.is_some_and(|size| size < LEAST) {
-        return false;
-    }
+    size.is_none_or(|size| size >= LEAST) && suits(response)
+}
+
+/// Whether a response may be compressed, whatever its size.
+fn suits(response: &Response) -> bool {
     let headers = response.headers();
     let has_content = !matches!(response.status().as_u16(), 100..=199 | 204..=206 | 304);
     has_content
@@ -89,6 +130,7 @@ fn gains(response: &Response) -> bool {
             .is_some_and(is_compressible)
         && !headers.contains_key(header::CONTENT_ENCODING)
         && !headers.contains_key(header::CONTENT_RANGE)
+        && !DIGESTS.iter().any(|name| headers.contains_key(*name))
         && !headers.get_all(header::CACHE_CONTROL).iter().any(forbids)
 }
 

@@ -44,6 +44,8 @@ pub(super) struct CacheControl {
     pub(super) usual: HeaderValue,
     /// Where the request shows who asks.
     pub(super) personal: HeaderValue,
+    /// Beside what the service says without a time.
+    pub(super) age: HeaderValue,
 }
 
 /// What serves a request.
@@ -278,6 +280,7 @@ fn destination(
 fn cache_control(route: &Route) -> Option<CacheControl> {
     let cache = route.cache.as_ref()?;
     let mut age = format!("max-age={}", cache.max_age.as_secs());
+    let alone = HeaderValue::try_from(&*age).ok()?;
     let stale = [
         ("stale-while-revalidate", cache.stale_while_revalidate),
         ("stale-if-error", cache.stale_if_error),
@@ -292,5 +295,6 @@ fn cache_control(route: &Route) -> Option<CacheControl> {
     Some(CacheControl {
         usual: HeaderValue::try_from(format!("{usual}, {age}")).ok()?,
         personal: HeaderValue::try_from(format!("private, {age}")).ok()?,
+        age: alone,
     })
 }

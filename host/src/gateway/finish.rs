@@ -1,9 +1,12 @@
 //! What every response gets last, whoever gave it: a service, a cache, a refusal.
 
+use http::{Method, header};
+use http_body::Body as _;
+
 use super::asked::Asked;
 use super::endpoint::Endpoint;
 use super::origin::REQUEST_ID;
-use super::respond::Response;
+use super::respond::{GatewayBody, Response};
 use super::{Gateway, compress};
 use crate::config::Compression;
 
@@ -29,9 +32,23 @@ impl Gateway {
         self.security.finish(asked.client.over_tls(), headers);
         let compressed = endpoint.is_none_or(|endpoint| endpoint.route.compression.is_on());
         if self.settings.compression == Compression::On && compressed {
-            compress::finish(response, asked.coding, &asked.method)
-        } else {
-            response
+            response = compress::finish(response, asked.coding, &asked.method);
         }
+        if asked.method == Method::HEAD {
+            response = head_of(response);
+        }
+        response
     }
+}
+
+/// The answer to HEAD: how long the body of a GET would be, and none.
+fn head_of(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let length = body.size_hint().exact().filter(|length| *length > 0);
+    if let Some(length) = length
+        && !parts.headers.contains_key(header::CONTENT_LENGTH)
+    {
+        parts.headers.insert(header::CONTENT_LENGTH, length.into());
+    }
+    Response::from_parts(parts, GatewayBody::empty())
 }

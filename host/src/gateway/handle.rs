@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 
 use super::admitted::Admitted;
 use super::asked::Asked;
+use super::cache::Write;
 use super::client::Client;
 use super::cors::{self, Cors};
 use super::endpoint::{Destination, Endpoint};
@@ -163,21 +164,26 @@ impl Gateway {
         parameters: &Parameters<'_>,
         context: CallContext,
     ) -> Result<Response, Refusal> {
+        let target = self.cache.target(asked.client, &parts);
         if let Some(key) = self.idempotency.key(endpoint, &parts)? {
             let request = Admitted::new(asked, endpoint, parts, parameters, context);
+            let request = request.writing(target);
             return aside(|| self.idempotency.answer(key, request, body)).await;
         }
-        let condition = Condition::of(&parts);
+        let condition = Condition::of(&parts, endpoint);
         if let Some(rule) = self.cache.takes(endpoint, &parts) {
             let request = Admitted::new(asked, endpoint, parts, parameters, context);
             let response = aside(|| self.cache.answer(request, body, rule)).await?;
-            return Ok(condition.check(response));
+            return condition.check(response);
         }
-        let response = serve(asked, endpoint, parts, body, parameters, context).await?;
-        Ok(match endpoint.destination {
+        let write = Write::begin(target);
+        let answered = serve(asked, endpoint, parts, body, parameters, context).await;
+        write.settle(&answered);
+        let response = answered?;
+        match endpoint.destination {
             Destination::Function { .. } => condition.apply(response),
-            Destination::Http { .. } | Destination::Upstream(_) => response,
-        })
+            Destination::Http { .. } | Destination::Upstream(_) => Ok(response),
+        }
     }
 
     fn refuse(&self, refusal: Refusal, endpoint: Option<&Endpoint>, origin: &Origin) -> Response {

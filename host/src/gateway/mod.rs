@@ -118,6 +118,7 @@ impl Gateway {
     /// Sends new requests by `table` from now on.
     pub fn publish(&self, table: Table) {
         self.rates.attach(table.endpoints());
+        self.cache.expect(table.endpoints());
         let table = Arc::new(table);
         self.table.store(table.clone());
         self.cache

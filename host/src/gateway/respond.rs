@@ -9,6 +9,7 @@ mod input;
 mod kept;
 mod problem;
 mod reason;
+mod run;
 mod unread;
 
 use std::sync::Arc;
@@ -71,6 +72,8 @@ pub(super) enum Refusal {
     Store,
     /// The client wants a stored answer, and there is none.
     NotCached,
+    /// The client wants an answer with another tag.
+    NoMatch,
 }
 
 /// How a service failed, for all who wait for the same answer.
@@ -173,9 +176,8 @@ pub(super) fn refuse(refusal: Refusal, origin: &Origin) -> Response {
         Refusal::Upstream(error) => upstream_error(&error, origin),
         Refusal::Awaited(failure) => awaited(&failure, origin),
         Refusal::Idempotency(fault) => kept::idempotency(fault, origin),
-        Refusal::NotCached => Problem::new(StatusCode::GATEWAY_TIMEOUT, "not_cached")
-            .detail("the request wants a stored answer, and none is stored")
-            .response(origin),
+        Refusal::NotCached => kept::not_cached(origin),
+        Refusal::NoMatch => kept::no_match(origin),
         Refusal::Store => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store")
             .detail("what the host keeps can't be read now")
             .retry_after()

@@ -1,60 +1,90 @@
 //! Entity tags and conditional requests, RFC 9110 sections 8.8.3 and 13.
 //!
 //! An answer of a function to GET or HEAD always has a strong tag: its `version`,
-//! else a hash of its body. A client that has that answer already gets 304.
+//! else a hash of its body. A client that has that answer already gets 304; one that
+//! wants another gets 412. A component that sees the request's headers, and every
+//! write, judges `If-Match` itself.
 
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, request::Parts};
 
-use super::respond::{self, Response};
+use super::endpoint::Endpoint;
+use super::respond::{self, Refusal, Response};
 
 /// Bytes of a body's hash that its tag has: 128 bits never meet by chance.
 const TAG_BYTES: usize = 16;
 
-/// What a client has already.
+/// Which answer a client has already, and which it wants.
 #[derive(Debug, Default)]
 pub(super) struct Condition {
     reads: bool,
+    if_match: Vec<HeaderValue>,
     if_none_match: Vec<HeaderValue>,
 }
 
 impl Condition {
-    /// Reads `If-None-Match` of a GET or HEAD.
-    pub(super) fn of(parts: &Parts) -> Self {
+    /// Reads `If-Match` and `If-None-Match` of a GET or HEAD.
+    pub(super) fn of(parts: &Parts, endpoint: &Endpoint) -> Self {
         if !matches!(parts.method, Method::GET | Method::HEAD) {
             return Self::default();
         }
-        let values = parts.headers.get_all(header::IF_NONE_MATCH);
+        let values = |name| parts.headers.get_all(name).iter().cloned().collect();
         Self {
             reads: true,
-            if_none_match: values.iter().cloned().collect(),
+            if_match: if endpoint.shows_headers() {
+                Vec::new()
+            } else {
+                values(header::IF_MATCH)
+            },
+            if_none_match: values(header::IF_NONE_MATCH),
         }
     }
 
     /// The answer with its tag, or 304 in its place.
-    pub(super) fn apply(&self, mut response: Response) -> Response {
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub(super) fn apply(&self, mut response: Response) -> Result<Response, Refusal> {
         if !self.reads || !response.status().is_success() {
-            return response;
+            return Ok(response);
         }
         tag(&mut response);
         self.check(response)
     }
 
     /// 304 in the place of an answer that the client has.
-    pub(super) fn check(&self, response: Response) -> Response {
-        let Some(tag) = response.headers().get(header::ETAG) else {
-            return response;
+    ///
+    /// # Errors
+    /// That it is another than the client wants, which goes first (section 13.2.2).
+    pub(super) fn check(&self, response: Response) -> Result<Response, Refusal> {
+        if !response.status().is_success() {
+            return Ok(response);
+        }
+        let tag = response.headers().get(header::ETAG);
+        let tag = tag.map_or(&b""[..], HeaderValue::as_bytes);
+        let named = |lists: &[HeaderValue], comparison| {
+            let names = |list: &HeaderValue| matches(list.as_bytes(), tag, comparison);
+            lists.iter().any(names)
         };
-        let known = self
-            .if_none_match
-            .iter()
-            .any(|list| matches(list.as_bytes(), tag.as_bytes()));
-        if known && response.status().is_success() {
+        if !self.if_match.is_empty() && !named(&self.if_match, Comparison::Strong) {
+            return Err(Refusal::NoMatch);
+        }
+        let known = !tag.is_empty() && named(&self.if_none_match, Comparison::Weak);
+        Ok(if known {
             respond::not_modified(response)
         } else {
             response
-        }
+        })
     }
+}
+
+/// How tags are compared, RFC 9110 section 8.8.3.2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    /// Byte by byte the same: a weak tag is like none.
+    Strong,
+    /// The same thing.
+    Weak,
 }
 
 /// Gives an answer that is there whole its tag, unless it has one.
@@ -73,10 +103,9 @@ pub(super) fn tag(response: &mut Response) {
     }
 }
 
-/// Whether a list of `If-None-Match` names the tag, by weak comparison. What is
-/// no list matches nothing: the client then gets the whole answer.
-fn matches(list: &[u8], tag: &[u8]) -> bool {
-    let tag = tag.strip_prefix(b"W/").unwrap_or(tag);
+/// Whether a list of tags names this one. What is no list matches nothing.
+fn matches(list: &[u8], tag: &[u8], comparison: Comparison) -> bool {
+    let opaque = tag.strip_prefix(b"W/").unwrap_or(tag);
     let mut rest = list.trim_ascii();
     if rest == b"*" {
         return true;
@@ -95,7 +124,8 @@ fn matches(list: &[u8], tag: &[u8]) -> bool {
             return false;
         };
         let (named, after) = strong.split_at(end + 2);
-        if named == tag {
+        let weak = strong.len() < rest.len() || opaque.len() < tag.len();
+        if named == opaque && (comparison == Comparison::Weak || !weak) {
             return true;
         }
         rest = after.trim_ascii_start();
@@ -144,7 +174,7 @@ mod tests {
             ",\"7\",",
             "\"a,b\",\"7\"",
         ] {
-            assert!(matches(list.as_bytes(), seven), "{list}");
+            assert!(matches(list.as_bytes(), seven, Comparison::Weak), "{list}");
         }
         for list in [
             "",
@@ -156,9 +186,19 @@ mod tests {
             "*, \"8\"",
             "\"8\"; \"7\"",
         ] {
-            assert!(!matches(list.as_bytes(), seven), "{list}");
+            assert!(!matches(list.as_bytes(), seven, Comparison::Weak), "{list}");
         }
-        assert!(matches(b"\"7\"", b"W/\"7\""));
+        assert!(matches(b"\"7\"", b"W/\"7\"", Comparison::Weak));
+    }
+
+    #[test]
+    fn a_weak_tag_is_no_strong_one() {
+        let strong = |list: &str, tag: &[u8]| matches(list.as_bytes(), tag, Comparison::Strong);
+        for list in ["\"7\"", "W/\"7\", \"7\"", "*"] {
+            assert!(strong(list, b"\"7\""), "{list}");
+        }
+        assert!(!strong("W/\"7\"", b"\"7\""));
+        assert!(!strong("\"7\", W/\"7\"", b"W/\"7\""));
     }
 
     proptest! {
@@ -174,16 +214,16 @@ mod tests {
             let list = written.join(" , ");
             for (tag, _) in &tags {
                 let tag = format!("\"{tag}\"");
-                prop_assert!(matches(list.as_bytes(), tag.as_bytes()));
+                prop_assert!(matches(list.as_bytes(), tag.as_bytes(), Comparison::Weak));
             }
             let expected = tags.iter().any(|(tag, _)| *tag == other);
             let other = format!("\"{other}\"");
-            prop_assert_eq!(matches(list.as_bytes(), other.as_bytes()), expected);
+            prop_assert_eq!(matches(list.as_bytes(), other.as_bytes(), Comparison::Weak), expected);
         }
 
         #[test]
         fn no_list_makes_it_fail(list in proptest::collection::vec(any::<u8>(), 0..40)) {
-            matches(&list, b"\"7\"");
+            matches(&list, b"\"7\"", Comparison::Weak);
         }
     }
 }

@@ -73,6 +73,13 @@ pub fn idempotency<'t>(
 fn vary<'t>(document: &mut Document<'t>, key: &Key<'t>, value: &Value<'t>) -> Vec<String> {
     let names = document.strings(key, value).unwrap_or_default();
     let parsed = names.iter().map(|name| {
+        if name == "*" {
+            return Err(
+                "`*` would keep each answer for one request alone: name the headers, or leave \
+                 `cache` out"
+                    .to_owned(),
+            );
+        }
         name.parse::<HeaderName>()
             .map(|name| name.to_string())
             .map_err(|_| {

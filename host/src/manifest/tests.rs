@@ -334,6 +334,10 @@ fn each_fault_says_what_to_do() {
             "3: unknown key `tag` in [cache]: did you mean `tags`?",
         ),
         (
+            "routes.\"GET /a\" = { call = \"a:b/c.d\", cache = { max_age = \"1s\", vary = [\"*\"] } }",
+            "3: `vary`: `*` would keep each answer for one request alone: name the headers, or leave `cache` out",
+        ),
+        (
             "routes.\"GET /a\" = { call = \"a:b/c.d\", cache = { max_age = \"1s\", vary = [\"a b\"] } }",
             "3: `vary`: expected names of headers such as \"accept-language\", found \"a b\"",
         ),

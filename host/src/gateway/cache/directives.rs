@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
-use http::header;
+use http::header::{self, HeaderMap, HeaderValue};
+
+/// Longest time, in seconds: what is longer is as long, RFC 9111 section 1.2.2.
+const LONGEST: u64 = 1 << 31;
 
 /// What a client asks of a cache.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,16 +20,24 @@ pub(super) struct Asks {
     pub(super) max_age: Option<Duration>,
     /// The answer must stay fresh for this long.
     pub(super) min_fresh: Duration,
+    /// The answer may have been stale for this long.
+    pub(super) max_stale: Option<Duration>,
 }
 
-/// What a service says of its answer beyond how long it is fresh.
+/// What a service says of its answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Says {
+    /// How long it is fresh, or that it is for one client or none.
+    pub(super) lifetime: bool,
+    /// `public`, in so many words.
+    pub(super) public: bool,
     /// It may be given to anyone, also when the request had credentials, RFC 9111
     /// section 3.5.
     pub(super) anyone: bool,
-    pub(super) stale_while_revalidate: Duration,
-    pub(super) stale_if_error: Duration,
+    pub(super) stale_while_revalidate: Option<Duration>,
+    pub(super) stale_if_error: Option<Duration>,
+    /// No client may have it stale.
+    pub(super) revalidate: bool,
 }
 
 impl Asks {
@@ -41,6 +51,8 @@ impl Asks {
                 // What can't be read asks for the freshest.
                 "max-age" => asks.max_age = Some(seconds(value).unwrap_or_default()),
                 "min-fresh" => asks.min_fresh = seconds(value).unwrap_or(Duration::MAX),
+                "max-stale" if value.is_none() => asks.max_stale = Some(Duration::MAX),
+                "max-stale" => asks.max_stale = seconds(value),
                 _ => {}
             }
         }
@@ -56,26 +68,47 @@ impl Asks {
 impl Says {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let mut says = Self::default();
-        let mut revalidate = false;
+        let mut never_stale = false;
         for (name, value) in directives(headers) {
             match name.to_ascii_lowercase().as_str() {
-                "public" | "s-maxage" => says.anyone = true,
-                "must-revalidate" | "proxy-revalidate" => {
-                    says.anyone |= name.eq_ignore_ascii_case("must-revalidate");
-                    revalidate = true;
+                "public" => (says.public, says.anyone) = (true, true),
+                "s-maxage" => {
+                    (says.lifetime, says.anyone, says.revalidate) = (true, true, true);
                 }
-                "stale-while-revalidate" => {
-                    says.stale_while_revalidate = seconds(value).unwrap_or_default();
-                }
-                "stale-if-error" => says.stale_if_error = seconds(value).unwrap_or_default(),
+                "max-age" | "no-cache" | "no-store" | "private" => says.lifetime = true,
+                "must-revalidate" => (says.anyone, never_stale) = (true, true),
+                "proxy-revalidate" => never_stale = true,
+                "stale-while-revalidate" => says.stale_while_revalidate = seconds(value),
+                "stale-if-error" => says.stale_if_error = seconds(value),
                 _ => {}
             }
         }
-        if revalidate {
-            (says.stale_while_revalidate, says.stale_if_error) = Default::default();
+        if never_stale {
+            says.revalidate = true;
+            says.stale_while_revalidate = Some(Duration::ZERO);
+            says.stale_if_error = Some(Duration::ZERO);
         }
         says
     }
+}
+
+/// How old an answer says it is.
+pub(super) fn age(headers: &HeaderMap) -> Duration {
+    let value = headers.get(header::AGE).and_then(|age| age.to_str().ok());
+    seconds(value.map(str::trim)).unwrap_or_default()
+}
+
+/// The directives of an answer, in lower case and with times that can be counted.
+pub(super) fn plain(headers: &HeaderMap) -> Option<HeaderValue> {
+    let plain = directives(headers).map(|(name, value)| {
+        let name = name.to_ascii_lowercase();
+        match (value, seconds(value)) {
+            (_, Some(time)) => format!("{name}={}", time.as_secs()),
+            (Some(value), None) => format!("{name}=\"{value}\""),
+            (None, None) => name,
+        }
+    });
+    HeaderValue::try_from(plain.collect::<Vec<_>>().join(", ")).ok()
 }
 
 /// Names and values; a comma within quotes is not expected in any that matters.
@@ -91,7 +124,10 @@ fn directives(headers: &HeaderMap) -> impl Iterator<Item = (&str, Option<&str>)>
 }
 
 fn seconds(value: Option<&str>) -> Option<Duration> {
-    value?.parse().ok().map(Duration::from_secs)
+    let digits = value.filter(|value| !value.is_empty())?;
+    let all = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let time = digits.parse().unwrap_or(LONGEST).min(LONGEST);
+    all.then_some(Duration::from_secs(time))
 }
 
 #[cfg(test)]
@@ -127,11 +163,34 @@ mod tests {
     fn a_response_that_must_be_revalidated_is_never_stale() {
         let of = |value| Says::of(&headers(header::CACHE_CONTROL, &[value]));
         let says = of("public, stale-if-error=9, stale-while-revalidate=\"3\"");
-        assert!(says.anyone);
-        assert_eq!(says.stale_if_error, Duration::from_secs(9));
-        assert_eq!(says.stale_while_revalidate, Duration::from_secs(3));
+        assert!(says.anyone && says.public && !says.lifetime);
+        assert_eq!(says.stale_if_error, Some(Duration::from_secs(9)));
+        assert_eq!(says.stale_while_revalidate, Some(Duration::from_secs(3)));
         let says = of("must-revalidate, stale-if-error=9");
-        assert_eq!((says.anyone, says.stale_if_error), (true, Duration::ZERO));
-        assert_eq!(of("private, max-age=9"), Says::default());
+        assert!(says.anyone && says.revalidate && !says.public);
+        assert_eq!(says.stale_if_error, Some(Duration::ZERO));
+        let says = of("private, max-age=9");
+        assert!(says.lifetime && !says.anyone);
+    }
+
+    #[test]
+    fn a_time_without_end_is_a_long_one() {
+        let longest = Duration::from_secs(LONGEST);
+        let without_end = "9".repeat(30);
+        assert_eq!(seconds(Some(&without_end)), Some(longest));
+        for none in ["", "-1", "+1", "1.5", "soon"] {
+            assert_eq!(seconds(Some(none)), None, "{none}");
+        }
+        let age = |value: &str| age(&headers(header::AGE, &[value]));
+        assert_eq!(
+            (age("7"), age(&without_end), age("old")),
+            (Duration::from_secs(7), longest, Duration::ZERO)
+        );
+        let said = format!("Private=\"Set-Cookie\", MAX-AGE={without_end}");
+        let plain = plain(&headers(header::CACHE_CONTROL, &[&said, "No-Store"]));
+        assert_eq!(
+            plain.unwrap(),
+            format!("private=\"Set-Cookie\", max-age={LONGEST}, no-store")
+        );
     }
 }

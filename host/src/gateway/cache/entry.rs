@@ -39,6 +39,8 @@ pub(super) struct Lives {
     pub(super) stale_while_revalidate: Duration,
     /// How much longer than fresh it is served when the service fails.
     pub(super) stale_if_error: Duration,
+    /// No client may have it stale, even if it wants to.
+    pub(super) revalidate: bool,
 }
 
 /// What an answer is good for.
@@ -98,6 +100,8 @@ impl Lives {
             Use::Serve
         } else if stale_for < self.stale_while_revalidate {
             Use::ServeAndRefresh
+        } else if !self.revalidate && asks.max_stale.is_some_and(|most| stale_for <= most) {
+            Use::Serve
         } else {
             if_error
         }
@@ -120,6 +124,7 @@ mod tests {
             fresh: seconds(fresh),
             stale_while_revalidate: seconds(refresh),
             stale_if_error: seconds(error),
+            revalidate: false,
         }
     }
 
@@ -159,6 +164,22 @@ mod tests {
         };
         assert_eq!(asked(&min_fresh(6)), Use::Serve);
         assert_eq!(asked(&min_fresh(7)), Use::IfError);
+    }
+
+    #[test]
+    fn a_client_may_take_what_is_stale() {
+        let may = lives(10, 0, 0);
+        let must = Lives {
+            revalidate: true,
+            ..may
+        };
+        let asks = Asks {
+            max_stale: Some(seconds(5)),
+            ..Asks::default()
+        };
+        assert_eq!(may.good_for(seconds(15), &asks), Use::Serve);
+        assert_eq!(may.good_for(seconds(16), &asks), Use::Nothing);
+        assert_eq!(must.good_for(seconds(15), &asks), Use::Nothing);
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::request::Parts;
 use tokio::time::Instant;
@@ -40,7 +41,7 @@ impl ResponseCache {
         let fetched = if wanted.alone {
             self.lead(None, wanted, request, why).await
         } else {
-            match self.flights.join(wanted.key) {
+            match self.flights.join(wanted.key, wanted.asked) {
                 Turn::Lead(flight) => self.lead(Some(flight), wanted, request, why).await,
                 Turn::Follow(landing) => {
                     let deadline = request.context.deadline;
@@ -61,6 +62,15 @@ impl ResponseCache {
                 }
             }
         };
+        self.covered(fetched, fallback)
+    }
+
+    /// What was fetched, or the answer to fall back on.
+    pub(super) fn covered(
+        &self,
+        fetched: Result<Response, Refusal>,
+        fallback: Option<Arc<Entry>>,
+    ) -> Result<Response, Refusal> {
         match fallback {
             Some(entry) if has_failed(&fetched) => {
                 self.metrics.stale.inc();
@@ -81,13 +91,13 @@ impl ResponseCache {
         self.metrics.miss.inc();
         let this = self.clone();
         let (endpoint, parts) = (request.endpoint.clone(), request.parts.clone());
-        let (asked, deadline) = (self.shelf.moment(), request.context.deadline);
+        let deadline = request.context.deadline;
         // The whole answer is wanted, not the news that this client has it.
         request.parts.headers.remove(header::IF_NONE_MATCH);
         request.parts.headers.remove(header::IF_MODIFIED_SINCE);
         let after = move |answered| async move {
             let settled = this
-                .settle(&endpoint, &parts, &wanted, (asked, deadline), answered)
+                .settle(&endpoint, &parts, &wanted, deadline, answered)
                 .await;
             let (landing, response) = landing(settled);
             let stored = matches!(landing, Landing::Shared(_));
@@ -99,7 +109,7 @@ impl ResponseCache {
                 response
             })
         };
-        let body = RequestBody::Whole(bytes::Bytes::new());
+        let body = RequestBody::Whole(Bytes::new());
         request.serve_detached(body, after).await
     }
 
@@ -109,7 +119,7 @@ impl ResponseCache {
         endpoint: &Endpoint,
         parts: &Parts,
         wanted: &Wanted,
-        (asked, deadline): (u64, std::time::Instant),
+        deadline: std::time::Instant,
         answered: Result<Response, Refusal>,
     ) -> Result<(Option<Arc<Entry>>, Response), Refusal> {
         let mut response = answered?;
@@ -132,12 +142,8 @@ impl ResponseCache {
         let Some((terms, body)) = terms.zip(body).filter(|_| whole) else {
             // A failure leaves what was stored before, for as long as it covers for it.
             if !wanted.personal && !response.status().is_server_error() {
-                self.shelf.put(
-                    wanted.key,
-                    endpoint.id,
-                    Item::Own(Instant::now() + OWN),
-                    asked,
-                );
+                let own = Item::Own(Instant::now() + OWN);
+                self.shelf.put(wanted.key, endpoint.id, own, wanted.asked);
             }
             return Ok((None, response));
         };
@@ -147,7 +153,8 @@ impl ResponseCache {
         let entry = Arc::new(Entry {
             status: response.status(),
             headers,
-            body,
+            // Of its own: it may be part of a buffer that is much larger.
+            body: Bytes::copy_from_slice(&body),
             service: endpoint.service().clone(),
             tags: rule.tags,
             anyone: terms.anyone,
@@ -158,16 +165,17 @@ impl ResponseCache {
         });
         if key != wanted.primary {
             let names = Item::Vary(entry.vary.as_slice().into());
-            self.shelf.put(wanted.primary, endpoint.id, names, asked);
+            self.shelf
+                .put(wanted.primary, endpoint.id, names, wanted.asked);
         }
         let item = Item::Answer(entry.clone());
-        self.shelf.put(key, endpoint.id, item, asked);
+        self.shelf.put(key, endpoint.id, item, wanted.asked);
         Ok((Some(entry), response))
     }
 
     /// Fetches a new answer in the background, unless somebody does already.
     pub(super) fn refresh(self: &Arc<Self>, wanted: Wanted, request: Admitted) {
-        let Turn::Lead(flight) = self.flights.join(wanted.key) else {
+        let Turn::Lead(flight) = self.flights.join(wanted.key, wanted.asked) else {
             return;
         };
         let this = self.clone();

@@ -10,11 +10,15 @@ use tokio::sync::watch;
 
 use super::Key;
 use super::entry::Entry;
+use super::shelf::Moment;
 use crate::gateway::respond::Failure;
 
 /// The calls that are under way.
 #[derive(Debug, Default)]
-pub(super) struct Flights(Mutex<HashMap<Key, watch::Receiver<Landing>>>);
+pub(super) struct Flights(Mutex<Under>);
+
+/// Who asks after a write or a purge does not take what was asked for before.
+type Under = HashMap<(Key, Moment), watch::Receiver<Landing>>;
 
 /// What a call brings to those who wait for it.
 #[derive(Debug, Clone)]
@@ -38,13 +42,14 @@ pub(super) enum Turn {
 /// A call under way; over when dropped.
 pub(super) struct Flight {
     flights: Arc<Flights>,
-    pub(super) key: Key,
+    key: (Key, Moment),
     landing: watch::Sender<Landing>,
 }
 
 impl Flights {
-    pub(super) fn join(self: &Arc<Self>, key: Key) -> Turn {
+    pub(super) fn join(self: &Arc<Self>, key: Key, asked: Moment) -> Turn {
         let mut flights = self.lock();
+        let key = (key, asked);
         if let Some(landing) = flights.get(&key) {
             return Turn::Follow(landing.clone());
         }
@@ -58,7 +63,7 @@ impl Flights {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, watch::Receiver<Landing>>> {
+    fn lock(&self) -> MutexGuard<'_, Under> {
         // Nothing runs under the lock but a look-up or an insertion.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -90,7 +95,7 @@ mod tests {
     const KEY: Key = [1; 32];
 
     fn follow(flights: &Arc<Flights>) -> watch::Receiver<Landing> {
-        match flights.join(KEY) {
+        match flights.join(KEY, Moment::default()) {
             Turn::Follow(landing) => landing,
             Turn::Lead(_) => panic!("there is a leader already"),
         }
@@ -99,7 +104,7 @@ mod tests {
     #[tokio::test]
     async fn followers_get_what_the_leader_brings() {
         let flights = Arc::new(Flights::default());
-        let Turn::Lead(flight) = flights.join(KEY) else {
+        let Turn::Lead(flight) = flights.join(KEY, Moment::default()) else {
             panic!("the first leads")
         };
         let followers = [follow(&flights), follow(&flights)];
@@ -108,16 +113,35 @@ mod tests {
         for follower in followers {
             assert!(matches!(landed(follower).await, Landing::Failed(_)));
         }
-        assert!(matches!(flights.join(KEY), Turn::Lead(_)));
+        assert!(matches!(
+            flights.join(KEY, Moment::default()),
+            Turn::Lead(_)
+        ));
+    }
+
+    #[test]
+    fn who_asks_after_a_change_leads_anew() {
+        let flights = Arc::new(Flights::default());
+        let before = flights.join(KEY, Moment::default());
+        let after = Moment::after(1);
+        assert!(matches!(flights.join(KEY, after), Turn::Lead(_)));
+        assert!(matches!(
+            flights.join(KEY, Moment::default()),
+            Turn::Follow(_)
+        ));
+        drop(before);
     }
 
     #[tokio::test]
     async fn a_leader_that_is_gone_leaves_nobody_waiting() {
         let flights = Arc::new(Flights::default());
-        let leader = flights.join(KEY);
+        let leader = flights.join(KEY, Moment::default());
         let follower = follow(&flights);
         drop(leader);
         assert!(matches!(landed(follower).await, Landing::Own));
-        assert!(matches!(flights.join(KEY), Turn::Lead(_)));
+        assert!(matches!(
+            flights.join(KEY, Moment::default()),
+            Turn::Lead(_)
+        ));
     }
 }

@@ -7,6 +7,8 @@
 //! together. An answer is stored as the service gave it; tags and 304, and what
 //! later stages add, come after.
 //!
+//! A write to a URI, by whichever route, takes what is stored for it.
+//!
 //! A key holds the endpoint, which is new with each revision: no revision serves
 //! what another answered.
 
@@ -18,6 +20,7 @@ mod key;
 mod shelf;
 mod status;
 mod storable;
+mod writes;
 
 use std::sync::Arc;
 
@@ -28,6 +31,7 @@ use hyper::body::Body as _;
 use tokio::time::Instant;
 
 use super::admitted::Admitted;
+use super::client::Client;
 use super::endpoint::{Destination, Endpoint};
 use super::input::RequestBody;
 use super::respond::{self, Refusal, Response};
@@ -38,8 +42,10 @@ use crate::telemetry::metrics::CacheMetrics;
 use directives::Asks;
 use entry::{Entry, Use};
 use flights::Flights;
-use shelf::{Item, Shelf};
+use shelf::{Item, Moment, Shelf};
 use status::Forwarded;
+use writes::Writes;
+pub(super) use writes::{Target, Write};
 
 /// What requests with the same answer have in common.
 type Key = [u8; 32];
@@ -48,6 +54,7 @@ type Key = [u8; 32];
 pub(super) struct ResponseCache {
     shelf: Shelf,
     flights: Arc<Flights>,
+    writes: Arc<Writes>,
     metrics: CacheMetrics,
 }
 
@@ -56,6 +63,8 @@ struct Wanted {
     /// Without the headers that answers may differ by.
     primary: Key,
     key: Key,
+    /// When it came here.
+    asked: Moment,
     asks: Asks,
     /// The request shows who asks.
     personal: bool,
@@ -74,9 +83,11 @@ impl ResponseCache {
     /// A cache of at most `bytes`; with 0 nothing is stored.
     pub(super) fn new(bytes: u64, metrics: &Metrics) -> Arc<Self> {
         let metrics = metrics.cache();
+        let writes = Arc::<Writes>::default();
         Arc::new(Self {
-            shelf: Shelf::new(bytes, metrics.bytes.clone()),
+            shelf: Shelf::new(bytes, metrics.bytes.clone(), writes.clone()),
             flights: Arc::default(),
+            writes,
             metrics,
         })
     }
@@ -85,6 +96,18 @@ impl ResponseCache {
     pub(super) fn takes<'e>(&self, endpoint: &'e Endpoint, parts: &Parts) -> Option<&'e Cache> {
         let reads = matches!(parts.method, Method::GET | Method::HEAD);
         endpoint.route.cache.as_ref().filter(|_| reads)
+    }
+
+    /// Makes ready for these endpoints, before they get requests.
+    pub(super) fn expect<'e>(&self, mut endpoints: impl Iterator<Item = &'e Arc<Endpoint>>) {
+        if endpoints.any(|endpoint| endpoint.route.cache.is_some()) {
+            self.writes.heed();
+        }
+    }
+
+    /// What a request may change of what is stored.
+    pub(super) fn target(&self, client: &Client, parts: &Parts) -> Option<Box<Target>> {
+        self.writes.target(client, parts)
     }
 
     /// Removes answers of a service, or with a tag, or all. Says how many there were.
@@ -128,15 +151,16 @@ impl ResponseCache {
                 Ok(give(&entry, Some(Forwarded::Stale)))
             }
             _ if wanted.asks.only_if_cached => Err(Refusal::NotCached),
-            entry if reads_whole => {
-                let fallback = entry.filter(|(_, good_for)| *good_for == Use::IfError);
+            entry => {
+                let fallback = entry.filter(|(_, good_for)| *good_for != Use::Nothing);
                 let fallback = fallback.map(|(entry, _)| entry);
-                self.fetch(wanted, request, recalled.why, fallback).await
-            }
-            // Only an answer to GET has all that is to be stored.
-            _ => {
+                if reads_whole {
+                    return self.fetch(wanted, request, recalled.why, fallback).await;
+                }
+                // Only an answer to GET has all that is to be stored.
                 let why = Forwarded::Method;
-                self.pass(request, body, rule, personal, why).await
+                let passed = self.pass(request, body, rule, personal, why).await;
+                self.covered(passed, fallback)
             }
         }
     }
@@ -145,7 +169,9 @@ impl ResponseCache {
     fn recall(&self, request: &Admitted, asks: Asks, personal: bool) -> (Wanted, Recalled) {
         let (endpoint, parts) = (&request.endpoint, &request.parts);
         let primary = key::primary(endpoint.id, &request.client, parts, &endpoint.vary);
-        let (key, item) = self.look(primary, &parts.headers);
+        let place = self.writes.place(&request.client, parts);
+        let asked = self.shelf.moment(place);
+        let (key, item) = self.look(primary, &parts.headers, &asked);
         let now = Instant::now();
         // Who wants a new answer does not take one that was asked for before.
         let mut alone = personal || asks.no_cache;
@@ -169,6 +195,7 @@ impl ResponseCache {
         let wanted = Wanted {
             primary,
             key,
+            asked,
             asks,
             personal,
             alone,
@@ -177,12 +204,12 @@ impl ResponseCache {
     }
 
     /// What stands at a request's key, by the headers that answers differ by.
-    fn look(&self, primary: Key, headers: &HeaderMap) -> (Key, Option<Item>) {
-        match self.shelf.get(&primary) {
+    fn look(&self, primary: Key, headers: &HeaderMap, now: &Moment) -> (Key, Option<Item>) {
+        match self.shelf.get(&primary, now) {
             Some(Item::Vary(names)) => {
                 let key = key::secondary(&primary, headers, &names);
                 // Without an answer for these headers it is still known that they matter.
-                (key, self.shelf.get(&key).or(Some(Item::Vary(names))))
+                (key, self.shelf.get(&key, now).or(Some(Item::Vary(names))))
             }
             item => (primary, item),
         }
@@ -249,12 +276,14 @@ fn dress(response: &mut Response, endpoint: &Endpoint, rule: &Cache, personal: b
         && success
         && !storable::speaks(headers)
     {
-        let value = if personal {
+        let value = if headers.contains_key(header::CACHE_CONTROL) {
+            &cache.age
+        } else if personal {
             &cache.personal
         } else {
             &cache.usual
         };
-        headers.insert(header::CACHE_CONTROL, value.clone());
+        headers.append(header::CACHE_CONTROL, value.clone());
     }
     for name in &rule.vary {
         if let Ok(name) = name.parse() {

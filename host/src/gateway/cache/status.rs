@@ -58,9 +58,10 @@ pub(super) fn stored(
         .headers_mut()
         .insert(header::AGE, HeaderValue::from(age.as_secs()));
     let status = match forwarded {
-        None => format!("stoa; hit; ttl={}", fresh_for.as_secs()),
-        // Served stale: a hit, though the service is asked or was.
-        Some(Forwarded::Stale) => "stoa; hit; ttl=0; detail=stale".to_owned(),
+        None if !fresh_for.is_zero() => format!("stoa; hit; ttl={}", fresh_for.as_secs()),
+        // Served stale: a hit, though the service is asked or was, or its client did
+        // not mind.
+        None | Some(Forwarded::Stale) => "stoa; hit; ttl=0; detail=stale".to_owned(),
         Some(why) => format!("stoa; {}", why.text()),
     };
     put(response, status);

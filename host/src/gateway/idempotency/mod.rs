@@ -26,7 +26,6 @@ use super::input::{RequestBody, read_whole};
 use super::respond::{self, Refusal, Response, Taken};
 use crate::engine::Fault as EngineFault;
 use crate::mesh::CallError;
-use crate::mesh::upstream::SendError;
 use crate::service::settings::IdempotencyKey;
 use crate::shutdown::Holds;
 use crate::store::{Expiring, Place, StoreError};
@@ -207,11 +206,11 @@ impl Idempotency {
             let record = match &answered {
                 Ok(response) if respond::says_not_now(response) => None,
                 Ok(response) => Some(Record::of(response, claim.fingerprint)),
-                Err(Refusal::Call(error)) if is_final(error) => {
+                Err(refusal @ Refusal::Call(error)) if is_final(refusal, error) => {
                     let response = respond::call_error(error, &origin);
                     Some(Record::of(&response, claim.fingerprint))
                 }
-                Err(Refusal::Upstream(error)) if upstream_may_have_run(error) => {
+                Err(refusal @ Refusal::Upstream(error)) if refusal.may_have_run() => {
                     let response = respond::upstream_error(error, &origin);
                     Some(Record::of(&response, claim.fingerprint))
                 }
@@ -268,13 +267,8 @@ async fn taken_in(
 
 /// Whether a call that failed may have left something behind, and is not to be made again
 /// when a neighbour that took no calls takes them again.
-fn is_final(error: &CallError) -> bool {
-    error.may_have_run() && error.retry_after().is_none()
-}
-
-/// Whether an upstream may have left something behind.
-fn upstream_may_have_run(error: &SendError) -> bool {
-    matches!(error, SendError::Broken { .. } | SendError::Deadline(_))
+fn is_final(refusal: &Refusal, error: &CallError) -> bool {
+    refusal.may_have_run() && error.retry_after().is_none()
 }
 
 fn damaged() -> StoreError {

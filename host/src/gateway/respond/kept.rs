@@ -6,6 +6,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::problem::Problem;
 use super::{GatewayBody, Response};
+use crate::gateway::compress::{self, WouldGain};
 use crate::gateway::idempotency::{Fault, Record};
 use crate::gateway::origin::Origin;
 use crate::gateway::validators;
@@ -38,7 +39,24 @@ pub(in crate::gateway) fn not_modified(response: Response) -> Response {
     let mut short = Response::new(GatewayBody::empty());
     *short.headers_mut() = validators::of_not_modified(response.headers());
     *short.status_mut() = StatusCode::NOT_MODIFIED;
+    if compress::gains(&response) {
+        short.extensions_mut().insert(WouldGain);
+    }
     short
+}
+
+pub(super) fn not_cached(origin: &Origin) -> Response {
+    Problem::new(StatusCode::GATEWAY_TIMEOUT, "not_cached")
+        .detail("the request wants a stored answer, and none is stored")
+        .response(origin)
+}
+
+pub(super) fn no_match(origin: &Origin) -> Response {
+    Problem::new(StatusCode::PRECONDITION_FAILED, "precondition_failed")
+        .detail(
+            "the answer is not one that the If-Match header names: see the ETag header of a GET",
+        )
+        .response(origin)
 }
 
 /// Whether a response asks the client to come again: nothing has happened yet.

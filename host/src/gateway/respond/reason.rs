@@ -8,7 +8,7 @@ use super::{
 /// The reason of a refusal as metrics name it; `None` where the host refused nothing.
 pub(in crate::gateway) fn reason(refusal: &Refusal) -> Option<&'static str> {
     Some(match refusal {
-        Refusal::Options(_) => return None,
+        Refusal::Options(_) | Refusal::NoMatch => return None,
         Refusal::BadRequest(_) => "bad_request",
         Refusal::UriTooLong => "uri_too_long",
         Refusal::TooManyFields => "head_too_large",
