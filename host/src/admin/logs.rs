@@ -32,12 +32,12 @@ pub(super) async fn service(
     Path(service): Path<String>,
     Asked(wanted): Asked<Wanted>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refusal> {
-    // One that is gone may have left something.
+    // One that is gone may have left something, one that is to come will.
     let all = LogFilter {
         service: Some(service.clone()),
         min_level: Level::Trace,
     };
-    if admin.telemetry.logs.subscribe(all).0.is_empty() {
+    if !wanted.follow && admin.telemetry.logs.subscribe(all).0.is_empty() {
         admin.deployments.check_name(&service).await?;
     }
     events(admin, Some(service), &wanted)

@@ -93,6 +93,9 @@ fn live(one: &LiveRevision) -> String {
 fn rollout(state: &RolloutState) -> String {
     let time = |ms| humantime::format_duration(Duration::from_secs(ms / 1000));
     let next = match (state.stages.first(), state.next_ms) {
+        (Some(share), Some(0)) => {
+            format!("{share}% of the traffic when enough calls tell how it does")
+        }
         (Some(share), Some(ms)) => format!("{share}% of the traffic in {}", time(ms)),
         _ => format!("watched for {}", time(state.watch_ms)),
     };

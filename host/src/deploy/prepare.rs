@@ -14,7 +14,7 @@ use super::{ChangeError, Deployed, Deployments, Loaded, fault};
 use crate::api::{DeployRequest, Fault, ServiceDeploy, Step};
 use crate::engine::Origin;
 use crate::service::contract::Contract;
-use crate::service::settings::{Settings, service_name};
+use crate::service::settings::{Settings, bucket_grant, service_name};
 use crate::service::threads::Threads;
 
 impl Deployments {
@@ -100,6 +100,14 @@ impl Deployments {
             });
         }
         let mut faults = check::faults(&candidates(next, prepared), &present(services));
+        for request in requests {
+            let grants = request.settings.grants.keyvalue.iter();
+            faults.extend(grants.filter_map(|grant| {
+                let reason = bucket_grant(grant).err()?;
+                let message = format!("grants.keyvalue of {}: {reason}", request.service);
+                Some(fault(&request.service, "settings", message))
+            }));
+        }
         let mut fresh = Vec::new();
         for (service, prepared) in prepared {
             let Some(deployed) = next.get_mut(service) else {

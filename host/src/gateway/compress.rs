@@ -12,7 +12,7 @@ use std::future::ready;
 
 use bytes::Bytes;
 use futures::FutureExt;
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Extensions, Method, Request, StatusCode, Version};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -31,7 +31,12 @@ const LEAST: u64 = 1024;
 const AT_ONCE: usize = 64 << 10;
 
 /// Digests are of the bytes as they are encoded, RFC 9530: who gives one means these.
-const DIGESTS: [&str; 4] = ["content-digest", "repr-digest", "digest", "content-md5"];
+const DIGESTS: [HeaderName; 4] = [
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("content-md5"),
+];
 
 /// On a 304: the response in whose place it is would gain.
 #[derive(Debug, Clone, Copy)]
@@ -130,7 +135,7 @@ fn suits(response: &Response) -> bool {
             .is_some_and(is_compressible)
         && !headers.contains_key(header::CONTENT_ENCODING)
         && !headers.contains_key(header::CONTENT_RANGE)
-        && !DIGESTS.iter().any(|name| headers.contains_key(*name))
+        && !DIGESTS.iter().any(|name| headers.contains_key(name))
         && !headers.get_all(header::CACHE_CONTROL).iter().any(forbids)
 }
 

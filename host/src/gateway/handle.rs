@@ -131,9 +131,11 @@ impl Gateway {
         let identified = self.identity.identify(access, &parts.headers, asked.client);
         let caller = match identified.await {
             Ok(caller) => caller,
-            // Who tries out credentials is limited as who has one.
             Err(denied) => {
-                asked.admitted(self.rates.admit_denied(endpoint, asked.client))?;
+                // Who tries out credentials is told to wait, as who has one.
+                if !matches!(denied, Denied::Unchecked(_)) {
+                    asked.admitted(self.rates.admit_denied(endpoint, asked.client))?;
+                }
                 return Err(Refusal::Denied(denied));
             }
         };

@@ -104,7 +104,7 @@ async fn a_credential_that_is_misplaced_goes_no_further() -> Result<()> {
     let (key, _) = new_key(&host, &["ci"]).await?;
     let operator = host.admin()?.token;
     let bearer = |token: &str| format!("Bearer {token}");
-    for token in [bearer(&operator), bearer(&development(&host).await?)] {
+    for token in [bearer(&operator), bearer(&token_of(&host).await?)] {
         let both = [("authorization", token.as_str()), ("x-api-key", &key)];
         refused(
             &with(&host, "/headers/open", &both).await?,
@@ -112,10 +112,15 @@ async fn a_credential_that_is_misplaced_goes_no_further() -> Result<()> {
             "bad_request",
         )?;
     }
+    let development = token_of(&host).await?;
     for (name, value) in [
         ("x-api-key", operator.clone()),
+        ("x-api-key", bearer(&operator)),
+        ("x-api-key", development.clone()),
         ("x-api-key", bearer(&key)),
         ("authorization", key.clone()),
+        ("authorization", operator.clone()),
+        ("authorization", development.clone()),
     ] {
         let answer = with(&host, "/headers/open", &[(name, &value)]).await?;
         refused(&answer, 401, "invalid_token")?;
@@ -129,7 +134,7 @@ async fn a_credential_that_is_misplaced_goes_no_further() -> Result<()> {
     Ok(())
 }
 
-async fn development(host: &HostProcess) -> Result<String> {
+async fn token_of(host: &HostProcess) -> Result<String> {
     let token = host.cli(&["token", "--subject", "ann"]).await?;
     Ok(token.expect(0)?.trim().to_owned())
 }

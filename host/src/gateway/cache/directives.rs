@@ -92,10 +92,11 @@ impl Says {
     }
 }
 
-/// How old an answer says it is.
+/// How old an answer says it is: the first, where it says several, RFC 9111 section 5.1.
 pub(super) fn age(headers: &HeaderMap) -> Duration {
     let value = headers.get(header::AGE).and_then(|age| age.to_str().ok());
-    seconds(value.map(str::trim)).unwrap_or_default()
+    let first = value.and_then(|value| value.split(',').next());
+    seconds(first.map(str::trim)).unwrap_or_default()
 }
 
 /// The directives of an answer, in lower case and with times that can be counted.

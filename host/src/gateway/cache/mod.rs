@@ -135,6 +135,9 @@ impl ResponseCache {
             || headers.contains_key(header::AUTHORIZATION)
             || is_known_by_cookie(&request.endpoint, headers);
         if is_for_service(&request.parts, &body, &asks) {
+            if asks.only_if_cached {
+                return Err(Refusal::NotCached);
+            }
             let why = Forwarded::Bypass;
             return self.pass(request, body, rule, personal, why).await;
         }

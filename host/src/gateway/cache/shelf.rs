@@ -91,7 +91,11 @@ impl Shelf {
                 endpoint,
                 asked,
             };
-            self.items.insert(key, kept);
+            self.items.insert(key.clone(), kept);
+            // A purge in between did not see it.
+            if self.moment(asked.place) != asked {
+                self.items.invalidate(&key);
+            }
             self.make_room();
         }
     }

@@ -83,11 +83,12 @@ impl Writes {
         }
     }
 
-    /// A host, whichever way it is reached: what comes by http and by https is mostly
+    /// A host, by whichever port it is reached: what comes by http and by https is mostly
     /// one resource, and a proxy in front may not tell.
     fn site(&self, host: &[u8]) -> u64 {
-        let host = host.strip_suffix(b":80").unwrap_or(host);
-        let host = host.strip_suffix(b":443").unwrap_or(host);
+        let port = host.iter().rposition(|byte| *byte == b':');
+        let port = port.filter(|at| host[at + 1..].iter().all(u8::is_ascii_digit));
+        let host = &host[..port.unwrap_or(host.len())];
         let mut hasher = self.hashes.build_hasher();
         for byte in host {
             hasher.write_u8(byte.to_ascii_lowercase());

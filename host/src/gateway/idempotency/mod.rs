@@ -206,7 +206,7 @@ impl Idempotency {
             let record = match &answered {
                 Ok(response) if respond::says_not_now(response) => None,
                 Ok(response) => Some(Record::of(response, claim.fingerprint)),
-                Err(refusal @ Refusal::Call(error)) if is_final(refusal, error) => {
+                Err(refusal @ Refusal::Call(error)) if refusal.may_have_run() => {
                     let response = respond::call_error(error, &origin);
                     Some(Record::of(&response, claim.fingerprint))
                 }
@@ -263,12 +263,6 @@ async fn taken_in(
         Ok(Taken::Broken) => Err(Refusal::Call(CallError::Fault(EngineFault::NoResponse))),
         Err(_) => Err(Refusal::Call(CallError::Deadline)),
     }
-}
-
-/// Whether a call that failed may have left something behind, and is not to be made again
-/// when a neighbour that took no calls takes them again.
-fn is_final(refusal: &Refusal, error: &CallError) -> bool {
-    refusal.may_have_run() && error.retry_after().is_none()
 }
 
 fn damaged() -> StoreError {

@@ -16,8 +16,9 @@ pub(super) struct Given<'h> {
     pub(super) key: Option<(&'h str, Carrier)>,
     /// Any other bearer token, of ours or not.
     pub(super) bearer: Option<&'h str>,
-    /// What `X-API-Key` has that is no API key of ours.
-    pub(super) foreign_key: Option<&'h str>,
+    /// What stands where no credential of ours but an API key may: in `X-API-Key`, or in
+    /// `Authorization` without a scheme.
+    pub(super) misplaced: [Option<&'h str>; 2],
 }
 
 /// Where a credential of ours came from.
@@ -46,7 +47,10 @@ impl<'h> Given<'h> {
     pub(super) fn read(headers: &'h HeaderMap) -> Result<Self, Denied> {
         let authorization = one(headers, &header::AUTHORIZATION)?;
         let header = one(headers, &X_API_KEY)?;
-        misplaced(authorization, header)?;
+        refuse_misplaced(authorization, header)?;
+        let bare = authorization
+            .map(str::trim)
+            .filter(|text| !text.contains(' '));
         let bearer = authorization.and_then(bearer);
         let (key, bearer) = match bearer {
             Some(token) if token.starts_with(PREFIX) => {
@@ -61,19 +65,19 @@ impl<'h> Given<'h> {
             (None, Some(header)) if header.starts_with(PREFIX) => Ok(Self {
                 key: Some((header, Carrier::ApiKey)),
                 bearer,
-                foreign_key: None,
+                misplaced: [None, bare],
             }),
-            (key, foreign_key) => Ok(Self {
+            (key, other) => Ok(Self {
                 key,
                 bearer,
-                foreign_key,
+                misplaced: [other.map(without_scheme), bare],
             }),
         }
     }
 }
 
 /// Refuses a key of ours where it is none: passed on, it would be shown to others.
-fn misplaced(authorization: Option<&str>, header: Option<&str>) -> Result<(), Denied> {
+fn refuse_misplaced(authorization: Option<&str>, header: Option<&str>) -> Result<(), Denied> {
     if authorization.is_some_and(|value| value.trim().starts_with(PREFIX)) {
         return Err(Denied::Invalid(
             "an API key stands after \"Bearer\" in Authorization",
@@ -86,6 +90,10 @@ fn misplaced(authorization: Option<&str>, header: Option<&str>) -> Result<(), De
         ));
     }
     Ok(())
+}
+
+fn without_scheme(value: &str) -> &str {
+    bearer(value).unwrap_or_else(|| value.trim())
 }
 
 fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Denied> {

@@ -109,13 +109,12 @@ impl Identity {
         client: &Client,
     ) -> Result<Caller, Denied> {
         let given = Given::read(headers)?;
-        if given
-            .foreign_key
-            .is_some_and(|key| self.operator_token.is(key))
-        {
-            return Err(Denied::Invalid(
-                "the operator's token stands after \"Bearer\" in Authorization",
-            ));
+        for token in given.misplaced.into_iter().flatten() {
+            if self.is_ours(token).await {
+                return Err(Denied::Invalid(
+                    "a token stands after \"Bearer\" in Authorization",
+                ));
+            }
         }
         if let Some((key, carrier)) = given.key {
             self.alone(given.bearer).await?;
@@ -144,15 +143,17 @@ impl Identity {
 
     /// Refuses a token of ours beside an API key: only one of them stays here.
     async fn alone(&self, bearer: Option<&str>) -> Result<(), Denied> {
-        let Some(token) = bearer else {
-            return Ok(());
-        };
-        match self.operator_token.is(token) || self.tokens.check(token, now()).await?.is_some() {
-            true => Err(Denied::Ambiguous(
+        match bearer {
+            Some(token) if self.is_ours(token).await => Err(Denied::Ambiguous(
                 "expected an API key or a token, found both",
             )),
-            false => Ok(()),
+            _ => Ok(()),
         }
+    }
+
+    /// Whether it is a token that this host knows, valid or not.
+    async fn is_ours(&self, token: &str) -> bool {
+        self.operator_token.is(token) || !matches!(self.tokens.check(token, now()).await, Ok(None))
     }
 
     /// The operator has every scope, and shows a service the one that it asks for.
