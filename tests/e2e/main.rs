@@ -15,6 +15,7 @@ mod cors;
 mod crash;
 mod deploy;
 mod discovery;
+mod downloads;
 mod drain;
 mod eureka;
 mod fitting;

@@ -5,6 +5,7 @@
 //! answer is complete before the connection is ready for it: then it is handed
 //! over whole, and nothing goes on in the background.
 
+mod audience;
 mod body;
 mod exchange;
 mod p2;
@@ -19,6 +20,7 @@ use super::{Fault, Instance};
 use crate::capabilities::context::CallContext;
 use futures::future::BoxFuture;
 
+pub use audience::Audience;
 pub use body::{GuestFate, ResponseBody, Taken};
 pub use exchange::{Answer, Exchange, Rest};
 pub use wasmtime_wasi_http::{Error as BodyError, WasiBody};
