@@ -28,6 +28,19 @@ pub use wasmtime_wasi_http::{Error as BodyError, WasiBody};
 /// What a handler answers with: a response, or the name of an error code.
 type Answered = Result<http::Response<WasiBody>, String>;
 
+/// The response that a handler gave. An interim one is none: who sends it on would begin
+/// another protocol, or end the exchange.
+pub(super) fn response(answered: Answered) -> Result<http::Response<WasiBody>, Fault> {
+    match answered {
+        Ok(response) if response.status().is_informational() => {
+            let status = response.status().as_u16();
+            Err(Fault::HandlerError(format!("{status} is no final status")))
+        }
+        Ok(response) => Ok(response),
+        Err(code) => Err(Fault::HandlerError(code)),
+    }
+}
+
 /// Anything that holds an instance for one call, and gives it back when dropped.
 pub trait Lease: DerefMut<Target = Instance> + Send + 'static {}
 

@@ -22,6 +22,7 @@ impl wasip2::exports::http::incoming_handler::Guest for Misbehave {
             "trap-in-body" => trap_in_body(out),
             "trap-after-body" => trap_after_body(out),
             "no-response" => {}
+            "interim" => stoa_guests::respond(out, 101, ""),
             "early-answer" => stoa_guests::respond(out, 413, "not interested in the body"),
             "short-body" => short_body(out),
             "read-or-trap" => {

@@ -67,9 +67,9 @@ impl<L> Future for Exchange<L> {
             }
             (Poll::Pending, None) => return Poll::Pending,
         };
-        let response = match answered {
+        let response = match super::response(answered) {
             Ok(response) => response,
-            Err(code) => return Poll::Ready(Err(Fault::HandlerError(code))),
+            Err(fault) => return Poll::Ready(Err(fault)),
         };
         let running = this.running.take().expect("it was there above");
         Poll::Ready(finish(response, ended, running, cx))
