@@ -52,6 +52,7 @@ mod telemetry;
 mod tls;
 mod transcode;
 mod uploads;
+mod upstream_faults;
 mod upstreams;
 mod values;
 

@@ -7,6 +7,7 @@
 //!
 //! - [`registry`]: all upstreams by name, and what joins or leaves them;
 //! - [`members`]: the instances of one upstream; [`instance`]: one of them;
+//! - [`watch`]: their breakers, and who is told of them;
 //! - [`eviction`]: which leases that ran out end; [`health`]: active checks;
 //! - [`balance`]: who gets the next request; [`send`]: a request and its answer.
 //!
@@ -23,6 +24,7 @@ pub mod instance;
 pub mod members;
 pub mod registry;
 mod send;
+mod watch;
 
 use std::sync::Arc;
 

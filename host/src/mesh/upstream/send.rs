@@ -347,7 +347,11 @@ mod tests {
 
     fn instance(port: u16) -> Arc<Instance> {
         let origin = format!("http://127.0.0.1:{port}").parse().unwrap();
-        Arc::new(Instance::declared(origin, &Default::default()))
+        Arc::new(Instance::declared(
+            origin,
+            &Default::default(),
+            &Default::default(),
+        ))
     }
 
     /// Idle, and so the first choice of the two but for its breaker.
