@@ -265,7 +265,8 @@ pub(super) async fn serve(
                 let taken = Limited::new(body, limit, &endpoint.host);
                 let (body, upload) = taken.map_err(Refusal::Body)?;
                 let request = forward::outside(parts, body, origin, &context, asked.client);
-                let answered = upstream::send(upstream, request, &upload, context.deadline).await;
+                let told = (context.deadline, context.trace);
+                let answered = upstream::send(upstream, request, &upload, told).await;
                 answered.map(respond::pass).map_err(|error| {
                     report_upstream(endpoint, &error, origin);
                     Refusal::Upstream(error)
@@ -322,6 +323,7 @@ fn report_upstream(endpoint: &Endpoint, error: &SendError, origin: &Origin) {
     }
     tracing::warn!(
         service.name = &**endpoint.service(),
+        service.version = endpoint.number(),
         trace.id = origin.trace_id(),
         "no answer of an upstream: {error}"
     );

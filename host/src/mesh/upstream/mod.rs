@@ -9,11 +9,13 @@
 //! - [`members`]: the instances of one upstream; [`instance`]: one of them;
 //! - [`watch`]: their breakers, and who is told of them;
 //! - [`eviction`]: which leases that ran out end; [`health`]: active checks;
-//! - [`balance`]: who gets the next request; [`send`]: a request and its answer.
+//! - [`balance`]: who gets the next request; [`send`]: how it is sent, [`answer`]:
+//!   and what comes back.
 //!
 //! What is declared is kept by who declares it; a lease lives in memory only, as
 //! its holder renews it or joins again. Knows nothing of routes and statuses.
 
+mod answer;
 mod balance;
 mod body;
 mod eviction;
