@@ -102,6 +102,13 @@ impl Gateway {
                     "the path has another spelling that another route takes",
                 ))
             }
+            // RFC 9110, section 9.3.8: it sends a client's secrets back. Who wants that
+            // names the method.
+            Found::Endpoint(endpoint, _)
+                if parts.method == Method::TRACE && endpoint.route.method.is_none() =>
+            {
+                Err(Refusal::MethodNotAllowed(ANY_METHOD.to_vec()))
+            }
             Found::Endpoint(endpoint, parameters) => Ok((endpoint, parameters)),
             Found::OtherMethods(methods) if parts.method == Method::OPTIONS => {
                 Err(Refusal::Options(methods))
@@ -349,6 +356,17 @@ fn is_ambiguous(
         Found::OtherMethods(_) | Found::Nothing => true,
     }
 }
+
+/// What a route for any method is told to allow.
+const ANY_METHOD: [Method; 7] = [
+    Method::DELETE,
+    Method::GET,
+    Method::HEAD,
+    Method::OPTIONS,
+    Method::PATCH,
+    Method::POST,
+    Method::PUT,
+];
 
 /// Bytes of a request's target.
 fn target_length(uri: &Uri) -> usize {
