@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Response, StatusCode, Version, header};
+use http::{Response, Version, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -73,7 +73,7 @@ pub(super) fn finish(
     let headers = response.headers_mut();
     strip_hop_by_hop(headers);
     // RFC 9110, section 8.6.
-    if status == StatusCode::NO_CONTENT {
+    if status.as_u16() == 204 {
         headers.remove(header::CONTENT_LENGTH);
     }
     response
