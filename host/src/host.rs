@@ -251,7 +251,7 @@ fn deployments(
         .context("the folder for components can't be made")?;
     let trust = Trust::new(config.outbound_ca.as_deref()).map_err(anyhow::Error::msg)?;
     let trust = Arc::new(trust);
-    let upstreams = Upstreams::new(trust.clone());
+    let upstreams = Upstreams::new(trust.clone(), telemetry.metrics.clone());
     upstreams.begin_sweeps();
     telemetry.metrics.register(Gauges::new(&upstreams));
     let registry = Arc::new(Registry::default());

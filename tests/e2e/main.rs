@@ -16,6 +16,7 @@ mod cors;
 mod crash;
 mod deploy;
 mod discovery;
+mod downloads;
 mod drain;
 mod eureka;
 mod fitting;
@@ -52,6 +53,7 @@ mod telemetry;
 mod tls;
 mod transcode;
 mod uploads;
+mod upstream_faults;
 mod upstreams;
 mod values;
 

@@ -61,6 +61,7 @@ async fn a_handler_that_fails_before_its_answer_is_a_bad_gateway() -> Result<()>
     for path in [
         "/two/trap-before",
         "/two/no-response",
+        "/two/interim",
         "/three/trap-before",
         "/three/error",
     ] {

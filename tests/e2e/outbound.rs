@@ -93,6 +93,20 @@ async fn what_is_not_granted_is_named_and_counted() -> Result<()> {
     Ok(())
 }
 
+/// It is the host that refuses: the handler only says so.
+#[tokio::test]
+async fn what_is_not_granted_opens_no_breaker() -> Result<()> {
+    let origin = Origin::start("one", Behaviour::Echo).await?;
+    let host = serving(&[passer(&[origin.url()])]).await?;
+    for _ in 0..10 {
+        pass(&host, "example.com/a").await?.problem(502)?;
+    }
+    pass(&host, &format!("{}/a", origin.address))
+        .await?
+        .expect(200)?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_name_is_no_way_inside() -> Result<()> {
     let origin = Origin::start("one", Behaviour::Echo).await?;

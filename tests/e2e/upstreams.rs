@@ -179,7 +179,7 @@ async fn a_dead_instance_costs_no_request() -> Result<()> {
 }
 
 /// Waits until the instances at these addresses are in these states.
-async fn wait_for_states(admin: &Admin, expected: &[(&str, &str)]) -> Result<()> {
+pub async fn wait_for_states(admin: &Admin, expected: &[(&str, &str)]) -> Result<()> {
     let mut watch = Watch::begin(admin, "watch").await?;
     let mut states = BTreeMap::new();
     while let Some(event) = watch.next().await? {

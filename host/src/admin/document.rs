@@ -62,9 +62,7 @@ fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 }
 
 fn meaning(status: &str) -> &'static str {
-    let status = status.parse().ok();
-    let status = status.and_then(|status: u16| StatusCode::from_u16(status).ok());
-    status
-        .and_then(|status| status.canonical_reason())
-        .unwrap_or("Response")
+    let status = status.parse::<StatusCode>().ok();
+    let reason = status.and_then(|status| status.canonical_reason());
+    reason.unwrap_or("Response")
 }

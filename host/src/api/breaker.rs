@@ -3,11 +3,14 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The breaker of a revision on one link.
+/// The breaker of a revision on one link, or of an upstream's instance.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct BreakerState {
-    /// The revision that is guarded.
+    /// The revision that is guarded; of an upstream, the number of its declaration.
     pub revision: u64,
+    /// The upstream's instance that is guarded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
     /// Where the calls come from: `gateway`, or a service.
     pub link: String,
     /// `closed`, `half-open`, `open` or `ramp`.

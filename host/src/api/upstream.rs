@@ -29,7 +29,7 @@ pub enum Status {
     Up,
     /// It ends what it has, and takes nothing new.
     Draining,
-    /// It fails its health checks, or says that it is not well.
+    /// It fails its health checks, its breaker cuts it off, or it says that it is not well.
     Down,
     /// An operator took it out.
     OutOfService,
@@ -112,6 +112,8 @@ pub struct InstanceDetail {
     pub url: String,
     /// Where it is in its life.
     pub status: Status,
+    /// Its breaker: while that is open or probes, it is `DOWN` whatever its checks say.
+    pub breaker: InstanceBreaker,
     /// Its share against that of others.
     pub weight: u32,
     /// Requests that it serves now.
@@ -121,7 +123,23 @@ pub struct InstanceDetail {
     /// Length of its lease in seconds; without one it was declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<u64>,
+    /// Seconds that its lease has been over, where it is kept nevertheless: only some
+    /// are evicted at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overdue: Option<u64>,
     /// What it tells of itself.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
+}
+
+/// The breaker of an instance, in short; `GET /v1/services/{upstream}/breaker` has more.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct InstanceBreaker {
+    /// `closed`, `half-open`, `open` or `ramp`.
+    pub state: String,
+    /// Why it is in its state.
+    pub reason: String,
+    /// When the next request is let through as a probe, in milliseconds from now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_probe_ms: Option<u64>,
 }

@@ -6,10 +6,10 @@ use crate::api::{BreakerForce, BreakerRequest, BreakerState};
 
 use super::{Shared, service};
 
-/// Show the breakers of a service, or hold them open or closed.
+/// Show the breakers of a service or an upstream, or hold them open or closed.
 #[derive(Debug, Args)]
 pub struct Breaker {
-    /// The service.
+    /// The service, or the upstream, whose instances have one each.
     #[arg(value_parser = service)]
     service: String,
     /// `open` lets no call through, `close` every call, `auto` lets go again.
@@ -44,8 +44,12 @@ impl Breaker {
             }
         };
         let rows = breakers.iter().map(row).collect();
+        let guarded = match breakers.first() {
+            Some(of) if of.instance.is_some() => "INSTANCE",
+            _ => "REVISION",
+        };
         let heads = [
-            "REVISION", "LINK", "STATE", "SINCE", "OK", "FAILED", "IN A ROW", "REASON",
+            guarded, "LINK", "STATE", "SINCE", "OK", "FAILED", "IN A ROW", "REASON",
         ];
         shared.output().table(&breakers, heads, rows)
     }
@@ -60,7 +64,9 @@ fn row(one: &BreakerState) -> [String; 8] {
         state = format!("{state}, probe in {:.1} s", ms as f64 / 1e3);
     }
     [
-        one.revision.to_string(),
+        one.instance
+            .clone()
+            .unwrap_or_else(|| one.revision.to_string()),
         one.link.clone(),
         state,
         one.since.clone(),

@@ -1,6 +1,6 @@
 //! `stoa show` of an upstream: its instances and its settings.
 
-use crate::api::upstream::{InstanceDetail, UpstreamDetail};
+use crate::api::upstream::{InstanceBreaker, InstanceDetail, UpstreamDetail};
 use crate::service::settings::upstream::UpstreamSettings;
 
 use super::output::Output;
@@ -39,14 +39,32 @@ fn instance(one: &InstanceDetail) -> String {
     let lease = one
         .ttl
         .map_or("declared".to_owned(), |ttl| format!("lease {ttl} s"));
+    let over = one.overdue.map(|over| format!(" over for {over} s"));
     format!(
-        "{} at {}, {}, weight {}, {lease}, {} in flight, {} requests",
+        "{} at {}, {}{}, weight {}, {lease}{}, {} in flight, {} requests",
         one.id,
         one.url,
         one.status.name(),
+        breaker(&one.breaker),
         one.weight,
+        over.unwrap_or_default(),
         one.in_flight,
         one.requests
+    )
+}
+
+/// A breaker that is closed is not worth a word.
+fn breaker(breaker: &InstanceBreaker) -> String {
+    if breaker.state == "closed" {
+        return String::new();
+    }
+    let probe = breaker.next_probe_ms;
+    let probe = probe.map(|ms| format!(", probe in {:.1} s", ms as f64 / 1e3));
+    format!(
+        ", breaker {} ({}{})",
+        breaker.state,
+        breaker.reason,
+        probe.unwrap_or_default()
     )
 }
 

@@ -59,7 +59,7 @@ fn member(service: &str, instance: &Instance) -> Member {
         service: service.to_owned(),
         kind: MemberKind::Upstream,
         id: instance.id.clone(),
-        state: match instance.status() {
+        state: match instance.standing() {
             Status::Starting => MemberState::Starting,
             Status::Up => MemberState::Up,
             Status::Draining => MemberState::Draining,

@@ -1,4 +1,5 @@
-//! The breakers of a service: what they are, and what an operator holds them at.
+//! The breakers of a service or an upstream: what they are, and what an operator holds
+//! them at.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,6 +7,7 @@ use std::time::Duration;
 use super::{ChangeError, Deployed, Deployments, fault};
 use crate::api::{BreakerForce, BreakerRequest, BreakerState};
 use crate::mesh::breaker::{Forced, Reading};
+use crate::mesh::upstream::Upstream;
 use crate::mesh::{Forces, GATEWAY};
 use crate::store::{Change, StoreError};
 
@@ -13,12 +15,16 @@ use crate::store::{Change, StoreError};
 const KIND: &str = "breaker";
 
 impl Deployments {
-    /// The breakers of a service, one for each revision and link.
+    /// The breakers of a service, one for each revision and link, or of an upstream,
+    /// one for each instance.
     ///
     /// # Errors
     ///
     /// When the service is not there.
     pub async fn breakers(&self, service: &str) -> Result<Vec<BreakerState>, ChangeError> {
+        if let Some(upstream) = self.parts.upstreams.get(service) {
+            return Ok(of_instances(&upstream));
+        }
         let services = self.services.lock().await;
         let deployed = self.find(&services, service)?;
         // Those that are held and that no call has come over yet.
@@ -44,15 +50,19 @@ impl Deployments {
         request: &BreakerRequest,
     ) -> Result<Vec<BreakerState>, ChangeError> {
         let services = self.services.lock().await;
-        self.find(&services, service)?;
-        let forces = self.wanted_forces(&services, service, request)?;
+        let forces = if self.parts.upstreams.get(service).is_some() {
+            wanted_of_upstream(service, request)?
+        } else {
+            self.find(&services, service)?;
+            self.wanted_forces(&services, service, request)?
+        };
         let change = if forces == Forces::default() {
             Change::remove(KIND, service)
         } else {
             Change::put(KIND, service, &forces).expect("a record's keys are strings")
         };
         self.parts.records.apply(vec![change]).await?;
-        self.parts.guards.force(service, forces);
+        self.hold(service, forces);
         drop(services);
         self.breakers(service).await
     }
@@ -64,14 +74,20 @@ impl Deployments {
                 service.name = service,
                 "its breakers are held by an operator: {forces:?}"
             );
-            self.parts.guards.force(&service, forces);
+            self.hold(&service, forces);
         }
         Ok(())
     }
 
     /// Lets the breakers of a service go that is no longer there; see [`released`].
     pub(super) fn release_breakers(&self, service: &str) {
-        self.parts.guards.force(service, Forces::default());
+        self.hold(service, Forces::default());
+    }
+
+    /// A name is a service's or an upstream's; which of them it is may be known later.
+    fn hold(&self, name: &str, forces: Forces) {
+        self.parts.upstreams.hold_breakers(name, forces.all);
+        self.parts.guards.force(name, forces);
     }
 
     fn wanted_forces(
@@ -80,11 +96,7 @@ impl Deployments {
         service: &str,
         request: &BreakerRequest,
     ) -> Result<Forces, ChangeError> {
-        let forced = match request.state {
-            BreakerForce::Open => Some(Forced::Open),
-            BreakerForce::Closed => Some(Forced::Closed),
-            BreakerForce::Auto => None,
-        };
+        let forced = forced(request.state);
         let Some(link) = &request.link else {
             return Ok(Forces {
                 all: forced,
@@ -115,10 +127,45 @@ pub(super) fn released(service: &str) -> Change {
     Change::remove(KIND, service)
 }
 
+fn forced(wanted: BreakerForce) -> Option<Forced> {
+    match wanted {
+        BreakerForce::Open => Some(Forced::Open),
+        BreakerForce::Closed => Some(Forced::Closed),
+        BreakerForce::Auto => None,
+    }
+}
+
+/// All links to an upstream share the breakers of its instances.
+fn wanted_of_upstream(name: &str, request: &BreakerRequest) -> Result<Forces, ChangeError> {
+    if let Some(link) = &request.link {
+        let message = format!(
+            "{name} is an upstream, whose breakers are the same for all links; leave out {link:?}"
+        );
+        return Err(ChangeError::Refused(vec![fault(name, "link", message)]));
+    }
+    Ok(Forces {
+        all: forced(request.state),
+        ..Forces::default()
+    })
+}
+
+fn of_instances(upstream: &Upstream) -> Vec<BreakerState> {
+    let members = upstream.members.all();
+    let shown = members.iter().map(|member| BreakerState {
+        instance: Some(member.id.clone()),
+        ..show(upstream.number, GATEWAY.to_owned(), &member.breaker())
+    });
+    shown.collect()
+}
+
+pub(super) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn show(revision: u64, link: String, reading: &Reading) -> BreakerState {
-    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     BreakerState {
         revision,
+        instance: None,
         link,
         state: reading.state.name().to_owned(),
         forced: reading.forced.is_some(),

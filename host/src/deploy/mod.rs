@@ -142,7 +142,7 @@ pub enum ChangeError {
     },
     /// It is an upstream, and the question is for a service of components.
     #[error(
-        "{0} is an upstream, which has no revisions, scale, breaker or configuration; `stoa show {0}` tells of it"
+        "{0} is an upstream, which has no revisions, scale or configuration; `stoa show {0}` tells of it"
     )]
     IsUpstream(String),
     /// None of its revisions could be loaded.

@@ -8,8 +8,11 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use super::breakers::{millis, released};
 use super::{ChangeError, Deployed, Deployments, fault};
-use crate::api::upstream::{InstanceDetail, Registration, Status, UpstreamDeploy, UpstreamDetail};
+use crate::api::upstream::{
+    InstanceBreaker, InstanceDetail, Registration, Status, UpstreamDeploy, UpstreamDetail,
+};
 use crate::api::{Fault, LiveRevision, PoolState, ServiceKind, ServiceSummary};
 use crate::gateway::Endpoint;
 use crate::gateway::table::ServiceRoutes;
@@ -157,13 +160,14 @@ impl Deployments {
         let table = super::table(services, &all).map_err(ChangeError::Refused)?;
         self.parts
             .records
-            .apply(vec![Change::remove(KIND, name)])
+            .apply(vec![Change::remove(KIND, name), released(name)])
             .await?;
         self.parts.gateway.publish(table);
         let gone = self.declared().remove(name);
         self.parts
             .upstreams
             .publish([(name.to_owned(), None)].into());
+        self.release_breakers(name);
         if let Some(gone) = gone {
             let metrics = &self.parts.telemetry.metrics;
             metrics.forget_revision(name, gone.record.number);
@@ -307,14 +311,22 @@ fn detail(upstream: &Upstream) -> UpstreamDetail {
 }
 
 fn instance(instance: &Instance) -> InstanceDetail {
+    let breaker = instance.breaker();
+    let overdue = instance.overdue(tokio::time::Instant::now());
     InstanceDetail {
         id: instance.id.clone(),
         url: instance.origin.to_string().trim_end_matches('/').to_owned(),
-        status: instance.status(),
+        status: instance.standing(),
+        breaker: InstanceBreaker {
+            state: breaker.state.name().to_owned(),
+            reason: breaker.reason.to_string(),
+            next_probe_ms: breaker.next_probe.map(millis),
+        },
         weight: instance.weight,
         in_flight: instance.in_flight(),
         requests: instance.requests(),
         ttl: instance.ttl(),
+        overdue: overdue.map(|over| over.as_secs()),
         metadata: instance.metadata.clone(),
     }
 }
@@ -322,7 +334,7 @@ fn instance(instance: &Instance) -> InstanceDetail {
 /// Its instances stand where a component's do: those that are up are idle or busy.
 fn summary(upstream: &Upstream) -> ServiceSummary {
     let members = upstream.members.all();
-    let up = members.iter().filter(|one| one.status() == Status::Up);
+    let up = members.iter().filter(|one| one.standing() == Status::Up);
     let (busy, idle): (Vec<_>, Vec<_>) = up.partition(|one| one.in_flight() > 0);
     let count = |list: usize| u32::try_from(list).unwrap_or(u32::MAX);
     ServiceSummary {

@@ -5,6 +5,7 @@
 //! answer is complete before the connection is ready for it: then it is handed
 //! over whole, and nothing goes on in the background.
 
+mod audience;
 mod body;
 mod exchange;
 mod p2;
@@ -19,12 +20,26 @@ use super::{Fault, Instance};
 use crate::capabilities::context::CallContext;
 use futures::future::BoxFuture;
 
+pub use audience::Audience;
 pub use body::{GuestFate, ResponseBody, Taken};
 pub use exchange::{Answer, Exchange, Rest};
 pub use wasmtime_wasi_http::{Error as BodyError, WasiBody};
 
 /// What a handler answers with: a response, or the name of an error code.
 type Answered = Result<http::Response<WasiBody>, String>;
+
+/// The response that a handler gave. An interim one is none: who sends it on would begin
+/// another protocol, or end the exchange.
+pub(super) fn response(answered: Answered) -> Result<http::Response<WasiBody>, Fault> {
+    match answered {
+        Ok(response) if response.status().is_informational() => {
+            let status = response.status().as_u16();
+            Err(Fault::HandlerError(format!("{status} is no final status")))
+        }
+        Ok(response) => Ok(response),
+        Err(code) => Err(Fault::HandlerError(code)),
+    }
+}
 
 /// Anything that holds an instance for one call, and gives it back when dropped.
 pub trait Lease: DerefMut<Target = Instance> + Send + 'static {}

@@ -122,10 +122,10 @@ impl SharedInstance {
         let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
         self.send(guard, context, Request::Http { request, answer })?;
         match answered.await {
-            Ok(Ok(response)) => {
+            Ok(answered) => {
+                let response = super::http::response(answered)?;
                 Ok(response.map(|body| ResponseBody::new(body).with_fate(self.fate.clone())))
             }
-            Ok(Err(code)) => Err(Fault::HandlerError(code)),
             Err(_) => Err(Fault::InstanceLost),
         }
     }

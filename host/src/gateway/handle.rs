@@ -103,6 +103,13 @@ impl Gateway {
                     "the path has another spelling that another route takes",
                 ))
             }
+            // RFC 9110, section 9.3.8: it sends a client's secrets back. Who wants that
+            // names the method.
+            Found::Endpoint(endpoint, _)
+                if parts.method == Method::TRACE && endpoint.route.method.is_none() =>
+            {
+                Err(Refusal::MethodNotAllowed(ANY_METHOD.to_vec()))
+            }
             Found::Endpoint(endpoint, parameters) => Ok((endpoint, parameters)),
             Found::OtherMethods(methods) if parts.method == Method::OPTIONS => {
                 Err(Refusal::Options(methods))
@@ -273,7 +280,8 @@ pub(super) async fn serve(
                 let taken = Limited::new(body, limit, &endpoint.host);
                 let (body, upload) = taken.map_err(Refusal::Body)?;
                 let request = forward::outside(parts, body, origin, &context, asked.client);
-                let answered = upstream::send(upstream, request, &upload, context.deadline).await;
+                let told = (context.deadline, context.trace);
+                let answered = upstream::send(upstream, request, &upload, told).await;
                 answered.map(respond::pass).map_err(|error| {
                     report_upstream(endpoint, &error, origin);
                     Refusal::Upstream(error)
@@ -330,6 +338,7 @@ fn report_upstream(endpoint: &Endpoint, error: &SendError, origin: &Origin) {
     }
     tracing::warn!(
         service.name = &**endpoint.service(),
+        service.version = endpoint.number(),
         trace.id = origin.trace_id(),
         "no answer of an upstream: {error}"
     );
@@ -355,6 +364,17 @@ fn is_ambiguous(
         Found::OtherMethods(_) | Found::Nothing => true,
     }
 }
+
+/// What a route for any method is told to allow.
+const ANY_METHOD: [Method; 7] = [
+    Method::DELETE,
+    Method::GET,
+    Method::HEAD,
+    Method::OPTIONS,
+    Method::PATCH,
+    Method::POST,
+    Method::PUT,
+];
 
 /// Bytes of a request's target.
 fn target_length(uri: &Uri) -> usize {

@@ -191,11 +191,14 @@ async fn outside(
     let (request, upload) = limited(request, upstream.settings.limits.body, metrics)?;
     let request = request.map(BodyExt::boxed_unsync);
     let own = Instant::now() + upstream.settings.limits.deadline;
-    let answered = upstream::send(upstream, request, &upload, own.min(context.deadline)).await;
+    let told = (own.min(context.deadline), context.trace);
+    let answered = upstream::send(upstream, request, &upload, told).await;
     answered.map(respond::pass).map_err(|error| {
         if !matches!(error, SendError::Upload(_)) {
             tracing::warn!(
                 service.name = &*upstream.name,
+                service.version = upstream.number,
+                trace.id = format_args!("{:032x}", context.trace.trace_id),
                 "no answer of an upstream: {error}"
             );
         }

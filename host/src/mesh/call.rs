@@ -178,7 +178,7 @@ pub async fn check_health(revision: &Arc<Revision>, check: FunctionIndex) -> Res
 
 /// Passes a request to a revision's own HTTP handler. What the handler does after
 /// its answer goes on in the background, up to the deadline; a failure there is told
-/// to `breaker`, unless `upload` failed before.
+/// to `breaker`, unless `upload` failed before, or nobody takes the rest of the answer.
 ///
 /// # Errors
 ///
@@ -248,25 +248,31 @@ fn go_on(
     trace: TraceContext,
     (breaker, upload): (&Arc<Breaker>, &Upload),
 ) {
-    let (mut running, fate) = match rest {
+    let (mut running, fate, audience) = match rest {
         Rest::Ended(lease) => return lease.keep(),
-        Rest::Running(running, fate) => (running, fate),
+        Rest::Running(running, fate, audience) => (running, fate, audience),
     };
     let (revision, breaker, upload) = (revision.clone(), breaker.clone(), upload.clone());
     tokio::spawn(async move {
-        let ended = match within(deadline, &mut running).await {
+        let (ended, unheard) = match within(deadline, &mut running).await {
             Ok((lease, Ok(()))) => return lease.keep(),
             Ok((lease, Err(fault))) => {
+                let unheard = audience.has_left();
                 fate.fail();
                 drop(lease);
-                CallError::Fault(fault)
+                (CallError::Fault(fault), unheard)
             }
             Err(Elapsed) => {
+                let unheard = audience.holds_up();
                 fate.fail();
                 drop(running);
-                CallError::Deadline
+                (CallError::Deadline, unheard)
             }
         };
+        if unheard {
+            let service = &*revision.service;
+            return tracing::debug!(service, "nobody took the rest of an answer: {ended}");
+        }
         let ended = ended.blaming(&upload);
         breaker.record(outcome(&ended, fair));
         report(&revision, "wasi:http (after its answer)", &trace, &ended);

@@ -77,11 +77,16 @@ impl Retries {
     }
 }
 
+/// How handlers name the host's own refusal of what they were not granted.
+const DENIED: &str = "ErrorCode::HttpRequestDenied";
+
 /// What a failure says of the revision: nothing, where the host refused or the fault
 /// is another's, such as a caller's that left no `fair` time.
 pub fn outcome(error: &CallError, fair: bool) -> Outcome {
     match error {
         CallError::Deadline if !fair => Outcome::Ignored,
+        // It only tells that the host refused a request of its own.
+        CallError::Fault(Fault::HandlerError(code)) if code == DENIED => Outcome::Ignored,
         CallError::Pool(PoolError::Start(_))
         | CallError::Deadline
         | CallError::Fault(
@@ -174,6 +179,14 @@ mod tests {
         assert_eq!(outcome(&CallError::Deadline, false), Outcome::Ignored);
         let trap = CallError::Fault(Fault::NoResponse);
         assert_eq!(outcome(&trap, false), Outcome::Failure);
+    }
+
+    #[test]
+    fn what_was_not_granted_says_nothing_of_the_callee() {
+        let code = |code: &str| CallError::Fault(Fault::HandlerError(code.to_owned()));
+        assert_eq!(outcome(&code(DENIED), true), Outcome::Ignored);
+        let own = code("ErrorCode::InternalError(None)");
+        assert_eq!(outcome(&own, true), Outcome::Failure);
     }
 
     #[test]

@@ -20,7 +20,9 @@ impl wasip2::exports::http::incoming_handler::Guest for Misbehave {
             "trap-before" => panic!("this guest panics before it answers"),
             "trap-after-headers" => trap_after_headers(out),
             "trap-in-body" => trap_in_body(out),
+            "trap-after-body" => trap_after_body(out),
             "no-response" => {}
+            "interim" => stoa_guests::respond(out, 101, ""),
             "early-answer" => stoa_guests::respond(out, 413, "not interested in the body"),
             "short-body" => short_body(out),
             "read-or-trap" => {
@@ -62,6 +64,13 @@ fn trap_in_body(out: ResponseOutparam) {
         answer.write(&CHUNK);
     }
     panic!("this guest panics in the middle of its body");
+}
+
+fn trap_after_body(out: ResponseOutparam) {
+    let mut answer = Answer::begin(out, 200, &[("content-length", "65536")]);
+    answer.write(&CHUNK);
+    answer.finish();
+    panic!("this guest panics when its answer is whole");
 }
 
 fn short_body(out: ResponseOutparam) {

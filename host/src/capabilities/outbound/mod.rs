@@ -2,9 +2,11 @@
 //!
 //! - [`outgoing`]: the requests of one service, by its grants and limits;
 //! - [`connect`]: connections to addresses that were checked, by [`address`];
-//! - [`trust`]: whose certificates are believed; [`body`]: a response's body.
+//! - [`trust`]: whose certificates are believed; [`answer`]: which responses are none,
+//!   [`body`]: the body of one.
 
 pub mod address;
+pub mod answer;
 pub mod body;
 pub mod connect;
 pub mod outgoing;

@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
+use super::answer;
 use super::body::Timed;
 use super::connect::{ConnectFault, Connector, System};
 use super::trust::Trust;
@@ -142,6 +143,13 @@ impl Outgoing {
                 .map_err(|_| Error::ConnectionReadTimeout)?,
         };
         let response = answered.map_err(|fault| self.explain(&origin, &fault))?;
+        if let Some(fault) = answer::fault(&response) {
+            tracing::warn!(
+                service.name = &*self.service,
+                "outgoing HTTP to {origin} failed: {fault}"
+            );
+            return Err(Error::HttpProtocolError);
+        }
         Ok(response.map(|body| Timed::new(body, times.between_bytes, permit).boxed_unsync()))
     }
 

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 
+use super::audience::{Audience, Reader};
 use super::{BodyError, WasiBody};
 
 /// Bytes that a body may have to be handed over whole.
@@ -20,6 +21,8 @@ pub struct ResponseBody {
     stream: Option<WasiBody>,
     /// The guest that writes it, where it may still fail.
     guest: Option<GuestFate>,
+    /// Tells that guest whether somebody reads.
+    reader: Option<Reader>,
 }
 
 /// Whether a guest failed after it had answered. Its body then ends with an error:
@@ -67,6 +70,7 @@ impl ResponseBody {
             ready: Bytes::new(),
             stream: Some(stream),
             guest: None,
+            reader: None,
         }
     }
 
@@ -76,6 +80,7 @@ impl ResponseBody {
             ready: bytes.into(),
             stream: None,
             guest: None,
+            reader: None,
         }
     }
 
@@ -99,6 +104,14 @@ impl ResponseBody {
     pub(in crate::engine) fn with_fate(self, guest: GuestFate) -> Self {
         Self {
             guest: Some(guest),
+            ..self
+        }
+    }
+
+    /// Lets `audience` know what becomes of the body, which was announced to be so long.
+    pub(super) fn heard_by(self, audience: &Audience, length: Option<u64>) -> Self {
+        Self {
+            reader: Some(audience.reader(length)),
             ..self
         }
     }
@@ -138,7 +151,7 @@ impl ResponseBody {
             if self.ready.len() > limit {
                 return Poll::Ready(Taken::InPart);
             }
-            match std::task::ready!(Pin::new(stream).poll_frame(cx)) {
+            match std::task::ready!(poll(stream, self.reader.as_ref(), cx)) {
                 None if self.guest.as_ref().is_some_and(GuestFate::failed) => {
                     return Poll::Ready(Taken::Broken);
                 }
@@ -187,15 +200,23 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if !self.ready.is_empty() {
-            let ready = std::mem::take(&mut self.ready);
+        let this = &mut *self;
+        if !this.ready.is_empty() {
+            let ready = std::mem::take(&mut this.ready);
+            if let Some(reader) = &mut this.reader {
+                reader.took(ready.len());
+            }
             return Poll::Ready(Some(Ok(Frame::data(ready))));
         }
-        let Some(stream) = &mut self.stream else {
+        let Some(stream) = &mut this.stream else {
             return Poll::Ready(None);
         };
-        match std::task::ready!(Pin::new(stream).poll_frame(cx)) {
-            None if self.guest.take().is_some_and(|guest| guest.failed()) => {
+        let frame = std::task::ready!(poll(stream, this.reader.as_ref(), cx));
+        if let (Some(Ok(frame)), Some(reader)) = (&frame, &mut this.reader) {
+            reader.took(frame.data_ref().map_or(0, Bytes::len));
+        }
+        match frame {
+            None if this.guest.take().is_some_and(|guest| guest.failed()) => {
                 Poll::Ready(Some(Err(BodyError::HttpResponseIncomplete)))
             }
             frame => Poll::Ready(frame),
@@ -215,6 +236,23 @@ impl Body for ResponseBody {
             },
         }
     }
+}
+
+/// The next frame, of which `reader` is told: that it waits, reads, or has all.
+fn poll(
+    stream: &mut WasiBody,
+    reader: Option<&Reader>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    let polled = Pin::new(stream).poll_frame(cx);
+    if let Some(reader) = reader {
+        match &polled {
+            Poll::Pending => reader.waits(),
+            Poll::Ready(Some(Ok(_))) => reader.is_busy(),
+            Poll::Ready(None | Some(Err(_))) => reader.is_satisfied(),
+        }
+    }
+    polled
 }
 
 #[cfg(test)]

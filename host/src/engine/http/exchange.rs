@@ -4,8 +4,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use http::header::CONTENT_LENGTH;
 use tokio::sync::oneshot;
 
+use super::audience::Audience;
 use super::body::{GuestFate, ResponseBody, Stage};
 use super::{Answered, Running, WasiBody};
 use crate::engine::Fault;
@@ -31,7 +33,7 @@ pub enum Rest<L> {
     Ended(L),
     /// It goes on: writes its body, or works on. How it ends is to be told before
     /// the future is dropped.
-    Running(Running<L>, GuestFate),
+    Running(Running<L>, GuestFate, Audience),
 }
 
 impl<L> Exchange<L> {
@@ -65,9 +67,9 @@ impl<L> Future for Exchange<L> {
             }
             (Poll::Pending, None) => return Poll::Pending,
         };
-        let response = match answered {
+        let response = match super::response(answered) {
             Ok(response) => response,
-            Err(code) => return Poll::Ready(Err(Fault::HandlerError(code))),
+            Err(fault) => return Poll::Ready(Err(fault)),
         };
         let running = this.running.take().expect("it was there above");
         Poll::Ready(finish(response, ended, running, cx))
@@ -101,9 +103,12 @@ fn finish<L>(
             rest: Rest::Ended(lease),
         });
     }
-    let fate = GuestFate::default();
+    let (fate, audience) = (GuestFate::default(), Audience::default());
+    let length = response.headers().get(CONTENT_LENGTH);
+    let length = length.and_then(|text| text.to_str().ok()?.parse().ok());
+    let response = response.map(|body| body.with_fate(fate.clone()).heard_by(&audience, length));
     Ok(Answer {
-        response: response.map(|body| body.with_fate(fate.clone())),
-        rest: Rest::Running(running, fate),
+        response,
+        rest: Rest::Running(running, fate, audience),
     })
 }

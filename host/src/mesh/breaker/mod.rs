@@ -110,6 +110,12 @@ impl Breaker {
         }
     }
 
+    /// Whether nothing goes through but a probe.
+    pub fn is_cut_off(&self) -> bool {
+        self.gate.load(Ordering::Acquire) & GUARDED != 0
+            && matches!(self.lock().state(), State::Open | State::HalfOpen)
+    }
+
     /// What it was made with.
     pub fn settings(&self) -> &settings::Breaker {
         &self.settings

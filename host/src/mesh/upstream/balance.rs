@@ -67,7 +67,8 @@ mod tests {
                 Instance::joined(
                     &at.to_string(),
                     &registration,
-                    &Default::default(),
+                    None,
+                    (&Default::default(), &Default::default()),
                     Instant::now(),
                 )
                 .unwrap(),

@@ -40,7 +40,10 @@ impl Collector for Gauges {
         for (name, upstream) in all.iter() {
             let members = upstream.members.all();
             for status in Status::ALL {
-                let count = members.iter().filter(|one| one.status() == status).count();
+                let count = members
+                    .iter()
+                    .filter(|one| one.standing() == status)
+                    .count();
                 let labels = [("upstream", &**name), ("state", status.name())];
                 let gauge = ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX));
                 gauge.encode(instances.encode_family(&labels)?)?;

@@ -8,8 +8,9 @@ use std::time::Duration;
 use http::Uri;
 use tokio::time::Instant;
 
+use super::watch::Watch;
 pub use crate::api::upstream::{Registration, Status};
-use crate::mesh::breaker::{Breaker, Transition};
+use crate::mesh::breaker::{Breaker, Reading};
 use crate::service::settings;
 use crate::service::settings::upstream::target;
 
@@ -59,7 +60,9 @@ struct State {
 }
 
 impl Instance {
-    /// An instance that joins with a lease from `now` on.
+    /// An instance that joins with a lease from `now` on. It takes over from the one
+    /// of its name: an operator's word, and where it is at the same place, what was
+    /// seen there.
     ///
     /// # Errors
     ///
@@ -67,7 +70,8 @@ impl Instance {
     pub fn joined(
         id: &str,
         registration: &Registration,
-        breaker: &settings::Breaker,
+        before: Option<&Self>,
+        (breaker, watch): (&settings::Breaker, &Watch),
         now: Instant,
     ) -> Result<Self, String> {
         let ttl = registration.ttl.map_or(TTL, Duration::from_secs);
@@ -83,7 +87,15 @@ impl Instance {
             return Err(format!("`weight`: expected 1 to 10000, found {weight}"));
         }
         let origin = target(&registration.url).map_err(|fault| format!("`url`: {fault}"))?;
+        let there = before.filter(|before| before.origin == origin);
+        let kept = there.map(|there| &there.breaker);
+        let kept = kept.filter(|kept| kept.settings() == breaker).cloned();
+        let breaker = kept.unwrap_or_else(|| watch.breaker(id, breaker));
         let mut instance = Self::new(id, origin, weight, breaker);
+        if let Some(there) = there {
+            instance.seen = there.seen.clone();
+        }
+        instance.force(before.and_then(Self::forced));
         instance.metadata.clone_from(&registration.metadata);
         instance.lease = Some(Arc::new(Lease {
             ttl,
@@ -94,11 +106,13 @@ impl Instance {
     }
 
     /// An instance that was declared: it has no lease.
-    pub fn declared(origin: Uri, breaker: &settings::Breaker) -> Self {
-        Self::new(&origin.to_string(), origin.clone(), WEIGHT, breaker)
+    pub fn declared(origin: Uri, breaker: &settings::Breaker, watch: &Watch) -> Self {
+        let id = origin.to_string();
+        let breaker = watch.breaker(&id, breaker);
+        Self::new(&id, origin, WEIGHT, breaker)
     }
 
-    fn new(id: &str, origin: Uri, weight: u32, breaker: &settings::Breaker) -> Self {
+    fn new(id: &str, origin: Uri, weight: u32, breaker: Arc<Breaker>) -> Self {
         Self {
             id: id.to_owned(),
             origin,
@@ -114,27 +128,14 @@ impl Instance {
                 in_flight: AtomicU32::new(0),
                 requests: AtomicU64::new(0),
             }),
-            breaker: guard(id, breaker),
-        }
-    }
-
-    /// Takes over from the instance of its name: an operator's word, and where it is
-    /// at the same place, what was seen there.
-    pub(super) fn succeed(&mut self, before: &Self) {
-        self.force(before.forced());
-        if self.origin != before.origin {
-            return;
-        }
-        self.seen = before.seen.clone();
-        if self.breaker.settings() == before.breaker.settings() {
-            self.breaker = before.breaker.clone();
+            breaker,
         }
     }
 
     /// The same instance behind a new breaker; `None` if its settings are these.
-    pub(super) fn guarded_anew(&self, settings: &settings::Breaker) -> Option<Self> {
+    pub(super) fn guarded_anew(&self, settings: &settings::Breaker, watch: &Watch) -> Option<Self> {
         (self.breaker.settings() != settings).then(|| Self {
-            breaker: guard(&self.id, settings),
+            breaker: watch.breaker(&self.id, settings),
             ..self.clone()
         })
     }
@@ -148,6 +149,20 @@ impl Instance {
             (None, Status::Up) if !self.seen.healthy.load(Ordering::Relaxed) => Status::Down,
             (None, reported) => reported,
         }
+    }
+
+    /// The same, as others are told it: it is down, too, while its breaker is open or
+    /// probes. That is no state of which to take it out: only requests bring it back.
+    pub fn standing(&self) -> Status {
+        match self.status() {
+            Status::Up if self.breaker.is_cut_off() => Status::Down,
+            status => status,
+        }
+    }
+
+    /// What its breaker is, and what it counts.
+    pub fn breaker(&self) -> Reading {
+        self.breaker.read()
     }
 
     /// Takes it out or in, whatever it says of itself; `None` ends that.
@@ -223,18 +238,4 @@ impl Instance {
     pub(super) fn leave(&self) {
         self.seen.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// The breaker of the instance of that name.
-fn guard(id: &str, settings: &settings::Breaker) -> Arc<Breaker> {
-    let name = id.to_owned();
-    let observer = Box::new(move |transition: &Transition| {
-        tracing::warn!(
-            instance = name,
-            "breaker of an upstream's instance {}: {}",
-            transition.to.name(),
-            transition.reason
-        );
-    });
-    Arc::new(Breaker::new(settings.clone(), observer))
 }

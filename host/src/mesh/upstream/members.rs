@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::eviction;
 use super::instance::{Instance, Registration};
+use super::watch::Watch;
 use crate::service::settings;
 
 /// Instances, read without a lock.
@@ -16,6 +17,7 @@ use crate::service::settings;
 pub struct Members {
     current: ArcSwap<Vec<Arc<Instance>>>,
     change: Mutex<()>,
+    watch: Watch,
 }
 
 /// What a sweep of the leases did.
@@ -28,6 +30,14 @@ pub struct Swept {
 }
 
 impl Members {
+    /// None yet, of the upstream that is watched so.
+    pub(super) fn new(watch: Watch) -> Self {
+        Self {
+            watch,
+            ..Self::default()
+        }
+    }
+
     /// All of them, in any state.
     pub fn all(&self) -> Arc<Vec<Arc<Instance>>> {
         self.current.load_full()
@@ -56,15 +66,24 @@ impl Members {
         breaker: &settings::Breaker,
         now: Instant,
     ) -> Result<(), String> {
-        let mut instance = Instance::joined(id, registration, breaker, now)?;
         self.change(|members| {
-            if let Some(before) = members.iter().find(|member| member.id == id) {
-                instance.succeed(before);
-            }
+            let before = members.iter().find(|member| member.id == id);
+            let before = before.map(|before| &**before);
+            let guarded = (breaker, &self.watch);
+            let instance = Instance::joined(id, registration, before, guarded, now)?;
             members.retain(|member| member.id != id);
             members.push(Arc::new(instance));
+            Ok(())
+        })
+    }
+
+    /// Holds the breakers of all of them as an operator says, or lets them go.
+    pub(super) fn hold(&self) {
+        // Who joins waits for this change, and asks the same.
+        self.change(|members| {
+            let forced = self.watch.forced();
+            members.iter().for_each(|one| one.breaker.force(forced));
         });
-        Ok(())
     }
 
     /// Removes an instance that joined; whether it was there. One that was declared
@@ -83,7 +102,7 @@ impl Members {
         self.change(|members| {
             members.retain(|member| member.is_leased() || targets.contains(&member.origin));
             for member in members.iter_mut() {
-                if let Some(guarded) = member.guarded_anew(breaker) {
+                if let Some(guarded) = member.guarded_anew(breaker, &self.watch) {
                     *member = Arc::new(guarded);
                 }
             }
@@ -92,7 +111,8 @@ impl Members {
                     .iter()
                     .any(|member| !member.is_leased() && member.origin == *target);
                 if !known {
-                    members.push(Arc::new(Instance::declared(target.clone(), breaker)));
+                    let declared = Instance::declared(target.clone(), breaker, &self.watch);
+                    members.push(Arc::new(declared));
                 }
             }
         });

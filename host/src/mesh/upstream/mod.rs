@@ -7,12 +7,15 @@
 //!
 //! - [`registry`]: all upstreams by name, and what joins or leaves them;
 //! - [`members`]: the instances of one upstream; [`instance`]: one of them;
+//! - [`watch`]: their breakers, and who is told of them;
 //! - [`eviction`]: which leases that ran out end; [`health`]: active checks;
-//! - [`balance`]: who gets the next request; [`send`]: a request and its answer.
+//! - [`balance`]: who gets the next request; [`send`]: how it is sent, [`answer`]:
+//!   and what comes back.
 //!
 //! What is declared is kept by who declares it; a lease lives in memory only, as
 //! its holder renews it or joins again. Knows nothing of routes and statuses.
 
+mod answer;
 mod balance;
 mod body;
 mod eviction;
@@ -23,6 +26,7 @@ pub mod instance;
 pub mod members;
 pub mod registry;
 mod send;
+mod watch;
 
 use std::sync::Arc;
 

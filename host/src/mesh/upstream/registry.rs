@@ -14,13 +14,16 @@ use tokio::time::Instant;
 
 use super::eviction::SWEEP;
 use super::instance::{Registration, Status};
-use super::{Upstream, health};
+use super::watch::{Forces, Watch};
+use super::{Members, Upstream, health};
 use crate::capabilities::outbound::trust::Trust;
+use crate::mesh::breaker::Forced;
 use crate::service::settings::upstream::{UpstreamSettings, target};
+use crate::telemetry::Metrics;
 
-/// Unused connections are closed before the servers of most frameworks close
-/// theirs, which would race with the next request.
-const IDLE: Duration = Duration::from_secs(30);
+/// Unused connections are closed before the servers of most frameworks close theirs,
+/// which would race with the next request: Node's and uvicorn's do after 5 s.
+const IDLE: Duration = Duration::from_secs(4);
 /// Unused connections kept for each instance.
 const IDLE_CONNECTIONS: usize = 64;
 
@@ -29,7 +32,9 @@ pub struct Upstreams {
     current: ArcSwap<BTreeMap<Arc<str>, Arc<Upstream>>>,
     change: Mutex<()>,
     changed: watch::Sender<u64>,
+    forces: Forces,
     trust: Arc<Trust>,
+    metrics: Arc<Metrics>,
 }
 
 /// No instance of that name has joined: its holder should join anew.
@@ -50,12 +55,14 @@ impl fmt::Debug for Upstreams {
 
 impl Upstreams {
     /// None yet.
-    pub fn new(trust: Arc<Trust>) -> Arc<Self> {
+    pub fn new(trust: Arc<Trust>, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
             current: ArcSwap::default(),
             change: Mutex::default(),
-            changed: watch::channel(0).0,
+            changed: watch::Sender::default(),
+            forces: Forces::default(),
             trust,
+            metrics,
         })
     }
 
@@ -91,6 +98,7 @@ impl Upstreams {
             return Err(faults);
         }
         let known = self.get(name).map(|before| before.members.clone());
+        let members = || Arc::new(Members::new(self.watch(name)));
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
@@ -110,7 +118,7 @@ impl Upstreams {
             name: Arc::from(name),
             number,
             settings: settings.clone(),
-            members: known.unwrap_or_default(),
+            members: known.unwrap_or_else(members),
             client,
             room: Arc::new(Semaphore::new(settings.limits.connections as usize)),
         }))
@@ -196,6 +204,21 @@ impl Upstreams {
         Ok(())
     }
 
+    /// Holds the breakers of all instances of an upstream, those of later ones too, or
+    /// with `None` lets them go.
+    pub fn hold_breakers(&self, name: &str, forced: Option<Forced>) {
+        {
+            let mut forces = self.forces.lock().unwrap_or_else(PoisonError::into_inner);
+            match forced {
+                Some(forced) => forces.insert(name.to_owned(), forced),
+                None => forces.remove(name),
+            };
+        }
+        if let Some(upstream) = self.get(name) {
+            upstream.members.hold();
+        }
+    }
+
     /// Removes an instance that joined.
     ///
     /// # Errors
@@ -263,6 +286,15 @@ impl Upstreams {
                 upstream: name.to_owned(),
                 id: id.to_owned(),
             })
+    }
+
+    fn watch(&self, name: &str) -> Watch {
+        Watch {
+            upstream: Arc::from(name),
+            metrics: self.metrics.clone(),
+            changed: self.changed.clone(),
+            forces: self.forces.clone(),
+        }
     }
 
     fn forget_empty(&self) {

@@ -8,15 +8,16 @@ use http::header::{self, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Request, Response, Uri, Version};
 use http_body::Body;
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::Upstream;
+use super::answer::{Exchange, Serving, finish};
 use super::balance::pick;
 use super::body::{Lent, lend};
 use super::headers::strip_hop_by_hop;
 use super::instance::{Instance, Status};
-use crate::capabilities::outbound::body::Timed;
+use crate::capabilities::context::TraceContext;
+use crate::capabilities::outbound::answer;
 use crate::engine::http::{ResponseBody, WasiBody};
 use crate::mesh::breaker::Outcome;
 use crate::mesh::deadline::within;
@@ -101,8 +102,8 @@ impl Failed {
 }
 
 /// Sends a request to an instance of an upstream, and gives its response as soon as
-/// the head is there. No instance is blamed for what comes of its body's failure, which
-/// `upload` tells.
+/// the head is there; what breaks off after it is told with `trace`. No instance is
+/// blamed for what comes of the request's body's failure, which `upload` tells.
 ///
 /// # Errors
 ///
@@ -111,7 +112,7 @@ pub async fn send(
     upstream: &Arc<Upstream>,
     request: Request<WasiBody>,
     upload: &Upload,
-    deadline: Instant,
+    (deadline, trace): (Instant, TraceContext),
 ) -> Result<Response<ResponseBody>, SendError> {
     let room = upstream.room.clone();
     let permit = room.try_acquire_owned().map_err(|_| SendError::Busy {
@@ -144,7 +145,15 @@ pub async fn send(
         let answered = answered.map_err(|failed| failed.blaming(upload));
         admitted.settle(outcome(&answered));
         match answered {
-            Ok(response) => return Ok(finish(upstream, response, (serving, permit))),
+            Ok(response) => {
+                let exchange = Exchange {
+                    upstream: upstream.clone(),
+                    instance,
+                    upload: upload.clone(),
+                    trace,
+                };
+                return Ok(finish(exchange, response, (serving, permit)));
+            }
             Err(Failed::Unsent(back, error)) => {
                 body = back;
                 last = Some(error);
@@ -191,13 +200,22 @@ async fn attempt(
     let (lender, lent) = lend(body);
     let request = head.request(instance, lent).map_err(Failed::Sent)?;
     let answered = within(deadline, upstream.client.request(request)).await;
+    let (name, at) = (upstream.name.clone(), instance.origin.to_string());
     let fault = match answered {
-        Ok(Ok(response)) => return Ok(response),
+        Ok(Ok(response)) => match answer::fault(&response) {
+            None => return Ok(response),
+            Some(fault) => {
+                return Err(Failed::Sent(SendError::Broken {
+                    upstream: name,
+                    instance: at,
+                    reason: fault.to_owned(),
+                }));
+            }
+        },
         Ok(Err(fault)) => fault,
-        Err(_) => return Err(Failed::Sent(SendError::Deadline(upstream.name.clone()))),
+        Err(_) => return Err(Failed::Sent(SendError::Deadline(name))),
     };
-    let (name, reason) = (upstream.name.clone(), describe(&fault));
-    let at = instance.origin.to_string();
+    let reason = describe(&fault);
     match lender.take_back() {
         Some(body) if fault.is_connect() => Err(Failed::Unsent(
             body,
@@ -288,35 +306,6 @@ fn path(uri: &Uri, prefix: Option<&str>) -> Result<PathAndQuery, SendError> {
         .map_err(|fault| SendError::Request(fault.to_string()))
 }
 
-/// Counts as under way on its instance until it is dropped.
-struct Serving(Arc<Instance>);
-
-impl Serving {
-    fn enter(instance: Arc<Instance>) -> Self {
-        instance.enter();
-        Self(instance)
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.0.leave();
-    }
-}
-
-/// A body counts until its end, and may stall no longer than a head may take.
-fn finish(
-    upstream: &Upstream,
-    response: Response<Incoming>,
-    guard: (Serving, tokio::sync::OwnedSemaphorePermit),
-) -> Response<ResponseBody> {
-    let idle = upstream.settings.limits.deadline;
-    let mut response =
-        response.map(|body| ResponseBody::new(Timed::new(body, idle, guard).boxed_unsync()));
-    strip_hop_by_hop(response.headers_mut());
-    response
-}
-
 /// An error with its causes: the client's own words are "client error".
 fn describe(fault: &hyper_util::client::legacy::Error) -> String {
     use std::error::Error;
@@ -347,7 +336,11 @@ mod tests {
 
     fn instance(port: u16) -> Arc<Instance> {
         let origin = format!("http://127.0.0.1:{port}").parse().unwrap();
-        Arc::new(Instance::declared(origin, &Default::default()))
+        Arc::new(Instance::declared(
+            origin,
+            &Default::default(),
+            &Default::default(),
+        ))
     }
 
     /// Idle, and so the first choice of the two but for its breaker.

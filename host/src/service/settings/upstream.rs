@@ -119,6 +119,10 @@ impl Default for UpstreamLimits {
 pub fn target(text: &str) -> Result<Uri, String> {
     let bad = || format!("expected an origin such as \"http://127.0.0.1:9000\", found {text:?}");
     let uri: Uri = text.trim_end_matches('/').parse().map_err(|_| bad())?;
+    // Nobody listens there.
+    if uri.port_u16() == Some(0) {
+        return Err(format!("expected a port from 1 to 65535, found {text:?}"));
+    }
     let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
     let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
     let authority = uri
@@ -152,6 +156,7 @@ mod tests {
             "http://u@a",
             "http://a?x",
             "http://",
+            "http://127.0.0.1:0",
         ] {
             assert!(
                 target(bad).unwrap_err().contains(&format!("{bad:?}")),

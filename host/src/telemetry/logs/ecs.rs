@@ -20,7 +20,9 @@ pub(super) fn render(record: &Record<'_>) -> String {
     push_text(&mut line, "message", &record.message);
     push_text(&mut line, "ecs.version", VERSION);
     push_text(&mut line, "service.name", &record.service);
-    push_text(&mut line, "service.version", &record.version);
+    if !record.version.is_empty() {
+        push_text(&mut line, "service.version", &record.version);
+    }
     if !record.logger.is_empty() {
         push_text(&mut line, "log.logger", &record.logger);
     }

@@ -89,12 +89,15 @@ impl Found {
             self.fields.take(name);
         }
         let host = pipeline.host();
+        let service = self.fields.take("service.name");
+        // Of a service whose version is not told, the host's would be wrong.
+        let version = if service.is_some() { "" } else { host.version };
         Record {
             timestamp: timestamp().into(),
             level: (*metadata.level()).into(),
             message: clip(self.message.into()),
-            service: or_own(self.fields.take("service.name"), host.name),
-            version: or_own(self.fields.take("service.version"), host.version),
+            service: or_own(service, host.name),
+            version: or_own(self.fields.take("service.version"), version),
             logger: or_own(self.fields.take(LOG_TARGET), metadata.target()),
             fields: self.fields,
         }

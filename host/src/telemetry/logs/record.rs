@@ -14,7 +14,8 @@ pub(super) struct Record<'a> {
     pub message: Cow<'a, str>,
     /// `service.name`: `stoa`, or the service that the record is about.
     pub service: Cow<'a, str>,
-    /// `service.version`: the host's version, or the service's revision.
+    /// `service.version`: the host's version, or the service's revision. Empty where
+    /// that is not known.
     pub version: Cow<'a, str>,
     /// `log.logger`: a module of the host, or what the component calls its logger.
     pub logger: Cow<'a, str>,

@@ -143,6 +143,13 @@ fn fields_of_spans_are_inherited_and_overridden() {
 }
 
 #[test]
+fn the_hosts_version_is_no_services() {
+    let records = records_of("info", |_| tracing::info!(service.name = "product", "gone"));
+    assert_eq!(records[0]["service.name"], "product");
+    assert!(records[0].get("service.version").is_none());
+}
+
+#[test]
 fn a_field_cannot_take_a_place_of_the_record() {
     let lines = lines_of("info", Format::Json, |_| {
         tracing::info!(log.level = "fake", ecs.version = "0", "true");

@@ -148,6 +148,16 @@ impl Metrics {
         self.resilience.breaker(service, revision, link)
     }
 
+    /// The handle of the breaker before an upstream's instance.
+    pub fn instance_breaker(&self, upstream: &str, id: &str, link: &str) -> Arc<BreakerMetrics> {
+        self.resilience.instance(upstream, id, link)
+    }
+
+    /// Drops the label sets of an instance's breaker, unless somebody holds its handle.
+    pub fn forget_instance(&self, upstream: &str, id: &str) {
+        self.resilience.forget_instance(upstream, id);
+    }
+
     /// The handle of a service's retries.
     pub fn retries(&self, service: &str) -> Arc<RetryMetrics> {
         self.resilience.retries(service)

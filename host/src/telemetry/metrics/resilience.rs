@@ -41,13 +41,35 @@ pub(super) struct Resilience {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     service: String,
-    revision: u64,
+    guarded: Guarded,
     link: String,
+}
+
+/// What a breaker stands before: the label `revision`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Guarded {
+    Revision(u64),
+    /// Of an upstream.
+    Instance(String),
+}
+
+impl fmt::Display for Guarded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Revision(number) => write!(f, "{number}"),
+            Self::Instance(id) => f.write_str(id),
+        }
+    }
 }
 
 // === impl BreakerMetrics ===
 
 impl BreakerMetrics {
+    /// They are a new breaker's, which is closed.
+    pub fn begin(&self) {
+        self.state.store(0, Ordering::Relaxed);
+    }
+
     /// Records a transition into the state with this number: 0 closed, 1 half-open,
     /// 2 open, 3 ramp.
     pub fn enter(&self, state: usize) {
@@ -62,12 +84,28 @@ impl BreakerMetrics {
 
 impl Resilience {
     pub(super) fn breaker(&self, service: &str, revision: u64, link: &str) -> Arc<BreakerMetrics> {
+        self.of(service, Guarded::Revision(revision), link)
+    }
+
+    pub(super) fn instance(&self, upstream: &str, id: &str, link: &str) -> Arc<BreakerMetrics> {
+        self.of(upstream, Guarded::Instance(id.to_owned()), link)
+    }
+
+    fn of(&self, service: &str, guarded: Guarded, link: &str) -> Arc<BreakerMetrics> {
         let key = Key {
             service: service.to_owned(),
-            revision,
+            guarded,
             link: link.to_owned(),
         };
         self.breakers.get_or_insert(key, BreakerMetrics::default)
+    }
+
+    /// Drops what nobody holds any more of an instance.
+    pub(super) fn forget_instance(&self, upstream: &str, id: &str) {
+        let is_it = |of: &Guarded| matches!(of, Guarded::Instance(known) if known == id);
+        self.breakers.retain(|key, held| {
+            key.service != upstream || !is_it(&key.guarded) || Arc::strong_count(held) > 1
+        });
     }
 
     pub(super) fn retries(&self, service: &str) -> Arc<RetryMetrics> {
@@ -76,8 +114,9 @@ impl Resilience {
     }
 
     pub(super) fn forget(&self, service: &str, revision: u64) {
+        let revision = Guarded::Revision(revision);
         self.breakers
-            .retain(|key, _| key.service != service || key.revision != revision);
+            .retain(|key, _| key.service != service || key.guarded != revision);
         self.retries
             .retain(|name, held| name != service || Arc::strong_count(held) > 1);
     }
@@ -87,7 +126,7 @@ impl Resilience {
             .breakers
             .snapshot()
             .into_iter()
-            .map(|(key, breaker)| (key.revision.to_string(), key, breaker))
+            .map(|(key, breaker)| (key.guarded.to_string(), key, breaker))
             .collect();
         let mut family = encoder.encode_descriptor(
             "stoa_breaker_state",
