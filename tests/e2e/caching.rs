@@ -222,6 +222,8 @@ async fn what_is_not_for_all_is_not_shared() -> Result<()> {
         let mine = get(&host, "/counted?x=1", &credentials).await?;
         assert_eq!(mine.header("cache-control")?, "private, max-age=3600");
         ensure!(twice("/counted?cache-control=s-maxage=60", &credentials).await?);
+        let strict = "/counted?cache-control=max-age=60,must-revalidate";
+        ensure!(!twice(strict, &credentials).await?);
     }
     // A function does not see cookies.
     ensure!(twice("/count/a", &[("cookie", "session=ann")]).await?);

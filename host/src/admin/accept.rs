@@ -8,6 +8,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower::Service as _;
@@ -22,6 +23,9 @@ use crate::shutdown::Drain;
 const CONNECTIONS: usize = 1024;
 /// How long a client may take for a request's head, and between two requests.
 const HEAD: Duration = Duration::from_secs(30);
+
+/// How long the other end may take nothing of what is sent.
+const SILENT: Duration = Duration::from_secs(60);
 
 /// Serves the API until the drain begins; then stops accepting. Connections hold the
 /// drain open until they have ended.
@@ -52,7 +56,20 @@ async fn accept(router: Router, listener: TcpListener, drain: Drain, connections
     }
 }
 
+/// Has the system end a connection whose other end is gone, or takes nothing of what it
+/// asked for.
+fn guard(stream: &TcpStream) -> std::io::Result<()> {
+    let socket = SockRef::from(stream);
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(SILENT))?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(SILENT))?;
+    Ok(())
+}
+
 async fn carry(router: Router, stream: TcpStream, drain: Drain) {
+    if let Err(error) = guard(&stream) {
+        tracing::debug!(%error, "an admin connection could not be guarded");
+    }
     let service = service_fn(move |request| router.clone().call(request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

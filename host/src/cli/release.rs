@@ -67,9 +67,12 @@ pub async fn deploy(
     };
     let progress = client.deploy(&request).await?;
     let revisions = steps::follow(progress, width, output).await?;
-    for (service, revision) in &revisions {
-        let waits = wait == Wait::Over;
-        rollout::tell(client, service, *revision, waits, output).await?;
+    // The deployment is done: not to know the shares does not undo it.
+    if let Err(fault) = rollout::tell_shares(client, &revisions, output).await {
+        output.note(&format!("the shares of the traffic can't be read: {fault}"));
+    }
+    if wait == Wait::Over {
+        rollout::wait(client, &revisions, output).await?;
     }
     Ok(())
 }

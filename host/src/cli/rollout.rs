@@ -1,50 +1,87 @@
-//! What becomes of a revision after its deployment: its share, and the host's verdict.
+//! What becomes of revisions after their deployment: their shares, and the host's verdict.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::bail;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use crate::admin::client::{Client, ClientError};
-use crate::api::{LiveRevision, ServiceDetail};
+use crate::api::{LiveRevision, ServiceDetail, ServiceKind};
 
 use super::output::Output;
 
 /// How often a rollout is looked at that is waited for.
 const LOOK: Duration = Duration::from_millis(500);
+/// How long a host may be away meanwhile: a rollout outlives its restart.
+const AWAY: Duration = Duration::from_secs(60);
 
-/// Says which share of the traffic a revision has, if it has not all of it; with `waits`,
-/// when its rollout is over.
+/// Says which shares of the traffic revisions have, of those that have not all of it.
 ///
 /// # Errors
-/// If the host can't be reached, or has taken the revision back.
-pub async fn tell(
+/// If the host can't be reached.
+pub async fn tell_shares(
+    client: &Client,
+    revisions: &BTreeMap<String, u64>,
+    output: Output,
+) -> anyhow::Result<()> {
+    for service in client.services().await? {
+        let is_component = service.kind == ServiceKind::Component;
+        if let Some(revision) = revisions.get(&service.service).filter(|_| is_component) {
+            say_share(&service.live, &service.service, *revision, output)?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until the rollouts of all these revisions are over.
+///
+/// # Errors
+/// If the host can't be reached, or has taken a revision back or given its rollout up.
+pub async fn wait(
+    client: &Client,
+    revisions: &BTreeMap<String, u64>,
+    output: Output,
+) -> anyhow::Result<()> {
+    let mut looks = interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut faults = Vec::new();
+    for (service, revision) in revisions {
+        if let Err(fault) = ended(client, service, *revision, &mut looks, output).await {
+            faults.push(fault.to_string());
+        }
+    }
+    if !faults.is_empty() {
+        bail!(faults.join("\n"));
+    }
+    Ok(())
+}
+
+async fn ended(
     client: &Client,
     service: &str,
     revision: u64,
-    waits: bool,
+    looks: &mut Interval,
     output: Output,
 ) -> anyhow::Result<()> {
-    let is_upstream = |fault: &ClientError| matches!(fault, ClientError::Refused(problem) if problem.code == "is_upstream");
-    let mut detail = match client.service(service).await {
-        Err(fault) if is_upstream(&fault) => return Ok(()),
-        detail => detail?,
+    let mut waited = false;
+    let detail = loop {
+        match look(client, service, looks).await {
+            Ok(detail) if is_rolled_out(&detail, revision) => waited = true,
+            Ok(detail) => break detail,
+            Err(ClientError::Refused(problem)) if problem.code == "is_upstream" => return Ok(()),
+            Err(fault) => return Err(fault.into()),
+        }
     };
-    say_share(&detail, service, revision, output)?;
-    if !waits {
-        return Ok(());
-    }
-    let waited = is_rolled_out(&detail, revision);
-    let mut looks = tokio::time::interval(LOOK);
-    while is_rolled_out(&detail, revision) {
-        looks.tick().await;
-        detail = client.service(service).await?;
-    }
-    if share(&detail, revision) == 0 {
-        let revisions = client.revisions(service).await?;
-        let mine = revisions.into_iter().find(|one| one.revision == revision);
-        let note = mine.and_then(|one| one.note);
+    let revisions = client.revisions(service).await?;
+    let mine = revisions.into_iter().find(|one| one.revision == revision);
+    let note = mine.and_then(|one| one.note);
+    if share(&detail.summary.live, revision) == 0 {
         let note = note.unwrap_or_else(|| "another deployment or an operator was first".to_owned());
         bail!("{service}: revision {revision} has no traffic any more: {note}");
+    }
+    if let Some(note) = note {
+        bail!("{service}: revision {revision}: {note}");
     }
     if waited && !output.is_json() {
         output.line(&format!(
@@ -54,6 +91,23 @@ pub async fn tell(
     Ok(())
 }
 
+/// Looks once more; a host that is away is waited for.
+async fn look(
+    client: &Client,
+    service: &str,
+    looks: &mut Interval,
+) -> Result<ServiceDetail, ClientError> {
+    let begun = Instant::now();
+    loop {
+        looks.tick().await;
+        match client.service(service).await {
+            Err(ClientError::Unreachable { .. } | ClientError::Broken { .. })
+                if begun.elapsed() < AWAY => {}
+            other => return other,
+        }
+    }
+}
+
 fn is_rolled_out(detail: &ServiceDetail, revision: u64) -> bool {
     detail
         .rollout
@@ -61,30 +115,23 @@ fn is_rolled_out(detail: &ServiceDetail, revision: u64) -> bool {
         .is_some_and(|rollout| rollout.revision == revision)
 }
 
-fn share(detail: &ServiceDetail, revision: u64) -> u8 {
-    let live = detail.summary.live.iter();
-    live.filter(|live| live.revision == revision)
-        .map(|live| live.weight)
-        .sum()
+fn share(live: &[LiveRevision], revision: u64) -> u8 {
+    let mine = live.iter().filter(|live| live.revision == revision);
+    mine.map(|live| live.weight).sum()
 }
 
 fn say_share(
-    detail: &ServiceDetail,
+    live: &[LiveRevision],
     service: &str,
     revision: u64,
     output: Output,
 ) -> anyhow::Result<()> {
-    let share = share(detail, revision);
+    let share = share(live, revision);
     if share == 100 || output.is_json() {
         return Ok(());
     }
-    let others = detail.summary.live.iter();
-    let others = others.filter(|live| live.revision != revision);
-    let others = others.map(
-        |LiveRevision {
-             revision, weight, ..
-         }| format!("revision {revision} has {weight}%"),
-    );
+    let others = live.iter().filter(|live| live.revision != revision);
+    let others = others.map(|other| format!("revision {} has {}%", other.revision, other.weight));
     let others: Vec<_> = others.collect();
     output.line(&format!(
         "{service}: {share}% of the traffic goes to revision {revision}; {}",

@@ -27,6 +27,7 @@ mod guest_log;
 mod load;
 mod prepare;
 mod progress;
+mod purging;
 mod record;
 mod restore;
 mod rollout;
@@ -107,6 +108,7 @@ pub struct Deployments {
     /// Changed only while `services` is locked.
     declared: std::sync::Mutex<upstream::AllDeclared>,
     marks: rollout::Marks,
+    purging: purging::Purging,
 }
 
 /// A service as the host has it.
@@ -200,6 +202,7 @@ impl Deployments {
             services: Mutex::default(),
             declared: std::sync::Mutex::default(),
             marks: rollout::Marks::default(),
+            purging: purging::Purging::default(),
         })
     }
 

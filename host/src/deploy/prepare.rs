@@ -101,6 +101,13 @@ impl Deployments {
         }
         let mut faults = check::faults(&candidates(next, prepared), &present(services));
         for request in requests {
+            if self.purging.has(&request.service) {
+                let message = format!(
+                    "the state of the last {} is being deleted: deploy it when that is over",
+                    request.service
+                );
+                faults.push(fault(&request.service, "purging", message));
+            }
             let grants = request.settings.grants.keyvalue.iter();
             faults.extend(grants.filter_map(|grant| {
                 let reason = bucket_grant(grant).err()?;

@@ -129,7 +129,11 @@ impl Deployments {
         let mut services = self.services.lock().await;
         if !services.contains_key(service) {
             let undeclared = self.undeclare(&services, service).await;
-            return undeclared.unwrap_or_else(|| self.find(&services, service).map(|_| ()));
+            undeclared.unwrap_or_else(|| self.find(&services, service).map(|_| ()))?;
+            if purge {
+                self.parts.gateway.forget_answers(service).await?;
+            }
+            return Ok(());
         }
         let mut next = services.clone();
         next.remove(service);
@@ -164,13 +168,19 @@ impl Deployments {
 
     /// Deletes what a service that is gone has left, unless one of its name has come.
     async fn purge(&self, service: &str) -> Result<(), ChangeError> {
-        let services = self.services.lock().await;
-        if services.contains_key(service) {
-            tracing::warn!("{service} is there again: its state stays");
-            return Ok(());
-        }
+        let purging = {
+            let services = self.services.lock().await;
+            if services.contains_key(service) {
+                tracing::warn!("{service} is there again: its state stays");
+                return Ok(());
+            }
+            // None of its name comes before this is over; other changes need not wait.
+            self.purging.begin(service)
+        };
         self.parts.keyvalue.purge(service).await?;
-        Ok(self.parts.gateway.forget_answers(service).await?)
+        self.parts.gateway.forget_answers(service).await?;
+        drop(purging);
+        Ok(())
     }
 
     /// Gets a revision into memory; one that is there already costs nothing.

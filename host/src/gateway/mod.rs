@@ -36,6 +36,7 @@ mod proxies;
 mod rate;
 mod respond;
 mod security;
+mod serve;
 pub(crate) mod spelling;
 pub mod table;
 pub mod tls;

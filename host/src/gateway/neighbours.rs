@@ -14,10 +14,10 @@ use http_body_util::BodyExt;
 use tokio::task::JoinSet;
 
 use super::endpoint::Destination;
-use super::handle::{call, repeat};
 use super::input::{Limited, read_json};
 use super::origin::Origin;
 use super::respond::{self, Refusal};
+use super::serve::{call, repeat};
 use super::table::Found;
 use super::{Gateway, forward};
 use crate::capabilities::context::CallContext;

@@ -7,9 +7,9 @@ mod body;
 mod denied;
 mod input;
 mod kept;
+mod may_have_run;
 mod problem;
 mod reason;
-mod run;
 mod unread;
 
 use std::sync::Arc;

@@ -31,8 +31,8 @@ pub(super) struct Says {
     pub(super) lifetime: bool,
     /// `public`, in so many words.
     pub(super) public: bool,
-    /// It may be given to anyone, also when the request had credentials, RFC 9111
-    /// section 3.5.
+    /// It may be given to anyone, also when the request had credentials. RFC 9111 section
+    /// 3.5 would have `must-revalidate` say so, too; who writes that means to be strict.
     pub(super) anyone: bool,
     pub(super) stale_while_revalidate: Option<Duration>,
     pub(super) stale_if_error: Option<Duration>,
@@ -76,7 +76,7 @@ impl Says {
                     (says.lifetime, says.anyone, says.revalidate) = (true, true, true);
                 }
                 "max-age" | "no-cache" | "no-store" | "private" => says.lifetime = true,
-                "must-revalidate" => (says.anyone, never_stale) = (true, true),
+                "must-revalidate" => never_stale = true,
                 "proxy-revalidate" => never_stale = true,
                 "stale-while-revalidate" => says.stale_while_revalidate = seconds(value),
                 "stale-if-error" => says.stale_if_error = seconds(value),
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(says.stale_if_error, Some(Duration::from_secs(9)));
         assert_eq!(says.stale_while_revalidate, Some(Duration::from_secs(3)));
         let says = of("must-revalidate, stale-if-error=9");
-        assert!(says.anyone && says.revalidate && !says.public);
+        assert!(says.revalidate && !says.anyone && !says.public);
         assert_eq!(says.stale_if_error, Some(Duration::ZERO));
         let says = of("private, max-age=9");
         assert!(says.lifetime && !says.anyone);

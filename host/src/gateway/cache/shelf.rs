@@ -91,7 +91,7 @@ impl Shelf {
                 endpoint,
                 asked,
             };
-            self.items.insert(key.clone(), kept);
+            self.items.insert(key, kept);
             // A purge in between did not see it.
             if self.moment(asked.place) != asked {
                 self.items.invalidate(&key);

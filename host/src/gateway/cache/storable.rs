@@ -39,16 +39,14 @@ pub(super) fn terms(request: &Parts, response: &Response, rule: &Cache) -> Optio
         return None;
     }
     let says = Says::of(headers);
-    let lives = if speaks(headers) {
-        own(request, response, &says)?
+    let (lives, anyone) = if speaks(headers) {
+        (own(request, response, &says)?, says.anyone)
     } else {
-        by_rule(response, rule, &says)?
+        (by_rule(response, rule, &says)?, says.public)
     };
-    // RFC 9111 section 3.5 would take `must-revalidate` and `s-maxage` for as much, of
-    // `Authorization`; callers are known here by other ways, too.
     Some(Terms {
         lives,
-        anyone: says.public,
+        anyone,
         vary,
     })
 }

@@ -57,6 +57,8 @@ pub struct Limiter {
     rate: AtomicU64,
     /// Of so many calls one is timed; 0 is 1.
     stride: AtomicU32,
+    /// Calls at a time that there is room for, by the newest pool; 0 before there is one.
+    ceiling: AtomicU32,
 }
 
 impl Limiter {
@@ -91,10 +93,13 @@ impl Limiter {
         Duration::from_secs(seconds as u64)
     }
 
-    /// Takes room that was added beyond `ceiling` calls at a time.
-    pub(super) fn widen(&self, ceiling: u32) {
-        let limit = self.gradient().widen(ceiling);
-        self.limit.store(limit, Ordering::Relaxed);
+    /// Takes note that there is room for `ceiling` calls at a time from now on.
+    pub(super) fn has_room_for(&self, ceiling: u32) {
+        let before = self.ceiling.swap(ceiling, Ordering::Relaxed);
+        if before > 0 && ceiling > before {
+            let limit = self.gradient().widen(before);
+            self.limit.store(limit, Ordering::Relaxed);
+        }
     }
 
     fn stride(&self) -> u32 {

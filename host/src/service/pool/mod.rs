@@ -106,17 +106,17 @@ impl Pool {
             threads,
             metrics,
         } = parts;
-        let pool = &settings.pool;
-        let queues = [(); 2].map(|()| Queue::new(pool.queue, target));
-        Arc::new(Self {
+        let size = &settings.pool;
+        let queues = [(); 2].map(|()| Queue::new(size.queue, target));
+        let pool = Arc::new(Self {
             service: instance.service.clone(),
             revision,
             code,
             instance,
-            concurrency: pool.concurrency.max(1),
-            reuse: pool.reuse.unwrap_or(u64::MAX),
-            queue: pool.queue,
-            queue_deadline: pool.queue_deadline,
+            concurrency: size.concurrency.max(1),
+            reuse: size.reuse.unwrap_or(u64::MAX),
+            queue: size.queue,
+            queue_deadline: size.queue_deadline,
             at_a_time: settings.limits.concurrency,
             limiter,
             class: settings.class,
@@ -126,7 +126,9 @@ impl Pool {
             settled: Notify::new(),
             calls: AtomicU64::new(0),
             metrics,
-        })
+        });
+        pool.limiter.has_room_for(pool.ceiling(max));
+        pool
     }
 
     /// The threads that a call must move to before it asks for an instance; `None`
@@ -186,13 +188,9 @@ impl Pool {
     /// Changes the size. Idle instances beyond the minimum go at once, busy ones
     /// above the maximum as their calls end.
     pub fn scale(self: &Arc<Self>, min: u32, max: u32) {
-        let mut state = self.lock();
-        let before = state.max();
-        let surplus = state.scale(min, max, self.seats.live());
-        if max > before {
-            self.limiter.widen(self.ceiling(before));
-        }
-        drop((state, surplus));
+        let surplus = self.lock().scale(min, max, self.seats.live());
+        drop(surplus);
+        self.limiter.has_room_for(self.ceiling(max));
         self.settle();
     }
 

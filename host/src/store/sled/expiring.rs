@@ -61,8 +61,8 @@ impl Expiring for SledExpiring {
     }
 }
 
-/// Entries that are removed in one batch.
-const BATCH: usize = 1000;
+/// Pieces that are removed in one batch, and those of a value that has begun in it.
+const BATCH: usize = 250;
 
 impl SledExpiring {
     pub(super) fn new(tree: sled::Tree, committer: Arc<Committer>) -> Self {
@@ -134,19 +134,24 @@ impl SledExpiring {
     fn remove_some(&self, whose: &[u8]) -> Result<bool, StoreError> {
         let _changing = self.change();
         let mut batch = sled::Batch::default();
-        let mut removed = false;
-        for piece in self.tree.scan_prefix(whose).take(BATCH) {
-            let (key, piece) = piece.map_err(|error| fault("listing what is kept", error))?;
+        let mut pieces = 0;
+        for key in self.tree.scan_prefix(whose).keys() {
+            let key = key.map_err(|error| fault("listing what is kept", error))?;
             let place = key.get(1..33).and_then(|place| place.try_into().ok());
             let place: &Place = place.ok_or_else(damaged)?;
-            if key == piece_key(place, 0) {
-                batch.remove(end_key(head(&piece)?.0, place));
+            let begins = key == piece_key(place, 0);
+            // A value goes as a whole: the rest of one would be found by nobody.
+            if begins && pieces >= BATCH {
+                break;
             }
-            batch.remove(key);
-            removed = true;
+            match begins {
+                true => self.forget(place, u64::MAX, &mut batch)?,
+                false => batch.remove(key),
+            }
+            pieces += 1;
         }
         self.apply(batch)?;
-        Ok(removed)
+        Ok(pieces > 0)
     }
 
     /// Removes all entries of a place, if its time is over at `now`.
