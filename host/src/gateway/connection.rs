@@ -26,6 +26,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Gateway;
 use super::client::Client;
+use super::identity::LastToken;
 use crate::aside::heaped;
 use crate::config;
 use crate::shutdown::Drain;
@@ -64,12 +65,12 @@ where
     let client = Arc::new(client);
     let service = {
         let (gateway, activity) = (gateway.clone(), activity.clone());
-        let client = client.clone();
+        let (client, last) = (client.clone(), Arc::new(LastToken::default()));
         service_fn(move |request| {
-            let (gateway, client) = (gateway.clone(), client.clone());
+            let (gateway, client, last) = (gateway.clone(), client.clone(), last.clone());
             let serving = activity.serve();
             async move {
-                let response = gateway.handle(request, &client).await;
+                let response = gateway.handle(request, &client, &last).await;
                 Ok::<_, Infallible>(response.map(|body| body.with_guard(serving)))
             }
         })

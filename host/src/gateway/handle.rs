@@ -13,7 +13,7 @@ use super::cache::Write;
 use super::client::Client;
 use super::cors::{self, Cors};
 use super::endpoint::{Destination, Endpoint};
-use super::identity::Denied;
+use super::identity::{Denied, LastToken};
 use super::input::RequestBody;
 use super::origin::Origin;
 use super::pace::{Pace, Paced};
@@ -32,6 +32,7 @@ impl Gateway {
         &self,
         request: Request<Incoming>,
         client: &Arc<Client>,
+        last: &LastToken,
     ) -> Response {
         let _active = self.active.enter();
         let (parts, body) = request.into_parts();
@@ -52,7 +53,7 @@ impl Gateway {
             Ok((endpoint, parameters)) => {
                 let body = RequestBody::Wire(Paced::new(body, Pace::of(&self.settings)));
                 let answered = self
-                    .answer(&asked, &endpoint, parts, body, &parameters)
+                    .answer(&asked, &endpoint, parts, body, &parameters, last)
                     .await;
                 (Some(endpoint), answered)
             }
@@ -122,6 +123,7 @@ impl Gateway {
         mut parts: Parts,
         body: RequestBody,
         parameters: &Parameters<'_>,
+        last: &LastToken,
     ) -> Result<Response, Refusal> {
         if let Some(cors) = &endpoint.cors
             && let Some(method) = cors::preflight_for(&parts)
@@ -130,7 +132,7 @@ impl Gateway {
             return Ok(respond::preflight(told));
         }
         let access = &endpoint.route.access;
-        let identified = self.identity.identify(access, &parts.headers, asked.client);
+        let identified = (self.identity).identify(access, &parts.headers, asked.client, last);
         let caller = match identified.await {
             Ok(caller) => caller,
             Err(denied) => {

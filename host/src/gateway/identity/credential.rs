@@ -42,6 +42,11 @@ impl Carrier {
 }
 
 impl<'h> Given<'h> {
+    /// Whether there is more than one credential of a form of ours in its place.
+    pub(super) fn is_odd(&self) -> bool {
+        self.misplaced.iter().any(Option::is_some) || (self.key.is_some() && self.bearer.is_some())
+    }
+
     /// Reads both headers. A client shows itself in one way, RFC 6750 section 2:
     /// two let it be one caller to the gateway and another to who stands behind.
     pub(super) fn read(headers: &'h HeaderMap) -> Result<Self, Denied> {

@@ -28,6 +28,7 @@ use crate::telemetry::metrics::Metrics;
 
 pub use api_keys::{ApiKeys, KeyError};
 use credential::{Carrier, Given};
+pub(super) use jwt::LastToken;
 pub use jwt::TokenError;
 use jwt::Tokens;
 use reserved::OPERATOR;
@@ -107,24 +108,21 @@ impl Identity {
         access: &Access,
         headers: &HeaderMap,
         client: &Client,
+        last: &LastToken,
     ) -> Result<Caller, Denied> {
         let given = Given::read(headers)?;
-        for token in given.misplaced.into_iter().flatten() {
-            if self.is_ours(token).await {
-                return Err(Denied::Invalid(
-                    "a token stands after \"Bearer\" in Authorization",
-                ));
-            }
+        // Boxed: few requests are odd, and each one's future would have room for it.
+        if given.is_odd() {
+            Box::pin(self.refuse_odd(&given)).await?;
         }
         if let Some((key, carrier)) = given.key {
-            self.alone(given.bearer).await?;
             return admit(access, self.keys.check(key, now())?, carrier);
         }
         if let Some(token) = given.bearer {
             if self.operator_token.is(token) {
                 return Ok(self.admit_operator(access));
             }
-            if let Some(principal) = self.tokens.check(token, now()).await? {
+            if let Some(principal) = self.tokens.check(token, now(), last).await? {
                 return admit(access, principal, Carrier::Authorization);
             }
         }
@@ -141,10 +139,18 @@ impl Identity {
         }
     }
 
-    /// Refuses a token of ours beside an API key: only one of them stays here.
-    async fn alone(&self, bearer: Option<&str>) -> Result<(), Denied> {
-        match bearer {
-            Some(token) if self.is_ours(token).await => Err(Denied::Ambiguous(
+    /// Refuses a token of ours that is where none may be, or beside an API key: it would go
+    /// on to who stands behind.
+    async fn refuse_odd(&self, given: &Given<'_>) -> Result<(), Denied> {
+        for token in given.misplaced.into_iter().flatten() {
+            if self.is_ours(token).await {
+                return Err(Denied::Invalid(
+                    "a token stands after \"Bearer\" in Authorization",
+                ));
+            }
+        }
+        match (given.key, given.bearer) {
+            (Some(_), Some(token)) if self.is_ours(token).await => Err(Denied::Ambiguous(
                 "expected an API key or a token, found both",
             )),
             _ => Ok(()),
@@ -153,7 +159,9 @@ impl Identity {
 
     /// Whether it is a token that this host knows, valid or not.
     async fn is_ours(&self, token: &str) -> bool {
-        self.operator_token.is(token) || !matches!(self.tokens.check(token, now()).await, Ok(None))
+        let nobody = LastToken::default();
+        let checked = self.tokens.check(token, now(), &nobody);
+        self.operator_token.is(token) || !matches!(checked.await, Ok(None))
     }
 
     /// The operator has every scope, and shows a service the one that it asks for.

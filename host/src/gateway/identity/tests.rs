@@ -21,7 +21,9 @@ async fn identity() -> ((tempfile::TempDir, Store), Identity) {
 
 async fn ask(identity: &Identity, access: &Access, headers: &HeaderMap) -> Result<Caller, Denied> {
     let client = Client::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
-    identity.identify(access, headers, &client).await
+    identity
+        .identify(access, headers, &client, &LastToken::default())
+        .await
 }
 
 fn bearer(token: &str) -> HeaderMap {

@@ -1,6 +1,7 @@
 //! What a caller is told of its limit: `RateLimit-Policy` and `RateLimit`, as
 //! draft-ietf-httpapi-ratelimit-headers has them.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -9,6 +10,9 @@ use crate::service::settings::Rate;
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// More than a name of a limit and two numbers need, in bytes.
+const LONGEST: usize = 64;
 
 /// How much of a limit a caller has left.
 #[derive(Debug, Clone)]
@@ -26,8 +30,11 @@ impl Standing {
     /// Writes it to a response.
     pub(in crate::gateway) fn write(&self, headers: &mut HeaderMap) {
         let (name, remaining, reset) = (self.name, self.remaining, seconds(self.reset));
-        let limit = format!("\"{name}\";r={remaining};t={reset}");
-        if let Ok(limit) = HeaderValue::try_from(limit) {
+        let mut text = [0; LONGEST];
+        let mut rest = &mut text[..];
+        let written = write!(rest, "\"{name}\";r={remaining};t={reset}");
+        let length = LONGEST - rest.len();
+        if let (Ok(()), Ok(limit)) = (written, HeaderValue::from_bytes(&text[..length])) {
             headers.insert(LIMIT, limit);
             headers.insert(POLICY, self.policy.clone());
         }

@@ -14,6 +14,7 @@ mod issuer;
 mod jwks;
 mod kept;
 mod keys;
+mod last;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -29,11 +30,12 @@ use crate::config::{self, DEVELOPMENT_ISSUER};
 use crate::shutdown::Drain;
 use crate::store::Records;
 pub use age::Age;
-use cache::{Cache, Generation};
+use cache::{Cache, Generation, Verified};
 use development::Development;
 pub use development::TokenError;
 use issuer::{Issuer, Unverified};
 use jwks::Jwks;
+pub(in crate::gateway) use last::LastToken;
 
 /// The tokens that a host accepts.
 pub struct Tokens {
@@ -82,27 +84,34 @@ impl Tokens {
     }
 
     /// Whose token it is, at `now` in seconds since 1970; `None` for one that is
-    /// none of ours.
+    /// none of ours. `last` is of the connection that it comes over.
     pub(super) async fn check(
         &self,
         token: &str,
         now: u64,
+        last: &LastToken,
     ) -> Result<Option<Arc<Principal>>, Denied> {
-        let hash = self.cache.hash(token);
-        if let Some(known) = self.cache.get(&hash, now)
-            && self.is_current(&known)
-        {
+        let is_good = |known: &Arc<Verified>| now <= known.until && self.is_current(known);
+        if let Some(known) = last.get(token).filter(is_good) {
             return Ok(Some(known.principal.clone()));
         }
-        // Boxed: it is rare, and each request's future would have room for it.
-        Box::pin(self.check_fully(token, hash)).await
+        let hash = self.cache.hash(token);
+        let known = match self.cache.get(&hash, now).filter(is_good) {
+            Some(known) => Some(known),
+            // Boxed: it is rare, and each request's future would have room for it.
+            None => Box::pin(self.check_fully(token, hash)).await?,
+        };
+        Ok(known.map(|known| {
+            last.keep(token, &known);
+            known.principal.clone()
+        }))
     }
 
     async fn check_fully(
         &self,
         token: &str,
         hash: cache::TokenHash,
-    ) -> Result<Option<Arc<Principal>>, Denied> {
+    ) -> Result<Option<Arc<Verified>>, Denied> {
         let Some(says) = issuer_of(token) else {
             return Ok(None);
         };
@@ -121,7 +130,7 @@ impl Tokens {
         };
         let verified = Arc::new(verified.map_err(Unverified::denied)?);
         self.cache.keep(hash, &verified);
-        Ok(Some(verified.principal.clone()))
+        Ok(Some(verified))
     }
 
     fn issuer(&self, name: &str) -> Option<&Issuer> {
@@ -130,7 +139,7 @@ impl Tokens {
     }
 
     /// Whether the keys are still those that it was checked with.
-    fn is_current(&self, known: &cache::Verified) -> bool {
+    fn is_current(&self, known: &Verified) -> bool {
         match known.generation {
             Generation::Development => true,
             Generation::Trusted(place, number) => self

@@ -35,7 +35,7 @@ fn a_mangled_token_is_never_accepted() {
     let good = tokens.development.sign(&request(), now()).unwrap().token;
     let runtime = runtime();
     let accepted = |token: &str| {
-        let checked = runtime.block_on(tokens.check(token, now()));
+        let checked = runtime.block_on(tokens.check(token, now(), &LastToken::default()));
         matches!(checked, Ok(Some(_)))
     };
     assert!(accepted(&good) && accepted(&good));
@@ -63,7 +63,7 @@ fn what_is_no_token_of_ours_is_foreign() {
         "e30.e30.e30",
         "e30.eyJpc3MiOiJ4In0.e30",
     ] {
-        let checked = runtime.block_on(tokens.check(foreign, now()));
+        let checked = runtime.block_on(tokens.check(foreign, now(), &LastToken::default()));
         assert_eq!(checked.unwrap(), None, "{foreign:?}");
     }
 }
@@ -79,7 +79,11 @@ fn a_remembered_token_expires_too() {
     let runtime = runtime();
     let hash = tokens.cache.hash(&token);
     assert!(tokens.cache.get(&hash, now()).is_none());
-    assert!(runtime.block_on(tokens.check(&token, now())).is_ok());
+    assert!(
+        runtime
+            .block_on(tokens.check(&token, now(), &LastToken::default()))
+            .is_ok()
+    );
     assert!(tokens.cache.get(&hash, now()).is_some());
     assert!(tokens.cache.get(&hash, now() + 61).is_none());
 }
@@ -113,5 +117,39 @@ fn all_who_sign_first_sign_with_the_same_key() {
         }
         let files = std::fs::read_dir(directory.path()).unwrap().count();
         assert_eq!(files, 1, "drafts are left over");
+    }
+}
+
+#[test]
+fn the_last_token_of_a_connection_is_no_better_than_any() {
+    let (_store, tokens) = tokens();
+    let (runtime, last) = (runtime(), LastToken::default());
+    let sign = |subject: &str| {
+        let request = TokenRequest {
+            subject: subject.to_owned(),
+            ..request()
+        };
+        tokens.development.sign(&request, now()).unwrap().token
+    };
+    let (ann, bob) = (sign("ann"), sign("bob"));
+    let check = |token: &str, now| runtime.block_on(tokens.check(token, now, &last));
+    for (token, subject) in [(&ann, "ann"), (&ann, "ann"), (&bob, "bob"), (&ann, "ann")] {
+        let found = check(token, now()).unwrap().unwrap();
+        assert_eq!(found.subject, subject);
+    }
+    assert!(last.get(&bob).is_none() && last.get(&ann[1..]).is_none());
+    // One that is over, or that other keys were for, is checked anew.
+    for (until, generation) in [
+        (now() - 1, Generation::Development),
+        (u64::MAX, Generation::Trusted(0, 7)),
+    ] {
+        let principal = Arc::default();
+        let old = Verified {
+            principal,
+            until,
+            generation,
+        };
+        last.keep(&ann, &Arc::new(old));
+        assert_eq!(check(&ann, now()).unwrap().unwrap().subject, "ann");
     }
 }
