@@ -108,6 +108,8 @@ async fn a_canary_that_fails_gets_no_more_traffic_before_it_is_judged() -> Resul
     host.admin()?
         .deploy_one(&bad.stages(&[50, 100], "1s"))
         .await?;
+    // Before its stage is over, however slow the machine is.
+    while host.get("/it").await?.status == 200 {}
     let mut calls = interval(Duration::from_millis(100));
     let begun = Instant::now();
     loop {
