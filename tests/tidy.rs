@@ -26,7 +26,7 @@ const LEAVES: [&str; 6] = [
     "manifest",
     "shutdown",
     "telemetry",
-    "service::settings",
+    "settings",
 ];
 
 struct Source {
@@ -94,6 +94,7 @@ fn leaves_use_no_room() {
             "aside",
             "config",
             "listener",
+            "settings",
             "shutdown",
             "telemetry",
             "api",

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::service::settings::Settings;
+use crate::settings::Settings;
 pub use breaker::{BreakerForce, BreakerRequest, BreakerState};
 
 pub use config::{

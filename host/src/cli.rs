@@ -42,7 +42,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::admin::client::{Client, ClientError};
 use crate::config::{ADMIN_PORT, DATA};
-use crate::service::settings::service_name;
+use crate::settings::service_name;
 
 use output::{Closed, Format, Output};
 

@@ -3,7 +3,7 @@
 //! Defaults, then a file, then the environment, then flags: the later wins.
 //! Everything is read, and every fault reported, before a socket is bound. Each
 //! default stands here, once, with its reason. Knows nothing of what the host
-//! does with a setting. Settings of a service are in `service::settings`.
+//! does with a setting. Settings of a service are in `settings`.
 
 pub mod document;
 pub mod faults;
@@ -18,8 +18,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use crate::service::settings::Compression;
-use crate::service::settings::Rate;
+pub use crate::settings::Compression;
+use crate::settings::Rate;
 use ipnet::IpNet;
 
 use faults::Faults;

@@ -9,7 +9,7 @@
 //!                              ▼              ▼
 //!                             mesh ───► service ───► engine ─► capabilities ─► store
 //!
-//!  api, aside, config, listener, telemetry, shutdown: leaves that all may use
+//!  api, aside, config, listener, settings, telemetry, shutdown: leaves that all may use
 //! ```
 //!
 //! | room | what it is for |
@@ -24,6 +24,7 @@
 //! | [`engine`] | WebAssembly: compiled code, instances, values |
 //! | [`capabilities`] | what components may use: buckets, configuration, logging, their call's context |
 //! | [`store`] | what is on disk |
+//! | [`settings`] | what a revision or an upstream is deployed with |
 //! | [`api`] | the shapes that the admin API and its clients exchange |
 //!
 //! # Invariants
@@ -55,6 +56,7 @@ pub mod listener;
 pub mod manifest;
 pub mod mesh;
 pub mod service;
+pub mod settings;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;

@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 
 use crate::config::document::{Document, Key, Table, Value};
 use crate::config::faults::Faults;
-use crate::service::settings::upstream::UpstreamSettings;
-use crate::service::settings::{Settings, service_name};
+use crate::settings::upstream::UpstreamSettings;
+use crate::settings::{Settings, service_name};
 
 /// The name of a manifest's file.
 pub const FILE: &str = "stoa.toml";

@@ -157,6 +157,8 @@ async fn a_client_says_what_it_takes() -> Result<()> {
     let host = serving(&services(json!("1h"))).await?;
     let missing = get(&host, "/count/a", &[("cache-control", "only-if-cached")]).await?;
     assert_eq!(missing.problem(504)?["code"], json!("not_cached"));
+    let part = [("cache-control", "only-if-cached"), ("range", "bytes=0-0")];
+    get(&host, "/count/a", &part).await?.problem(504)?;
     let with = |value| [("cache-control", value)];
     assert_eq!(text(&host, "/count/a", &with("no-store")).await?, "1");
     assert_eq!(text(&host, "/count/a", &[]).await?, "2");

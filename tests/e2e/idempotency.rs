@@ -96,6 +96,32 @@ async fn answers_go_with_the_state_that_they_tell_of() -> Result<()> {
     Ok(())
 }
 
+/// Of an upstream the host has nothing else.
+#[tokio::test]
+async fn the_answers_of_an_upstream_go_with_a_purge() -> Result<()> {
+    let origin = Origin::start("one", Behaviour::Echo).await?;
+    let host = host().await?;
+    let admin = host.admin()?;
+    let route = json!({ "path": "/pay", "target": "http", "access": "public", "idempotency": { "key": "required" } });
+    let settings = json!({ "targets": [origin.url()], "routes": [route] });
+    let path = "/v1/upstreams/legacy";
+    let ask = async || {
+        admin
+            .json(Method::PUT, path, &settings)
+            .await?
+            .expect(200)?;
+        let answer = post(&host, "/pay", "one", &Value::Null).await?;
+        Ok::<_, anyhow::Error>(is_replay(&answer.expect(200)?))
+    };
+    ensure!(!ask().await? && ask().await?);
+    for (purges, replayed) in [(&[][..], true), (&["--purge"], false)] {
+        let undeploy = [&["undeploy", "legacy"], purges].concat();
+        host.cli(&undeploy).await?.expect(0)?;
+        assert_eq!(ask().await?, replayed, "{purges:?}");
+    }
+    Ok(())
+}
+
 /// What the service did before its neighbour took no call must not be done twice.
 #[tokio::test]
 async fn a_call_that_ended_at_a_neighbour_is_kept() -> Result<()> {

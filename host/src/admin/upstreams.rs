@@ -10,7 +10,7 @@ use super::problem::Refusal;
 use super::state::Admin;
 use crate::api::upstream::{Registration, StatusRequest, UpstreamDeploy, UpstreamDetail};
 use crate::api::{DeployRequest, Problem};
-use crate::service::settings::upstream::UpstreamSettings;
+use crate::settings::upstream::UpstreamSettings;
 
 /// All upstreams.
 #[utoipa::path(get, path = "/v1/upstreams", tag = "upstreams", responses((status = 200, body = Vec<UpstreamDetail>)))]

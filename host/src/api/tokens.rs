@@ -22,7 +22,7 @@ pub struct TokenRequest {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        with = "crate::service::settings::duration_option"
+        with = "crate::settings::duration_option"
     )]
     #[schema(value_type = Option<String>)]
     pub ttl: Option<Duration>,

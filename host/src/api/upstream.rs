@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::service::settings::upstream::UpstreamSettings;
+use crate::settings::upstream::UpstreamSettings;
 
 /// One upstream of a deployment; one that is as it was declared already changes nothing.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

@@ -19,7 +19,7 @@ use wasmtime::component::{Access, Linker};
 
 use self::bindings::stoa::service::context as contract;
 use super::{CapabilitiesView, HasCapabilities, View};
-use crate::service::settings::Priority;
+use crate::settings::Priority;
 
 /// What is known of one call. Cheap to clone.
 #[derive(Debug, Clone)]

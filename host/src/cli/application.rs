@@ -7,8 +7,8 @@ use crate::admin::client::Client;
 use crate::api::upstream::UpstreamDeploy;
 use crate::api::{ServiceDeploy, ServiceDetail, ServiceKind};
 use crate::manifest::{Manifest, ServiceManifest};
-use crate::service::settings::Settings;
-use crate::service::settings::upstream::UpstreamSettings;
+use crate::settings::Settings;
+use crate::settings::upstream::UpstreamSettings;
 
 use super::output::Output;
 use super::{build, release};

@@ -11,8 +11,8 @@ use crate::api::{ServiceDeploy, Stages};
 use crate::config::faults::nearest;
 use crate::config::values::positive;
 use crate::manifest::{FILE, Manifest, ServiceManifest};
-use crate::service::settings::service_name;
-use crate::service::settings::upstream::UpstreamSettings;
+use crate::settings::service_name;
+use crate::settings::upstream::UpstreamSettings;
 
 use super::{Shared, Usage, release};
 

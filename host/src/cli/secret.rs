@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use crate::api::SecretSummary;
-use crate::service::settings::secret_name;
+use crate::settings::secret_name;
 
 use super::Shared;
 use super::output::Output;

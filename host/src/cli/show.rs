@@ -7,7 +7,7 @@ use clap::Args;
 use crate::api::{
     ConfigSource, LiveRevision, RolloutState, ServiceDetail, ServiceKind, ServiceSummary,
 };
-use crate::service::settings::Settings;
+use crate::settings::Settings;
 
 use super::output::short;
 use super::{Shared, service, upstream};

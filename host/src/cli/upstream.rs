@@ -1,7 +1,7 @@
 //! `stoa show` of an upstream: its instances and its settings.
 
 use crate::api::upstream::{InstanceBreaker, InstanceDetail, UpstreamDetail};
-use crate::service::settings::upstream::UpstreamSettings;
+use crate::settings::upstream::UpstreamSettings;
 
 use super::output::Output;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::tls::ClientAuth;
 use super::{AccessLog, Config, Development, LogFormat, ProxyProtocol, jwt, values};
-use crate::service::settings::{By, Compression, Rate};
+use crate::settings::{By, Compression, Rate};
 
 /// A setting: its key with its table, and how a text sets it.
 #[derive(Clone, Copy)]

@@ -1,7 +1,7 @@
 use std::num::NonZeroU32;
 
 use super::*;
-use crate::service::settings::By;
+use crate::settings::By;
 
 fn layers(file: &str, environment: &[(&str, &str)], flags: &[Flag]) -> Result<Config, String> {
     let environment = environment

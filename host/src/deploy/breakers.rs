@@ -2,8 +2,8 @@
 //! them at.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
+use super::record::rollout::millis;
 use super::{ChangeError, Deployed, Deployments, fault};
 use crate::api::{BreakerForce, BreakerRequest, BreakerState};
 use crate::mesh::breaker::{Forced, Reading};
@@ -156,10 +156,6 @@ fn of_instances(upstream: &Upstream) -> Vec<BreakerState> {
         ..show(upstream.number, GATEWAY.to_owned(), &member.breaker())
     });
     shown.collect()
-}
-
-pub(super) fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn show(revision: u64, link: String, reading: &Reading) -> BreakerState {

@@ -7,7 +7,7 @@ use super::fault;
 use crate::api::Fault;
 use crate::engine::host_meets;
 use crate::service::contract::{Contract, Interface, compat};
-use crate::service::settings::Settings;
+use crate::settings::Settings;
 
 /// A revision as far as its neighbours are concerned.
 #[derive(Clone, Copy)]

@@ -16,8 +16,8 @@ use crate::mesh::link::ServiceLink;
 use crate::service::contract::Contract;
 use crate::service::pool::{self, Pool};
 use crate::service::revision::{self, Revision};
-use crate::service::settings::Settings;
-use crate::service::settings::origin::OriginGrant;
+use crate::settings::Settings;
+use crate::settings::origin::OriginGrant;
 
 /// A component that is read and checked.
 pub(super) struct Verified {

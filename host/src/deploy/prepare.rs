@@ -14,8 +14,8 @@ use super::{ChangeError, Deployed, Deployments, Loaded, fault};
 use crate::api::{DeployRequest, Fault, ServiceDeploy, Step};
 use crate::engine::Origin;
 use crate::service::contract::Contract;
-use crate::service::settings::{Settings, bucket_grant, service_name};
 use crate::service::threads::Threads;
+use crate::settings::{Settings, bucket_grant, service_name};
 
 impl Deployments {
     /// Reads and compiles what comes, one after the other: each keeps all cores

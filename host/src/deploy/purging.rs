@@ -37,3 +37,17 @@ impl Drop for Begun {
         self.purging.lock().remove(&self.service);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_taken_until_its_purge_is_over() {
+        let purging = Purging::default();
+        let begun = purging.begin("product");
+        assert!(purging.has("product") && !purging.has("order"));
+        drop(begun);
+        assert!(!purging.has("product"));
+    }
+}

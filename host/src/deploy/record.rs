@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub(super) use config::{Changes, ConfigRecord, size};
 use rollout::RolloutRecord;
 
-use crate::service::settings::Settings;
+use crate::settings::Settings;
 
 /// The kind of these records in the store.
 pub(super) const KIND: &str = "service";

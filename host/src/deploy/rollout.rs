@@ -16,7 +16,7 @@ use super::{Deployed, Deployments, verdict};
 use crate::api::{RolloutState, Stages};
 use crate::mesh::breaker::State;
 use crate::mesh::health::Numbers;
-use crate::service::settings::Rollout;
+use crate::settings::Rollout;
 
 /// What a rollout needs now.
 #[derive(Debug, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::breakers::{millis, released};
+use super::breakers::released;
+use super::record::rollout::millis;
 use super::{ChangeError, Deployed, Deployments, fault};
 use crate::api::upstream::{
     InstanceBreaker, InstanceDetail, Registration, Status, UpstreamDeploy, UpstreamDetail,
@@ -17,8 +18,8 @@ use crate::api::{Fault, LiveRevision, PoolState, ServiceKind, ServiceSummary};
 use crate::gateway::Endpoint;
 use crate::gateway::table::ServiceRoutes;
 use crate::mesh::upstream::{Instance, Upstream};
-use crate::service::settings::service_name;
-use crate::service::settings::upstream::UpstreamSettings;
+use crate::settings::service_name;
+use crate::settings::upstream::UpstreamSettings;
 use crate::store::{Change, StoreError};
 
 /// The kind of these records in the store.

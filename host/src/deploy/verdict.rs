@@ -9,7 +9,7 @@
 //! Pure arithmetic: knows nothing of where numbers come from.
 
 use crate::mesh::health::{Numbers, bounds};
-use crate::service::settings::Rollout;
+use crate::settings::Rollout;
 
 /// Half the width of a 99.9 % interval, in standard deviations.
 const Z: f64 = 3.29;

@@ -9,7 +9,7 @@ use crate::api::{
 };
 use crate::engine::host_meets;
 use crate::gateway::openapi;
-use crate::service::settings::{Access, Target};
+use crate::settings::{Access, Target};
 use crate::telemetry::metrics::PoolReading;
 
 impl Deployments {

@@ -10,7 +10,7 @@ use http::request::Parts;
 use http::{HeaderName, Method};
 
 use super::vary::vary;
-use crate::service::settings;
+use crate::settings;
 
 /// What is said to pages, and what browsers ask: all headers of the protocol's answers.
 const ANSWERS: [HeaderName; 6] = [

@@ -15,7 +15,7 @@ use crate::engine::FunctionIndex;
 use crate::mesh::upstream::Upstream;
 use crate::mesh::{GATEWAY, Guard, Guards};
 use crate::service::revision::Revision;
-use crate::service::settings::{self, Access, Choice, Rate, Route, Target};
+use crate::settings::{self, Access, Choice, Rate, Route, Target};
 use crate::telemetry::metrics::{Metrics, RouteMetrics};
 
 /// Where a route leads.

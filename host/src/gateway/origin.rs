@@ -6,7 +6,7 @@ use std::time::Instant;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::capabilities::context::{CallContext, Principal, RequestId, TraceContext};
-use crate::service::settings::Priority;
+use crate::settings::Priority;
 
 /// `x-request-id`.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::client::Client;
 use super::endpoint::Endpoint;
 use crate::capabilities::context::Principal;
-use crate::service::settings::Rate;
+use crate::settings::Rate;
 pub(super) use limiter::{Exceeded, Limiter};
 pub(super) use standing::{Standing, seconds};
 

@@ -32,7 +32,7 @@ use crate::engine::service_error::{ErrorCase, ServiceError};
 use crate::mesh::CallError;
 use crate::mesh::upstream::SendError;
 use crate::service::pool::PoolError;
-use crate::service::settings::Priority;
+use crate::settings::Priority;
 pub(super) use body::GatewayBody;
 use input::{body_fault, input_fault, upload_fault};
 pub(super) use kept::{not_modified, replay, says_not_now, stored};

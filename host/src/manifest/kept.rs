@@ -4,7 +4,7 @@ use http::HeaderName;
 
 use crate::config::document::{Document, Key, Value};
 use crate::config::values::{duration, positive, word};
-use crate::service::settings::{Cache, Idempotency, IdempotencyKey};
+use crate::settings::{Cache, Idempotency, IdempotencyKey};
 
 const CACHE: &[&str] = &[
     "max_age",

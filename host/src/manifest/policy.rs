@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::config::document::{Document, Key, Value, expected};
 use crate::config::values::{duration, number, positive, rate as short, word};
-use crate::service::settings::{By, Choice, Compression, Cors, Rate};
+use crate::settings::{By, Choice, Compression, Cors, Rate};
 
 const RATE: &[&str] = &["limit", "per", "burst", "by"];
 const CORS: &[&str] = &[

@@ -2,7 +2,7 @@
 
 use crate::config::document::{Document, Key, Table, Value};
 use crate::config::values::{duration, number, positive, word};
-use crate::service::settings::{Breaker, Retry, Rollout};
+use crate::settings::{Breaker, Retry, Rollout};
 
 const BREAKER: &[&str] = &[
     "enabled",

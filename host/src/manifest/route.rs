@@ -6,9 +6,7 @@ use std::ops::RangeInclusive;
 use super::{kept, policy};
 use crate::config::document::{Document, Key, Table, Value, expected};
 use crate::config::values::{number, scope, word};
-use crate::service::settings::{
-    Access, Choice, Compression, FunctionName, Priority, Route, Target,
-};
+use crate::settings::{Access, Choice, Compression, FunctionName, Priority, Route, Target};
 
 const KNOWN: &[&str] = &[
     "call",

@@ -4,8 +4,8 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::config::document::{Document, Key, Table, Value, scalar};
 use crate::config::values::{duration, number, positive, size, word};
-use crate::service::settings::origin::OriginGrant;
-use crate::service::settings::{
+use crate::settings::origin::OriginGrant;
+use crate::settings::{
     Class, Grants, Limits, Pool, Settings, bucket_grant, secret_name, service_name,
 };
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::route::{Place, parse_key};
 use super::*;
-use crate::service::settings::{
+use crate::settings::{
     Access, By, Choice, Class, Concurrency, Idempotency, IdempotencyKey, Priority, Target,
 };
 

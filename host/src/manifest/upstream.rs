@@ -2,10 +2,10 @@
 
 use crate::config::document::{Document, Key, Table, Value};
 use crate::config::values::{number, positive, size, word};
-use crate::service::settings::upstream::{
+use crate::settings::upstream::{
     HealthCheck, HostHeader, UpstreamLimits, UpstreamSettings, target,
 };
-use crate::service::settings::{Route, Target};
+use crate::settings::{Route, Target};
 
 use super::resilience;
 use super::route::{self, Owner};

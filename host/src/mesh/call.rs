@@ -16,7 +16,7 @@ use crate::engine::value::Val;
 use crate::engine::{Fault, FunctionIndex};
 use crate::service::pool::{ExclusiveLease, Lease, PoolError};
 use crate::service::revision::Revision;
-use crate::service::settings::Priority;
+use crate::settings::Priority;
 
 /// Why a call got no answer.
 #[derive(Debug, thiserror::Error)]

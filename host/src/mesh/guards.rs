@@ -13,7 +13,7 @@ use super::health::Health;
 use super::retry::Retries;
 use crate::api::MemberState;
 use crate::service::revision::Revision;
-use crate::service::settings;
+use crate::settings;
 use crate::telemetry::metrics::{BreakerMetrics, Metrics};
 
 /// The name of the link that the gateway's calls come over.

@@ -10,7 +10,7 @@ use super::breaker::{Outcome, Tally};
 use super::call::CallError;
 use crate::engine::Fault;
 use crate::service::pool::PoolError;
-use crate::service::settings;
+use crate::settings;
 
 /// Whether a call may be made twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jsonschema::{ValidationError, Validator};
 use serde_json::{Map, Value};
 
-use super::settings::Settings;
+use crate::settings::Settings;
 
 /// A schema, ready to check with.
 pub struct ConfigSchema(Validator);

@@ -1,6 +1,5 @@
 //! Services: their revisions and the pools of instances that serve them.
 //!
-//! - [`settings`]: what a revision is deployed with;
 //! - [`contract`]: what a component imports and exports, read from its bytes;
 //! - [`revision`]: one immutable version of a service, ready to serve;
 //! - [`pool`]: the instances of one revision, grown and shrunk on their own;
@@ -12,5 +11,4 @@ pub mod config_schema;
 pub mod contract;
 pub mod pool;
 pub mod revision;
-pub mod settings;
 pub mod threads;

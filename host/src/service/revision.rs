@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::contract::{Contract, InterfaceName};
 use super::pool::Pool;
-use super::settings::Settings;
 use crate::engine::{Code, FunctionIndex};
+use crate::settings::Settings;
 
 /// A call that gets less than this part of the time that it may take was not the
 /// callee's to answer in time.

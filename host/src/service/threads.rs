@@ -25,7 +25,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::settings::Class;
+use crate::settings::Class;
 
 thread_local! {
     static CLASS: Cell<Class> = const { Cell::new(Class::Interactive) };

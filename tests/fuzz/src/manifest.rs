@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stoa::fuzzing::{find_path, laxest_path};
 use stoa::manifest::Manifest;
-use stoa::service::settings::{Route, Target};
+use stoa::settings::{Route, Target};
 
 /// Reads a manifest. What is read must come through the admin API's JSON as it was;
 /// what is not has its faults on lines of the text.

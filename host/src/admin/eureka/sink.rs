@@ -7,7 +7,7 @@ use super::model::{Instance, Status};
 use super::registry::Sink;
 use crate::api::upstream::{Registration, Status as State};
 use crate::deploy::Deployments;
-use crate::service::settings::service_name;
+use crate::settings::service_name;
 
 /// Joins instances to upstreams, each with its own lease, and lets them leave.
 pub struct UpstreamSink {

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::address::inside;
-use crate::service::settings::origin::{Host, Origin};
+use crate::settings::origin::{Host, Origin};
 
 /// Time for one answer of the resolver; its own retries fit in.
 const RESOLVE: Duration = Duration::from_secs(5);

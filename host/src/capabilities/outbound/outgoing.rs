@@ -26,7 +26,7 @@ use super::body::Timed;
 use super::connect::{ConnectFault, Connector, System};
 use super::trust::Trust;
 use crate::capabilities::context::CallContext;
-use crate::service::settings::origin::{Origin, OriginGrant};
+use crate::settings::origin::{Origin, OriginGrant};
 
 /// Time for a connection where the guest names none: two retransmissions of a SYN,
 /// and TLS.

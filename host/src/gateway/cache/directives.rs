@@ -175,6 +175,14 @@ mod tests {
     }
 
     #[test]
+    fn of_several_ages_the_first_counts() {
+        for (text, expected) in [("5", 5), ("5, 7", 5), (" 8 ", 8), ("x, 7", 0)] {
+            let found = age(&headers(header::AGE, &[text]));
+            assert_eq!(found, Duration::from_secs(expected), "{text}");
+        }
+    }
+
+    #[test]
     fn a_time_without_end_is_a_long_one() {
         let longest = Duration::from_secs(LONGEST);
         let without_end = "9".repeat(30);

@@ -36,7 +36,7 @@ use super::endpoint::{Destination, Endpoint};
 use super::input::RequestBody;
 use super::respond::{self, Refusal, Response};
 use super::validators;
-use crate::service::settings::Cache;
+use crate::settings::Cache;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::CacheMetrics;
 use directives::Asks;

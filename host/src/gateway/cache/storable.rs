@@ -13,7 +13,7 @@ use http_cache_semantics::{CacheOptions, CachePolicy};
 use super::directives::{self, Asks, Says};
 use super::entry::Lives;
 use crate::gateway::respond::Response;
-use crate::service::settings::Cache;
+use crate::settings::Cache;
 
 /// What is said of an answer that may be stored.
 #[derive(Debug, PartialEq, Eq)]

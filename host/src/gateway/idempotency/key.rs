@@ -8,7 +8,7 @@ use http::request::Parts;
 
 use super::Fault;
 use crate::capabilities::context::Principal;
-use crate::service::settings::Route;
+use crate::settings::Route;
 use crate::store::{OWNER, Place};
 
 /// Longest key, in characters, as payment APIs have it.

@@ -26,7 +26,7 @@ use super::input::{RequestBody, read_whole};
 use super::respond::{self, Refusal, Response, Taken};
 use crate::engine::Fault as EngineFault;
 use crate::mesh::CallError;
-use crate::service::settings::IdempotencyKey;
+use crate::settings::IdempotencyKey;
 use crate::shutdown::Holds;
 use crate::store::{Expiring, Place, StoreError};
 use crate::telemetry::Metrics;

@@ -21,7 +21,7 @@ use super::tls::Ended;
 use crate::api::{NewToken, TokenRequest};
 use crate::capabilities::context::Principal;
 use crate::config::Config;
-use crate::service::settings::Access;
+use crate::settings::Access;
 use crate::shutdown::Drain;
 use crate::store::Records;
 use crate::telemetry::metrics::Metrics;

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use self::operation::Operation;
 use self::schema::Schemas;
 use crate::service::contract::{Contract, Function, Interface};
-use crate::service::settings::{Access, Route, Target};
+use crate::settings::{Access, Route, Target};
 
 mod operation;
 mod problem;

@@ -6,7 +6,7 @@ use super::problem::{self, Input};
 use super::schema::{Schemas, record, snake_case};
 use crate::service::contract::Function;
 use crate::service::contract::types::{Field, Shape, Type};
-use crate::service::settings::{IdempotencyKey, Route};
+use crate::settings::{IdempotencyKey, Route};
 
 /// An operation, but for its id and what depends on the route alone.
 pub(super) struct Operation {

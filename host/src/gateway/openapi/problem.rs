@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::service::contract::Function;
 use crate::service::contract::types::{Definition, Shape, Type};
-use crate::service::settings::{Access, Choice, Route};
+use crate::settings::{Access, Choice, Route};
 
 /// Name of the problem's schema. Names made from WIT contain a dot.
 pub(super) const SCHEMA: &str = "Problem";

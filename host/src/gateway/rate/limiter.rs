@@ -12,7 +12,7 @@ use super::keys::{Key, Keys};
 use super::standing::{Standing, policy};
 use crate::capabilities::context::Principal;
 use crate::gateway::client::Client;
-use crate::service::settings::{By, Rate};
+use crate::settings::{By, Rate};
 
 /// Callers that a limiter tells apart: some 10 MiB of them.
 const MOST_KEYS: usize = 100_000;

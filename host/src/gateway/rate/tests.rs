@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::limiter::Limiter;
 use super::*;
-use crate::service::settings::By;
+use crate::settings::By;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -9,7 +9,7 @@ use super::plan::{Fields, Plan, Planner};
 use super::query;
 use super::scalar;
 use crate::engine::value::{FunctionType, Val};
-use crate::service::settings::Route;
+use crate::settings::Route;
 
 /// Where each parameter comes from.
 #[derive(Debug)]

@@ -71,7 +71,7 @@ pub use names::snake_case;
 pub use output::Reply;
 
 use crate::engine::value::{FunctionType, Val};
-use crate::service::settings::Route;
+use crate::settings::Route;
 use input::Input;
 use output::Output;
 use plan::Planner;

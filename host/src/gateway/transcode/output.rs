@@ -7,7 +7,7 @@ use super::plan::{Plan, Planner};
 use super::write::{Mismatch, write};
 use crate::engine::service_error::{self, ServiceError};
 use crate::engine::value::{FunctionType, Type, Val};
-use crate::service::settings::Route;
+use crate::settings::Route;
 
 /// What a call answers, before anyone thinks of a status.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::service::settings;
+use crate::settings;
 pub use permit::{Outcome, Permit};
 pub use state::{Forced, Reading, Reason, State, Transition};
 use state::{Inner, Phase};

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Empty};
 use super::Upstream;
 use super::body::lend;
 use super::instance::Instance;
-use crate::service::settings::upstream::HealthCheck;
+use crate::settings::upstream::HealthCheck;
 
 /// What the last checks of an instance said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use super::watch::Watch;
 pub use crate::api::upstream::{Registration, Status};
 use crate::mesh::breaker::{Breaker, Reading};
-use crate::service::settings;
-use crate::service::settings::upstream::target;
+use crate::settings;
+use crate::settings::upstream::target;
 
 /// How long an instance that joined stays without a sign of life: three of the
 /// heartbeats that it should send, each 5 s.

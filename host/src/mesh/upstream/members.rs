@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::eviction;
 use super::instance::{Instance, Registration};
 use super::watch::Watch;
-use crate::service::settings;
+use crate::settings;
 
 /// Instances, read without a lock.
 #[derive(Default)]

@@ -39,7 +39,7 @@ pub use members::Members;
 pub use registry::{NotRegistered, Upstreams};
 pub use send::{SendError, send};
 
-use crate::service::settings::upstream::UpstreamSettings;
+use crate::settings::upstream::UpstreamSettings;
 
 /// An upstream as it was declared, with who serves it now.
 pub struct Upstream {

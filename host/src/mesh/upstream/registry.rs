@@ -18,7 +18,7 @@ use super::watch::{Forces, Watch};
 use super::{Members, Upstream, health};
 use crate::capabilities::outbound::trust::Trust;
 use crate::mesh::breaker::Forced;
-use crate::service::settings::upstream::{UpstreamSettings, target};
+use crate::settings::upstream::{UpstreamSettings, target};
 use crate::telemetry::Metrics;
 
 /// Unused connections are closed before the servers of most frameworks close theirs,

@@ -22,7 +22,7 @@ use crate::engine::http::{ResponseBody, WasiBody};
 use crate::mesh::breaker::Outcome;
 use crate::mesh::deadline::within;
 use crate::mesh::upload::{Upload, UploadFault};
-use crate::service::settings::upstream::HostHeader;
+use crate::settings::upstream::HostHeader;
 
 /// Instances that one request is tried on at most: three that are dead tell that
 /// a fourth is no better.

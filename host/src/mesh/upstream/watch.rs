@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::mesh::breaker::{Breaker, Forced, Transition};
 use crate::mesh::guards::GATEWAY;
-use crate::service::settings;
+use crate::settings;
 use crate::telemetry::metrics::{BreakerMetrics, Metrics};
 
 /// What an operator holds the breakers of upstreams at, by the upstreams' names.

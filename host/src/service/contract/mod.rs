@@ -11,7 +11,7 @@ use self::decode::{Concurrency, Decoded, decode};
 pub use self::fault::{ContractFault, FaultCode};
 pub use self::name::InterfaceName;
 use self::types::{Field, Type, TypeName};
-use crate::service::settings::FunctionName;
+use crate::settings::FunctionName;
 
 pub mod compat;
 mod convert;

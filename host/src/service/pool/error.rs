@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::engine::Fault;
-use crate::service::settings::Priority;
+use crate::settings::Priority;
 
 /// Why a pool gave no instance.
 #[derive(Debug, thiserror::Error)]

@@ -278,4 +278,20 @@ mod tests {
         }
         assert_eq!((0..160).filter(|call| limiter.times(*call)).count(), 10);
     }
+
+    #[test]
+    fn a_larger_pool_begins_anew_where_the_smaller_was_the_limit() {
+        let (limiter, mut tally) = (Limiter::default(), Tally::new());
+        limiter.has_room_for(1);
+        let mut now = Instant::now();
+        for _ in 0..40 {
+            now += Duration::from_millis(100);
+            tally.ended(spent(100), now, 1, 1, &limiter);
+        }
+        assert_eq!(limiter.limit(), 1);
+        limiter.has_room_for(1);
+        assert_eq!(limiter.limit(), 1, "as much as before");
+        limiter.has_room_for(64);
+        assert!(limiter.limit() >= 64, "{}", limiter.limit());
+    }
 }

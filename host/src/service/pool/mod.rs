@@ -38,8 +38,8 @@ use tokio::sync::Notify;
 
 use crate::capabilities::context::CallContext;
 use crate::engine::{Code, Fault, Instance, InstanceSettings};
-use crate::service::settings::{Class, Concurrency, Settings};
 use crate::service::threads::{Away, Threads};
+use crate::settings::{Class, Concurrency, Settings};
 use crate::telemetry::metrics::{PoolMetrics, PoolReading, PoolSample};
 pub use error::PoolError;
 use gradient::MOST;

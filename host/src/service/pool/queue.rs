@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::codel::{CoDel, Load};
-use crate::service::settings::Priority;
+use crate::settings::Priority;
 
 /// The way back to a caller.
 pub(super) trait Caller {

@@ -280,7 +280,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::settings::Priority;
+    use crate::settings::Priority;
 
     fn state(max: u32) -> State {
         State::new(0, max, [(); 2].map(|()| Queue::new(8, Duration::MAX)))

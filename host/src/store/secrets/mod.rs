@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 use self::key::KeyFile;
 use self::seal::{Key, Sealed};
 use super::{Change, Records, StoreError};
-use crate::service::settings::secret_name;
+use crate::settings::secret_name;
 
 pub use self::seal::Secret;
 

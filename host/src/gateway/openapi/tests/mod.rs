@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::document;
 use crate::service::contract::testing::{SHOP, contract};
-use crate::service::settings::{Access, Compression, Idempotency, IdempotencyKey, Route, Target};
+use crate::settings::{Access, Compression, Idempotency, IdempotencyKey, Route, Target};
 
 mod types;
 

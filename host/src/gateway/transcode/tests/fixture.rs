@@ -9,7 +9,7 @@ use wasmtime::{Config, Engine};
 
 use super::super::Operation;
 use crate::engine::value::FunctionType;
-use crate::service::settings::{Access, Compression, Route, Target};
+use crate::settings::{Access, Compression, Route, Target};
 
 /// A WIT type.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use super::fixture::{
 };
 use crate::engine::service_error::{self, ErrorCase, ServiceError, Violation};
 use crate::engine::value::{Type, Val};
-use crate::service::settings::Route;
+use crate::settings::Route;
 
 fn compile(result: Option<T>, change: impl FnOnce(&mut Route)) -> Result<Operation, Vec<String>> {
     let mut route = route("POST /");
