@@ -180,6 +180,18 @@ pub struct LiveRevision {
     pub component: String,
     /// Its instances now.
     pub pool: PoolState,
+    /// How long each of them lives; an upstream's are not the host's to end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reuse: Option<Reuse>,
+}
+
+/// How many calls an instance serves in its life.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Reuse {
+    /// Calls at most; `None` is no end.
+    pub calls: Option<u64>,
+    /// Who decided it, or on what grounds.
+    pub reason: String,
 }
 
 /// A pool at one moment.

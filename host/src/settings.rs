@@ -262,7 +262,8 @@ pub struct Pool {
     pub max: u32,
     /// Calls that one instance of an async contract serves at the same time.
     pub concurrency: u32,
-    /// Calls that an instance serves in its life; `None` is no end.
+    /// Calls that an instance serves in its life; `None` is as many as are sound for
+    /// the component.
     pub reuse: Option<u64>,
     /// Calls that may wait for an instance.
     pub queue: u32,
@@ -286,7 +287,8 @@ impl Default for Pool {
             max: 64,
             // A trap ends every call of its instance: sharing one is a choice.
             concurrency: 1,
-            // Warm instances are worth a factor of eight.
+            // Warm instances are worth a factor of eight, but not every toolchain's
+            // bear it.
             reuse: None,
             // A burst of this size drains well within the deadline.
             queue: 1024,

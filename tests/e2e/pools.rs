@@ -136,6 +136,43 @@ async fn an_instance_serves_as_many_calls_as_it_may() -> Result<()> {
     Ok(())
 }
 
+/// A component as another toolchain makes it: of what made it, only that can be seen.
+fn of_another_toolchain(component: &[u8]) -> Vec<u8> {
+    const RUST: &[u8] = b"wit-bindgen-rust";
+    let mut bytes = component.to_vec();
+    for at in 0..bytes.len().saturating_sub(RUST.len()) {
+        if bytes[at..].starts_with(RUST) {
+            bytes[at..at + RUST.len()].copy_from_slice(b"some-other-tools");
+        }
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn a_handler_is_reused_where_that_is_sound() -> Result<()> {
+    let rust = Service::new("counted", guests::COUNTED_P2).http("/count");
+    let other = Service::of_bytes("counted", of_another_toolchain(&rust.component)).http("/count");
+    assert_ne!(rust.component, other.component);
+    for (counted, reuse, expected, why) in [
+        (rust, Value::Null, [1, 2, 3, 4], "made by"),
+        (other.clone(), Value::Null, [1, 1, 1, 1], "some-other-tools"),
+        (other, json!(3), [1, 2, 3, 1], "`pool.reuse` says so"),
+    ] {
+        let counted = counted
+            .set("pool.max", json!(1))
+            .set("pool.reuse", reuse.clone());
+        let host = serving(&[counted]).await?;
+        for expected in expected {
+            let answer = host.get("/count").await?.expect(200)?;
+            assert_eq!(answer.text().trim(), expected.to_string(), "{why}");
+        }
+        let detail = host.admin()?.get("/v1/services/counted").await?.json()?;
+        let told = detail["live"][0]["reuse"]["reason"].as_str();
+        assert!(told.is_some_and(|told| told.contains(why)), "{detail}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_last_idle_instance_is_taken_first() -> Result<()> {
     let host = serving(&[faults().set("pool.min", json!(4))]).await?;

@@ -68,6 +68,7 @@ mod tests {
                 idle: 1,
                 queued: 4,
             },
+            reuse: None,
         };
         let live = vec![live(2, 90), live(3, 10)];
         let service = ServiceSummary {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::api::{
-    ConfigSource, LiveRevision, RolloutState, ServiceDetail, ServiceKind, ServiceSummary,
+    ConfigSource, LiveRevision, Reuse, RolloutState, ServiceDetail, ServiceKind, ServiceSummary,
 };
 use crate::settings::Settings;
 
@@ -68,6 +68,10 @@ fn sections(detail: &ServiceDetail) -> Vec<(&'static str, Vec<String>)> {
         ("imports", imports.collect()),
         ("routes", routes.collect()),
         ("pool", vec![pool(settings, summary.live.first())]),
+        (
+            "instances",
+            summary.live.iter().filter_map(instances).collect(),
+        ),
         ("limits", vec![limits(settings)]),
         ("config", config.collect()),
         ("grants", grants(settings)),
@@ -80,6 +84,7 @@ fn live(one: &LiveRevision) -> String {
         weight,
         component,
         pool,
+        reuse: _,
     } = one;
     format!(
         "revision {revision}, {weight}% of the traffic, component {}, {} busy, {} idle, {} queued",
@@ -109,14 +114,22 @@ fn rollout(state: &RolloutState) -> String {
 fn pool(settings: &Settings, live: Option<&LiveRevision>) -> String {
     let pool = &settings.pool;
     let (min, max) = live.map_or((pool.min, pool.max), |live| (live.pool.min, live.pool.max));
-    let reuse = pool
-        .reuse
-        .map_or("unlimited".into(), |calls| format!("{calls} calls"));
     let deadline = humantime::format_duration(pool.queue_deadline);
     format!(
-        "{min} to {max} instances, concurrency {}, reuse {reuse}, queue {} for {deadline}",
+        "{min} to {max} instances, concurrency {}, queue {} for {deadline}",
         pool.concurrency, pool.queue
     )
+}
+
+/// How long those of a revision live.
+fn instances(one: &LiveRevision) -> Option<String> {
+    let Reuse { calls, reason } = one.reuse.as_ref()?;
+    let life = match calls {
+        None => "reused".to_owned(),
+        Some(1) => "a fresh one for each call".to_owned(),
+        Some(calls) => format!("reused for {calls} calls"),
+    };
+    Some(format!("revision {}: {life}: {reason}", one.revision))
 }
 
 fn limits(settings: &Settings) -> String {

@@ -53,6 +53,7 @@ mod tests {
             weight,
             component: "ab".into(),
             pool: PoolState::default(),
+            reuse: None,
         };
         let reply = TrafficReply {
             live: vec![live(3, 100)],

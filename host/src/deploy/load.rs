@@ -1,10 +1,11 @@
 //! From a component's digest to a revision that is ready to serve.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use super::guest_log::RevisionLog;
 use super::record::{RevisionRecord, ScaleRecord};
-use super::{Loaded, Parts, contract_fault, fault, runtime_fault};
+use super::{ComponentError, Loaded, Parts, contract_fault, fault, runtime_fault};
 use crate::api::Fault;
 use crate::capabilities::config::{LiveConfig, Overrides};
 use crate::capabilities::outbound::outgoing::Outgoing;
@@ -15,6 +16,7 @@ use crate::gateway::Endpoint;
 use crate::mesh::link::ServiceLink;
 use crate::service::contract::Contract;
 use crate::service::pool::{self, Pool};
+use crate::service::reuse::Reuse;
 use crate::service::revision::{self, Revision};
 use crate::settings::Settings;
 use crate::settings::origin::OriginGrant;
@@ -37,7 +39,13 @@ pub(super) struct Prepared {
 /// Reads a component and its contract. For a thread that may block.
 pub(super) fn verify(parts: &Parts, service: &str, digest: &str) -> Result<Verified, Vec<Fault>> {
     let bytes = parts.components.read(digest).map_err(|error| {
-        let message = format!("the component {digest} of {service} can't be read: {error}");
+        let message = match error {
+            ComponentError::Io(error) if error.kind() == ErrorKind::NotFound => format!(
+                "{service} is to run the component {digest}, which is not on this host: upload it first, with PUT \
+                 /v1/components/{digest}"
+            ),
+            error => format!("the component {digest} of {service} can't be read: {error}"),
+        };
         vec![fault(service, "no_component", message)]
     })?;
     let contract =
@@ -133,10 +141,12 @@ pub(super) async fn warm(loaded: &Loaded) -> Result<String, Vec<Fault>> {
             })?;
     }
     let (minimum, _) = revision.pool.bounds();
-    Ok(format!(
-        "{minimum} instance{}",
-        if minimum == 1 { "" } else { "s" }
-    ))
+    let s = if minimum == 1 { "" } else { "s" };
+    let each = match revision.reuse.calls {
+        Some(1) => ", a fresh one for each call",
+        _ => "",
+    };
+    Ok(format!("{minimum} instance{s}{each}"))
 }
 
 fn health_function(code: &Code) -> Option<crate::engine::FunctionIndex> {
@@ -182,11 +192,13 @@ fn make_revision(
         None => (settings.pool.min, settings.pool.max),
     };
     let metrics = &parts.telemetry.metrics;
+    let reuse = Reuse::of(&prepared.contract, &settings.pool);
     let made_of = pool::Parts {
         code: code.clone(),
         instance,
         revision: record.number,
         bounds,
+        reuse: reuse.calls,
         limiter: parts.limiters.of(service),
         threads: parts.threads.clone(),
         metrics: metrics.pool(service, record.number),
@@ -201,6 +213,7 @@ fn make_revision(
         settings,
         contract: prepared.contract.clone(),
         code,
+        reuse,
         pool,
     })
 }

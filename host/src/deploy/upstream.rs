@@ -352,6 +352,7 @@ fn summary(upstream: &Upstream) -> ServiceSummary {
                 idle: count(idle.len()),
                 queued: 0,
             },
+            reuse: None,
         }],
         calls: members.iter().map(|one| one.requests()).sum(),
         routes: upstream.settings.routes.len(),

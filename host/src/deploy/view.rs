@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ChangeError, Deployed, Deployments};
 use crate::api::{
-    LiveRevision, PoolState, RevisionSummary, RouteSummary, ServiceDetail, ServiceKind,
+    LiveRevision, PoolState, Reuse, RevisionSummary, RouteSummary, ServiceDetail, ServiceKind,
     ServiceSummary,
 };
 use crate::engine::host_meets;
@@ -264,6 +264,10 @@ impl Deployed {
                     idle: small(sample.idle),
                     queued: small(sample.queued),
                 },
+                reuse: Some(Reuse {
+                    calls: revision.reuse.calls,
+                    reason: revision.reuse.reason.clone(),
+                }),
             }
         });
         live.collect()

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::contract::{Contract, InterfaceName};
 use super::pool::Pool;
+use super::reuse::Reuse;
 use crate::engine::{Code, FunctionIndex};
 use crate::settings::Settings;
 
@@ -27,6 +28,8 @@ pub struct Revision {
     pub contract: Arc<Contract>,
     /// Its compiled and linked component.
     pub code: Arc<Code>,
+    /// How many calls an instance of it serves.
+    pub reuse: Reuse,
     /// Its instances.
     pub pool: Arc<Pool>,
     /// Version track of an interface → function → where it is.
@@ -47,6 +50,8 @@ pub struct Parts {
     pub contract: Arc<Contract>,
     /// Its linked component.
     pub code: Arc<Code>,
+    /// How many calls an instance of it serves.
+    pub reuse: Reuse,
     /// Its pool.
     pub pool: Arc<Pool>,
 }
@@ -61,6 +66,7 @@ impl Revision {
             settings,
             contract,
             code,
+            reuse,
             pool,
         } = parts;
         let mut exports: HashMap<String, HashMap<String, FunctionIndex>> = HashMap::new();
@@ -80,6 +86,7 @@ impl Revision {
             settings,
             contract,
             code,
+            reuse,
             pool,
             exports,
         }

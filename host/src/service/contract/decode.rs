@@ -8,6 +8,7 @@ use wasmparser::types::Types;
 use wasmparser::{Parser, Payload, ValidPayload, Validator, WasmFeatures};
 
 use super::fault::{ContractFault, check_header};
+use super::producers::{Producers, Reading};
 
 /// A valid component.
 pub(super) struct Decoded {
@@ -19,6 +20,8 @@ pub(super) struct Decoded {
     pub exports: Vec<String>,
     /// Whether it can only run where concurrency is supported.
     pub concurrency: Concurrency,
+    /// What made it.
+    pub producers: Producers,
 }
 
 /// Whether a component uses the component model's async features, in its types
@@ -54,8 +57,10 @@ fn validate(bytes: &[u8], concurrency: Concurrency) -> wasmparser::Result<Decode
     };
     let mut validator = Validator::new_with_features(features);
     let (mut imports, mut exports, mut depth, mut types) = (Vec::new(), Vec::new(), 0_u32, None);
+    let mut producers = Reading::default();
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload?;
+        producers.payload(&payload);
         match &payload {
             Payload::Version { .. } => depth += 1,
             Payload::End(_) => depth -= 1,
@@ -81,6 +86,7 @@ fn validate(bytes: &[u8], concurrency: Concurrency) -> wasmparser::Result<Decode
         imports,
         exports,
         concurrency,
+        producers: producers.finish(),
     })
 }
 

@@ -10,6 +10,7 @@ use self::convert::{Converter, Side};
 use self::decode::{Concurrency, Decoded, decode};
 pub use self::fault::{ContractFault, FaultCode};
 pub use self::name::InterfaceName;
+pub use self::producers::Producers;
 use self::types::{Field, Type, TypeName};
 use crate::settings::FunctionName;
 
@@ -18,6 +19,7 @@ mod convert;
 mod decode;
 mod fault;
 mod name;
+mod producers;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -33,6 +35,7 @@ pub struct Contract {
     plain_exports: Vec<Function>,
     plain_types: Vec<NamedType>,
     concurrency: Concurrency,
+    producers: Producers,
 }
 
 /// One imported or exported interface, with those of its items that the
@@ -116,6 +119,7 @@ impl Contract {
             plain_exports: exports.functions,
             plain_types: imports.types.into_iter().chain(exports.types).collect(),
             concurrency: decoded.concurrency,
+            producers: decoded.producers,
         })
     }
 
@@ -148,7 +152,9 @@ impl Contract {
     /// How it serves HTTP by itself.
     pub fn serves_http(&self) -> ServesHttp {
         let exports = |interface: &str, minor: u64| {
-            let version = |version: &Version| version.major == 0 && version.minor == minor;
+            let version = |version: &Version| {
+                (version.major, version.minor) == (0, minor) && version.pre.is_empty()
+            };
             self.exports.iter().any(|export| {
                 export.name.is("wasi:http", interface)
                     && export.name.version.as_ref().is_some_and(version)
@@ -172,6 +178,11 @@ impl Contract {
         };
         self.concurrency == Concurrency::Needed
             || self.imports.iter().chain(&self.exports).any(is_p3)
+    }
+
+    /// What made it.
+    pub fn producers(&self) -> &Producers {
+        &self.producers
     }
 
     /// The contract as WIT text: a world, and the packages that it needs.

@@ -20,6 +20,25 @@ pub(crate) fn contract(wit: &str, world: &str) -> Contract {
     Contract::read(&component(wit, world)).expect("a component that was just built has a contract")
 }
 
+/// The same component, whose `producers` section names these tools and their versions.
+pub(crate) fn made_by(component: &[u8], tools: &[(&str, &str)]) -> Vec<u8> {
+    let text = |text: &str| [&leb128(text.len())[..], text.as_bytes()].concat();
+    let mut section = [text("producers"), vec![1], text("processed-by")].concat();
+    section.extend(leb128(tools.len()));
+    for (name, version) in tools {
+        section.extend([text(name), text(version)].concat());
+    }
+    [component, &[0], &leb128(section.len()), &section].concat()
+}
+
+/// A number of WebAssembly's, padded to five bytes.
+pub(crate) fn leb128(number: usize) -> [u8; 5] {
+    [0, 1, 2, 3, 4].map(|place| {
+        let more = if place < 4 { 0x80 } else { 0 };
+        u8::try_from((number >> (7 * place)) & 0x7f).expect("seven bits fit") | more
+    })
+}
+
 fn encode(wit: &str, world: &str, abi: LiftLowerAbi) -> Vec<u8> {
     let mut resolve = Resolve {
         all_features: true,

@@ -60,6 +60,8 @@ pub struct Parts {
     pub revision: u64,
     /// Instances at least and at most.
     pub bounds: (u32, u32),
+    /// Calls that an instance serves in its life; `None` is no end.
+    pub reuse: Option<u64>,
     /// What is known of the service's calls.
     pub limiter: Arc<Limiter>,
     /// What calls run on.
@@ -102,6 +104,7 @@ impl Pool {
             instance,
             revision,
             bounds: (min, max),
+            reuse,
             limiter,
             threads,
             metrics,
@@ -114,7 +117,7 @@ impl Pool {
             code,
             instance,
             concurrency: size.concurrency.max(1),
-            reuse: size.reuse.unwrap_or(u64::MAX),
+            reuse: reuse.unwrap_or(u64::MAX),
             queue: size.queue,
             queue_deadline: size.queue_deadline,
             at_a_time: settings.limits.concurrency,
