@@ -39,6 +39,7 @@ mod pools;
 mod properties;
 mod proxies;
 mod rate;
+mod refusals;
 mod restart;
 mod retries;
 mod rollout;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::fault;
 use crate::api::Fault;
-use crate::engine::host_meets;
+use crate::config::faults::nearest;
+use crate::engine::{host_instead, host_meets};
 use crate::service::contract::{Contract, Interface, compat};
 use crate::settings::Settings;
 
@@ -152,31 +153,48 @@ fn nobody(
         );
         return fault(provider, "breaks_dependent", message);
     }
-    let message = format!(
-        "{service} imports {name}: expected the host or a service to export a compatible version, but {}; deploy the \
-         service that exports it first or together with {service}",
-        other_versions(import, candidates)
-    );
+    let others = other_versions(import, candidates);
+    let message = match host_instead(&name.to_string()) {
+        Some(instead) if others.is_empty() => format!("{service} imports {name}; {instead}"),
+        _ => format!(
+            "{service} imports {name}: expected the host or a service to export a compatible version, but {}; deploy \
+             the service that exports it first or together with {service}",
+            if others.is_empty() {
+                similar(import, candidates)
+            } else {
+                others.join(", ")
+            }
+        ),
+    };
     fault(service, "unknown_import", message)
 }
 
-fn other_versions(import: &Interface, candidates: &Candidates<'_>) -> String {
-    let mut found = Vec::new();
-    for (provider, revisions) in candidates {
-        for export in revisions
+fn other_versions(import: &Interface, candidates: &Candidates<'_>) -> Vec<String> {
+    exports(candidates)
+        .filter(|(_, export)| export.name.unversioned() == import.name.unversioned())
+        .map(|(provider, export)| format!("{provider} exports {}", export.name))
+        .collect()
+}
+
+/// Says that nobody exports it, and what may have been meant.
+fn similar(import: &Interface, candidates: &Candidates<'_>) -> String {
+    let names: Vec<_> = exports(candidates)
+        .filter(|(_, export)| export.name.package == import.name.package)
+        .map(|(_, export)| export.name.to_string())
+        .collect();
+    match nearest(&import.name.to_string(), names.iter().map(String::as_str)) {
+        Some(near) => format!("nothing does (did you mean {near}?)"),
+        None => "nothing does".to_owned(),
+    }
+}
+
+fn exports<'a>(candidates: &'a Candidates<'_>) -> impl Iterator<Item = (&'a str, &'a Interface)> {
+    candidates.iter().flat_map(|(provider, revisions)| {
+        let exports = revisions
             .iter()
-            .flat_map(|candidate| candidate.contract.exports())
-        {
-            if export.name.unversioned() == import.name.unversioned() {
-                found.push(format!("{provider} exports {}", export.name));
-            }
-        }
-    }
-    if found.is_empty() {
-        "nothing does".to_owned()
-    } else {
-        found.join(", ")
-    }
+            .flat_map(|candidate| candidate.contract.exports());
+        exports.map(|export| (*provider, export))
+    })
 }
 
 fn ambiguous(service: &str, import: &Interface, providers: &[&str]) -> Fault {

@@ -100,6 +100,12 @@ impl Deployments {
             });
         }
         let mut faults = check::faults(&candidates(next, prepared), &present(services));
+        // The linker would say the same of them, in its own words.
+        let unmet: BTreeSet<_> = faults
+            .iter()
+            .filter(|fault| ["unknown_import", "handles_in_link"].contains(&&*fault.code))
+            .filter_map(|fault| fault.service.clone())
+            .collect();
         for request in requests {
             if self.purging.has(&request.service) {
                 let message = format!(
@@ -141,7 +147,11 @@ impl Deployments {
                     deployed.loaded.insert(number, loaded.clone());
                     fresh.push(loaded);
                 }
-                Err(mut found) => faults.append(&mut found),
+                Err(found) => faults.extend(
+                    found
+                        .into_iter()
+                        .filter(|fault| fault.code != "not_linkable" || !unmet.contains(service)),
+                ),
             }
         }
         if faults.is_empty() {

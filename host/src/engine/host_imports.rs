@@ -37,7 +37,7 @@ const OWN: &[&str] = &[
 /// Whether the host meets an import of `interface`, with its version.
 pub fn meets(interface: &str) -> bool {
     let (name, version) = interface.split_once('@').unwrap_or((interface, ""));
-    let package = name.split('/').next().unwrap_or(name);
+    let package = package_of(name);
     if OWN.contains(&name) {
         return version.starts_with("0.1.");
     }
@@ -52,9 +52,102 @@ pub fn meets(interface: &str) -> bool {
     })
 }
 
+/// What the host has in place of an interface that it does not have, and what to do;
+/// `None` where it has nothing of its package.
+pub fn instead(interface: &str) -> Option<String> {
+    let (name, version) = interface.split_once('@').unwrap_or((interface, ""));
+    let (package, _) = name.split_once('/')?;
+    let tracks = PACKAGES.iter().filter(|(offered, _)| *offered == package);
+    let tracks: Vec<_> = tracks.map(|(_, track)| format!("{track}.x")).collect();
+    if !tracks.is_empty() {
+        let tracks = tracks.join(" and ");
+        return Some(if version.contains('-') {
+            format!(
+                "this host has {package} {tracks}, of which no release candidate is one: rebuild it with a toolchain \
+                 of the release ({RELEASED})"
+            )
+        } else {
+            format!(
+                "this host has {package} {tracks}: rebuild it with the WIT of one of these releases"
+            )
+        });
+    }
+    let drafts = DRAFTS
+        .iter()
+        .filter(|(draft, _)| package_of(draft) == package);
+    let drafts: Vec<_> = drafts
+        .map(|(draft, versions)| {
+            format!("{draft} {}", versions.join(" or ").trim_end_matches(" or "))
+        })
+        .collect();
+    if !drafts.is_empty() {
+        return Some(format!(
+            "this host has {}: rebuild it with the WIT of one of these",
+            drafts.join(", ")
+        ));
+    }
+    if OWN.iter().any(|own| package_of(own) == package) {
+        return Some(format!(
+            "this host has {} in version 0.1.x: rebuild it with the WIT of this host",
+            OWN.join(", ")
+        ));
+    }
+    package.starts_with("wasi:").then(|| {
+        let mut packages: Vec<_> = PACKAGES.iter().map(|(offered, _)| *offered).collect();
+        packages.extend(DRAFTS.iter().map(|(draft, _)| package_of(draft)));
+        packages.sort_unstable();
+        packages.dedup();
+        format!(
+            "this host has nothing of {package}, only {}: leave the import out, or deploy a service that exports it",
+            packages.join(", ")
+        )
+    })
+}
+
+/// The oldest of Rust's that speak WASI 0.3.0, as far as was tried.
+const RELEASED: &str = "for Rust: wasip3 0.10 or wit-bindgen 0.63, or newer";
+
+fn package_of(interface: &str) -> &str {
+    interface.split('/').next().unwrap_or(interface)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::meets;
+    use super::{instead, meets};
+
+    #[test]
+    fn what_is_not_there_is_told_by_what_is() {
+        for (import, expected) in [
+            (
+                "wasi:http/types@0.3.0-rc-2026-03-15",
+                "this host has wasi:http 0.2.x and 0.3.x, of which no release candidate is one",
+            ),
+            (
+                "wasi:io/streams@0.3.0",
+                "this host has wasi:io 0.2.x: rebuild",
+            ),
+            (
+                "wasi:keyvalue/watcher@0.2.0-draft2",
+                "this host has wasi:keyvalue/store 0.2.0-draft2 or 0.2.0-draft, wasi:keyvalue/atomics",
+            ),
+            (
+                "wasi:logging/logging@1.0.0",
+                "wasi:logging/logging 0.1.0-draft: rebuild",
+            ),
+            (
+                "stoa:service/context@0.2.0",
+                "stoa:service/context, stoa:service/secrets",
+            ),
+            (
+                "wasi:nn/graph@0.2.0",
+                "nothing of wasi:nn, only wasi:cli, wasi:clocks",
+            ),
+        ] {
+            let told = instead(import).unwrap();
+            assert!(told.contains(expected), "{import}: {told}");
+        }
+        assert_eq!(instead("shop:product/products@0.1.0"), None);
+    }
 
     #[test]
     fn standard_interfaces_match_by_track_and_drafts_exactly() {

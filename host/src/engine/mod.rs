@@ -18,6 +18,7 @@ mod host_imports;
 pub mod http;
 mod instance;
 pub mod link;
+mod link_fault;
 mod memory;
 mod meter;
 mod outbound;
@@ -30,6 +31,7 @@ pub mod value;
 
 pub use code::{Code, ExportedFunction, FunctionIndex};
 pub use fault::Fault;
-pub use host_imports::meets as host_meets;
+pub use host_imports::{instead as host_instead, meets as host_meets};
 pub use instance::{Instance, InstanceSettings};
+pub use link_fault::LinkFault;
 pub use runtime::{Compiled, EngineSettings, Origin, Runtime, RuntimeError};

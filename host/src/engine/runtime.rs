@@ -15,6 +15,7 @@ use super::code::Code;
 use super::config::{Flavor, config};
 use super::epoch::Ticker;
 use super::link::{self, Link};
+use super::link_fault::LinkFault;
 use super::resident::Resident;
 use super::state::State;
 use super::value::FunctionType;
@@ -46,11 +47,13 @@ pub enum RuntimeError {
     #[error("no thread for the clock that interrupts components: {0}")]
     Clock(#[source] io::Error),
     /// The component is not valid, or uses what the engine lacks.
-    #[error("the component can't be compiled: {0:#}")]
+    #[error(
+        "expected a component that this engine can run, found: {0:#}; build it without what is named"
+    )]
     Compile(wasmtime::Error),
     /// An import can't be met.
-    #[error("the component can't be linked: {0:#}")]
-    Link(wasmtime::Error),
+    #[error(transparent)]
+    Link(LinkFault),
 }
 
 /// Where native code came from.
@@ -181,14 +184,15 @@ impl Runtime {
     ///
     /// [`RuntimeError::Link`] names the import that nothing meets.
     pub fn link(&self, compiled: &Compiled, links: Vec<Link>) -> Result<Code, RuntimeError> {
+        let refused = |error: wasmtime::Error| RuntimeError::Link(LinkFault::new(&error));
         let mut linker = self.lane(compiled.flavor).linker.clone();
         for link in links {
-            link::define(&mut linker, link).map_err(RuntimeError::Link)?;
+            link::define(&mut linker, link).map_err(refused)?;
         }
         let pre = linker
             .instantiate_pre(&compiled.component)
-            .map_err(RuntimeError::Link)?;
-        Code::new(pre, compiled.component.clone(), compiled.flavor).map_err(RuntimeError::Link)
+            .map_err(refused)?;
+        Code::new(pre, compiled.component.clone(), compiled.flavor).map_err(refused)
     }
 
     /// Drops the compiled code of a component from the disk.

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use http::{HeaderName, HeaderValue};
 
+use super::astray;
 use super::cors::Cors;
 use super::rate::Limiter;
 use super::transcode::Operation;
@@ -245,28 +246,11 @@ fn destination(
             });
         }
         Target::Http => {
-            return Err(vec![
-                "the route wants the component's own wasi:http handler, but it exports none (neither \
-                 wasi:http/incoming-handler@0.2 nor wasi:http/handler@0.3)"
-                    .to_owned(),
-            ]);
+            return Err(vec![astray::no_handler(&revision.contract)]);
         }
     };
     let Some(function) = revision.code.find(&name.interface, &name.function) else {
-        let exported: Vec<_> = revision
-            .code
-            .functions()
-            .iter()
-            .map(|f| format!("{}.{}", f.interface, f.function))
-            .collect();
-        let exported = if exported.is_empty() {
-            "nothing".to_owned()
-        } else {
-            exported.join(", ")
-        };
-        return Err(vec![format!(
-            "the route wants {name}, but the component exports {exported}"
-        )]);
+        return Err(vec![astray::no_function(name, &revision.contract)]);
     };
     let operation = Operation::compile(route, &revision.code.function(function).ty)?;
     Ok(Destination::Function {

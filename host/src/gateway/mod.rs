@@ -15,6 +15,7 @@
 pub mod accept;
 mod admitted;
 mod asked;
+mod astray;
 mod cache;
 mod client;
 mod compress;

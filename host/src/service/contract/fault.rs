@@ -105,11 +105,7 @@ pub(super) fn check_header(bytes: &[u8]) -> Result<(), ContractFault> {
     match version {
         // The layer: 1 is a component. Which versions of it can be read is the parser's to say.
         [_, _, 1, 0] => Ok(()),
-        [1, 0, 0, 0] => Err(ContractFault::new(
-            CoreModule,
-            "expected a component, found a core module: build for wasm32-wasip2 or run \
-             `wasm-tools component new`",
-        )),
+        [1, 0, 0, 0] => Err(ContractFault::new(CoreModule, core_module(bytes))),
         _ => {
             let message = format!(
                 "expected a WebAssembly component, found WebAssembly of the unknown version {}",
@@ -118,6 +114,33 @@ pub(super) fn check_header(bytes: &[u8]) -> Result<(), ContractFault> {
             Err(ContractFault::new(NotWasm, message))
         }
     }
+}
+
+/// What kind of core module it is can be seen by where its imports come from.
+fn core_module(bytes: &[u8]) -> String {
+    let payloads = Parser::new(0).parse_all(bytes).map_while(Result::ok);
+    let imports: Vec<_> = payloads
+        .filter_map(|payload| match payload {
+            Payload::ImportSection(section) => Some(section.into_imports()),
+            _ => None,
+        })
+        .flatten()
+        .map_while(Result::ok)
+        .map(|import| import.module)
+        .collect();
+    let imports = |prefix: &str| imports.iter().any(|module| module.starts_with(prefix));
+    let (kind, convert) = if imports("wasi_") {
+        let adapt = "`wasm-tools component new --adapt wasi_snapshot_preview1.reactor.wasm`";
+        (" of WASI 0.1", adapt)
+    } else if imports("__wbindgen") {
+        let again = "build it again without wasm-bindgen, which is for browsers";
+        return format!("expected a component, found a core module: {again}, for wasm32-wasip2");
+    } else {
+        ("", "`wasm-tools component new`")
+    };
+    format!(
+        "expected a component, found a core module{kind}: build it for wasm32-wasip2, or make it one by {convert}"
+    )
 }
 
 const MAGIC: [u8; 4] = *b"\0asm";
