@@ -25,9 +25,10 @@ impl Default for Limits {
             key: 4 << 10,
             // Documents and images fit; files belong in a blob store.
             value: 8 << 20,
-            // What other stores return at once.
-            page: 1_000,
-            // As a page, so that a page of keys can be read or removed at once.
+            // A guest can't ask for fewer, so a short list costs a page: as many as
+            // lists for people have at most. One of all keys costs no more for it.
+            page: 100,
+            // What other stores take at once; pages of keys fit.
             batch: 1_000,
             // Half of what an instance may have as memory by default.
             answer: 64 << 20,

@@ -110,6 +110,27 @@ async fn limits_are_told() {
     assert_eq!(bucket.list(None).await.unwrap().keys, ["a", "b"]);
 }
 
+/// A guest can't say how many keys it wants: a short list must not cost a long one.
+#[tokio::test]
+async fn keys_come_in_short_pages() {
+    let (_dir, store) = store();
+    let bucket = open(&mut data(&store, &[], Limits::default()), "").unwrap();
+    let pairs: Vec<_> = (0..250).map(|n| (format!("{n:03}"), Vec::new())).collect();
+    bucket.set_many(&pairs).await.unwrap();
+    let (mut pages, mut keys, mut cursor) = (Vec::new(), Vec::new(), None);
+    loop {
+        let page = bucket.list(cursor.as_deref()).await.unwrap();
+        pages.push(page.keys.len());
+        keys.extend(page.keys);
+        cursor = page.cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, [100, 100, 50]);
+    assert!(keys.iter().eq(pairs.iter().map(|(key, _)| key)));
+}
+
 #[tokio::test]
 async fn a_batch_tells_what_is_missing() {
     let (_dir, store) = store();
