@@ -82,7 +82,7 @@ install
 start
 mkdir "$scratch/echo" "$scratch/shop"
 echo_manifest >"$scratch/echo/stoa.toml"
-sed -e "s|\.\./target/wasm32-wasip2|$BUILT|" -e "s|catalog/config.schema.json|$PWD/components/&|" \
+sed -e "s|\.\./target/wasm32-wasip2|$BUILT|" -e "s|[a-z]*/config.schema.json|$PWD/components/&|" \
     components/stoa.toml >"$scratch/shop/stoa.toml"
 "$STOA" deploy "$scratch/echo" >/dev/null
 "$STOA" deploy "$scratch/shop" >/dev/null

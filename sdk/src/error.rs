@@ -2,6 +2,9 @@
 //!
 //! Knows nothing of HTTP: the gateway chooses the status.
 
+use std::ops::RangeInclusive;
+
+use crate::text::{self, Kind};
 use crate::{Error, Violation};
 
 /// `Error::NotFound` with a formatted text: `not_found!("no product {id}")`.
@@ -65,18 +68,36 @@ impl Violations {
         }
     }
 
-    /// Adds a violation unless `text` has `min` to `max` characters.
-    pub fn expect_length(
+    /// Adds a violation unless `text` is a name of at most `max` characters: one line
+    /// in which something can be seen.
+    pub fn expect_name(&mut self, text: &str, max: usize, pointer: impl Into<String>) {
+        self.expect_shown(text, 1..=max, Kind::Line, pointer.into());
+    }
+
+    /// Adds a violation unless `text` is one of at most `max` characters in which
+    /// something can be seen, or is empty.
+    pub fn expect_text(&mut self, text: &str, max: usize, pointer: impl Into<String>) {
+        self.expect_shown(text, 0..=max, Kind::Lines, pointer.into());
+    }
+
+    fn expect_shown(
         &mut self,
         text: &str,
-        min: usize,
-        max: usize,
-        pointer: impl Into<String>,
+        lengths: RangeInclusive<usize>,
+        kind: Kind,
+        pointer: String,
     ) {
         let length = text.chars().count();
-        self.expect((min..=max).contains(&length), pointer, || {
-            format!("expected {min} to {max} characters, found {length}")
-        });
+        if !lengths.contains(&length) {
+            let (min, max) = lengths.into_inner();
+            self.expect(false, pointer, || {
+                format!("expected {min} to {max} characters, found {length}")
+            });
+        } else if length > 0
+            && let Some(fault) = text::fault(text, kind)
+        {
+            self.expect(false, pointer, || fault);
+        }
     }
 
     /// `Error::Invalid` with all of them, if there are any.
@@ -96,8 +117,12 @@ mod tests {
     #[test]
     fn all_violations_are_reported_together() {
         let mut violations = Violations::default();
-        violations.expect_length("", 1, 3, "/name");
-        violations.expect_length("täg", 1, 3, "/tag");
+        violations.expect_name("", 3, "/name");
+        violations.expect_name("täg", 3, "/tag");
+        violations.expect_name(" \t", 3, "/blank");
+        violations.expect_text("", 3, "/none");
+        violations.expect_text("a\nb", 3, "/text");
+        violations.expect_text("long", 3, "/long");
         violations.expect(false, "/lines", || "expected at least one".into());
         let Err(Error::Invalid(found)) = violations.check() else {
             panic!("expected invalid")
@@ -106,7 +131,7 @@ mod tests {
             .iter()
             .map(|violation| violation.pointer.as_str())
             .collect();
-        assert_eq!(pointers, ["/name", "/lines"]);
+        assert_eq!(pointers, ["/name", "/blank", "/long", "/lines"]);
     }
 
     #[test]

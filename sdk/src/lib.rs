@@ -5,8 +5,9 @@
 //! native unit tests:
 //!
 //! - [`Bucket`]: typed values in a key-value bucket, changed by compare-and-swap
+//! - [`Index`]: which keys belong to a value, for lists of a part
 //! - [`Error`] and its constructors ([`not_found!`], [`conflict!`], [`Violations`])
-//! - [`Money`], [`Timestamp`], [`id`]: amounts, times and ids as contracts write them
+//! - [`Money`], [`currency`], [`Timestamp`], [`id`]: amounts, times and ids as contracts write them
 //! - [`page`]: pagination by an opaque cursor
 //! - [`context`], [`config`], [`secret`], [`log`]: who calls, settings, secrets, `tracing`
 //!   to the host's log
@@ -17,19 +18,23 @@ pub mod bindings;
 mod bucket;
 pub mod config;
 pub mod context;
+pub mod currency;
 mod error;
 pub mod id;
+mod index;
 #[cfg(target_family = "wasm")]
 pub mod log;
 mod money;
 pub mod page;
 pub mod secret;
 pub mod store;
+mod text;
 mod time;
 
 pub use bindings::stoa::money::types::Money;
 pub use bindings::stoa::service::types::{Error, Violation};
 pub use bucket::{Bucket, Change};
 pub use error::Violations;
-pub use money::{MoneyError, exponent};
+pub use index::Index;
+pub use money::MoneyError;
 pub use time::Timestamp;

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::Money;
+use crate::{Money, currency};
 
 /// Why an amount could not be computed or read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum MoneyError {
     Overflow,
     /// A ratio whose denominator is zero.
     DivisionByZero,
-    /// The text is not an ISO 4217 code of three capitals.
+    /// The text is not the code of a currency of ISO 4217.
     Currency(String),
     /// The text is not an amount such as `12.90 EUR`.
     Text(String),
@@ -32,7 +32,10 @@ impl fmt::Display for MoneyError {
             Self::Overflow => f.write_str("the amount is too large"),
             Self::DivisionByZero => f.write_str("expected a denominator other than 0"),
             Self::Currency(found) => {
-                write!(f, "expected an ISO 4217 code such as EUR, found {found:?}")
+                write!(
+                    f,
+                    "expected a currency of ISO 4217 such as EUR, found {found:?}"
+                )
             }
             Self::Text(found) => write!(
                 f,
@@ -47,7 +50,7 @@ impl std::error::Error for MoneyError {}
 impl Money {
     /// An amount in minor units of a currency.
     pub fn new(minor: i64, currency: &str) -> Result<Self, MoneyError> {
-        if is_code(currency) {
+        if currency::exponent(currency).is_some() {
             Ok(Self {
                 minor,
                 currency: currency.to_owned(),
@@ -94,19 +97,10 @@ impl Money {
     }
 }
 
-/// Digits after the point of a currency, by ISO 4217 (list one, 2024).
-pub fn exponent(currency: &str) -> u32 {
-    match currency {
-        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX"
-        | "UYI" | "VND" | "VUV" | "XAF" | "XOF" | "XPF" => 0,
-        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
-        "CLF" | "UYW" => 4,
-        _ => 2,
-    }
-}
-
-fn is_code(text: &str) -> bool {
-    text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase())
+/// Digits after the point of an amount. One that was kept since its currency ended
+/// is still to be shown.
+fn digits(code: &str) -> u32 {
+    currency::exponent(code).unwrap_or(2)
 }
 
 /// `dividend / divisor` for a positive divisor, halves to the even neighbour.
@@ -122,7 +116,7 @@ fn half_even(dividend: i128, divisor: i128) -> i128 {
 impl fmt::Display for Money {
     /// Writes `12.90 EUR`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let exponent = exponent(&self.currency);
+        let exponent = digits(&self.currency);
         let unit = 10_u64.pow(exponent);
         let (sign, size) = (
             if self.minor < 0 { "-" } else { "" },
@@ -144,16 +138,16 @@ impl FromStr for Money {
         let bad = || MoneyError::Text(text.to_owned());
         let (amount, currency) = text.split_once(' ').ok_or_else(bad)?;
         let (whole, fraction) = amount.split_once('.').unwrap_or((amount, ""));
-        let exponent = exponent(currency);
+        let exponent = digits(currency);
         let complete = match amount.contains('.') {
             true => exponent > 0 && fraction.len() == exponent as usize,
             false => true,
         };
-        let (sign, digits) = whole
+        let (sign, units) = whole
             .strip_prefix('-')
-            .map_or((1, whole), |digits| (-1, digits));
+            .map_or((1, whole), |units| (-1, units));
         let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        if !complete || digits.is_empty() || !all_digits(digits) || !all_digits(fraction) {
+        if !complete || units.is_empty() || !all_digits(units) || !all_digits(fraction) {
             return Err(bad());
         }
         let number = |text: &str| {
@@ -163,7 +157,7 @@ impl FromStr for Money {
                 text.parse::<i128>().ok()
             }
         };
-        let units = number(digits).and_then(|whole| whole.checked_mul(10_i128.pow(exponent)));
+        let units = number(units).and_then(|whole| whole.checked_mul(10_i128.pow(exponent)));
         let minor = units
             .zip(number(fraction))
             .and_then(|(units, rest)| units.checked_add(rest));
@@ -207,10 +201,13 @@ mod tests {
                 "{text:?}"
             );
         }
-        assert!(matches!(
-            "1.00 eur".parse::<Money>(),
-            Err(MoneyError::Currency(_))
-        ));
+        for unknown in ["1.00 eur", "1.00 XXX", "1.00 ZZZ"] {
+            let read = unknown.parse::<Money>();
+            assert!(
+                matches!(read, Err(MoneyError::Currency(_))),
+                "{unknown}: {read:?}"
+            );
+        }
         assert_eq!(
             "92233720368547758.08 EUR".parse::<Money>(),
             Err(MoneyError::Overflow)

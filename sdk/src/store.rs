@@ -1,15 +1,17 @@
 //! Where a bucket's bytes are: a seam, so that domain logic runs without a host.
 //!
-//! [`Memory`] serves native unit tests; [`Wasi`] is the host's `wasi:keyvalue`.
+//! [`Memory`] and [`Watched`] serve native unit tests; [`Wasi`] is the host's `wasi:keyvalue`.
 //! Knows nothing of the values' meaning.
 
 mod memory;
 #[cfg(target_family = "wasm")]
 mod wasi;
+mod watched;
 
 pub use memory::Memory;
 #[cfg(target_family = "wasm")]
 pub use wasi::Wasi;
+pub use watched::{Access, Watched};
 
 use crate::{Error, unavailable};
 

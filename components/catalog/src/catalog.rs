@@ -1,7 +1,8 @@
 //! Lists and searches of one region, read from the product service.
 //!
-//! A list by creation costs two calls a page. One that is sorted or searched
-//! reads every product, so its cost grows with the shop.
+//! A list by creation costs two calls a page, however many products there are, in
+//! the region's currency or not. One that is sorted or searched reads every product
+//! of the currency, so its cost grows with the shop.
 
 use stoa_sdk::page::{self, Cursor, Keyed, Page};
 use stoa_sdk::{Error, invalid, not_found};
@@ -159,7 +160,8 @@ impl<S: Source> Catalog<S> {
             cursor,
             limit,
             |from| {
-                let page = self.source.products(batch as u32, from)?;
+                let currency = &self.region.currency;
+                let page = self.source.products(currency, batch as u32, from)?;
                 Ok((page.items, page.next))
             },
             |products| self.load(products, filter),

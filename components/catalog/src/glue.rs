@@ -20,8 +20,13 @@ impl Source for Link {
         products::get(id)
     }
 
-    fn products(&self, limit: u32, cursor: Option<&str>) -> Result<ProductPage, Error> {
-        products::list(Some(limit), cursor)
+    fn products(
+        &self,
+        currency: &str,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<ProductPage, Error> {
+        products::list_in(currency, Some(limit), cursor)
     }
 
     fn stock(&self, skus: &[String]) -> Result<Vec<Stock>, Error> {

@@ -56,6 +56,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_schema_takes_the_currencies_that_there_are() {
+        let schema = include_str!("../config.schema.json");
+        let (_, list) = schema.split_once("\"enum\": [").expect("a list");
+        let (list, _) = list.split_once(']').expect("an end of the list");
+        let taken: Vec<_> = list
+            .split(',')
+            .map(|code| code.trim().trim_matches('"'))
+            .collect();
+        assert_eq!(taken, stoa_sdk::currency::codes().collect::<Vec<_>>());
+    }
+
+    #[test]
     fn settings_name_regions() {
         let settings = |key: &str| {
             match key {

@@ -41,10 +41,13 @@ impl Cart {
             *sum = sum.saturating_add(line.quantity);
             let fits = line.quantity > 0 && *sum <= MAX_QUANTITY;
             faults.expect(fits, format!("/lines/{at}/quantity"), || {
-                format!(
-                    "expected 1 to {MAX_QUANTITY} in all lines of {}, found {}",
-                    line.sku, line.quantity
-                )
+                let sku = &line.sku;
+                match line.quantity {
+                    0 => "expected 1 or more, found 0".to_owned(),
+                    _ => format!(
+                        "expected at most {MAX_QUANTITY} in all lines of {sku:?}, found {sum} up to this one"
+                    ),
+                }
             });
         }
         faults.check()?;

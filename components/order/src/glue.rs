@@ -1,14 +1,14 @@
 //! The contract's functions over the host's buckets and links. No logic here.
 
 use stoa_sdk::context::{self, Caller};
-use stoa_sdk::{Bucket, Error, Timestamp, log};
+use stoa_sdk::{Bucket, Error, Index, Timestamp, log};
 
 use crate::bindings::exports::shop::order::orders::{Guest, NewOrder, Order, OrderPage};
 use crate::bindings::shop::product::{
     inventory::{self, ReserveLine},
     products::{self, Offer},
 };
-use crate::{Orders, Warehouse};
+use crate::{Kept, Orders, Warehouse};
 
 /// What the contract's functions are exported from.
 pub(crate) struct Component;
@@ -36,11 +36,13 @@ impl Warehouse for Link {
 
 fn orders() -> Result<Orders<Link>, Error> {
     log::init();
-    Ok(Orders::new(
-        Bucket::open("orders")?,
-        Bucket::open("keys")?,
-        Link,
-    ))
+    let kept = Kept {
+        orders: Bucket::open("orders")?,
+        keys: Bucket::open("keys")?,
+        owed: Bucket::open("owed")?,
+        by_customer: Index::open("by-customer"),
+    };
+    Ok(Orders::new(kept, Link))
 }
 
 impl Guest for Component {
@@ -50,11 +52,12 @@ impl Guest for Component {
     }
 
     fn get(id: String) -> Result<Order, Error> {
-        orders()?.get(&id, &Caller::current())
+        orders()?.get(&id, &Caller::current(), Timestamp::now())
     }
 
     fn list(limit: Option<u32>, cursor: Option<String>) -> Result<OrderPage, Error> {
-        orders()?.list(limit, cursor.as_deref(), &Caller::current())
+        let caller = Caller::current();
+        orders()?.list(limit, cursor.as_deref(), &caller, Timestamp::now())
     }
 
     fn cancel(id: String) -> Result<Order, Error> {

@@ -9,8 +9,9 @@ mod cart;
 mod glue;
 mod keys;
 mod orders;
+mod saga;
 mod warehouse;
 
 pub use bindings::exports::shop::order::orders as contract;
-pub use orders::Orders;
+pub use orders::{Kept, Orders};
 pub use warehouse::Warehouse;

@@ -1,22 +1,22 @@
-//! Orders: one key each, whose state moves by compare-and-swap.
+//! Orders: one key each, and one for each customer's list of them.
 //!
-//! An order is written PENDING before anything is done for it, and every step is
-//! idempotent by its id: whoever comes next, after a crash or at the same time,
-//! goes on from the state it finds. A refusal cancels the order and gives back
-//! what it had; an unavailable dependency leaves it where it is.
+//! An order is written PENDING before anything is done for it; how it ends is the
+//! saga's part.
 
 use stoa_sdk::context::{Caller, check_version};
+use stoa_sdk::page::{self, Page};
 use stoa_sdk::{
-    Bucket, Change, Error, Timestamp, conflict, invalid, not_found, page, unauthorized,
+    Bucket, Change, Error, Index, Timestamp, conflict, invalid, not_found, unauthorized,
+    unavailable,
 };
 
 use crate::Warehouse;
 use crate::bindings::exports::shop::order::orders::{
     NewOrder, Order, OrderPage, OrderState as State,
 };
-use crate::bindings::shop::product::inventory::ReserveLine;
 use crate::cart::Cart;
 use crate::keys;
+use crate::saga::Saga;
 
 /// The scope that sees everybody's orders.
 const READ_ALL: &str = "orders:read";
@@ -25,23 +25,35 @@ const WRITE_ALL: &str = "orders:write";
 
 /// The orders of the shop.
 pub struct Orders<W> {
-    orders: Bucket<Order>,
+    saga: Saga<W>,
     keys: Bucket<String>,
-    warehouse: W,
+    by_customer: Index,
+}
+
+/// Where orders are kept.
+pub struct Kept {
+    /// Orders by id.
+    pub orders: Bucket<Order>,
+    /// Which order a client's key stands for.
+    pub keys: Bucket<String>,
+    /// Orders whose stock is to be given back, and since when.
+    pub owed: Bucket<Timestamp>,
+    /// Ids of orders by customer.
+    pub by_customer: Index,
 }
 
 impl<W: Warehouse> Orders<W> {
     /// Orders in these buckets, over a warehouse.
-    pub fn new(orders: Bucket<Order>, keys: Bucket<String>, warehouse: W) -> Self {
+    pub fn new(kept: Kept, warehouse: W) -> Self {
         Self {
-            orders,
-            keys,
-            warehouse,
+            saga: Saga::new(kept.orders, kept.owed, warehouse),
+            keys: kept.keys,
+            by_customer: kept.by_customer,
         }
     }
 
-    /// Places an order and confirms it. A repeat with the same key goes on with
-    /// the same order.
+    /// Places an order and takes it to its end. A repeat with the same key goes on
+    /// with the same order.
     pub fn place(
         &self,
         input: &NewOrder,
@@ -53,7 +65,7 @@ impl<W: Warehouse> Orders<W> {
         let customer = customer.ok_or_else(|| unauthorized!("an order wants a customer"))?;
         let cart = Cart::read(input)?;
         let id = keys::order_id(&self.keys, customer, key, now)?;
-        let order = match self.orders.get(&id)? {
+        let order = match self.saga.orders.get(&id)? {
             Some(order) => order,
             None => self.write_pending(&id, &cart, customer, now)?,
         };
@@ -63,16 +75,25 @@ impl<W: Warehouse> Orders<W> {
                 "this Idempotency-Key was used for another order: {id}"
             ));
         }
-        self.advance(order, now)
+        let order = match self.saga.advance(&order, now) {
+            Ok(order) => order,
+            Err(fault) => self.give_up(&id, fault, (customer, key), now)?,
+        };
+        if order.state == State::Cancelled {
+            let reason = order.reason.as_deref().unwrap_or("no reason given");
+            return Err(conflict!("order {id} is CANCELLED: {reason}"));
+        }
+        self.saga.pay_one(now);
+        Ok(order)
     }
 
     /// One of the caller's orders.
-    pub fn get(&self, id: &str, caller: &Caller) -> Result<Order, Error> {
-        let order = self
-            .orders
-            .get(id)?
-            .filter(|order| may(caller, order, READ_ALL));
-        order.ok_or_else(|| missing(id))
+    pub fn get(&self, id: &str, caller: &Caller, now: Timestamp) -> Result<Order, Error> {
+        let order = self.saga.orders.get(id)?;
+        let order = order.filter(|order| may(caller, order, READ_ALL));
+        let mut order = order.ok_or_else(|| missing(id))?;
+        self.saga.settle(std::slice::from_mut(&mut order), now)?;
+        Ok(order)
     }
 
     /// The caller's orders in the order of their creation.
@@ -81,10 +102,20 @@ impl<W: Warehouse> Orders<W> {
         limit: Option<u32>,
         cursor: Option<&str>,
         caller: &Caller,
+        now: Timestamp,
     ) -> Result<OrderPage, Error> {
-        let page = self.orders.list(cursor, page::limit(limit)?, |order| {
-            may(caller, order, READ_ALL)
-        })?;
+        let (orders, limit) = (&self.saga.orders, page::limit(limit)?);
+        let mut page = match &caller.subject {
+            _ if caller.has_scope(READ_ALL) => orders.list(cursor, limit, |_| true)?,
+            None => Page::default(),
+            Some(customer) => self.by_customer.list(customer, cursor, limit, |ids| {
+                let found = orders.get_many(&ids)?.into_iter();
+                Ok(found
+                    .map(|order| order.filter(|order| may(caller, order, READ_ALL)))
+                    .collect())
+            })?,
+        };
+        self.saga.settle(&mut page.items, now)?;
         Ok(OrderPage {
             items: page.items,
             next: page.next,
@@ -99,25 +130,15 @@ impl<W: Warehouse> Orders<W> {
         if_match: Option<&str>,
         now: Timestamp,
     ) -> Result<Order, Error> {
-        let order = self.orders.update_if(id, |order| {
-            let order = order
-                .filter(|order| may(caller, order, WRITE_ALL))
-                .ok_or_else(|| missing(id))?;
-            if order.state == State::Cancelled {
-                return Ok(Change::Leave(order));
+        let check = |order: Option<Order>| {
+            let order = order.filter(|order| may(caller, order, WRITE_ALL));
+            let order = order.ok_or_else(|| missing(id))?;
+            if order.state != State::Cancelled {
+                check_version(order.version, if_match)?;
             }
-            check_version(order.version, if_match)?;
-            let reason = Some("called off".to_owned());
-            Ok::<_, Error>(Change::Write(to(
-                Order { reason, ..order },
-                State::Cancelled,
-                now,
-            )))
-        })?;
-        // Also when it was cancelled before: the host may have died in between.
-        self.warehouse.cancel(id)?;
-        tracing::info!(id, "order cancelled");
-        Ok(order)
+            Ok(order)
+        };
+        self.saga.cancel(id, check, now)
     }
 
     fn write_pending(
@@ -127,7 +148,7 @@ impl<W: Warehouse> Orders<W> {
         customer: &str,
         now: Timestamp,
     ) -> Result<Order, Error> {
-        let (lines, total) = cart.price(&self.warehouse.find(&cart.skus())?)?;
+        let (lines, total) = cart.price(&self.saga.warehouse().find(&cart.skus())?)?;
         let pending = Order {
             id: id.to_owned(),
             customer: Some(customer.to_owned()),
@@ -139,64 +160,38 @@ impl<W: Warehouse> Orders<W> {
             updated_at: now.to_string(),
             version: 1,
         };
-        self.orders.update_if(id, |order| {
+        self.by_customer.add(customer, id)?;
+        self.saga.orders.update_if(id, |order| {
             Ok(order.map_or_else(|| Change::Write(pending.clone()), Change::Leave))
         })
     }
 
-    /// Takes an order as far as it goes.
-    fn advance(&self, mut order: Order, now: Timestamp) -> Result<Order, Error> {
-        loop {
-            order = match order.state {
-                State::Pending => {
-                    let lines: Vec<_> = order.lines.iter().map(reserve_line).collect();
-                    let done = self.warehouse.reserve(&order.id, &lines);
-                    self.step(&order, done, State::Reserved, now)?
-                }
-                State::Reserved => {
-                    let done = self.warehouse.commit(&order.id);
-                    self.step(&order, done, State::Confirmed, now)?
-                }
-                State::Confirmed => return Ok(order),
-                State::Cancelled => {
-                    self.warehouse.cancel(&order.id)?;
-                    let reason = order.reason.as_deref().unwrap_or("no reason given");
-                    return Err(conflict!("order {} is CANCELLED: {reason}", order.id));
-                }
-            };
-        }
-    }
-
-    /// Writes what became of a step, unless another caller has moved the order on.
-    fn step(
+    /// Ends an order that could not be taken to its end. A repeat with the same key
+    /// places another.
+    fn give_up(
         &self,
-        order: &Order,
-        done: Result<(), Error>,
-        next: State,
+        id: &str,
+        fault: Error,
+        (customer, key): (&str, Option<&str>),
         now: Timestamp,
     ) -> Result<Order, Error> {
-        let (state, reason) = match done {
-            Ok(()) => (next, None),
-            Err(Error::Conflict(reason) | Error::NotFound(reason)) => {
-                (State::Cancelled, Some(reason))
-            }
-            Err(other) => return Err(other),
+        let reason = match &fault {
+            Error::Unavailable(text) => text.clone(),
+            other => format!("{other:?}"),
         };
-        let written = self.orders.update_if(&order.id, |current| {
-            let current = current.ok_or_else(|| missing(&order.id))?;
-            if current.state != order.state {
-                return Ok(Change::Leave(current));
-            }
-            let reason = reason.clone();
-            Ok::<_, Error>(Change::Write(to(Order { reason, ..current }, state, now)))
-        })?;
-        let state = name(written.state);
-        tracing::info!(id = written.id, state, "order moved");
-        Ok(written)
+        let order = self.saga.call_off(id, &reason, now)?;
+        if order.state == State::Confirmed {
+            return Ok(order);
+        }
+        keys::forget(&self.keys, customer, key, id)?;
+        Err(match fault {
+            Error::Unavailable(text) => unavailable!("order {id} is CANCELLED: {text}"),
+            other => other,
+        })
     }
 }
 
-fn missing(id: &str) -> Error {
+pub(crate) fn missing(id: &str) -> Error {
     not_found!("there is no order {id:?}")
 }
 
@@ -205,31 +200,6 @@ fn missing(id: &str) -> Error {
 fn may(caller: &Caller, order: &Order, scope: &str) -> bool {
     let own = caller.subject.is_some() && caller.subject == order.customer;
     own || caller.has_scope(scope)
-}
-
-fn to(order: Order, state: State, now: Timestamp) -> Order {
-    Order {
-        state,
-        version: order.version + 1,
-        updated_at: now.to_string(),
-        ..order
-    }
-}
-
-fn reserve_line(line: &crate::contract::OrderLine) -> ReserveLine {
-    ReserveLine {
-        sku: line.sku.clone(),
-        quantity: line.quantity,
-    }
-}
-
-fn name(state: State) -> &'static str {
-    match state {
-        State::Pending => "PENDING",
-        State::Reserved => "RESERVED",
-        State::Confirmed => "CONFIRMED",
-        State::Cancelled => "CANCELLED",
-    }
 }
 
 #[cfg(test)]

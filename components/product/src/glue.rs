@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stoa_sdk::{Bucket, Error, Timestamp, config, context, log};
+use stoa_sdk::{Bucket, Error, Index, Timestamp, config, context, log};
 
 use crate::bindings::exports::shop::product::{inventory, maintenance, products};
 use crate::{Inventory, Products};
@@ -19,6 +19,7 @@ fn products() -> Result<Products, Error> {
     Ok(Products::new(
         Bucket::open("products")?,
         Bucket::open("skus")?,
+        Index::open("sold-in"),
     ))
 }
 
@@ -51,6 +52,14 @@ impl products::Guest for Component {
         products()?.list(limit, cursor.as_deref())
     }
 
+    fn list_in(
+        currency: String,
+        limit: Option<u32>,
+        cursor: Option<String>,
+    ) -> Result<products::ProductPage, Error> {
+        products()?.list_in(&currency, limit, cursor.as_deref())
+    }
+
     fn find(skus: Vec<String>) -> Result<Vec<products::Offer>, Error> {
         products()?.find(&skus)
     }
@@ -58,15 +67,17 @@ impl products::Guest for Component {
 
 impl inventory::Guest for Component {
     fn get(sku: String) -> Result<inventory::Stock, Error> {
-        inventory()?.get(&products()?, &sku)
+        inventory()?.get(&products()?, &sku, Timestamp::now())
     }
 
     fn get_many(skus: Vec<String>) -> Result<Vec<inventory::Stock>, Error> {
-        inventory()?.get_many(&skus)
+        inventory()?.get_many(&skus, Timestamp::now())
     }
 
     fn adjust(sku: String, change: inventory::StockChange) -> Result<inventory::Stock, Error> {
-        inventory()?.adjust(&products()?, &sku, &change, context::if_match().as_deref())
+        let if_match = context::if_match();
+        let now = Timestamp::now();
+        inventory()?.adjust(&products()?, &sku, &change, if_match.as_deref(), now)
     }
 
     fn reserve(

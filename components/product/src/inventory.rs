@@ -21,9 +21,11 @@ use crate::Products;
 use crate::bindings::exports::shop::product::inventory::{
     Allocation, Reservation, ReservationState as State, ReserveLine, Stock, StockChange,
 };
-use crate::products::is_code;
+use crate::input::{CODE, is_code};
 use crate::reservation::{Record, by_sku, illegal, step, sum};
-use crate::shelf::Shelf;
+use crate::shelf::{MOST, Shelf};
+
+mod lapse;
 
 /// SKUs that one call may ask for.
 const GET_LIMIT: usize = 1000;
@@ -46,15 +48,15 @@ impl Inventory {
     }
 
     /// The stock of a SKU that is sold or was stocked before.
-    pub fn get(&self, products: &Products, sku: &str) -> Result<Stock, Error> {
+    pub fn get(&self, products: &Products, sku: &str, now: Timestamp) -> Result<Stock, Error> {
         match self.shelves.get(sku)? {
-            Some(shelf) => Ok(shelf.stock(sku)),
+            Some(shelf) => Ok(self.due(shelf, now)?.stock(sku)),
             None => new_shelf(products, sku).map(|shelf| shelf.stock(sku)),
         }
     }
 
     /// The stock of many SKUs; one without stock is left out.
-    pub fn get_many(&self, skus: &[String]) -> Result<Vec<Stock>, Error> {
+    pub fn get_many(&self, skus: &[String], now: Timestamp) -> Result<Vec<Stock>, Error> {
         if skus.len() > GET_LIMIT {
             return Err(invalid!(
                 "/skus",
@@ -63,8 +65,10 @@ impl Inventory {
             ));
         }
         let shelves = self.shelves.get_many(skus)?;
-        let stock = |(sku, shelf): (&String, Option<Shelf>)| Some(shelf?.stock(sku));
-        Ok(skus.iter().zip(shelves).filter_map(stock).collect())
+        let stock = |(sku, shelf): (&String, Option<Shelf>)| {
+            Some(self.due(shelf?, now).map(|shelf| shelf.stock(sku)))
+        };
+        skus.iter().zip(shelves).filter_map(stock).collect()
     }
 
     /// Changes what is on hand.
@@ -74,20 +78,18 @@ impl Inventory {
         sku: &str,
         change: &StockChange,
         if_match: Option<&str>,
+        now: Timestamp,
     ) -> Result<Stock, Error> {
         let StockChange {
             location,
             delta,
             reason,
         } = change;
-        let mut faults = Violations::default();
-        faults.expect(is_code(location), "/location", || {
-            format!("expected 1 to 64 letters, digits, -, _ or ., found {location:?}")
-        });
-        faults.expect(*delta != 0, "/delta", || {
-            "expected a change, found 0".into()
-        });
-        faults.check()?;
+        check(change)?;
+        if let Some(shelf) = self.shelves.get(sku)? {
+            // What is held past its time must not stand in the way.
+            self.expire_on(&shelf, now)?;
+        }
         let shelf = self.shelves.update(sku, |shelf| {
             let mut shelf = shelf.map_or_else(|| new_shelf(products, sku), Ok)?;
             check_version(shelf.version(), if_match)?;
@@ -185,44 +187,6 @@ impl Inventory {
         }
         self.settle(order, &record)?;
         self.view(order, &record)
-    }
-
-    /// Gives back the stock of reservations that nobody committed in time, and
-    /// returns how many there were.
-    pub fn expire(&self, now: Timestamp) -> Result<u32, Error> {
-        let (mut expired, mut cursor) = (0, None);
-        loop {
-            let (skus, next) = self.shelves.keys(cursor.as_deref())?;
-            for shelf in self.shelves.get_many(&skus)?.into_iter().flatten() {
-                expired += self.expire_on(&shelf, now)?;
-            }
-            cursor = next;
-            if cursor.is_none() {
-                return Ok(expired);
-            }
-        }
-    }
-
-    fn expire_on(&self, shelf: &Shelf, now: Timestamp) -> Result<u32, Error> {
-        let mut expired = 0;
-        for order in shelf.lapsed(now) {
-            let mut ended = false;
-            let record = self.records.update_if(&order, |record| {
-                let record = record.ok_or_else(|| unknown(&order))?;
-                ended = record.state == State::Held && record.expires_at <= now;
-                Ok::<_, Error>(match ended {
-                    true => Change::Write(record.to(State::Expired)),
-                    false => Change::Leave(record),
-                })
-            })?;
-            expired += u32::from(ended);
-            self.settle(&order, &record)?;
-            if record.state == State::Committed && shelf.is_returning(&order) {
-                // A cancellation that did not come to its end.
-                self.cancel(&order, now)?;
-            }
-        }
-        Ok(expired)
     }
 
     /// Holds units of one SKU; the number available if they are too few.
@@ -362,6 +326,27 @@ impl Inventory {
     fn record(&self, order: &str) -> Result<Record, Error> {
         self.records.get(order)?.ok_or_else(|| unknown(order))
     }
+}
+
+/// Refuses what can't be a change of stock, with all its faults.
+fn check(change: &StockChange) -> Result<(), Error> {
+    let StockChange {
+        location,
+        delta,
+        reason,
+    } = change;
+    let mut faults = Violations::default();
+    faults.expect(is_code(location), "/location", || {
+        format!("expected {CODE}, found {location:?}")
+    });
+    let fits = *delta != 0 && delta.unsigned_abs() <= MOST;
+    faults.expect(fits, "/delta", || {
+        format!("expected a change of 1 to {MOST} units, more or less, found {delta}")
+    });
+    if let Some(reason) = reason {
+        faults.expect_name(reason, 200, "/reason");
+    }
+    faults.check()
 }
 
 fn unknown(order: &str) -> Error {

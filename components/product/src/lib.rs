@@ -8,6 +8,7 @@
 mod bindings;
 #[cfg(target_family = "wasm")]
 mod glue;
+mod input;
 mod inventory;
 mod products;
 mod reservation;

@@ -1,4 +1,5 @@
-//! Products: one key each, and one for each SKU.
+//! Products: one key each, one for each SKU, and one for each currency that they
+//! were ever sold in, by which the lists of a currency find them.
 //!
 //! Knows nothing of stock.
 
@@ -6,9 +7,12 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use stoa_sdk::context::check_version;
-use stoa_sdk::{Bucket, Error, Money, Timestamp, Violations, id, invalid, not_found, page};
+use stoa_sdk::{Bucket, Error, Index, Timestamp, id, invalid, not_found, page};
 
-use crate::bindings::exports::shop::product::products::{NewProduct, Offer, Product, ProductPage};
+use crate::bindings::exports::shop::product::products::{
+    NewProduct, Offer, Product, ProductPage, ProductVariant,
+};
+use crate::input::check;
 use crate::skus::{Claim, Owner, Skus};
 
 /// SKUs that one call may ask for.
@@ -18,10 +22,12 @@ const FIND_LIMIT: usize = 100;
 pub struct Products {
     entries: Bucket<Entry>,
     skus: Skus,
+    /// By currency. It may name a product that has left a currency.
+    sold_in: Index,
 }
 
-/// A product as it is kept. A deleted one stays as the tombstone that says whom
-/// its SKUs no longer belong to.
+/// A product as it is kept. Of a deleted one that is left only if its deletion was cut
+/// short, and says whom its SKUs no longer belong to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Entry {
     product: Product,
@@ -30,16 +36,17 @@ pub(crate) struct Entry {
 
 impl Products {
     /// Products in these buckets.
-    pub(crate) fn new(entries: Bucket<Entry>, skus: Bucket<Claim>) -> Self {
+    pub(crate) fn new(entries: Bucket<Entry>, skus: Bucket<Claim>, sold_in: Index) -> Self {
         Self {
             entries,
             skus: Skus(skus),
+            sold_in,
         }
     }
 
     /// No products, for tests.
     pub fn in_memory() -> Self {
-        Self::new(Bucket::in_memory(), Bucket::in_memory())
+        Self::new(Bucket::in_memory(), Bucket::in_memory(), Index::in_memory())
     }
 
     /// Adds a product. Conflict when another one has one of its SKUs.
@@ -48,6 +55,7 @@ impl Products {
         let id = id::new(now);
         self.claim(&input, &BTreeSet::new(), &id, now)?;
         let product = product(id, input, now.to_string(), now, 1);
+        self.sell_in(&product.id, currencies(&product.variants).iter())?;
         self.entries.set(
             &product.id,
             &Entry {
@@ -81,6 +89,8 @@ impl Products {
             .map(|variant| variant.sku.clone())
             .collect();
         self.claim(&input, &had, id, now)?;
+        let new = currencies(&input.variants);
+        self.sell_in(id, new.difference(&currencies(&before.variants)))?;
         let entry = self.entries.update(id, |entry| {
             let current = live(entry).ok_or_else(|| missing(id))?;
             // The claims above are for what was read above.
@@ -111,7 +121,7 @@ impl Products {
 
     /// Takes a product out of the shop.
     pub fn delete(&self, id: &str, if_match: Option<&str>) -> Result<(), Error> {
-        self.entries.update(id, |entry| {
+        let Entry { product, .. } = self.entries.update(id, |entry| {
             let product = live(entry).ok_or_else(|| missing(id))?;
             check_version(product.version, if_match)?;
             Ok::<_, Error>(Entry {
@@ -119,6 +129,14 @@ impl Products {
                 deleted: true,
             })
         })?;
+        // Nobody changes it any more: what follows may be cut short, and need not.
+        for variant in &product.variants {
+            self.skus.give_up(&variant.sku, id)?;
+        }
+        for currency in currencies(&product.variants) {
+            self.sold_in.remove(&currency, id)?;
+        }
+        self.entries.delete(id)?;
         tracing::info!(id, "product deleted");
         Ok(())
     }
@@ -131,6 +149,26 @@ impl Products {
         let items = page.items.into_iter().map(|entry| entry.product).collect();
         Ok(ProductPage {
             items,
+            next: page.next,
+        })
+    }
+
+    /// Products with a price in a currency, in the order of their creation.
+    pub fn list_in(
+        &self,
+        currency: &str,
+        limit: Option<u32>,
+        cursor: Option<&str>,
+    ) -> Result<ProductPage, Error> {
+        let sold = |product: &Product| currencies(&product.variants).contains(currency);
+        let load = |ids: Vec<String>| {
+            let found = self.entries.get_many(&ids)?.into_iter();
+            Ok(found.map(|entry| live(entry).filter(sold)).collect())
+        };
+        let limit = page::limit(limit)?;
+        let page = self.sold_in.list(currency, cursor, limit, load)?;
+        Ok(ProductPage {
+            items: page.items,
             next: page.next,
         })
     }
@@ -157,6 +195,15 @@ impl Products {
             .zip(products)
             .filter_map(|(sku, entry)| offer(live(entry)?, sku))
             .collect())
+    }
+
+    /// Has the lists of these currencies name the product.
+    fn sell_in<'a>(
+        &self,
+        id: &str,
+        mut currencies: impl Iterator<Item = &'a String>,
+    ) -> Result<(), Error> {
+        currencies.try_for_each(|currency| self.sold_in.add(currency, id))
     }
 
     /// Claims the SKUs of `input` that the product does not have: all or none.
@@ -215,6 +262,11 @@ fn live(entry: Option<Entry>) -> Option<Product> {
         .map(|entry| entry.product)
 }
 
+fn currencies(variants: &[ProductVariant]) -> BTreeSet<String> {
+    let prices = variants.iter().flat_map(|variant| &variant.prices);
+    prices.map(|price| price.currency.clone()).collect()
+}
+
 fn offer(product: Product, sku: &str) -> Option<Offer> {
     let variant = product
         .variants
@@ -253,82 +305,6 @@ fn product(
         created_at,
         updated_at,
         version,
-    }
-}
-
-/// Whether text can be a SKU, a category or a location.
-pub(crate) fn is_code(text: &str) -> bool {
-    let fine = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    (1..=64).contains(&text.len()) && text.bytes().all(fine)
-}
-
-fn check(input: &NewProduct) -> Result<(), Error> {
-    let mut faults = Violations::default();
-    faults.expect_length(&input.name, 1, 200, "/name");
-    faults.expect_length(
-        input.description.as_deref().unwrap_or_default(),
-        0,
-        5000,
-        "/description",
-    );
-    let category = input.category.as_deref();
-    faults.expect(category.is_none_or(is_category), "/category", || {
-        format!("expected 1 to 64 lower-case letters, digits or -, found {category:?}")
-    });
-    faults.expect(
-        (1..=100).contains(&input.variants.len()),
-        "/variants",
-        || format!("expected 1 to 100, found {}", input.variants.len()),
-    );
-    let mut skus = BTreeSet::new();
-    for (at, variant) in input.variants.iter().enumerate() {
-        let pointer = format!("/variants/{at}");
-        let sku = &variant.sku;
-        faults.expect(is_code(sku), format!("{pointer}/sku"), || {
-            format!("expected 1 to 64 letters, digits, -, _ or ., found {sku:?}")
-        });
-        faults.expect(skus.insert(sku), format!("{pointer}/sku"), || {
-            format!("{sku:?} is there twice")
-        });
-        faults.expect_length(
-            variant.title.as_deref().unwrap_or_default(),
-            0,
-            200,
-            format!("{pointer}/title"),
-        );
-        check_prices(&variant.prices, &format!("{pointer}/prices"), &mut faults);
-    }
-    faults.check()
-}
-
-fn is_category(text: &str) -> bool {
-    let fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=64).contains(&text.len()) && text.bytes().all(fine)
-}
-
-fn check_prices(prices: &[Money], pointer: &str, faults: &mut Violations) {
-    faults.expect(!prices.is_empty(), pointer, || {
-        "expected at least one price, found none".into()
-    });
-    let mut currencies = BTreeSet::new();
-    for (at, price) in prices.iter().enumerate() {
-        faults.expect(price.minor >= 0, format!("{pointer}/{at}/minor"), || {
-            format!("expected 0 or more, found {}", price.minor)
-        });
-        let known = Money::new(price.minor, &price.currency).map(drop);
-        let text = || {
-            known
-                .as_ref()
-                .err()
-                .map(ToString::to_string)
-                .unwrap_or_default()
-        };
-        faults.expect(known.is_ok(), format!("{pointer}/{at}/currency"), text);
-        faults.expect(
-            currencies.insert(&price.currency),
-            format!("{pointer}/{at}/currency"),
-            || format!("{} is there twice", price.currency),
-        );
     }
 }
 

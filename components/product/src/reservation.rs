@@ -11,7 +11,7 @@ use stoa_sdk::{Bucket, Change, Error, Timestamp, Violations, conflict};
 use crate::bindings::exports::shop::product::inventory::{
     Allocation, Reservation, ReservationState as State, ReserveLine,
 };
-use crate::products::is_code;
+use crate::input::{CODE, is_code};
 use crate::shelf::End;
 
 /// What an order wants, and where that stands.
@@ -65,6 +65,18 @@ impl Record {
             State::Committed => Some(End::Sold),
             State::Released | State::Expired | State::Returned => Some(End::GivenBack),
         }
+    }
+
+    /// Whether it is held past its time.
+    pub(crate) fn has_lapsed(&self, now: Timestamp) -> bool {
+        self.state == State::Held && self.expires_at <= now
+    }
+
+    /// How the shelves are to follow, now that a hold may have lapsed.
+    pub(crate) fn due(&self, now: Timestamp) -> Option<End> {
+        self.has_lapsed(now)
+            .then_some(End::GivenBack)
+            .or_else(|| self.end())
     }
 
     /// As the contract shows it.
@@ -131,13 +143,18 @@ pub(crate) fn sum(order: &str, lines: &[ReserveLine]) -> Result<BTreeMap<String,
     let mut wanted = BTreeMap::<String, u32>::new();
     for (at, ReserveLine { sku, quantity }) in lines.iter().enumerate() {
         faults.expect(is_code(sku), format!("/lines/{at}/sku"), || {
-            format!("expected a SKU, found {sku:?}")
+            format!("expected a SKU of {CODE}, found {sku:?}")
         });
         let sum = wanted.entry(sku.clone()).or_default();
         let total = sum.checked_add(*quantity).filter(|_| *quantity > 0);
-        faults.expect(total.is_some(), format!("/lines/{at}/quantity"), || {
-            format!("expected 1 or more, and a sum below 2^32, found {quantity}")
-        });
+        faults.expect(
+            total.is_some(),
+            format!("/lines/{at}/quantity"),
+            || match quantity {
+                0 => "expected 1 or more, found 0".to_owned(),
+                _ => format!("expected a sum of all lines of {sku} below 2^32, found more"),
+            },
+        );
         *sum = total.unwrap_or(*sum);
     }
     faults.check()?;

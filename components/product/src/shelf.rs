@@ -11,7 +11,7 @@ use stoa_sdk::{Error, Timestamp, conflict};
 use crate::bindings::exports::shop::product::inventory::{Level, Stock};
 
 /// Units at one location at most: sums of many locations stay far from 64 bits.
-const MOST: u64 = 1_000_000_000_000;
+pub(crate) const MOST: u64 = 1_000_000_000_000;
 
 /// Stock of one SKU, and the reservations that are under way. Finished ones leave,
 /// so that the key stays small however much is sold.
@@ -73,14 +73,21 @@ impl Shelf {
         let mut place = self.places.get(location).cloned().unwrap_or_default();
         let Place { on_hand, reserved } = place;
         let changed = on_hand.checked_add_signed(delta);
-        place.on_hand = changed
-            .filter(|units| (reserved..=MOST).contains(units))
-            .ok_or_else(|| {
-                conflict!(
+        place.on_hand = match changed {
+            Some(units) if units > MOST => {
+                return Err(conflict!(
+                    "{sku} at {location} has {on_hand} on hand: changed by {delta} it would have \
+                     more than {MOST}, which a location has at most"
+                ));
+            }
+            Some(units) if units >= reserved => units,
+            _ => {
+                return Err(conflict!(
                     "{sku} at {location} has {on_hand} on hand, {reserved} of them reserved: \
-                 it can't change by {delta}"
-                )
-            })?;
+                     it can't change by {delta}"
+                ));
+            }
+        };
         self.places.insert(location.to_owned(), place);
         self.version += 1;
         Ok(())

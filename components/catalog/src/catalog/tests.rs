@@ -19,13 +19,23 @@ impl Source for &Fake {
         found.cloned().ok_or_else(|| not_found!("no product {id}"))
     }
 
-    fn products(&self, limit: u32, cursor: Option<&str>) -> Result<ProductPage, Error> {
+    fn products(
+        &self,
+        currency: &str,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<ProductPage, Error> {
         self.calls.set(self.calls.get() + 1);
+        let sold = self.products.iter().filter(|product| {
+            let mut prices = product.variants.iter().flat_map(|variant| &variant.prices);
+            prices.any(|price| price.currency == currency)
+        });
+        let sold: Vec<_> = sold.cloned().collect();
         let start: usize = cursor.map_or(0, |cursor| cursor.parse().unwrap());
-        let end = (start + limit as usize).min(self.products.len());
-        let next = (end < self.products.len()).then(|| end.to_string());
+        let end = (start + limit as usize).min(sold.len());
+        let next = (end < sold.len()).then(|| end.to_string());
         Ok(ProductPage {
-            items: self.products[start..end].to_vec(),
+            items: sold[start..end].to_vec(),
             next,
         })
     }

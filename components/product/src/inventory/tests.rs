@@ -1,8 +1,7 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod interrupted;
+mod lapse;
 
-use stoa_sdk::store::{Change as StoreChange, Memory, Store};
-use stoa_sdk::{Money, unavailable};
+use stoa_sdk::Money;
 
 use super::*;
 use crate::bindings::exports::shop::product::products::{NewProduct, ProductVariant};
@@ -45,13 +44,13 @@ fn stock(inventory: &Inventory, sku: &str, location: &str, delta: i64) {
         reason: None,
     };
     inventory
-        .adjust(&products(&[sku]), sku, &change, None)
+        .adjust(&products(&[sku]), sku, &change, None, NOW)
         .unwrap();
 }
 
 /// On hand, reserved, available.
 fn level(inventory: &Inventory, sku: &str) -> (u64, u64, u64) {
-    let all = inventory.get_many(&[sku.to_owned()]).unwrap();
+    let all = inventory.get_many(&[sku.to_owned()], NOW).unwrap();
     let stock = all.first().expect("stocked");
     for level in &stock.levels {
         assert!(level.reserved <= level.on_hand, "{level:?}");
@@ -78,9 +77,9 @@ fn conflict_text<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
 #[test]
 fn stock_of_unknown_and_unstocked_skus() {
     let (inventory, products) = (Inventory::in_memory(), products(&["A"]));
-    assert_eq!(inventory.get(&products, "A").unwrap().version, 0);
+    assert_eq!(inventory.get(&products, "A", NOW).unwrap().version, 0);
     assert!(matches!(
-        inventory.get(&products, "X"),
+        inventory.get(&products, "X", NOW),
         Err(Error::NotFound(_))
     ));
     let change = StockChange {
@@ -89,16 +88,16 @@ fn stock_of_unknown_and_unstocked_skus() {
         reason: None,
     };
     assert!(matches!(
-        inventory.adjust(&products, "X", &change, None),
+        inventory.adjust(&products, "X", &change, None, NOW),
         Err(Error::NotFound(_))
     ));
     assert!(matches!(
-        inventory.adjust(&products, "A", &change, Some("4")),
+        inventory.adjust(&products, "A", &change, Some("4"), NOW),
         Err(Error::PreconditionFailed(_))
     ));
     assert_eq!(
         inventory
-            .adjust(&products, "A", &change, Some("0"))
+            .adjust(&products, "A", &change, Some("0"), NOW)
             .unwrap()
             .version,
         1
@@ -115,10 +114,10 @@ fn stock_never_falls_below_what_is_reserved() {
         delta,
         reason: None,
     };
-    conflict_text(inventory.adjust(&products, "A", &change(-2), None));
-    conflict_text(inventory.adjust(&products, "A", &change(i64::MIN), None));
-    conflict_text(inventory.adjust(&products, "A", &change(i64::MAX), None));
-    inventory.adjust(&products, "A", &change(-1), None).unwrap();
+    conflict_text(inventory.adjust(&products, "A", &change(-2), None, NOW));
+    inventory
+        .adjust(&products, "A", &change(-1), None, NOW)
+        .unwrap();
     assert_eq!(level(&inventory, "A"), (4, 4, 0));
 }
 
@@ -292,6 +291,36 @@ fn last_units_go_to_exactly_as_many_orders() {
 }
 
 #[test]
+fn changes_of_stock_name_their_limits() {
+    let (inventory, products) = (shop(), products(&["A"]));
+    let adjust = |location: &str, delta, reason: Option<&str>| {
+        let change = StockChange {
+            location: location.into(),
+            delta,
+            reason: reason.map(Into::into),
+        };
+        inventory.adjust(&products, "A", &change, None, NOW)
+    };
+    for (location, delta, reason, pointer) in [
+        ("berlin", i64::MAX, None, "/delta"),
+        ("berlin", i64::MIN, None, "/delta"),
+        ("berlin", 0, None, "/delta"),
+        ("..", 1, None, "/location"),
+        ("berlin", 1, Some("\u{200B}"), "/reason"),
+    ] {
+        let Err(Error::Invalid(found)) = adjust(location, delta, reason) else {
+            panic!("expected invalid: {location} {delta} {reason:?}")
+        };
+        assert_eq!(found[0].pointer, pointer);
+        let limit = delta.unsigned_abs() <= MOST || found[0].detail.contains("1000000000000");
+        assert!(limit, "{}", found[0].detail);
+    }
+    let text = conflict_text(adjust("berlin", MOST as i64, None));
+    assert!(text.contains("1000000000000"), "{text}");
+    adjust("lyon", MOST as i64, Some("counted")).unwrap();
+}
+
+#[test]
 fn calls_about_one_order_agree_whatever_they_race_with() {
     for round in 0..50 {
         let inventory = shop();
@@ -311,278 +340,5 @@ fn calls_about_one_order_agree_whatever_they_race_with() {
         inventory.expire(NOW + TTL).unwrap();
         let levels = (level(&inventory, "A"), level(&inventory, "B"));
         assert_eq!(levels, ((5, 0, 5), (5, 0, 5)), "round {round}: {end:?}");
-    }
-}
-
-/// A store whose host dies at a write.
-struct Dying {
-    memory: Memory,
-    writes_left: Arc<AtomicUsize>,
-}
-
-impl Dying {
-    fn write(&self) -> Result<(), Error> {
-        let left = self
-            .writes_left
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
-                left.checked_sub(1)
-            });
-        left.map(drop)
-            .map_err(|_| unavailable!("the host has died"))
-    }
-}
-
-impl Store for Dying {
-    fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
-        self.memory.get(key)
-    }
-
-    fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, Error> {
-        self.memory.get_many(keys)
-    }
-
-    fn set(&self, key: &str, value: &[u8]) -> Result<(), Error> {
-        self.write()?;
-        self.memory.set(key, value)
-    }
-
-    fn delete(&self, key: &str) -> Result<(), Error> {
-        self.write()?;
-        self.memory.delete(key)
-    }
-
-    fn keys(&self, cursor: Option<&str>) -> Result<(Vec<String>, Option<String>), Error> {
-        self.memory.keys(cursor)
-    }
-
-    fn update(&self, key: &str, change: &mut StoreChange<'_>) -> Result<(), Error> {
-        self.memory.update(key, &mut |current| {
-            let changed = change(current)?;
-            if changed.is_some() {
-                self.write()?;
-            }
-            Ok(changed)
-        })
-    }
-}
-
-fn dying(writes_left: &Arc<AtomicUsize>) -> Arc<Dying> {
-    Arc::new(Dying {
-        memory: Memory::default(),
-        writes_left: writes_left.clone(),
-    })
-}
-
-#[test]
-fn every_step_can_be_repeated_after_a_crash_at_any_write() {
-    let mut crashes = 0;
-    for writes in 0.. {
-        let left = Arc::new(AtomicUsize::new(usize::MAX));
-        let inventory = Inventory::new(Bucket::over(dying(&left)), Bucket::over(dying(&left)));
-        stock(&inventory, "A", "berlin", 5);
-        stock(&inventory, "B", "lyon", 5);
-        let lines = [line("A", 2), line("B", 4)];
-        let steps: [&dyn Fn() -> Result<Reservation, Error>; 3] = [
-            &|| inventory.reserve("o", &lines, NOW, TTL),
-            &|| inventory.commit("o"),
-            &|| inventory.cancel("o", NOW),
-        ];
-        left.store(writes, Ordering::SeqCst);
-        for (step, reserved) in steps.into_iter().zip([(2, 4), (2, 4), (0, 0)]) {
-            if let Err(error) = step() {
-                assert!(
-                    matches!(error, Error::Unavailable(_)),
-                    "after {writes} writes: {error:?}"
-                );
-                crashes += 1;
-                left.store(usize::MAX, Ordering::SeqCst);
-                step().unwrap();
-            }
-            assert_eq!(
-                (level(&inventory, "A").1, level(&inventory, "B").1),
-                reserved,
-                "after {writes} writes"
-            );
-        }
-        if left.load(Ordering::SeqCst) < usize::MAX / 2 {
-            break;
-        }
-    }
-    assert!(crashes >= 10, "{crashes}");
-}
-
-#[test]
-fn maintenance_ends_a_cancellation_that_a_crash_cut_short() {
-    let left = Arc::new(AtomicUsize::new(usize::MAX));
-    let inventory = Inventory::new(Bucket::over(dying(&left)), Bucket::over(dying(&left)));
-    stock(&inventory, "A", "berlin", 5);
-    inventory.reserve("o", &[line("A", 2)], NOW, TTL).unwrap();
-    inventory.commit("o").unwrap();
-    left.store(1, Ordering::SeqCst);
-    assert!(inventory.cancel("o", NOW).is_err());
-    left.store(usize::MAX, Ordering::SeqCst);
-    inventory.expire(NOW).unwrap();
-    assert_eq!(level(&inventory, "A"), (5, 0, 5));
-    assert_eq!(inventory.cancel("o", NOW).unwrap().state, State::Returned);
-}
-
-/// A store in which another call runs at one point of one update.
-struct Interrupted {
-    store: Arc<Memory>,
-    turn: Arc<Turn>,
-}
-
-/// When the other call runs. Shared by the stores of one inventory.
-struct Turn {
-    /// Points that are still to pass: two for each update.
-    left: AtomicUsize,
-    other: Box<dyn Fn() + Send + Sync>,
-}
-
-impl Turn {
-    fn pass(&self) {
-        if self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
-            (self.other)();
-        }
-    }
-}
-
-impl Store for Interrupted {
-    fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
-        self.store.get(key)
-    }
-
-    fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, Error> {
-        self.store.get_many(keys)
-    }
-
-    fn set(&self, key: &str, value: &[u8]) -> Result<(), Error> {
-        self.store.set(key, value)
-    }
-
-    fn delete(&self, key: &str) -> Result<(), Error> {
-        self.store.delete(key)
-    }
-
-    fn keys(&self, cursor: Option<&str>) -> Result<(Vec<String>, Option<String>), Error> {
-        self.store.keys(cursor)
-    }
-
-    fn update(&self, key: &str, change: &mut StoreChange<'_>) -> Result<(), Error> {
-        self.turn.pass();
-        self.store.update(key, &mut |current| {
-            let changed = change(current)?;
-            self.turn.pass();
-            Ok(changed)
-        })
-    }
-}
-
-type Call = fn(&Inventory);
-
-fn place(inventory: &Inventory) {
-    let _ = inventory.reserve("o", &[line("A", 2), line("B", 4)], NOW, TTL);
-    let _ = inventory.commit("o");
-}
-
-fn call_off(inventory: &Inventory) {
-    inventory.cancel("o", NOW).unwrap();
-}
-
-fn expire(inventory: &Inventory) {
-    inventory.expire(NOW + TTL).unwrap();
-}
-
-/// Runs `other` at the given point of `first`; whether that point was reached.
-fn interleave(first: Call, other: Call, point: usize) -> bool {
-    let (shelves, records) = (Arc::new(Memory::default()), Arc::new(Memory::default()));
-    let plain = {
-        let (shelves, records) = (shelves.clone(), records.clone());
-        move || Inventory::new(Bucket::over(shelves.clone()), Bucket::over(records.clone()))
-    };
-    stock(&plain(), "A", "berlin", 5);
-    stock(&plain(), "B", "lyon", 5);
-    let inventory = plain();
-    // Somebody else's units, which nobody may give back.
-    inventory
-        .reserve("else", &[line("A", 1), line("B", 1)], NOW, TTL * 9)
-        .unwrap();
-    let turn = Arc::new(Turn {
-        left: AtomicUsize::new(point),
-        other: Box::new(move || other(&plain())),
-    });
-    let watched = |store: Arc<Memory>| {
-        Arc::new(Interrupted {
-            store,
-            turn: turn.clone(),
-        })
-    };
-    first(&Inventory::new(
-        Bucket::over(watched(shelves)),
-        Bucket::over(watched(records)),
-    ));
-    let reached = turn.left.load(Ordering::SeqCst) > point;
-
-    let state = inventory
-        .records
-        .get("o")
-        .unwrap()
-        .expect("one of them wrote it")
-        .state;
-    let expected = if state == State::Committed {
-        (3, 5)
-    } else {
-        (1, 1)
-    };
-    assert_ne!(state, State::Held, "point {point}");
-    let reserved = (level(&inventory, "A").1, level(&inventory, "B").1);
-    assert_eq!(reserved, expected, "point {point}: {state:?}");
-    call_off(&inventory);
-    assert_eq!(
-        (level(&inventory, "A").1, level(&inventory, "B").1),
-        (1, 1),
-        "point {point}: {state:?}"
-    );
-    for shelf in inventory
-        .shelves
-        .get_many(&["A".into(), "B".into()])
-        .unwrap()
-    {
-        assert_eq!(
-            shelf.expect("stocked").lapsed(NOW + TTL * 2),
-            [""; 0],
-            "point {point}: {state:?}"
-        );
-    }
-    reached
-}
-
-#[test]
-fn another_call_at_any_point_of_an_update_does_no_harm() {
-    for (first, other) in [
-        (place as Call, place as Call),
-        (place, call_off),
-        (place, expire),
-        (call_off, place),
-        (call_off, call_off),
-    ] {
-        let points = (1..)
-            .take_while(|point| interleave(first, other, *point))
-            .count();
-        assert!(points > 1, "{points}");
-    }
-}
-
-#[test]
-fn two_cancellations_of_a_sold_order_give_its_stock_back_once() {
-    fn place_and_call_off(inventory: &Inventory) {
-        place(inventory);
-        call_off(inventory);
-    }
-    for other in [call_off as Call, expire, place] {
-        let points = (1..)
-            .take_while(|point| interleave(place_and_call_off, other, *point))
-            .count();
-        assert!(points > 10, "{points}");
     }
 }

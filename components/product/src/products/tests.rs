@@ -1,5 +1,11 @@
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use stoa_sdk::Money;
+use stoa_sdk::store::{Access, Store, Watched};
+
 use super::*;
-use crate::bindings::exports::shop::product::products::ProductVariant;
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 const LATER: Timestamp = Timestamp::from_millis(1_800_000_061_000);
@@ -91,7 +97,130 @@ fn deleted_product_is_gone_and_frees_its_skus() {
     ));
     assert!(shop.find(&asked(&["A"])).unwrap().is_empty());
     assert!(shop.list(None, None).unwrap().items.is_empty());
+    assert!(sold_in(&shop, "EUR").is_empty());
     shop.create(cup(&["A"]), NOW).unwrap();
+    assert_eq!(shop.entries.get(&made.id).unwrap().map(drop), None);
+}
+
+fn sold_in(shop: &Products, currency: &str) -> Vec<String> {
+    let page = shop.list_in(currency, None, None).unwrap();
+    page.items.into_iter().map(|product| product.id).collect()
+}
+
+#[test]
+fn lists_of_a_currency_follow_the_prices() {
+    let shop = Products::in_memory();
+    let price = |currency: &str| Money {
+        minor: 1,
+        currency: currency.into(),
+    };
+    let mut abroad = cup(&["A"]);
+    abroad.variants[0].prices = vec![price("USD"), price("EUR")];
+    let first = shop.create(abroad, NOW).unwrap().id;
+    let second = shop.create(cup(&["B"]), LATER).unwrap().id;
+    assert_eq!(sold_in(&shop, "EUR"), [first.clone(), second]);
+    assert_eq!(sold_in(&shop, "USD"), [first.clone()]);
+    let mut yen = cup(&["A"]);
+    yen.variants[0].prices = vec![price("JPY")];
+    shop.update(&first, yen, None, LATER).unwrap();
+    assert_eq!(sold_in(&shop, "USD"), [""; 0]);
+    assert_eq!(sold_in(&shop, "JPY"), [first]);
+}
+
+/// What a store is asked for.
+#[derive(Debug, Default)]
+struct Cost {
+    keys: AtomicUsize,
+    values: AtomicUsize,
+}
+
+impl Cost {
+    fn store(self: &Arc<Self>) -> Arc<dyn Store> {
+        let cost = self.clone();
+        Arc::new(Watched::new(move |access| {
+            match access {
+                Access::List(keys) => cost.keys.fetch_add(keys, Ordering::SeqCst),
+                Access::Read(values) => cost.values.fetch_add(values, Ordering::SeqCst),
+                Access::Write => 0,
+            };
+            Ok(())
+        }))
+    }
+
+    /// Keys and values that a page took.
+    fn of(&self, page: &dyn Fn() -> Result<ProductPage, Error>) -> (usize, usize, ProductPage) {
+        [&self.keys, &self.values].map(|count| count.store(0, Ordering::SeqCst));
+        let page = page().unwrap();
+        let (keys, values) = (&self.keys, &self.values);
+        (
+            keys.load(Ordering::SeqCst),
+            values.load(Ordering::SeqCst),
+            page,
+        )
+    }
+}
+
+#[test]
+fn a_page_costs_the_page_however_many_products_there_are() {
+    let cost = Arc::new(Cost::default());
+    let index = cost.clone();
+    let buckets = Mutex::new(BTreeMap::<String, Arc<dyn Store>>::new());
+    let shop = Products::new(
+        Bucket::over(cost.store()),
+        Bucket::in_memory(),
+        Index::over(move |name| {
+            let mut buckets = buckets.lock().unwrap();
+            let bucket = buckets.entry(name.to_owned());
+            Ok(bucket.or_insert_with(|| index.store()).clone())
+        }),
+    );
+    let mut made = 0;
+    for products in [100, 10_000, 100_000] {
+        for n in made..products {
+            // One in fifty is sold in the other currency.
+            let mut input = cup(&["A"]);
+            if n % 50 == 7 {
+                input.variants[0].prices[0].currency = "USD".into();
+            }
+            let id = format!("{n:08}");
+            shop.sell_in(&id, currencies(&input.variants).iter())
+                .unwrap();
+            let product = product(id.clone(), input, NOW.to_string(), NOW, 1);
+            let entry = Entry {
+                product,
+                deleted: false,
+            };
+            shop.entries.set(&id, &entry).unwrap();
+        }
+        made = products;
+        for limit in [1, 20] {
+            // Two of a hundred are sold in the other currency.
+            let few = limit.min(products / 50);
+            let lists: [(usize, &dyn Fn(Option<&str>) -> Result<ProductPage, Error>); 2] = [
+                (limit, &|cursor| shop.list(Some(limit as u32), cursor)),
+                (few, &|cursor| {
+                    shop.list_in("USD", Some(limit as u32), cursor)
+                }),
+            ];
+            for (items, list) in lists {
+                let (keys, values, page) = cost.of(&|| list(None));
+                assert_eq!(page.items.len(), items);
+                // The memory's own pages are of seven keys.
+                let most = items + 6;
+                assert!(
+                    keys <= most && values <= most,
+                    "{keys}, {values} for {items} of {products}"
+                );
+                let Some(next) = page.next else { continue };
+                let (keys, values, _) = cost.of(&|| list(Some(&next)));
+                let most = most + 7;
+                assert!(
+                    keys <= most && values <= most,
+                    "{keys}, {values} for the next {items} of {products}"
+                );
+            }
+        }
+    }
 }
 
 #[test]
@@ -147,8 +276,10 @@ fn list_goes_through_all_pages() {
 
 #[test]
 fn every_fault_of_the_input_is_reported() {
-    let mut input = cup(&["A", "A", "no spaces"]);
-    input.name = String::new();
+    let mut input = cup(&["A", "A", "no spaces", ".."]);
+    input.name = "\u{3164} ".into();
+    input.description = Some("\0".into());
+    input.variants[0].title = Some(" ".into());
     input.category = Some("Kitchen".into());
     input.variants[1].prices = vec![
         Money {
@@ -161,7 +292,7 @@ fn every_fault_of_the_input_is_reported() {
         },
         Money {
             minor: 1,
-            currency: "euro".into(),
+            currency: "XXX".into(),
         },
     ];
     let Err(Error::Invalid(found)) = Products::in_memory().create(input, NOW) else {
@@ -173,12 +304,15 @@ fn every_fault_of_the_input_is_reported() {
         .collect();
     let expected = [
         "/name",
+        "/description",
         "/category",
+        "/variants/0/title",
         "/variants/1/sku",
         "/variants/1/prices/0/minor",
         "/variants/1/prices/1/currency",
         "/variants/1/prices/2/currency",
         "/variants/2/sku",
+        "/variants/3/sku",
     ];
     assert_eq!(pointers, expected);
 }

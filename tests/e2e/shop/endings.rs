@@ -1,0 +1,179 @@
+//! Every order ends, whatever becomes of the calls that it needs.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, bail};
+use futures::future::{join, try_join_all};
+use stoa_tests::client::{Client, PATIENCE};
+use tokio::sync::watch;
+use tokio::time::{Duration, Instant, interval};
+
+use super::*;
+
+const CLIENTS: usize = 200;
+const ORDERS: usize = 4;
+const READERS: usize = 16;
+const SKUS: [&str; 4] = ["CUP-1", "CUP-2", "CUP-3", "CUP-4"];
+
+/// Many clients place orders one after the other, while others read lists of
+/// products. Counts those that were confirmed in `placed`.
+async fn rush(shop: &Shop, placed: &watch::Sender<usize>) -> Result<()> {
+    let reading = watch::Sender::new(true);
+    let readers = try_join_all((0..READERS).map(|_| async {
+        let mut client = Client::http1(shop.host.http);
+        while *reading.borrow() {
+            client.get("/catalog/eu/products?limit=20").await?;
+        }
+        anyhow::Ok(())
+    }));
+    let buyers = async {
+        let all = try_join_all((0..CLIENTS).map(|n| async move {
+            let mut client = shop.ann();
+            for turn in 0..ORDERS {
+                let sku = SKUS[(n + turn) % SKUS.len()];
+                let answer = client.post("/orders", &order(sku, 1)).await?;
+                match answer.status.as_u16() {
+                    201 => placed.send_modify(|placed| *placed += 1),
+                    // Out of stock, or not now.
+                    409 | 503 => {}
+                    other => bail!("an order got {other}"),
+                }
+            }
+            Ok(())
+        }));
+        let all = all.await;
+        reading.send_replace(false);
+        all
+    };
+    let (read, bought) = join(readers, buyers).await;
+    bought?;
+    read.map(drop)
+}
+
+/// Fails unless every order is over and exactly the confirmed ones have stock.
+async fn expect_ended(shop: &Shop) -> Result<usize> {
+    let (mut confirmed, mut sold) = (0, BTreeMap::<String, u64>::new());
+    for order in orders(shop).await? {
+        match order["state"].as_str() {
+            Some("confirmed") => confirmed += 1,
+            Some("cancelled") => continue,
+            _ => bail!("an order did not end: {order}"),
+        }
+        for line in order["lines"].as_array().into_iter().flatten() {
+            let sku = line["sku"].as_str().unwrap_or_default().to_owned();
+            *sold.entry(sku).or_default() += line["quantity"].as_u64().unwrap_or_default();
+        }
+    }
+    for sku in SKUS {
+        let (_, reserved) = stock(shop, sku).await?;
+        let sold = sold.remove(sku).unwrap_or_default();
+        ensure!(reserved == sold, "{sku}: {reserved} reserved, {sold} sold");
+    }
+    Ok(confirmed)
+}
+
+async fn stocked_shop(edit: impl Fn(String) -> String) -> Result<Shop> {
+    let shop = shop_with(edit).await?;
+    for sku in SKUS {
+        // Fewer than are wanted: some orders are refused.
+        stocked(&shop, sku, 150).await?;
+    }
+    Ok(shop)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_order_ends_under_load() -> Result<()> {
+    let shop = stocked_shop(|text| text).await?;
+    let placed = watch::Sender::new(0);
+    rush(&shop, &placed).await?;
+    let confirmed = expect_ended(&shop).await?;
+    ensure!(confirmed > 0 && confirmed == *placed.borrow());
+    Ok(())
+}
+
+/// A product service that refuses most calls.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_order_ends_with_a_product_service_that_refuses() -> Result<()> {
+    let pool = "\n[service.product.pool]\nmax = 1\nqueue = 1\n";
+    let shop = stocked_shop(|text| text + pool).await?;
+    let placed = watch::Sender::new(0);
+    rush(&shop, &placed).await?;
+    let confirmed = expect_ended(&shop).await?;
+    ensure!(confirmed == *placed.borrow());
+    Ok(())
+}
+
+/// A link that is cut while orders are under way, and comes back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_order_ends_when_its_link_is_cut() -> Result<()> {
+    let shop = stocked_shop(|text| text).await?;
+    let placed = watch::Sender::new(0);
+    let cut = async {
+        timeout(PATIENCE, placed.subscribe().wait_for(|placed| *placed > 20)).await??;
+        let cut = ["breaker", "product", "open", "--link", "order"];
+        shop.host.cli(&cut).await?.expect(0).map(drop)
+    };
+    let (rushed, cut) = join(rush(&shop, &placed), cut).await;
+    rushed?;
+    cut?;
+    // Ended in the eyes of their customers, although their stock can't be given back.
+    for order in orders(&shop).await? {
+        let over =
+            ["confirmed", "cancelled"].contains(&order["state"].as_str().unwrap_or_default());
+        ensure!(over, "an order did not end: {order}");
+    }
+    let mend = ["breaker", "product", "auto", "--link", "order"];
+    shop.host.cli(&mend).await?.expect(0)?;
+    ensure!(expect_ended(&shop).await? == *placed.borrow());
+    Ok(())
+}
+
+#[tokio::test]
+async fn wrong_settings_are_refused() -> Result<()> {
+    let shop = shop().await?;
+    for (service, setting) in [
+        ("product", "reservation_ttl=abc"),
+        ("product", "reservation_ttl=0"),
+        ("product", "reservation_tl=60"),
+        ("order", "reservation_ttl=60"),
+        ("catalog", "region.us={\"currency\": \"ZZZ\"}"),
+    ] {
+        let refused = shop.host.cli(&["config", service, "set", setting]).await?;
+        refused.expect(1)?;
+    }
+    stocked(&shop, "CUP-1", 1).await?;
+    shop.ann()
+        .post("/orders", &order("CUP-1", 1))
+        .await?
+        .expect(201)?;
+    Ok(())
+}
+
+/// What an order held when the host died is free after its time, for everybody and
+/// without anybody who orders.
+#[tokio::test]
+async fn lapsed_holds_are_free_after_a_crash() -> Result<()> {
+    let hold =
+        "\"POST /holds\" = { call = \"shop:product/inventory.reserve\", access = \"public\" }";
+    let routes = "[service.product.routes]\n";
+    let mut shop = shop_with(|text| text.replace(routes, &format!("{routes}{hold}\n"))).await?;
+    let ttl = ["config", "product", "set", "reservation_ttl=2"];
+    shop.host.cli(&ttl).await?.expect(0)?;
+    stocked(&shop, "CUP-1", 1).await?;
+    let wanted = json!({ "order_id": "lost", "lines": [{ "sku": "CUP-1", "quantity": 1 }] });
+    let mut client = Client::http1(shop.host.http);
+    let held = client.post("/holds", &wanted).await?.expect(200)?.json()?;
+    ensure!(held["state"] == "held", "{held}");
+    shop.host.kill_9().await?;
+    shop = shop.restart().await?;
+
+    let (begun, mut turns) = (Instant::now(), interval(Duration::from_millis(50)));
+    while stock(&shop, "CUP-1").await? != (1, 0) {
+        ensure!(begun.elapsed() < PATIENCE, "the stock stays held");
+        turns.tick().await;
+    }
+    let path = "/catalog/eu/products?in_stock=true";
+    let listed = shop.host.get(path).await?.expect(200)?.json()?;
+    ensure!(listed["items"][0]["in_stock"] == true, "{listed}");
+    Ok(())
+}
