@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Plays the tour of a README against the release build: the fenced `sh` blocks
-# that a marker stands before, in their order, in one shell.
+# Plays the tour of a README against the release build: the fenced blocks that a
+# marker stands before, in their order, in one shell.
 #
-#   <!-- tour -->             runs the block; a command that fails ends the tour
+#   <!-- tour -->             runs the `sh` block; a command that fails ends the tour
 #   <!-- tour: background --> runs it until the tour ends, goes on when the
 #                             output has what the block expects
+#   <!-- tour: elsewhere -->  ends what runs in the background, and runs the block in
+#                             a new folder that has the checkout beside it, as `stoa`
+#   <!-- tour: file PATH -->  writes the block, of whatever language, to that file
 #
 # A line `#> TEXT` says that the output of the commands since the last such
 # line contains TEXT; `…` in it stands for anything. All the rest is run as it
@@ -15,7 +18,8 @@ set -euo pipefail
 readonly PATIENCE=600
 
 readme=$(realpath "${1:-README.md}")
-cd "$(dirname "$readme")"
+checkout=$(dirname "$readme")
+cd "$checkout"
 scratch=$(mktemp -d)
 background=()
 trap finish EXIT
@@ -23,13 +27,18 @@ trap finish EXIT
 finish() {
     local code=$?
     [ "$code" -eq 0 ] || report "$code"
+    end_background
+    rm -rf "$scratch" "$checkout/.stoa"
+    exit "$code"
+}
+
+end_background() {
     local process
     for process in "${background[@]}"; do
         kill -TERM "-$process" 2>/dev/null || true
         wait "$process" 2>/dev/null || true
     done
-    rm -rf "$scratch" .stoa
-    exit "$code"
+    background=()
 }
 
 # What a failed command said, and what the host said.
@@ -41,14 +50,21 @@ report() {
     echo "The tour failed with exit code $1. README: $readme"
 } >&2
 
-# Writes each marked block to its own file: 01.run, 02.background …
+# Writes each marked block to its own file: 01.run, 02.background …; the place of
+# 03.file is in 03.place.
 extract() {
     awk -v scratch="$scratch" '
-        /^<!-- tour(: background)? -->$/ { kind = /background/ ? "background" : "run"; next }
-        kind && /^```sh$/ { inside = 1; file = sprintf("%s/%02d.%s", scratch, ++count, kind); printf "" > file; next }
+        /^<!-- tour(: (background|elsewhere|file [^ ]+))? -->$/ { kind = $3 == "-->" ? "run" : $3; place = $4; next }
+        kind && (/^```sh$/ || kind == "file" && /^```./) {
+            inside = 1
+            file = sprintf("%s/%02d.%s", scratch, ++count, kind)
+            printf "" > file
+            if (kind == "file") print place > sprintf("%s/%02d.place", scratch, count)
+            next
+        }
         inside && /^```$/ { inside = 0; kind = ""; close(file); next }
         inside { print > file; next }
-        kind && NF { print "a tour marker without an sh block: line " NR > "/dev/stderr"; exit 1 }
+        kind && NF { print "a tour marker without its block: line " NR > "/dev/stderr"; exit 1 }
         END { if (!count) { print "no tour in the README" > "/dev/stderr"; exit 1 } }
     ' "$readme"
 }
@@ -110,6 +126,22 @@ play_background() {
     done
 }
 
+go_elsewhere() {
+    end_background
+    mkdir "$scratch/elsewhere"
+    cd "$scratch/elsewhere"
+    ln -s "$checkout" stoa
+}
+
+# Writes a block to the file that the README says.
+put() {
+    local place
+    place=$(<"${1%.file}.place")
+    echo "$place"
+    mkdir -p "$(dirname "$place")"
+    cp "$1" "$place"
+}
+
 [ ! -e .stoa ] || { echo "the tour wants an empty data directory: move $PWD/.stoa away first" >&2; trap - EXIT; exit 1; }
 # The manifest of the shop names target/ itself.
 unset CARGO_TARGET_DIR
@@ -119,6 +151,8 @@ for block in "$scratch"/[0-9]*; do
     case $block in
         *.run) play "$block" ;;
         *.background) play_background "$block" ;;
+        *.elsewhere) go_elsewhere; play "$block" ;;
+        *.file) put "$block" ;;
     esac
 done
 echo "The tour is true."
