@@ -17,7 +17,7 @@ use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve, WorldId};
 use super::config::Overrides;
 use super::context::CallContext;
 use super::logging::Level;
-use super::outbound::outgoing::{Neighbours, Outgoing};
+use super::outbound::outgoing::{Neighbours, Outgoing, Passage};
 use super::*;
 use crate::store::Store;
 use crate::store::secrets::Secrets;
@@ -56,8 +56,7 @@ struct Nobody;
 impl Neighbours for Nobody {
     fn send(
         &self,
-        _: &Arc<str>,
-        _: &str,
+        _: Passage,
         _: http::Request<WasiBody>,
         _: CallContext,
     ) -> BoxFuture<'static, Result<http::Response<WasiBody>, wasmtime_wasi_http::Error>> {

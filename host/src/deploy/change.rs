@@ -87,7 +87,7 @@ impl Deployments {
         for service in prepared.keys() {
             progress.started(service, Step::Link);
         }
-        let fresh = self.link_all(services, &mut next, &request.services, &prepared)?;
+        let fresh = self.link_all(services, &mut next, request, &prepared)?;
         let declaration = self.declare(&next, &request.upstreams)?;
         let table = table(&next, &declaration.all).map_err(ChangeError::Refused)?;
         for service in prepared.keys() {

@@ -1,9 +1,10 @@
 //! Whether a set of services fits together: every import has somebody to meet
 //! it, and nobody loses what it depends on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fault;
+use super::handlers::{self, Behind};
 use crate::api::Fault;
 use crate::config::faults::nearest;
 use crate::engine::{host_instead, host_meets};
@@ -25,15 +26,26 @@ pub(super) type Candidates<'a> = BTreeMap<&'a str, Vec<Candidate<'a>>>;
 /// Service → each of its revisions that is live now.
 pub(super) type Present<'a> = BTreeMap<&'a str, Vec<&'a Contract>>;
 
-/// Everything that keeps these services from working together.
-pub(super) fn faults(candidates: &Candidates<'_>, present: &Present<'_>) -> Vec<Fault> {
-    let mut faults = Vec::new();
+/// Everything that keeps these services, and `upstreams`, from working together.
+pub(super) fn faults(
+    candidates: &Candidates<'_>,
+    present: &Present<'_>,
+    upstreams: &BTreeSet<String>,
+) -> Vec<Fault> {
+    let behind = Behind {
+        candidates,
+        present,
+        upstreams,
+    };
+    let mut faults = handlers::circles(candidates);
     for (service, revisions) in candidates {
         for revision in revisions {
             for import in revision.contract.imports() {
-                faults.extend(import_fault(
-                    service, *revision, import, candidates, present,
-                ));
+                faults.extend(if handlers::is_handler(import) {
+                    handlers::import_fault(service, *revision, import, &behind)
+                } else {
+                    import_fault(service, *revision, import, candidates, present)
+                });
             }
         }
     }

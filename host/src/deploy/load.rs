@@ -10,6 +10,7 @@ use crate::api::Fault;
 use crate::capabilities::config::{LiveConfig, Overrides};
 use crate::capabilities::outbound::outgoing::Outgoing;
 use crate::capabilities::{Granted, keyvalue};
+use crate::engine::handler_link::{Handler, HandlerLink};
 use crate::engine::link::Link;
 use crate::engine::{Code, Compiled, InstanceSettings, Origin, host_meets};
 use crate::gateway::Endpoint;
@@ -86,7 +87,8 @@ pub(super) fn assemble(
     let service: Arc<str> = Arc::from(service);
     let mut faults = setting_faults(parts, &service, record, &prepared.contract);
     let links = links(parts, &service, &record.settings, prepared);
-    let code = match parts.runtime.link(&prepared.compiled, links) {
+    let handlers = handlers(parts, &service, &record.settings, &prepared.contract);
+    let code = match parts.runtime.link(&prepared.compiled, links, handlers) {
         Ok(code) => Arc::new(code),
         Err(error) => {
             faults.push(runtime_fault(&service, &error));
@@ -230,10 +232,36 @@ fn outgoing(parts: &Parts, service: &Arc<str>, settings: &Settings) -> Outgoing 
     )
 }
 
-/// The imports that other services meet.
+/// The handlers that it imports. One that no service is named for is refused by
+/// [`super::check`], in better words than a linker's.
+fn handlers(
+    parts: &Parts,
+    service: &Arc<str>,
+    settings: &Settings,
+    contract: &Contract,
+) -> Vec<HandlerLink> {
+    let imports = contract.imports().iter();
+    let handlers = imports.filter_map(|import| {
+        let interface = import.name.to_string();
+        let to = settings.links.get(&import.name.unversioned());
+        Some(HandlerLink {
+            handler: Handler::of(&interface)?,
+            interface,
+            from: service.clone(),
+            to: to.map(|name| Arc::from(&**name)).unwrap_or_default(),
+            neighbours: parts.neighbours.clone(),
+        })
+    });
+    handlers.collect()
+}
+
+/// The imports that functions of other services meet.
 fn links(parts: &Parts, service: &Arc<str>, settings: &Settings, prepared: &Prepared) -> Vec<Link> {
     let imports = prepared.contract.imports().iter();
-    let linked = imports.filter(|import| !host_meets(&import.name.to_string()));
+    let linked = imports.filter(|import| {
+        let name = import.name.to_string();
+        !host_meets(&name) && Handler::of(&name).is_none()
+    });
     linked
         .map(|import| {
             let functions = prepared

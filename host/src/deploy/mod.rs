@@ -24,6 +24,7 @@ mod check;
 mod components;
 mod configure;
 mod guest_log;
+mod handlers;
 mod load;
 mod prepare;
 mod progress;

@@ -70,9 +70,10 @@ impl Deployments {
         &self,
         services: &BTreeMap<String, Deployed>,
         next: &mut BTreeMap<String, Deployed>,
-        requests: &[ServiceDeploy],
+        request: &DeployRequest,
         prepared: &BTreeMap<String, Prepared>,
     ) -> Result<Vec<Loaded>, ChangeError> {
+        let requests = &request.services;
         for request in requests {
             let deployed = next
                 .entry(request.service.clone())
@@ -99,7 +100,10 @@ impl Deployments {
                 self.begin_rollout(&request.service, revisions, stages, settings)
             });
         }
-        let mut faults = check::faults(&candidates(next, prepared), &present(services));
+        let mut upstreams = self.upstream_names();
+        upstreams.extend(request.upstreams.iter().map(|one| one.upstream.clone()));
+        let candidates = candidates(next, prepared);
+        let mut faults = check::faults(&candidates, &present(services), &upstreams);
         // The linker would say the same of them, in its own words.
         let unmet: BTreeSet<_> = faults
             .iter()

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::check::{self, Candidate};
+use super::check::{self, Candidate, Candidates};
 use super::configure;
 use super::load::{assemble, compile, verify, warm};
 use super::prepare::present;
 use super::progress::Progress;
 use super::record::{LiveRecord, ScaleRecord, ServiceRecord};
 use super::{ChangeError, Deployed, Deployments, Loaded, breakers, fault, table};
-use crate::api::{PoolState, ScaleRequest, TrafficReply, TrafficRequest};
+use crate::api::{Fault, PoolState, ScaleRequest, TrafficReply, TrafficRequest};
 use crate::capabilities::config::Overrides;
 use crate::service::threads::Threads;
 
@@ -60,7 +60,7 @@ impl Deployments {
         }
         deployed.record.set_live(live);
         edit(&mut deployed.record);
-        let faults = check::faults(&candidates(&next, service), &present(services));
+        let faults = self.misfits(&candidates(&next, service), services);
         if !faults.is_empty() {
             return Err(ChangeError::Refused(faults));
         }
@@ -137,7 +137,7 @@ impl Deployments {
         }
         let mut next = services.clone();
         next.remove(service);
-        let faults = check::faults(&candidates(&next, service), &present(&services));
+        let faults = self.misfits(&candidates(&next, service), &services);
         if !faults.is_empty() {
             return Err(ChangeError::Refused(faults));
         }
@@ -164,6 +164,15 @@ impl Deployments {
             self.drain_in_background(retired);
         }
         Ok(())
+    }
+
+    /// What keeps these services from working together, after those that are live now.
+    fn misfits(
+        &self,
+        candidates: &Candidates<'_>,
+        services: &BTreeMap<String, Deployed>,
+    ) -> Vec<Fault> {
+        check::faults(candidates, &present(services), &self.upstream_names())
     }
 
     /// Deletes what a service that is gone has left, unless one of its name has come.
@@ -319,7 +328,10 @@ fn warn_of_config(service: &str, record: &ServiceRecord, number: u64) {
 }
 
 /// What will be live, with the changed service as the newcomer.
-fn candidates<'a>(next: &'a BTreeMap<String, Deployed>, changed: &str) -> check::Candidates<'a> {
+pub(super) fn candidates<'a>(
+    next: &'a BTreeMap<String, Deployed>,
+    changed: &str,
+) -> Candidates<'a> {
     next.iter()
         .map(|(name, deployed)| {
             let candidate = |loaded: &'a Loaded| Candidate {

@@ -3,14 +3,15 @@
 //! They share the services' names and change under the same lock, so that a
 //! manifest's services and upstreams become live together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use super::breakers::released;
 use super::record::rollout::millis;
-use super::{ChangeError, Deployed, Deployments, fault};
+use super::traffic::candidates;
+use super::{ChangeError, Deployed, Deployments, fault, handlers};
 use crate::api::upstream::{
     InstanceBreaker, InstanceDetail, Registration, Status, UpstreamDeploy, UpstreamDetail,
 };
@@ -147,6 +148,13 @@ impl Deployments {
         name: &str,
     ) -> Option<Result<(), ChangeError>> {
         self.parts.upstreams.get(name)?;
+        let before = handlers::before(&candidates(services, name), name);
+        if !before.is_empty() {
+            let needed = before
+                .iter()
+                .map(|service| handlers::is_needed(service, name));
+            return Some(Err(ChangeError::Refused(needed.collect())));
+        }
         let mut all = self.declared().clone();
         all.remove(name);
         Some(self.remove(services, name, all).await)
@@ -226,6 +234,12 @@ impl Deployments {
     /// What joins, leaves and renews.
     pub fn upstream_registry(&self) -> &Arc<crate::mesh::upstream::Upstreams> {
         &self.parts.upstreams
+    }
+
+    /// The names of all upstreams.
+    pub(super) fn upstream_names(&self) -> BTreeSet<String> {
+        let all = self.parts.upstreams.all();
+        all.keys().map(|name| name.to_string()).collect()
     }
 
     /// All upstreams, as the list of services shows them.

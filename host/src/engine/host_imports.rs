@@ -1,5 +1,7 @@
 //! Which imports the host itself meets.
 
+use super::handler_link::Handler;
+
 /// Packages of which every interface is offered, with the version track.
 const PACKAGES: &[(&str, &str)] = &[
     ("wasi:cli", "0.2"),
@@ -34,8 +36,12 @@ const OWN: &[&str] = &[
     "stoa:service/health",
 ];
 
-/// Whether the host meets an import of `interface`, with its version.
+/// Whether the host meets an import of `interface`, with its version. A handler of
+/// `wasi:http` is another service's.
 pub fn meets(interface: &str) -> bool {
+    if Handler::of(interface).is_some() {
+        return false;
+    }
     let (name, version) = interface.split_once('@').unwrap_or((interface, ""));
     let package = package_of(name);
     if OWN.contains(&name) {
@@ -155,6 +161,7 @@ mod tests {
             "wasi:cli/environment@0.2.0",
             "wasi:http/types@0.2.12",
             "wasi:http/types@0.3.2",
+            "wasi:http/client@0.3.2",
             "wasi:keyvalue/store@0.2.0-draft2",
             "wasi:logging/logging",
             "stoa:service/context@0.1.0",
@@ -166,6 +173,8 @@ mod tests {
             "wasi:http/types@0.20.0",
             "wasi:http/types@0.3.0-rc-2026-03-15",
             "wasi:keyvalue/store@0.2.0-draft3",
+            "wasi:http/handler@0.3.2",
+            "wasi:http/incoming-handler@0.2.12",
             "wasi:nn/graph@0.2.0",
             "shop:product/products@0.1.0",
             "stoa:service/context@0.2.0",

@@ -1,4 +1,5 @@
-//! Requests into a component's own `wasi:http` handler, 0.2 or 0.3.
+//! Requests into a component's own `wasi:http` handler, 0.2 or 0.3. Scheme and
+//! authority are those of a request's URI.
 //!
 //! The handler runs on the task of the connection that the request came in on.
 //! A guest may answer before it ends, and write its body bit by bit. A short

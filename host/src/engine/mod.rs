@@ -4,7 +4,8 @@
 //! - [`Code`] is a component that is compiled and linked, ready to instantiate;
 //! - [`Instance`] is one live instantiation, which serves one call at a time;
 //! - [`shared::SharedInstance`] serves several calls of an async contract;
-//! - [`link`] meets imports by functions of other services.
+//! - [`link`] meets imports by functions of other services, [`handler_link`] those of a
+//!   `wasi:http` handler by another service.
 //!
 //! Only this module and `capabilities` name wasmtime. It knows nothing of
 //! services, routes or pools: those decide when to call and what a fault means.
@@ -14,6 +15,7 @@ mod code;
 mod config;
 mod epoch;
 mod fault;
+pub mod handler_link;
 mod host_imports;
 pub mod http;
 mod instance;

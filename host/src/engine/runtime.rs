@@ -14,6 +14,7 @@ use super::cache::Cache;
 use super::code::Code;
 use super::config::{Flavor, config};
 use super::epoch::Ticker;
+use super::handler_link::{self, HandlerLink};
 use super::link::{self, Link};
 use super::link_fault::LinkFault;
 use super::resident::Resident;
@@ -178,16 +179,25 @@ impl Runtime {
         Ok((component, Origin::Compiled))
     }
 
-    /// Meets the imports of a component: capabilities by the host, the rest by `links`.
+    /// Meets the imports of a component: capabilities by the host, the rest by `links`
+    /// and `handlers`.
     ///
     /// # Errors
     ///
     /// [`RuntimeError::Link`] names the import that nothing meets.
-    pub fn link(&self, compiled: &Compiled, links: Vec<Link>) -> Result<Code, RuntimeError> {
+    pub fn link(
+        &self,
+        compiled: &Compiled,
+        links: Vec<Link>,
+        handlers: Vec<HandlerLink>,
+    ) -> Result<Code, RuntimeError> {
         let refused = |error: wasmtime::Error| RuntimeError::Link(LinkFault::new(&error));
         let mut linker = self.lane(compiled.flavor).linker.clone();
         for link in links {
             link::define(&mut linker, link).map_err(refused)?;
+        }
+        for link in handlers {
+            handler_link::define(&mut linker, link).map_err(refused)?;
         }
         let pre = linker
             .instantiate_pre(&compiled.component)

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use http::uri::{self, Authority};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::tls::{Certificate, Ended};
@@ -110,6 +111,20 @@ impl Client {
     /// Whether nobody between can read along.
     pub(super) fn over_tls(&self) -> bool {
         self.scheme == Scheme::Https
+    }
+
+    /// The scheme of what it asks for.
+    pub(super) fn scheme(&self) -> uri::Scheme {
+        match self.scheme {
+            Scheme::Http => uri::Scheme::HTTP,
+            Scheme::Https => uri::Scheme::HTTPS,
+        }
+    }
+
+    /// The host that it asked a proxy for, if that is one.
+    pub(super) fn told_authority(&self) -> Option<Authority> {
+        let told = Authority::try_from(self.host.as_deref()?).ok()?;
+        Some(told).filter(|told| !told.as_str().contains('@'))
     }
 
     /// The host that it asked a proxy for, as the proxy tells.

@@ -1,14 +1,20 @@
 //! Preparing a request for who answers it: a component's own HTTP handler, or an
 //! upstream.
 
+use std::borrow::Cow;
+
+use http::Uri;
 use http::header::{self, HeaderValue};
 use http::request::Parts;
+use http::uri::{Authority, PathAndQuery};
 use http_body_util::BodyExt;
 
 use super::client::Client;
 use super::input::Limited;
 use super::origin::{Origin, REQUEST_ID, TRACEPARENT};
+use super::respond::Refusal;
 use crate::capabilities::context::CallContext;
+use crate::capabilities::outbound::outgoing::Errand;
 use crate::engine::http::WasiBody;
 use crate::mesh::upstream::headers::strip_hop_by_hop;
 
@@ -25,21 +31,45 @@ const PRINCIPAL: header::HeaderName = header::HeaderName::from_static("x-stoa-pr
 
 /// The authority of a request that names none, as HTTP/1.0 allows: a component's
 /// request must have one (RFC 9112, section 3.3).
-const NAMELESS: HeaderValue = HeaderValue::from_static("localhost");
+const NAMELESS: &str = "localhost";
 
-/// The request as the component gets it: without the connection's headers, with
-/// the host's id and trace, with its client and its caller.
+/// The request as the component gets it: with the URI that its client asks for,
+/// without the connection's headers, with the host's id and trace, with its client and
+/// its caller.
+///
+/// # Errors
+///
+/// When the host that the client asks for can't be one.
 pub(super) fn request(
     mut parts: Parts,
     body: Limited,
     origin: &Origin,
     context: &CallContext,
     client: &Client,
-) -> http::Request<Limited> {
-    if parts.uri.authority().is_none() && !parts.headers.contains_key(header::HOST) {
-        parts.headers.insert(header::HOST, NAMELESS);
+) -> Result<http::Request<Limited>, Refusal> {
+    parts.uri = asked(&mut parts, client)?;
+    Ok(introduced(parts, body, origin, context, client))
+}
+
+/// The URI that a client asks for, with the scheme that it speaks to whoever accepted
+/// its connection and the host that it named there, whatever the version of HTTP: the
+/// one place that decides both for `wasi:http`.
+fn asked(parts: &mut Parts, client: &Client) -> Result<Uri, Refusal> {
+    let mut uri = std::mem::take(&mut parts.uri).into_parts();
+    let named = client.told_authority().or(uri.authority.take());
+    let named = named.map_or_else(|| named_in(&parts.headers), Ok);
+    uri.authority = Some(named.map_err(|_| Refusal::BadRequest("the Host header is no host"))?);
+    uri.scheme = Some(client.scheme());
+    let root = || PathAndQuery::from_static("/");
+    uri.path_and_query.get_or_insert_with(root);
+    Uri::from_parts(uri).map_err(|_| Refusal::BadRequest("the target is no URI"))
+}
+
+fn named_in(headers: &header::HeaderMap) -> Result<Authority, http::uri::InvalidUri> {
+    match headers.get(header::HOST) {
+        Some(host) if !host.is_empty() => Authority::try_from(host.as_bytes()),
+        _ => Ok(Authority::from_static(NAMELESS)),
     }
-    introduced(parts, body, origin, context, client)
 }
 
 /// The request as any service gets it.
@@ -69,12 +99,18 @@ fn introduced(
 }
 
 /// The request that one service sends to another of this host: in its call's trace,
-/// and with its caller.
-pub(super) fn inside<B>(mut request: http::Request<B>, context: &CallContext) -> http::Request<B> {
+/// and with its caller. Of a client only who stands before the other may tell.
+pub(super) fn inside<B>(
+    mut request: http::Request<B>,
+    context: &CallContext,
+    errand: Errand,
+) -> http::Request<B> {
     let headers = request.headers_mut();
     strip_hop_by_hop(headers);
     for name in ours(headers) {
-        headers.remove(name);
+        if errand == Errand::Grant || is_about_host(&name) {
+            headers.remove(name);
+        }
     }
     let id = HeaderValue::try_from(context.request_id.to_string()).ok();
     let trace = HeaderValue::try_from(context.trace.to_string()).ok();
@@ -93,12 +129,25 @@ pub(super) fn inside<B>(mut request: http::Request<B>, context: &CallContext) ->
 
 /// Headers in which only the host may say something.
 fn ours(headers: &http::HeaderMap) -> Vec<header::HeaderName> {
-    let ours = |name: &&header::HeaderName| {
-        // Servers that pass headers as variables take `_` for `-` (RFC 3875, 4.1.18).
-        let name = &*name.as_str().replace('_', "-");
-        name.starts_with(OURS) || name.starts_with(FORWARDED_MORE) || FORWARDED.contains(&name)
-    };
+    let ours = |name: &&header::HeaderName| is_about_host(name) || is_about_client(name);
     headers.keys().filter(ours).cloned().collect()
+}
+
+fn is_about_host(name: &header::HeaderName) -> bool {
+    dashed(name).starts_with(OURS)
+}
+
+fn is_about_client(name: &header::HeaderName) -> bool {
+    let name = &*dashed(name);
+    name.starts_with(FORWARDED_MORE) || FORWARDED.contains(&name)
+}
+
+/// Servers that pass headers as variables take `_` for `-` (RFC 3875, 4.1.18).
+fn dashed(name: &header::HeaderName) -> Cow<'_, str> {
+    match name.as_str() {
+        name if name.contains('_') => Cow::Owned(name.replace('_', "-")),
+        name => Cow::Borrowed(name),
+    }
 }
 
 /// The request as an upstream gets it: as a component would, and with the host that

@@ -1,9 +1,10 @@
-//! Services of this host as components reach them by HTTP: `http://NAME.svc/…`.
+//! Services of this host as components reach them by HTTP: `http://NAME.svc/…`, or as
+//! the handler that they import.
 //!
 //! No socket is involved. An upstream is balanced as for any request; a component
 //! gets the request in its own handler, or, where it has none, by its routes to
 //! functions. The caller sees what a client of the gateway would see, refusals
-//! included; its grant stands for the route's access.
+//! included; its grant, or its link, stands for the route's access.
 
 use std::sync::{Arc, Weak};
 use std::time::Instant;
@@ -15,13 +16,13 @@ use tokio::task::JoinSet;
 
 use super::endpoint::Destination;
 use super::input::{Limited, read_json};
-use super::origin::Origin;
+use super::origin::{Origin, with_conditions};
 use super::respond::{self, Refusal};
 use super::serve::{call, repeat};
 use super::table::Found;
 use super::{Gateway, forward};
 use crate::capabilities::context::CallContext;
-use crate::capabilities::outbound::outgoing::Neighbours;
+use crate::capabilities::outbound::outgoing::{Neighbours, Passage};
 use crate::engine::http::{BodyError, WasiBody};
 use crate::mesh::link::MAX_DEPTH;
 use crate::mesh::upstream::{self, SendError, Upstream, Upstreams};
@@ -50,17 +51,16 @@ pub struct Neighbourhood {
 impl Neighbours for Neighbourhood {
     fn send(
         &self,
-        from: &Arc<str>,
-        to: &str,
+        passage: Passage,
         request: Request<WasiBody>,
         context: CallContext,
     ) -> BoxFuture<'static, Result<Response<WasiBody>, BodyError>> {
-        let (neighbourhood, from, to) = (self.clone(), from.clone(), to.to_owned());
+        let neighbourhood = self.clone();
         Box::pin(async move {
             // A task of its own: this future is polled inside the caller's event loop,
             // and that of another instance can't run in there. Dropped, it is aborted.
             let mut task = JoinSet::new();
-            task.spawn(neighbourhood.answer(from, to, request, context));
+            task.spawn(neighbourhood.answer(passage, request, context));
             match task.join_next().await {
                 Some(Ok(answered)) => answered,
                 _ => Err(BodyError::HttpResponseIncomplete),
@@ -72,34 +72,35 @@ impl Neighbours for Neighbourhood {
 impl Neighbourhood {
     async fn answer(
         self,
-        from: Arc<str>,
-        to: String,
+        passage: Passage,
         request: Request<WasiBody>,
         context: CallContext,
     ) -> Result<Response<WasiBody>, BodyError> {
         let began = Instant::now();
         let metrics = self.metrics.clone();
-        let answered = self.pass(&from, &to, request, context).await?;
-        metrics.call(&from, &to, FUNCTION).observe(began.elapsed());
+        let answered = self.pass(&passage, request, context).await?;
+        let metrics = metrics.call(&passage.from, &passage.to, FUNCTION);
+        metrics.observe(began.elapsed());
         Ok(answered.map(BodyExt::boxed_unsync))
     }
 
     async fn pass(
         self,
-        from: &str,
-        to: &str,
+        passage: &Passage,
         request: Request<WasiBody>,
         context: CallContext,
     ) -> Result<respond::Response, BodyError> {
+        let (from, to) = (&*passage.from, &*passage.to);
         if context.depth >= MAX_DEPTH {
             tracing::warn!(
                 service.name = from,
+                trace.id = context.trace.trace_id,
                 "calls {to} {MAX_DEPTH} calls deep: services call each other in a circle"
             );
             return Err(BodyError::LoopDetected);
         }
         let context = context.child(from == to);
-        let request = forward::inside(request, &context);
+        let request = forward::inside(request, &context, passage.errand);
         let origin = Origin::of(request.headers());
         let answered = match (self.upstreams.get(to), self.revision(to)) {
             (Some(upstream), _) => outside(&upstream, request, &context, &self.metrics).await,
@@ -110,6 +111,7 @@ impl Neighbourhood {
             (None, None) => {
                 tracing::warn!(
                     service.name = from,
+                    trace.id = context.trace.trace_id,
                     "outgoing HTTP failed: there is no service {to:?}; `stoa ls` lists those that are live"
                 );
                 return Err(BodyError::DestinationNotFound);
@@ -235,6 +237,7 @@ impl Gateway {
             return Err(Refusal::NoRoute);
         };
         let (guard, context) = way(guards, revision, from, context);
+        let context = with_conditions(&parts.headers, context);
         let json = if operation.takes_body() {
             read_json(
                 &parts.headers,

@@ -60,17 +60,27 @@ impl Origin {
         deadline: Instant,
         priority: Priority,
     ) -> CallContext {
-        CallContext {
+        let context = CallContext {
             principal,
             request_id: self.request_id.clone(),
             trace: self.trace,
             deadline,
-            idempotency_key: text(headers, &IDEMPOTENCY_KEY).map(Arc::from),
-            if_match: text(headers, &header::IF_MATCH).map(|tag| Arc::from(version(tag))),
+            idempotency_key: None,
+            if_match: None,
             depth: 0,
             nested: false,
             priority,
-        }
+        };
+        with_conditions(headers, context)
+    }
+}
+
+/// The call with what its request asks of it.
+pub(super) fn with_conditions(headers: &HeaderMap, context: CallContext) -> CallContext {
+    CallContext {
+        idempotency_key: text(headers, &IDEMPOTENCY_KEY).map(Arc::from),
+        if_match: text(headers, &header::IF_MATCH).map(|tag| Arc::from(version(tag))),
+        ..context
     }
 }
 

@@ -60,7 +60,7 @@ pub(super) async fn serve(
             aside(|| async move {
                 let taken = Limited::new(body, limit, &endpoint.host);
                 let (body, upload) = taken.map_err(Refusal::Body)?;
-                let request = forward::request(parts, body, origin, &context, asked.client);
+                let request = forward::request(parts, body, origin, &context, asked.client)?;
                 let answered = guard.http(revision, request, context, &upload).await;
                 answered.map(respond::pass).map_err(Refusal::Call)
             })

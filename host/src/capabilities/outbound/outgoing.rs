@@ -45,13 +45,33 @@ const IDLE_CONNECTIONS: usize = 8;
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Takes the requests to `http://NAME.svc`: other services of this host.
+/// A request's way from one service of this host to another.
+#[derive(Debug, Clone)]
+pub struct Passage {
+    /// The service that sends it.
+    pub from: Arc<str>,
+    /// The service that answers.
+    pub to: Arc<str>,
+    /// Why it is sent.
+    pub errand: Errand,
+}
+
+/// Why one service sends another a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Errand {
+    /// It asks for `http://NAME.svc`, as a client of its own.
+    Grant,
+    /// It stands before the other, as a link says, and passes on what it got: what it
+    /// tells of the client counts, as a trusted proxy's word does.
+    Link,
+}
+
+/// Takes the requests to other services of this host.
 pub trait Neighbours: Send + Sync {
-    /// Sends a request of service `from` to service `to`.
+    /// Sends a request of one service to another.
     fn send(
         &self,
-        from: &Arc<str>,
-        to: &str,
+        passage: Passage,
         request: Request<WasiBody>,
         context: CallContext,
     ) -> BoxFuture<'static, Result<Response<WasiBody>, Error>>;
@@ -95,6 +115,11 @@ impl Outgoing {
         }
     }
 
+    /// The service whose requests these are.
+    pub fn service(&self) -> &Arc<str> {
+        &self.service
+    }
+
     /// Sends a request of the service, in the call of `context`.
     ///
     /// # Errors
@@ -108,17 +133,20 @@ impl Outgoing {
     ) -> Result<Response<WasiBody>, Error> {
         let origin = Origin::of(request.uri()).map_err(|_| Error::HttpRequestUriInvalid)?;
         if !self.grants.iter().any(|grant| grant.allows(&origin)) {
-            return Err(self.refuse(&origin));
+            return Err(self.refuse(&origin, &context));
         }
         if let Some(to) = origin.service() {
-            return self
-                .neighbours
-                .send(&self.service, to, request, context)
-                .await;
+            let passage = Passage {
+                from: self.service.clone(),
+                to: Arc::from(to),
+                errand: Errand::Grant,
+            };
+            return self.neighbours.send(passage, request, context).await;
         }
         let permit = self.room.clone().try_acquire_owned().map_err(|_| {
             tracing::warn!(
                 service.name = &*self.service,
+                trace.id = context.trace.trace_id,
                 "outgoing HTTP refused: as many requests are under way as limits.connections allows"
             );
             Error::ConnectionLimitReached
@@ -142,10 +170,11 @@ impl Outgoing {
                 .await
                 .map_err(|_| Error::ConnectionReadTimeout)?,
         };
-        let response = answered.map_err(|fault| self.explain(&origin, &fault))?;
+        let response = answered.map_err(|fault| self.explain(&origin, &context, &fault))?;
         if let Some(fault) = answer::fault(&response) {
             tracing::warn!(
                 service.name = &*self.service,
+                trace.id = context.trace.trace_id,
                 "outgoing HTTP to {origin} failed: {fault}"
             );
             return Err(Error::HttpProtocolError);
@@ -173,10 +202,11 @@ impl Outgoing {
             .build(connector)
     }
 
-    fn refuse(&self, origin: &Origin) -> Error {
+    fn refuse(&self, origin: &Origin, context: &CallContext) -> Error {
         self.refused.inc();
         tracing::warn!(
             service.name = &*self.service,
+            trace.id = context.trace.trace_id,
             "outgoing HTTP refused: {service} has no grant for {origin}; add {origin:?} to `http` in \
              [service.{service}.grants]",
             service = self.service,
@@ -185,13 +215,14 @@ impl Outgoing {
         Error::HttpRequestDenied
     }
 
-    fn explain(&self, origin: &Origin, fault: &legacy::Error) -> Error {
+    fn explain(&self, origin: &Origin, context: &CallContext, fault: &legacy::Error) -> Error {
         let (error, reason) = code(fault);
         if matches!(error, Error::DestinationIpProhibited) {
             self.refused.inc();
         }
         tracing::warn!(
             service.name = &*self.service,
+            trace.id = context.trace.trace_id,
             "outgoing HTTP to {origin} failed: {reason}"
         );
         error

@@ -40,8 +40,12 @@ where
     };
     let refused = |error: wasmtime::Error| Fault::Request(format!("{error:#}"));
     let mut http = instance.store.data_mut().http();
+    let scheme = match request.uri().scheme_str() {
+        Some("https") => Scheme::Https,
+        _ => Scheme::Http,
+    };
     let request = http
-        .new_incoming_request(Scheme::Http, request)
+        .new_incoming_request(scheme, request)
         .map_err(refused)?;
     let out = http
         .new_response_outparam_from_callback(move |answered| {
