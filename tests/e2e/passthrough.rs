@@ -7,11 +7,12 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Frame, Incoming};
 use serde_json::json;
 use stoa_tests::client::{Body, Client, PATIENCE, Protocol, empty, full};
+use stoa_tests::raw;
 use stoa_tests::service::Service;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::{guests, serving};
+use crate::{guests, host_with, serving};
 
 #[tokio::test]
 async fn both_versions_of_wasi_http_answer() -> Result<()> {
@@ -144,6 +145,68 @@ async fn large_bodies_come_back_whole() -> Result<()> {
                 bytes.len()
             );
         }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn trailers_over_http1_must_be_announced() -> Result<()> {
+    let sums = Service::new("sums", guests::TRAILERS_P3).http("/sums/*");
+    let host = host_with("[log]\nlevel = \"debug\"\n").await?;
+    host.admin()?.deploy_one(&sums).await?;
+    let ask = async |path: &str| {
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nhost: a\r\nte: trailers\r\nconnection: te, close\r\n\r\n"
+        );
+        raw::exchange(host.http, head.as_bytes()).await
+    };
+    let announced = ask("/sums/announced").await?;
+    assert!(
+        announced.ends_with("\r\n0\r\nx-sum: 7\r\n\r\n"),
+        "{announced}"
+    );
+    for _ in 0..2 {
+        let lost = ask("/sums/lost").await?;
+        assert!(lost.ends_with("\r\n0\r\n\r\n"), "{lost}");
+    }
+    let told = |line: &str| line.contains("are lost over HTTP/1.1") && line.contains("\"sums\"");
+    host.output().wait_for(told).await?;
+    let lines = host.output().lines();
+    assert_eq!(lines.iter().filter(|line| told(line)).count(), 1);
+    let answer = Client::http2(host.http)
+        .stream(Request::get("/sums/any").body(empty())?)
+        .await?;
+    let whole = timeout(PATIENCE, answer.into_body().collect()).await??;
+    let sum = whole.trailers().and_then(|trailers| trailers.get("x-sum"));
+    assert_eq!(sum.context("HTTP/2 has them")?, "7");
+    Ok(())
+}
+
+/// Anybody could fill the log with it.
+#[tokio::test]
+async fn a_body_that_breaks_off_writes_no_warning() -> Result<()> {
+    let two = Service::new("two", guests::ECHO_P2).http("/two");
+    let three = Service::new("three", guests::ECHO_P3).http("/three");
+    let host = host_with("[log]\nlevel = \"debug\"\n").await?;
+    host.admin()?.deploy_all(&[two, three]).await?;
+    for path in ["/three", "/two"] {
+        let broken = format!(
+            "POST {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\nno length\r\n"
+        );
+        raw::exchange(host.http, broken.as_bytes()).await?;
+    }
+    let noted = host
+        .output()
+        .wait_for(|line| line.contains("a body broke off"))
+        .await?;
+    for label in ["\"service.name\":\"two\"", "\"trace.id\":\""] {
+        assert!(noted.contains(label), "{noted}");
+    }
+    for level in ["warn", "error"] {
+        let label = format!("\"log.level\":\"{level}\"");
+        let lines = host.output().lines();
+        let loud: Vec<_> = lines.iter().filter(|line| line.contains(&label)).collect();
+        assert!(loud.is_empty(), "{loud:?}");
     }
     Ok(())
 }

@@ -33,13 +33,21 @@ impl contract::Host for CapabilitiesView<'_> {
             let reason = format!(
                 "{service} was not granted the secret {name:?}: add it to `secrets` in [service.{service}.grants]"
             );
-            tracing::warn!(service.name = service, "secret refused: {reason}");
+            tracing::warn!(
+                service.name = service,
+                trace.id = self.ctx.call.get().trace.trace_id,
+                "secret refused: {reason}"
+            );
             return Ok(Err(contract::Error::NotGranted(reason)));
         }
         Ok(match granted.secrets.reveal(&name) {
             Ok(secret) => Ok(secret.and_then(|secret| secret.text().map(str::to_owned))),
             Err(error) => {
-                tracing::error!(service.name = &*granted.service, "{error}");
+                tracing::error!(
+                    service.name = &*granted.service,
+                    trace.id = self.ctx.call.get().trace.trace_id,
+                    "{error}"
+                );
                 Err(contract::Error::Unavailable(format!(
                     "the secret {name:?} can't be read now"
                 )))

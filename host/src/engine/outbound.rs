@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crate::capabilities::context::CurrentCall;
 use crate::capabilities::outbound::outgoing::Outgoing;
+use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode as P2Code;
+use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode as P3Code;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 /// Chunks of a response body that may wait for the connection. A short response
@@ -27,6 +29,16 @@ impl Outbound {
     pub(super) fn new(outgoing: Arc<Outgoing>, call: CurrentCall) -> Self {
         Self { outgoing, call }
     }
+
+    /// A body that a client, or a server, breaks off is theirs to explain: anybody could
+    /// fill the log with it.
+    fn note(&self, fault: &hyper::Error) {
+        tracing::debug!(
+            service.name = &**self.outgoing.service(),
+            trace.id = self.call.get().trace.trace_id,
+            "a body broke off: {fault}"
+        );
+    }
 }
 
 impl WasiHttpHooks for Outbound {
@@ -43,6 +55,16 @@ impl WasiHttpHooks for Outbound {
             let sent: Transmission = Box::new(async { Ok(()) });
             Ok((response, sent))
         })
+    }
+
+    fn p2_error_from_hyper(&mut self, fault: &hyper::Error) -> P2Code {
+        self.note(fault);
+        P2Code::HttpProtocolError
+    }
+
+    fn p3_error_from_hyper(&mut self, fault: &hyper::Error) -> P3Code {
+        self.note(fault);
+        P3Code::HttpProtocolError
     }
 
     fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use http::request::Parts;
-use http::{HeaderValue, Method, Uri, header};
+use http::{HeaderValue, Method, Uri, Version, header};
 
 use super::client::Client;
 use super::compress::Coding;
@@ -16,6 +16,7 @@ use super::respond::Refusal;
 pub(super) struct Asked<'r> {
     pub(super) method: Method,
     pub(super) uri: Uri,
+    pub(super) version: Version,
     pub(super) origin: Origin,
     pub(super) client: &'r Arc<Client>,
     pub(super) began: Instant,
@@ -32,6 +33,7 @@ impl<'r> Asked<'r> {
         Self {
             method: parts.method.clone(),
             uri: parts.uri.clone(),
+            version: parts.version,
             origin: Origin::of(&parts.headers),
             client,
             began: Instant::now(),

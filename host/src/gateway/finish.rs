@@ -1,10 +1,10 @@
 //! What every response gets last, whoever gave it: a service, a cache, a refusal.
 
-use http::{Method, header};
+use http::{Method, Version, header};
 use http_body::Body as _;
 
 use super::asked::Asked;
-use super::endpoint::Endpoint;
+use super::endpoint::{Destination, Endpoint};
 use super::origin::REQUEST_ID;
 use super::respond::{GatewayBody, Response};
 use super::{Gateway, compress};
@@ -36,8 +36,26 @@ impl Gateway {
         }
         if asked.method == Method::HEAD {
             response = head_of(response);
+        } else if asked.version < Version::HTTP_2
+            && let Some(endpoint) = endpoint
+        {
+            response = watched(response, endpoint);
         }
         response
+    }
+}
+
+/// HTTP/1.1 passes no trailers on that the head does not announce (RFC 9110, section
+/// 6.6.2): a component that has some is told so.
+fn watched(response: Response, endpoint: &Endpoint) -> Response {
+    match &endpoint.destination {
+        Destination::Http { revision, .. }
+            if response.body().as_whole().is_none()
+                && !response.headers().contains_key(header::TRAILER) =>
+        {
+            response.map(|body| body.without_trailers(revision))
+        }
+        _ => response,
     }
 }
 

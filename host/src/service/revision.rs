@@ -1,7 +1,7 @@
 //! One immutable version of a service, ready to serve.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use super::contract::{Contract, InterfaceName};
@@ -34,6 +34,8 @@ pub struct Revision {
     pub pool: Arc<Pool>,
     /// Version track of an interface → function → where it is.
     exports: HashMap<String, HashMap<String, FunctionIndex>>,
+    /// Whether it was told that its trailers are lost.
+    told_of_trailers: Once,
 }
 
 /// What makes a [`Revision`].
@@ -89,12 +91,25 @@ impl Revision {
             reuse,
             pool,
             exports,
+            told_of_trailers: Once::new(),
         }
     }
 
     /// An exported function, by [`InterfaceName::track`] and name.
     pub fn find(&self, track: &str, function: &str) -> Option<FunctionIndex> {
         self.exports.get(track)?.get(function).copied()
+    }
+
+    /// A client did not get the trailers of an answer of its own handler. Told once.
+    pub fn loses_trailers(&self) {
+        self.told_of_trailers.call_once(|| {
+            tracing::debug!(
+                service.name = &*self.service,
+                service.version = self.number,
+                "trailers of an answer are lost over HTTP/1.1: expected the answer's head to announce their names in a \
+                 field `Trailer`"
+            );
+        });
     }
 
     /// The tracks of the interfaces with functions that it exports.

@@ -22,7 +22,7 @@ pub(super) fn resolve(
         return Ok(id);
     }
     tracing::warn!(
-        service,
+        service.name = service,
         bucket = %id,
         "refused a bucket of another service: to allow it, add \"{id}\" to keyvalue in [service.{service}.grants]",
     );

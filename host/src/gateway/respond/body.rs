@@ -1,6 +1,7 @@
 //! The body of every response of the gateway.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -10,11 +11,14 @@ use http_body::{Body, Frame, SizeHint};
 use crate::engine::http::{BodyError, ResponseBody, Taken};
 use crate::gateway::connection::Serving;
 use crate::mesh::{Elapsed, within};
+use crate::service::revision::Revision;
 
 /// A body, and the mark of a request that is being answered until it is sent.
 pub(in crate::gateway) struct GatewayBody {
     body: ResponseBody,
     serving: Option<Serving>,
+    /// Who writes it, if its trailers will be lost.
+    unannounced: Option<Arc<Revision>>,
 }
 
 impl GatewayBody {
@@ -49,6 +53,14 @@ impl GatewayBody {
         within(deadline, self.body.take_in(limit)).await
     }
 
+    /// The same, whose trailers its client does not get.
+    pub(in crate::gateway) fn without_trailers(self, writer: &Arc<Revision>) -> Self {
+        Self {
+            unannounced: Some(writer.clone()),
+            ..self
+        }
+    }
+
     pub(in crate::gateway) fn with_guard(self, mut serving: Serving) -> Self {
         serving.waits_for_client();
         Self {
@@ -63,6 +75,7 @@ impl From<ResponseBody> for GatewayBody {
         Self {
             body,
             serving: None,
+            unannounced: None,
         }
     }
 }
@@ -81,6 +94,12 @@ impl Body for GatewayBody {
                 Poll::Ready(_) => serving.waits_for_client(),
                 Poll::Pending => serving.waits_for_service(),
             }
+        }
+        if let Poll::Ready(Some(Ok(frame))) = &frame
+            && frame.is_trailers()
+            && let Some(writer) = self.unannounced.take()
+        {
+            writer.loses_trailers();
         }
         frame
     }

@@ -14,17 +14,18 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 pub struct FilterError(String);
 
 /// Libraries that tell more than an operator wants, unless the filter names them.
-const QUIET: [&str; 9] = [
+const QUIET: [&str; 7] = [
     "wasmtime",
     "cranelift",
     "regalloc2",
-    "hyper",
-    "h2",
     "sled",
     "mio",
     "tower",
     "notify",
 ];
+/// Those that warn of what a client does, which anybody can do a thousand times a second
+/// and which says nothing of the service or the trace: the host tells what matters of it.
+const PROVOKED: [&str; 3] = ["wasmtime_wasi", "hyper", "h2"];
 
 /// Reads a filter; empty parts are skipped and the empty filter is `info`.
 pub(super) fn parse(text: &str) -> Result<Targets, FilterError> {
@@ -41,10 +42,12 @@ pub(super) fn parse(text: &str) -> Result<Targets, FilterError> {
         }
     }
     let quiet = QUIET.map(|target| (target, default.min(LevelFilter::WARN)));
+    let provoked = PROVOKED.map(|target| (target, default.min(LevelFilter::ERROR)));
     // A target that comes twice keeps its last level.
     Ok(Targets::new()
         .with_default(default)
         .with_targets(quiet)
+        .with_targets(provoked)
         .with_targets(named))
 }
 
@@ -85,8 +88,13 @@ mod tests {
     #[test]
     fn libraries_are_quiet_unless_named() {
         assert!(!passes("debug", "wasmtime_wasi::p2", Level::INFO));
-        assert!(passes("debug", "hyper::proto", Level::WARN));
-        assert!(!passes("error", "hyper::proto", Level::WARN));
+        assert!(passes("debug", "sled::pagecache", Level::WARN));
+        assert!(!passes("error", "sled::pagecache", Level::WARN));
+        for provoked in ["hyper::proto", "h2::codec", "wasmtime_wasi_http::ctx"] {
+            assert!(!passes("debug", provoked, Level::WARN), "{provoked}");
+            assert!(passes("debug", provoked, Level::ERROR), "{provoked}");
+        }
+        assert!(passes("hyper=warn", "hyper::proto", Level::WARN));
         assert!(passes("info,h2=trace", "h2::codec", Level::TRACE));
         assert!(passes("", "stoa::host", Level::INFO));
         assert!(!passes("off", "stoa::host", Level::ERROR));
