@@ -59,6 +59,7 @@ mod uploads;
 mod upstream_faults;
 mod upstreams;
 mod values;
+mod websocket;
 
 use anyhow::{Context as _, Result};
 use stoa_tests::client::{Answer, PATIENCE};

@@ -9,6 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
@@ -26,6 +29,8 @@ pub enum Behaviour {
     /// Begins an answer with this head, and sends one event after the other without
     /// end.
     Events(String),
+    /// Agrees to a WebSocket, and sends back each byte that comes.
+    WebSocket,
     /// Reads the request and never answers.
     Silent,
     /// Closes the connection after it has read the request.
@@ -169,6 +174,7 @@ impl Server {
                     request.len()
                 ),
                 Behaviour::Raw(answer) | Behaviour::Events(answer) => answer.clone(),
+                Behaviour::WebSocket => self.agreement(&request),
                 Behaviour::Silent => std::future::pending().await,
                 Behaviour::Close | Behaviour::Leave => return,
             };
@@ -178,8 +184,38 @@ impl Server {
             match self.behaviour {
                 Behaviour::Raw(_) => return,
                 Behaviour::Events(_) => return events(stream).await,
+                Behaviour::WebSocket => return echo(stream, received).await,
                 _ => {}
             }
+        }
+    }
+}
+
+impl Server {
+    /// RFC 6455, section 4.2.2; of the protocols that are offered it speaks `chat`.
+    fn agreement(&self, request: &str) -> String {
+        let mut headers = request.lines().filter_map(|line| line.split_once(": "));
+        let key = headers.find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"));
+        let text = format!(
+            "{}258EAFA5-E914-47DA-95CA-C5AB0DC85B11",
+            key.map_or("", |(_, key)| key)
+        );
+        let digest = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes());
+        format!(
+            "HTTP/1.1 101 Switching Protocols\r\nx-origin: {}\r\nupgrade: websocket\r\n\
+             connection: Upgrade\r\nsec-websocket-protocol: chat\r\nsec-websocket-accept: {}\r\n\r\n",
+            self.name,
+            STANDARD.encode(digest)
+        )
+    }
+}
+
+/// Sends back what has come and what comes, until there is no more.
+async fn echo(mut stream: impl AsyncRead + AsyncWrite + Unpin, mut received: Vec<u8>) {
+    while stream.write_all(&received).await.is_ok() && stream.flush().await.is_ok() {
+        received.clear();
+        if !matches!(stream.read_buf(&mut received).await, Ok(1..)) {
+            return;
         }
     }
 }

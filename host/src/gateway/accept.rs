@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Gateway;
 use super::connection;
@@ -45,11 +46,10 @@ pub async fn serve(
         let transport = transport.clone();
         let drain = drain.clone();
         tokio::spawn(async move {
-            if let Err(refused) = carry(&gateway, transport, stream, peer, drain).await {
+            if let Err(refused) = carry(&gateway, transport, (stream, permit), peer, drain).await {
                 gateway.metrics.rejected(refused.reason).inc();
                 tracing::debug!(client.ip = %peer.ip(), "{}", refused.fault);
             }
-            drop(permit);
         });
     }
 }
@@ -65,7 +65,7 @@ struct Refused {
 async fn carry(
     gateway: &Arc<Gateway>,
     transport: Transport,
-    mut stream: TcpStream,
+    (mut stream, permit): (TcpStream, OwnedSemaphorePermit),
     peer: std::net::SocketAddr,
     drain: Drain,
 ) -> Result<(), Refused> {
@@ -75,7 +75,7 @@ async fn carry(
     };
     let introduced = gateway.proxies.introduced(&mut stream, peer).await;
     let client = introduced.map_err(|fault| refused("proxy_protocol", &fault))?;
-    let _seat = match gateway.proxies.trusts(client.address()) {
+    let seat = match gateway.proxies.trusts(client.address()) {
         true => None,
         false => Some(
             gateway
@@ -87,13 +87,14 @@ async fn carry(
                 })?,
         ),
     };
+    let held = (permit, seat);
     match transport {
-        Transport::Plain => connection::serve(gateway.clone(), stream, client, drain).await,
+        Transport::Plain => connection::serve(gateway.clone(), (stream, held), client, drain).await,
         Transport::Tls(tls) => {
             let begun = tls.handshake(stream).await;
             let (stream, certificate) = begun.map_err(|fault| refused("tls_handshake", &fault))?;
             let client = client.secured(certificate);
-            aside(|| connection::serve(gateway.clone(), stream, client, drain)).await;
+            aside(|| connection::serve(gateway.clone(), (stream, held), client, drain)).await;
         }
     }
     Ok(())

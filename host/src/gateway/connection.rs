@@ -24,14 +24,14 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::Gateway;
 use super::client::Client;
 use super::identity::LastToken;
+use super::{Gateway, websocket};
 use crate::aside::heaped;
 use crate::config;
 use crate::shutdown::Drain;
-pub(super) use activity::Serving;
-use activity::{Activity, Limits, Verdict, Watch};
+pub(super) use activity::{Activity, Serving};
+use activity::{Limits, Verdict, Watch};
 use unread::Unread;
 use watched::Watched;
 
@@ -51,22 +51,30 @@ const RESET_BY_FAULT: usize = 100;
 /// Beats in the time that a head may take: how exact its timeout is.
 const BEATS: u32 = 4;
 
-/// Serves a connection until it ends, or is idle when the drain begins.
-pub(super) async fn serve<S>(gateway: Arc<Gateway>, stream: S, client: Client, drain: Drain)
-where
+/// Serves a connection until it ends, or is idle when the drain begins. `held` is held
+/// as long as its socket is open: a WebSocket takes that over.
+pub(super) async fn serve<S, H>(
+    gateway: Arc<Gateway>,
+    (stream, held): (S, H),
+    client: Client,
+    drain: Drain,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    H: Unpin + Send + 'static,
 {
     let limits = limits(&gateway.settings);
     let activity = Arc::new(Activity::new(&limits));
     let unread = Unread::new(gateway.clone(), client.over_tls());
-    let io = TokioIo::new(Watched::new(stream, activity.clone(), unread));
+    let io = TokioIo::new(Watched::new((stream, held), activity.clone(), unread));
     let builder = builder(&gateway.settings);
     let beat = gateway.settings.header_timeout / BEATS;
     let client = Arc::new(client);
     let service = {
         let (gateway, activity) = (gateway.clone(), activity.clone());
         let (client, last) = (client.clone(), Arc::new(LastToken::default()));
-        service_fn(move |request| {
+        let drain = drain.clone();
+        service_fn(move |mut request| {
+            websocket::note(&mut request, &activity, &drain);
             let (gateway, client, last) = (gateway.clone(), client.clone(), last.clone());
             let serving = activity.serve();
             async move {
@@ -77,7 +85,7 @@ where
     };
     let mut watch = Watch::new(limits);
     let mut beats = tokio::time::interval_at(tokio::time::Instant::now() + beat, beat);
-    let mut connection = heaped(|| builder.serve_connection(io, service));
+    let mut connection = heaped(|| builder.serve_connection_with_upgrades(io, service));
     let mut draining = pin!(drain.begun());
     let mut closing = false;
     // The connection goes first and nearly always alone.
@@ -165,6 +173,7 @@ fn builder(settings: &config::Gateway) -> auto::Builder<TokioExecutor> {
     builder
         .http2()
         .timer(TokioTimer::new())
+        .enable_connect_protocol()
         .max_concurrent_streams(settings.http2_streams)
         // Also bounds the CONTINUATION frames of a head.
         .max_header_list_size(u32::try_from(settings.max_header_bytes).unwrap_or(u32::MAX))

@@ -110,6 +110,22 @@ impl Cors {
         }
     }
 
+    /// Whether a page may open a WebSocket: no browser keeps from it what it then reads.
+    /// Its own origin may, and who says none is no page.
+    pub(super) fn admits(&self, origin: Option<&HeaderValue>, parts: &Parts) -> bool {
+        let Some(named) = origin else {
+            return true;
+        };
+        let host = parts.headers.get(header::HOST).map(HeaderValue::as_bytes);
+        let host = host.or_else(|| Some(parts.uri.authority()?.as_str().as_bytes()));
+        let text = named.to_str().unwrap_or_default();
+        let own = text.split_once("://").map(|(_, name)| name.as_bytes());
+        let is_own = own
+            .zip(host)
+            .is_some_and(|(own, host)| own.eq_ignore_ascii_case(host));
+        is_own || self.allowed(origin).is_some()
+    }
+
     /// Takes out what a component says of other origins.
     pub(super) fn silence(headers: &mut HeaderMap) {
         for name in ANSWERS {
@@ -181,6 +197,24 @@ mod tests {
         let headers = finished(&cors(&["*"]), Some("https://b.example"));
         assert_eq!(headers["access-control-allow-origin"], "*");
         assert!(!headers.contains_key("vary"));
+    }
+
+    #[test]
+    fn a_websocket_is_for_listed_pages_the_hosts_own_and_what_is_no_page() {
+        let admits = |origins: &[&str], origin: Option<&str>| {
+            let request = http::Request::get("/").header("host", "Shop.example:8443");
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            let origin = origin.map(|origin| origin.parse().unwrap());
+            let cors = Cors::compile(&cors(origins)).unwrap();
+            cors.admits(origin.as_ref(), &parts)
+        };
+        let listed = ["https://a.example"];
+        assert!(admits(&listed, Some("https://a.example")));
+        assert!(admits(&listed, Some("https://shop.example:8443")));
+        assert!(admits(&listed, None));
+        assert!(!admits(&listed, Some("https://shop.example")));
+        assert!(!admits(&listed, Some("null")));
+        assert!(admits(&["*"], Some("https://b.example")));
     }
 
     #[test]

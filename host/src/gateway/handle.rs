@@ -21,6 +21,7 @@ use super::respond::{self, Refusal, Response};
 use super::serve::serve;
 use super::table::{Found, Parameters, Table};
 use super::validators::Condition;
+use super::websocket::{self, Wish};
 use super::{Gateway, spelling};
 use crate::aside::aside;
 use crate::capabilities::context::CallContext;
@@ -165,11 +166,15 @@ impl Gateway {
         &self,
         asked: &Asked<'_>,
         endpoint: &Arc<Endpoint>,
-        parts: Parts,
+        mut parts: Parts,
         body: RequestBody,
         parameters: &Parameters<'_>,
         context: CallContext,
     ) -> Result<Response, Refusal> {
+        if let Some(wish) = Wish::of(&mut parts) {
+            let place = (&**endpoint, self.access_log);
+            return aside(|| wish.answer(asked, place, parts, body, context)).await;
+        }
         let target = self.cache.target(asked.client, &parts);
         if let Some(key) = self.idempotency.key(endpoint, &parts)? {
             let request = Admitted::new(asked, endpoint, parts, parameters, context);
@@ -270,6 +275,9 @@ fn target_length(uri: &Uri) -> usize {
 /// RFC 9112 section 3.2; two are a way to make gateways disagree.
 fn host(parts: &Parts) -> Result<Option<&str>, Refusal> {
     let mut values = parts.headers.get_all(header::HOST).iter();
+    if websocket::is_of_another_protocol(parts) {
+        return Err(Refusal::OtherProtocol);
+    }
     if parts.method == Method::CONNECT {
         return Err(Refusal::BadRequest(
             "this is no proxy: CONNECT leads nowhere",

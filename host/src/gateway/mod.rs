@@ -44,6 +44,7 @@ pub mod tls;
 pub mod transcode;
 mod validators;
 mod vary;
+mod websocket;
 
 use std::sync::Arc;
 

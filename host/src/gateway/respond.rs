@@ -11,6 +11,7 @@ mod may_have_run;
 mod problem;
 mod reason;
 mod unread;
+mod websocket;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +39,7 @@ use input::{body_fault, input_fault, upload_fault};
 pub(super) use kept::{not_modified, replay, says_not_now, stored};
 use problem::Problem;
 pub(super) use reason::reason;
+pub(super) use websocket::switched;
 
 pub(super) type Response = http::Response<GatewayBody>;
 
@@ -68,6 +70,12 @@ pub(super) enum Refusal {
     Awaited(Failure),
     /// The request's idempotency key stands in the way.
     Idempotency(idempotency::Fault),
+    /// A component is asked for a WebSocket.
+    NoWebSocket,
+    /// A page that the route's policy does not name asks for a WebSocket.
+    OtherOrigin,
+    /// Another protocol is asked for by an extended CONNECT.
+    OtherProtocol,
     /// What was kept can't be read.
     Store,
     /// The client wants a stored answer, and there is none.
@@ -178,6 +186,9 @@ pub(super) fn refuse(refusal: Refusal, origin: &Origin) -> Response {
         Refusal::Idempotency(fault) => kept::idempotency(fault, origin),
         Refusal::NotCached => kept::not_cached(origin),
         Refusal::NoMatch => kept::no_match(origin),
+        Refusal::NoWebSocket => websocket::no_websocket(origin),
+        Refusal::OtherOrigin => websocket::other_origin(origin),
+        Refusal::OtherProtocol => websocket::other_protocol(origin),
         Refusal::Store => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store")
             .detail("what the host keeps can't be read now")
             .retry_after()

@@ -20,7 +20,13 @@ const UPSTREAM: &[&str] = &[
     "breaker",
 ];
 const HEALTH: &[&str] = &["path", "every", "timeout", "rise", "fall"];
-const LIMITS: &[&str] = &["deadline", "connect", "body", "connections"];
+const LIMITS: &[&str] = &[
+    "deadline",
+    "connect",
+    "body",
+    "connections",
+    "websocket_idle",
+];
 /// The most requests under way or checks in a row: beyond, a number is a slip.
 const MOST: u32 = 1_000_000;
 
@@ -110,6 +116,9 @@ fn limits<'t>(
         match key.get_ref().as_ref() {
             "deadline" => document.set(&mut limits.deadline, key, value, positive),
             "connect" => document.set(&mut limits.connect, key, value, positive),
+            "websocket_idle" => {
+                document.set(&mut limits.websocket_idle, key, value, positive);
+            }
             "body" => document.set(&mut limits.body, key, value, size),
             "connections" => {
                 document.set(&mut limits.connections, key, value, |v| number(v, 1..=MOST));

@@ -90,8 +90,11 @@ pub struct UpstreamLimits {
     pub connect: Duration,
     /// Request body, in bytes.
     pub body: u64,
-    /// Requests under way at a time, over all instances.
+    /// Requests and WebSockets under way at a time, over all instances.
     pub connections: u32,
+    /// Time that a WebSocket may carry nothing.
+    #[serde(with = "duration")]
+    pub websocket_idle: Duration,
 }
 
 impl Default for UpstreamLimits {
@@ -107,6 +110,9 @@ impl Default for UpstreamLimits {
             // Envoy's default: enough for any but the largest, and it keeps one
             // slow upstream from holding all file descriptors.
             connections: 1024,
+            // Browsers don't ping, and an open chat may be silent for long: nginx's 60 s
+            // cut it off. As long as Envoy keeps a TCP connection and HAProxy's manual a tunnel.
+            websocket_idle: Duration::from_secs(3600),
         }
     }
 }

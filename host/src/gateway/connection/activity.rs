@@ -12,7 +12,7 @@ const PLACES: usize = 8;
 
 /// Shared by a connection's socket, its requests and its beats. All run on one
 /// task, mostly: the order of these loads and stores does not matter.
-pub(super) struct Activity {
+pub(in crate::gateway) struct Activity {
     /// Beats so far.
     beat: AtomicU32,
     /// Requests that are being answered.
@@ -31,6 +31,8 @@ pub(super) struct Activity {
     part: u32,
     /// Response bodies that wait for the client, by the part in which they began to.
     waiting: [AtomicU32; PLACES],
+    /// What comes is HTTP no longer.
+    left_http: AtomicBool,
     /// The client asked for too much.
     flood: OnceLock<Flood>,
 }
@@ -88,18 +90,29 @@ impl Activity {
             http2: AtomicBool::new(false),
             part: limits.read.div_ceil(PARTS).max(1),
             waiting: Default::default(),
+            left_http: AtomicBool::new(false),
             flood: OnceLock::new(),
         }
     }
 
     /// Notes that a request's head is complete.
-    pub(super) fn serve(self: &Arc<Self>) -> Serving {
+    pub(in crate::gateway) fn serve(self: &Arc<Self>) -> Serving {
         self.serving.fetch_add(1, Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::Relaxed);
         Serving {
             activity: Arc::clone(self),
             waits: None,
         }
+    }
+
+    /// Notes that the connection carries another protocol after the request that it has.
+    pub(in crate::gateway) fn leaves_http(&self) {
+        self.left_http.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether what comes has no framing of HTTP.
+    pub(super) fn has_left_http(&self) -> bool {
+        self.left_http.load(Ordering::Relaxed)
     }
 
     /// The number of the beat.

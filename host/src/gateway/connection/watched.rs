@@ -14,17 +14,20 @@ use super::unread::Unread;
 
 /// A socket, what the connection's beats see of it, the framing of what comes in, and
 /// the refusals in what goes out.
-pub(super) struct Watched<S> {
+pub(super) struct Watched<S, H> {
     socket: S,
+    /// Free again when the socket is closed.
+    _held: H,
     activity: Arc<Activity>,
     framing: Framing,
     unread: Unread,
 }
 
-impl<S> Watched<S> {
-    pub(super) fn new(socket: S, activity: Arc<Activity>, unread: Unread) -> Self {
+impl<S, H> Watched<S, H> {
+    pub(super) fn new((socket, held): (S, H), activity: Arc<Activity>, unread: Unread) -> Self {
         Self {
             socket,
+            _held: held,
             activity,
             framing: Framing::new(),
             unread,
@@ -32,7 +35,7 @@ impl<S> Watched<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl<S: AsyncRead + Unpin, H: Unpin> AsyncRead for Watched<S, H> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -41,6 +44,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let this = &mut *self;
         if this.framing.is_over() {
             return Poll::Ready(Ok(()));
+        }
+        if this.activity.has_left_http() {
+            return Pin::new(&mut this.socket).poll_read(cx, buffer);
         }
         let before = buffer.filled().len();
         std::task::ready!(Pin::new(&mut this.socket).poll_read(cx, buffer))?;
@@ -56,7 +62,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Watched<S> {
+impl<S: AsyncWrite + Unpin, H: Unpin> Watched<S, H> {
     /// Notes how a write went.
     fn sent<T>(&self, sent: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         self.activity.sent(sent.is_ready());
@@ -64,7 +70,7 @@ impl<S: AsyncWrite + Unpin> Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncWrite + Unpin, H: Unpin> AsyncWrite for Watched<S, H> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

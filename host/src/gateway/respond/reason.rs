@@ -23,6 +23,8 @@ pub(in crate::gateway) fn reason(refusal: &Refusal) -> Option<&'static str> {
         Refusal::Body(BodyFault::Upload(fault)) => fault.reason(),
         Refusal::Body(_) | Refusal::Input(_) => "input",
         Refusal::Idempotency(fault) => kept::reason(*fault),
+        Refusal::NoWebSocket | Refusal::OtherProtocol => "protocol",
+        Refusal::OtherOrigin => "origin",
         Refusal::Store => "store",
         Refusal::NotCached => "not_cached",
         // Counted where it failed, for a service may have answered by then.

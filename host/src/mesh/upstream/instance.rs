@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::Uri;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::watch::Watch;
@@ -19,6 +20,10 @@ use crate::settings::upstream::target;
 pub const TTL: Duration = Duration::from_secs(15);
 /// Leases are as long as people wait for a crash to be noticed, at most.
 const LONGEST_TTL: Duration = Duration::from_secs(3600);
+/// Bytes of a name at most.
+const LONGEST_ID: usize = 256;
+/// Bytes that an instance may tell of itself: as Eureka's clients, a few words.
+const METADATA: usize = 64 << 10;
 /// The weight of an instance that names none, so that others can have less.
 pub const WEIGHT: u32 = 100;
 
@@ -46,6 +51,8 @@ struct Seen {
     healthy: AtomicBool,
     in_flight: AtomicU32,
     requests: AtomicU64,
+    /// Whether it is one of its upstream's no longer.
+    gone: watch::Sender<bool>,
 }
 
 struct Lease {
@@ -80,6 +87,19 @@ impl Instance {
                 "`ttl`: expected 1 to {} seconds, found {}",
                 LONGEST_TTL.as_secs(),
                 ttl.as_secs()
+            ));
+        }
+        if id.is_empty() || id.len() > LONGEST_ID {
+            return Err(format!(
+                "the instance's id: expected 1 to {LONGEST_ID} bytes, found {}",
+                id.len()
+            ));
+        }
+        let told = registration.metadata.iter();
+        let told: usize = told.map(|(name, value)| name.len() + value.len()).sum();
+        if told > METADATA {
+            return Err(format!(
+                "`metadata`: expected {METADATA} bytes at most, found {told}"
             ));
         }
         let weight = registration.weight.unwrap_or(WEIGHT);
@@ -127,6 +147,7 @@ impl Instance {
                 healthy: AtomicBool::new(true),
                 in_flight: AtomicU32::new(0),
                 requests: AtomicU64::new(0),
+                gone: watch::Sender::default(),
             }),
             breaker,
         }
@@ -228,6 +249,22 @@ impl Instance {
     /// Requests that it was sent.
     pub fn requests(&self) -> u64 {
         self.seen.requests.load(Ordering::Relaxed)
+    }
+
+    /// Completes when it is one of its upstream's no longer, or has moved.
+    pub async fn gone(&self) {
+        let mut gone = self.seen.gone.subscribe();
+        // An error would mean that this instance is gone.
+        let _ = gone.wait_for(|gone| *gone).await;
+    }
+
+    pub(super) fn end(&self) {
+        self.seen.gone.send_replace(true);
+    }
+
+    /// Whether both are one server, perhaps told of anew.
+    pub(super) fn is_at_the_same_place(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.seen, &other.seen)
     }
 
     pub(super) fn enter(&self) {

@@ -118,6 +118,11 @@ impl Members {
         });
     }
 
+    /// Removes all of them: the upstream is no more.
+    pub(super) fn dismiss(&self) {
+        self.change(Vec::clear);
+    }
+
     /// Evicts instances whose lease is over, never too many at once.
     pub fn sweep(&self, now: Instant) -> Swept {
         self.change(|members| {
@@ -155,8 +160,14 @@ impl Members {
 
     fn change<T>(&self, change: impl FnOnce(&mut Vec<Arc<Instance>>) -> T) -> T {
         let _one_at_a_time = self.change.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut members = self.current.load().as_ref().clone();
+        let before = self.current.load_full();
+        let mut members = before.as_ref().clone();
         let outcome = change(&mut members);
+        for one in before.iter() {
+            if !members.iter().any(|other| other.is_at_the_same_place(one)) {
+                one.end();
+            }
+        }
         self.current.store(Arc::new(members));
         outcome
     }
@@ -267,6 +278,23 @@ mod tests {
         let moved = join(2);
         assert_eq!(moved.breaker.read().state, State::Closed);
         assert_eq!((moved.status(), moved.requests()), (Status::Up, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_leaves_moves_or_is_dismissed_is_gone_and_who_joins_again_is_not() {
+        let members = of(3).await;
+        let [stays, moves, leaves] = ["i001", "i002", "i003"].map(|id| members.get(id).unwrap());
+        let is_gone = |one: &Instance| futures::FutureExt::now_or_never(one.gone()).is_some();
+        for (id, port) in [("i001", 1), ("i002", 9)] {
+            let registration = registration(port);
+            let joined = members.join(id, &registration, &Default::default(), Instant::now());
+            joined.unwrap();
+        }
+        members.leave("i003");
+        assert!(!is_gone(&stays) && is_gone(&moves) && is_gone(&leaves));
+        members.dismiss();
+        assert!(is_gone(&stays));
+        assert!(members.all().is_empty());
     }
 
     #[tokio::test(start_paused = true)]

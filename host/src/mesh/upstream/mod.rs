@@ -10,7 +10,7 @@
 //! - [`watch`]: their breakers, and who is told of them;
 //! - [`eviction`]: which leases that ran out end; [`health`]: active checks;
 //! - [`balance`]: who gets the next request; [`send`]: how it is sent, [`answer`]:
-//!   and what comes back.
+//!   and what comes back; [`switch`]: a WebSocket instead of an answer.
 //!
 //! What is declared is kept by who declares it; a lease lives in memory only, as
 //! its holder renews it or joins again. Knows nothing of routes and statuses.
@@ -20,12 +20,14 @@ mod balance;
 mod body;
 mod eviction;
 pub mod gauges;
+mod head;
 pub mod headers;
 pub mod health;
 pub mod instance;
 pub mod members;
 pub mod registry;
 mod send;
+mod switch;
 mod watch;
 
 use std::sync::Arc;
@@ -38,8 +40,12 @@ pub use instance::{Instance, Registration, Status};
 pub use members::Members;
 pub use registry::{NotRegistered, Upstreams};
 pub use send::{SendError, send};
+pub use switch::{FarEnd, Held, Switched, switch};
 
 use crate::settings::upstream::UpstreamSettings;
+use head::Wants;
+
+type HttpClient = Client<HttpsConnector<HttpConnector>, body::Lent>;
 
 /// An upstream as it was declared, with who serves it now.
 pub struct Upstream {
@@ -51,6 +57,18 @@ pub struct Upstream {
     pub settings: UpstreamSettings,
     /// Who serves it; declared anew, it keeps them.
     pub members: Arc<Members>,
-    client: Client<HttpsConnector<HttpConnector>, body::Lent>,
+    client: HttpClient,
+    /// For what begins another protocol: HTTP/2 has no `Upgrade`, and nothing of such a
+    /// connection is left to be used again.
+    switching: HttpClient,
     room: Arc<tokio::sync::Semaphore>,
+}
+
+impl Upstream {
+    fn client(&self, wants: Wants) -> &HttpClient {
+        match wants {
+            Wants::Answer => &self.client,
+            Wants::WebSocket => &self.switching,
+        }
+    }
 }

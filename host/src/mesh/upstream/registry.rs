@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::eviction::SWEEP;
 use super::instance::{Registration, Status};
 use super::watch::{Forces, Watch};
-use super::{Members, Upstream, health};
+use super::{HttpClient, Members, Upstream, health};
 use crate::capabilities::outbound::trust::Trust;
 use crate::mesh::breaker::Forced;
 use crate::settings::upstream::{UpstreamSettings, target};
@@ -27,6 +27,9 @@ const IDLE: Duration = Duration::from_secs(4);
 /// Unused connections kept for each instance.
 const IDLE_CONNECTIONS: usize = 64;
 
+/// Instances of all upstreams at most: far above any fleet behind one host.
+const MOST: usize = 10_000;
+
 /// All upstreams.
 pub struct Upstreams {
     current: ArcSwap<BTreeMap<Arc<str>, Arc<Upstream>>>,
@@ -35,6 +38,15 @@ pub struct Upstreams {
     forces: Forces,
     trust: Arc<Trust>,
     metrics: Arc<Metrics>,
+}
+
+/// What a client speaks.
+#[derive(Clone, Copy)]
+enum Versions {
+    /// As the server has it; unused connections are kept.
+    All,
+    /// HTTP/1.1, on a connection for each request.
+    Http1,
 }
 
 /// No instance of that name has joined: its holder should join anew.
@@ -99,29 +111,38 @@ impl Upstreams {
         }
         let known = self.get(name).map(|before| before.members.clone());
         let members = || Arc::new(Members::new(self.watch(name)));
+        Ok(Arc::new(Upstream {
+            name: Arc::from(name),
+            number,
+            settings: settings.clone(),
+            members: known.unwrap_or_else(members),
+            client: self.client(settings, Versions::All),
+            switching: self.client(settings, Versions::Http1),
+            room: Arc::new(Semaphore::new(settings.limits.connections as usize)),
+        }))
+    }
+
+    fn client(&self, settings: &UpstreamSettings, versions: Versions) -> HttpClient {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
         http.set_connect_timeout(Some(settings.limits.connect));
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
             .with_tls_config(self.trust.client_config())
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(http);
-        let client = Client::builder(TokioExecutor::new())
+            .https_or_http();
+        let (connector, kept) = match versions {
+            Versions::All => (
+                connector.enable_all_versions().wrap_connector(http),
+                IDLE_CONNECTIONS,
+            ),
+            Versions::Http1 => (connector.enable_http1().wrap_connector(http), 0),
+        };
+        Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .build(connector);
-        Ok(Arc::new(Upstream {
-            name: Arc::from(name),
-            number,
-            settings: settings.clone(),
-            members: known.unwrap_or_else(members),
-            client,
-            room: Arc::new(Semaphore::new(settings.limits.connections as usize)),
-        }))
+            .pool_max_idle_per_host(kept)
+            .build(connector)
     }
 
     /// Replaces upstreams, or removes those with `None`.
@@ -129,7 +150,9 @@ impl Upstreams {
         self.update(|all| {
             for (name, change) in changes {
                 let Some(upstream) = change else {
-                    all.remove(name.as_str());
+                    if let Some(gone) = all.remove(name.as_str()) {
+                        gone.members.dismiss();
+                    }
                     continue;
                 };
                 let targets = upstream.settings.targets.iter();
@@ -149,6 +172,14 @@ impl Upstreams {
     ///
     /// What is wrong with the registration.
     pub fn join(&self, name: &str, id: &str, registration: &Registration) -> Result<(), String> {
+        let known = self.get(name).and_then(|one| one.members.get(id)).is_some();
+        let counts = self.all();
+        let counts = counts.values().map(|upstream| upstream.members.all().len());
+        if !known && counts.sum::<usize>() >= MOST {
+            return Err(format!(
+                "this host has {MOST} instances of upstreams, which is the most"
+            ));
+        }
         if self.get(name).is_none() {
             let settings = UpstreamSettings::default();
             let made = self.make(name, 0, &settings);
@@ -325,8 +356,17 @@ fn faults(settings: &UpstreamSettings) -> Vec<String> {
     if settings.limits.connections == 0 {
         faults.push("limits.connections: expected at least 1, found 0".to_owned());
     }
-    if settings.limits.deadline.is_zero() || settings.limits.connect.is_zero() {
-        faults.push("limits: expected a deadline and a time to connect above zero".to_owned());
+    let limits = &settings.limits;
+    for (name, time) in [
+        ("deadline", limits.deadline),
+        ("connect", limits.connect),
+        ("websocket_idle", limits.websocket_idle),
+    ] {
+        if time.is_zero() {
+            faults.push(format!(
+                "limits.{name}: expected a time above zero, found 0s"
+            ));
+        }
     }
     for (name, path) in [
         ("strip_prefix", settings.strip_prefix.as_ref()),

@@ -4,25 +4,22 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{self, HeaderValue};
-use http::uri::PathAndQuery;
-use http::{Request, Response, Uri, Version};
+use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Upstream;
 use super::answer::{Exchange, Serving, finish};
 use super::balance::pick;
-use super::body::{Lent, lend};
-use super::headers::strip_hop_by_hop;
+use super::body::lend;
+use super::head::{Head, Wants};
 use super::instance::{Instance, Status};
 use crate::capabilities::context::TraceContext;
-use crate::capabilities::outbound::answer;
 use crate::engine::http::{ResponseBody, WasiBody};
 use crate::mesh::breaker::Outcome;
 use crate::mesh::deadline::within;
 use crate::mesh::upload::{Upload, UploadFault};
-use crate::settings::upstream::HostHeader;
 
 /// Instances that one request is tried on at most: three that are dead tell that
 /// a fourth is no better.
@@ -101,6 +98,13 @@ impl Failed {
     }
 }
 
+/// A response, with who gave it and what is held until its end.
+pub(super) struct Answered {
+    pub(super) response: Response<Incoming>,
+    pub(super) instance: Arc<Instance>,
+    pub(super) guard: (Serving, OwnedSemaphorePermit),
+}
+
 /// Sends a request to an instance of an upstream, and gives its response as soon as
 /// the head is there; what breaks off after it is told with `trace`. No instance is
 /// blamed for what comes of the request's body's failure, which `upload` tells.
@@ -114,13 +118,41 @@ pub async fn send(
     upload: &Upload,
     (deadline, trace): (Instant, TraceContext),
 ) -> Result<Response<ResponseBody>, SendError> {
+    let answered = ask(upstream, request, Wants::Answer, upload, deadline).await?;
+    Ok(passed_on(upstream, answered, upload, trace))
+}
+
+/// The response as it is passed on.
+pub(super) fn passed_on(
+    upstream: &Arc<Upstream>,
+    answered: Answered,
+    upload: &Upload,
+    trace: TraceContext,
+) -> Response<ResponseBody> {
+    let exchange = Exchange {
+        upstream: upstream.clone(),
+        instance: answered.instance,
+        upload: upload.clone(),
+        trace,
+    };
+    finish(exchange, answered.response, answered.guard)
+}
+
+/// Asks one instance after the other, until one may have run the request.
+pub(super) async fn ask(
+    upstream: &Arc<Upstream>,
+    request: Request<WasiBody>,
+    wants: Wants,
+    upload: &Upload,
+    deadline: Instant,
+) -> Result<Answered, SendError> {
     let room = upstream.room.clone();
     let permit = room.try_acquire_owned().map_err(|_| SendError::Busy {
         upstream: upstream.name.clone(),
         limit: upstream.settings.limits.connections,
     })?;
     let (parts, mut body) = request.into_parts();
-    let mut head = Head::of(upstream, parts)?;
+    let head = Head::of(upstream, parts, wants)?;
     let mut tried: Vec<Arc<Instance>> = Vec::new();
     let mut last = None;
     let mut attempts = 0;
@@ -141,18 +173,16 @@ pub async fn send(
         };
         attempts += 1;
         let serving = Serving::enter(instance.clone());
-        let answered = attempt(upstream, &mut head, body, &instance, deadline).await;
+        let answered = attempt(upstream, &head, body, &instance, deadline).await;
         let answered = answered.map_err(|failed| failed.blaming(upload));
         admitted.settle(outcome(&answered));
         match answered {
             Ok(response) => {
-                let exchange = Exchange {
-                    upstream: upstream.clone(),
+                return Ok(Answered {
+                    response,
                     instance,
-                    upload: upload.clone(),
-                    trace,
-                };
-                return Ok(finish(exchange, response, (serving, permit)));
+                    guard: (serving, permit),
+                });
             }
             Err(Failed::Unsent(back, error)) => {
                 body = back;
@@ -192,17 +222,18 @@ fn next(members: &[Arc<Instance>], tried: &[Arc<Instance>]) -> Option<Arc<Instan
 
 async fn attempt(
     upstream: &Upstream,
-    head: &mut Head,
+    head: &Head,
     body: WasiBody,
     instance: &Instance,
     deadline: Instant,
 ) -> Result<Response<Incoming>, Failed> {
     let (lender, lent) = lend(body);
     let request = head.request(instance, lent).map_err(Failed::Sent)?;
-    let answered = within(deadline, upstream.client.request(request)).await;
+    let client = upstream.client(head.wants);
+    let answered = within(deadline, client.request(request)).await;
     let (name, at) = (upstream.name.clone(), instance.origin.to_string());
     let fault = match answered {
-        Ok(Ok(response)) => match answer::fault(&response) {
+        Ok(Ok(response)) => match head.fault(&response) {
             None => return Ok(response),
             Some(fault) => {
                 return Err(Failed::Sent(SendError::Broken {
@@ -240,70 +271,6 @@ async fn attempt(
             reason,
         })),
     }
-}
-
-/// All of a request but its body, for one attempt after the other.
-struct Head {
-    method: http::Method,
-    path: PathAndQuery,
-    headers: http::HeaderMap,
-    host: Option<HeaderValue>,
-    /// RFC 9110 section 9.2.2.
-    repeatable: bool,
-}
-
-impl Head {
-    fn of(upstream: &Upstream, parts: http::request::Parts) -> Result<Self, SendError> {
-        let mut headers = parts.headers;
-        strip_hop_by_hop(&mut headers);
-        // Answered by this host already, when it read the body.
-        headers.remove(header::EXPECT);
-        let sent = headers.remove(header::HOST);
-        let authority = parts.uri.authority();
-        let named = || HeaderValue::try_from(authority?.as_str()).ok();
-        let host = match upstream.settings.host {
-            HostHeader::Client => sent.or_else(named),
-            HostHeader::Target => None,
-        };
-        Ok(Self {
-            path: path(&parts.uri, upstream.settings.strip_prefix.as_deref())?,
-            headers,
-            host,
-            repeatable: parts.method.is_idempotent(),
-            method: parts.method,
-        })
-    }
-
-    fn request(&self, instance: &Instance, body: Lent) -> Result<Request<Lent>, SendError> {
-        let mut parts = instance.origin.clone().into_parts();
-        parts.path_and_query = Some(self.path.clone());
-        let uri = Uri::from_parts(parts).map_err(|fault| SendError::Request(fault.to_string()))?;
-        let mut request = Request::new(body);
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = uri;
-        // The connection has the last word on it.
-        *request.version_mut() = Version::HTTP_11;
-        *request.headers_mut() = self.headers.clone();
-        if let Some(host) = &self.host {
-            request.headers_mut().insert(header::HOST, host.clone());
-        }
-        Ok(request)
-    }
-}
-
-/// The path as the upstream sees it.
-fn path(uri: &Uri, prefix: Option<&str>) -> Result<PathAndQuery, SendError> {
-    let whole = uri.path_and_query().cloned();
-    let whole = whole.unwrap_or_else(|| PathAndQuery::from_static("/"));
-    let rest = prefix
-        .and_then(|prefix| whole.as_str().strip_prefix(prefix.trim_end_matches('/')))
-        .filter(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
-    let Some(rest) = rest else {
-        return Ok(whole);
-    };
-    let slash = if rest.starts_with('/') { "" } else { "/" };
-    PathAndQuery::try_from(format!("{slash}{rest}"))
-        .map_err(|fault| SendError::Request(fault.to_string()))
 }
 
 /// An error with its causes: the client's own words are "client error".
@@ -359,22 +326,5 @@ mod tests {
         open.breaker.force(None);
         let firsts = (0..100).filter_map(|_| next(&members, &[]));
         assert!(firsts.filter(|one| one.id == open.id).count() > 50);
-    }
-
-    #[test]
-    fn a_prefix_is_taken_off_at_a_segments_end() {
-        let stripped = |uri: &str, prefix: Option<&str>| {
-            path(&uri.parse().unwrap(), prefix).unwrap().to_string()
-        };
-        for (uri, prefix, seen) in [
-            ("/legacy/a?b=c", Some("/legacy"), "/a?b=c"),
-            ("/legacy", Some("/legacy"), "/"),
-            ("/legacy?b", Some("/legacy/"), "/?b"),
-            ("/legacyish/a", Some("/legacy"), "/legacyish/a"),
-            ("/a%2Fb", None, "/a%2Fb"),
-            ("http://a.example", None, "/"),
-        ] {
-            assert_eq!(stripped(uri, prefix), seen, "{uri} without {prefix:?}");
-        }
     }
 }
