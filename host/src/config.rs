@@ -60,6 +60,8 @@ pub struct Config {
     pub jwt: Jwt,
     /// The runtime.
     pub engine: Engine,
+    /// How much is kept of what is over.
+    pub keep: Keep,
     /// What the host writes to standard error.
     pub log: Log,
 }
@@ -125,6 +127,19 @@ pub struct Engine {
     pub max_component: u64,
     /// How often running guests are looked at.
     pub epoch: Duration,
+}
+
+/// How much is kept of what is over: what would grow for ever with use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keep {
+    /// Revisions of a service that can be gone back to, beside those in use.
+    pub revisions: usize,
+    /// How long a component is kept that no revision needs, from its upload or the
+    /// last question for it on.
+    pub uploads: Duration,
+    /// Disk for answers of requests with an idempotency key, in bytes; beyond, those
+    /// whose window ends first go.
+    pub answers: u64,
 }
 
 /// What the host writes to standard error.
@@ -247,6 +262,7 @@ impl Default for Config {
             tls: tls::Tls::default(),
             jwt: Jwt::default(),
             engine: Engine::default(),
+            keep: Keep::default(),
             log: Log::default(),
         }
     }
@@ -310,6 +326,19 @@ impl Default for Engine {
             // Short against the latency that people notice, long against the
             // cost of looking.
             epoch: Duration::from_millis(2),
+        }
+    }
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self {
+            // As Kubernetes keeps of a Deployment: who goes back goes back a few.
+            revisions: 10,
+            // A deployment follows its upload within minutes, also from a slow pipeline.
+            uploads: Duration::from_secs(3600),
+            // A million usual answers: twelve requests with a key each second of a day.
+            answers: 1 << 30,
         }
     }
 }

@@ -29,14 +29,14 @@ use crate::service::pool::Limiters;
 use crate::service::threads::Threads;
 use crate::shutdown::{Drained, Drainer};
 use crate::store::secrets::Secrets;
-use crate::store::{Store, make_secret, read_secret};
+use crate::store::{self, Store, make_secret, read_secret};
 use crate::telemetry::{Telemetry, logs};
 
 /// How often pools look at the peak of their use. Six such windows are looked
 /// back on: a burst keeps its instances for a minute.
 const POOL_WINDOW: Duration = Duration::from_secs(10);
-/// How often answers are looked for that are kept no longer. They are not served
-/// meanwhile: a minute's worth of them is little on a disk.
+/// How often answers and components are looked for that are kept no longer. They are
+/// not served meanwhile: a minute's worth of them is little on a disk.
 const SWEEP: Duration = Duration::from_secs(60);
 /// How often rollouts are looked at: a bad revision is gone a second after it shows.
 const ROLLOUT_LOOK: Duration = Duration::from_secs(1);
@@ -151,7 +151,12 @@ impl Host {
             let served = accept::serve(gateway.clone(), listener, transport, drainer.drain());
             tokio::spawn(served);
         }
-        sweep_answers(gateway.clone(), &drainer);
+        sweep_disk(
+            (gateway.clone(), deployments.clone()),
+            &config,
+            &telemetry,
+            &drainer,
+        );
         let served = accept::serve(
             gateway.clone(),
             gateway_listener,
@@ -281,6 +286,7 @@ fn deployments(
         max_memory: config.engine.max_memory,
         limiters: Limiters::default(),
         threads: Arc::new(Threads::new(Handle::current())),
+        keep: config.keep.clone(),
     }))
 }
 
@@ -332,18 +338,29 @@ fn tend_pools(deployments: Arc<Deployments>, drainer: &Drainer) {
     });
 }
 
-fn sweep_answers(gateway: Arc<Gateway>, drainer: &Drainer) {
-    let drain = drainer.drain();
+/// Keeps the disk from filling with what is over, and tells how full it is.
+fn sweep_disk(
+    (gateway, deployments): (Arc<Gateway>, Arc<Deployments>),
+    config: &Config,
+    telemetry: &Telemetry,
+    drainer: &Drainer,
+) {
+    let (drain, metrics) = (drainer.drain(), telemetry.metrics.clone());
+    let folders = ["state", "values"].map(|name| (name, config.data.join(name)));
     tokio::spawn(async move {
-        let mut turns = tokio::time::interval(SWEEP);
+        // As often as uploads may be gone, where that is often.
+        let mut turns = tokio::time::interval(deployments.sweeps_every(SWEEP));
         loop {
             tokio::select! {
-                _ = turns.tick() => {
-                    if let Err(fault) = gateway.sweep().await {
-                        tracing::warn!("answers that are kept no longer could not be removed: {fault}");
-                    }
-                }
+                _ = turns.tick() => {}
                 () = drain.begun() => return,
+            }
+            if let Err(fault) = gateway.sweep().await {
+                tracing::warn!("answers that are kept no longer could not be removed: {fault}");
+            }
+            deployments.sweep_components().await;
+            for (name, folder) in &folders {
+                metrics.disk(name, store::bytes_in(folder));
             }
         }
     });

@@ -25,6 +25,7 @@ mod guards;
 mod http2_attacks;
 mod idempotency;
 mod identity;
+mod keep;
 mod limits;
 mod links;
 mod live_config;

@@ -199,6 +199,15 @@ const KEYS: &[Key] = &[
     key("engine.epoch", |c, v| {
         put(&mut c.engine.epoch, values::positive(v))
     }),
+    key("keep.revisions", |c, v| {
+        put(&mut c.keep.revisions, values::number(v, 1..=1000))
+    }),
+    key("keep.uploads", |c, v| {
+        put(&mut c.keep.uploads, values::positive(v))
+    }),
+    key("keep.answers", |c, v| {
+        put(&mut c.keep.answers, bytes(v, 1 << 20, u64::MAX))
+    }),
     // A list of tables, which a text can't be.
     key("jwt.issuers", |_, _| {
         Err("expected it in the file of settings, as tables under [[jwt.issuers]]".to_owned())

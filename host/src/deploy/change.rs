@@ -105,7 +105,10 @@ impl Deployments {
             progress.started(service, Step::Swap);
         }
         let began = Instant::now();
-        let kept = self.keep_all(&next, &changed, declaration.records()).await;
+        let kept = match self.check_components(&request.services) {
+            Ok(()) => self.keep_all(&next, &changed, declaration.records()).await,
+            gone => gone,
+        };
         if let Err(error) = kept {
             self.announce_all(services, changed.iter());
             return Err(error);
@@ -138,14 +141,14 @@ impl Deployments {
         ))
     }
 
-    /// Drops the guards of revisions that did not become live: their numbers come
-    /// again, with settings of their own.
+    /// Drops the guards and the measurements of revisions that did not become live:
+    /// their numbers come again, with settings of their own, or never.
     fn forget_refused(&self, services: &BTreeMap<String, Deployed>, requests: &[ServiceDeploy]) {
         for ServiceDeploy { service, .. } in requests {
             let newest = services
                 .get(service)
                 .map_or(0, |deployed| deployed.record.newest);
-            self.parts.guards.forget(service, newest + 1);
+            self.parts.forget(service, newest + 1);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
@@ -15,6 +16,17 @@ pub struct Components {
     folder: PathBuf,
     /// Bytes that a component may have.
     limit: u64,
+}
+
+/// What a sweep left.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Files that are gone.
+    pub removed: usize,
+    /// Digests of the components that are there.
+    pub kept: HashSet<String>,
+    /// Bytes of all files that are there.
+    pub bytes: u64,
 }
 
 /// Why a component could not be stored or read.
@@ -60,13 +72,16 @@ impl Components {
         Ok(Self { folder, limit })
     }
 
-    /// Whether the component is there.
+    /// Whether the component is there. One that is asked for counts as young again.
     ///
     /// # Errors
     ///
     /// [`ComponentError::Digest`] when `digest` is none.
     pub fn has(&self, digest: &str) -> Result<bool, ComponentError> {
-        Ok(self.path(digest)?.is_file())
+        let opened = std::fs::File::open(self.path(digest)?);
+        Ok(opened
+            .and_then(|file| file.set_modified(SystemTime::now()))
+            .is_ok())
     }
 
     /// Stores an upload. Nothing is stored unless its bytes give `digest`.
@@ -111,23 +126,32 @@ impl Components {
         Ok(bytes)
     }
 
-    /// Removes every component that is not in `used`; returns their digests.
+    /// Removes every component that is not in `used`, and every upload that broke off,
+    /// if nobody has written it or asked for it since `before`.
     ///
     /// # Errors
     ///
     /// When the folder can't be read.
-    pub fn sweep(&self, used: &HashSet<String>) -> io::Result<Vec<String>> {
-        let mut removed = Vec::new();
+    pub fn sweep(&self, used: &HashSet<String>, before: SystemTime) -> io::Result<Swept> {
+        let mut swept = Swept::default();
         for entry in std::fs::read_dir(&self.folder)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            let digest = name.strip_suffix(".wasm").unwrap_or_default();
-            if !used.contains(digest) {
+            let digest = name.strip_suffix(".wasm");
+            // An upload may end, and take another name, meanwhile.
+            let Ok(metadata) = entry.metadata() else {
+                continue;
+            };
+            if digest.is_some_and(|digest| used.contains(digest)) || metadata.modified()? >= before
+            {
+                swept.bytes += metadata.len();
+                swept.kept.extend(digest.map(str::to_owned));
+            } else {
                 std::fs::remove_file(entry.path())?;
-                removed.push(digest.to_owned());
+                swept.removed += 1;
             }
         }
-        Ok(removed)
+        Ok(swept)
     }
 
     async fn receive<E: std::fmt::Display>(
@@ -199,11 +223,38 @@ mod tests {
             .unwrap();
         assert!(components.has(&name).unwrap());
         assert_eq!(components.read(&name).unwrap(), b"two chunks");
-        assert_eq!(
-            components.sweep(&HashSet::new()).unwrap(),
-            std::slice::from_ref(&name)
-        );
-        assert!(!components.has(&name).unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_nobody_needs_or_asks_for_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let components = Components::open(folder.path().to_owned(), 100).unwrap();
+        let file = |name: &str| folder.path().join(name);
+        let long_ago = SystemTime::UNIX_EPOCH;
+        let age = |name: &str| {
+            let opened = std::fs::File::open(file(name)).unwrap();
+            opened.set_modified(long_ago).unwrap();
+        };
+        let names = ["used", "asked", "old", "fresh"].map(digest);
+        for (text, name) in ["used", "asked", "old", "fresh"].into_iter().zip(&names) {
+            components.store(name, upload(&[text])).await.unwrap();
+        }
+        for name in &names[..3] {
+            age(&format!("{name}.wasm"));
+        }
+        for broken in ["old.tmp", "fresh.tmp"] {
+            std::fs::write(file(broken), "part").unwrap();
+        }
+        age("old.tmp");
+        assert!(components.has(&names[1]).unwrap());
+        let used = HashSet::from([names[0].clone()]);
+        let before = SystemTime::now() - std::time::Duration::from_secs(60);
+        let swept = components.sweep(&used, before).unwrap();
+        let kept = [&names[0], &names[1], &names[3]].map(Clone::clone);
+        assert_eq!((swept.removed, swept.kept), (2, HashSet::from(kept)));
+        assert_eq!(swept.bytes, 4 + 5 + 5 + 4);
+        assert!(!components.has(&names[2]).unwrap());
+        assert!(!file("old.tmp").exists() && file("fresh.tmp").exists());
     }
 
     #[tokio::test]

@@ -14,7 +14,8 @@
 //! - [`rollout`] walks canaries and swaps back what [`verdict`] finds worse,
 //!   [`breakers`] shows and holds breakers;
 //! - [`change`] deploys, [`traffic`] moves traffic and sizes, [`configure`] sets
-//!   values, [`restore`] starts over after a restart, [`view`] tells what is there.
+//!   values, [`restore`] starts over after a restart, [`sweep`] removes what nothing
+//!   needs any more, [`view`] tells what is there.
 
 mod announce;
 mod announce_upstreams;
@@ -32,6 +33,7 @@ mod purging;
 mod record;
 mod restore;
 mod rollout;
+mod sweep;
 mod traffic;
 mod upstream;
 mod verdict;
@@ -46,6 +48,7 @@ use crate::api::Fault;
 use crate::capabilities::config::Overrides;
 use crate::capabilities::outbound::outgoing::Neighbours;
 use crate::capabilities::outbound::trust::Trust;
+use crate::config::Keep;
 use crate::config::faults::nearest;
 use crate::engine::{Runtime, RuntimeError};
 use crate::gateway::table::{ServiceRoutes, Table};
@@ -100,6 +103,8 @@ pub struct Parts {
     pub limiters: Limiters,
     /// What calls run on.
     pub threads: Arc<Threads>,
+    /// How much is kept of what is over.
+    pub keep: Keep,
 }
 
 /// All services of the host.
@@ -152,12 +157,14 @@ pub enum ChangeError {
     #[error("no live revision of {0} could be loaded: see the host's log")]
     NotLoaded(String),
     /// There is no such revision.
-    #[error("{service} has no revision {revision}; it has {known}")]
+    #[error("{service} has no revision {revision}{deleted}; it has {known}")]
     NoRevision {
         /// The service.
         service: String,
         /// What was asked for.
         revision: u64,
+        /// That there was, if there was.
+        deleted: &'static str,
         /// What there is.
         known: String,
     },

@@ -99,6 +99,7 @@ impl Deployments {
                 let revisions = (record.newest, against, previous);
                 self.begin_rollout(&request.service, revisions, stages, settings)
             });
+            record.trim(self.parts.keep.revisions);
         }
         let mut upstreams = self.upstream_names();
         upstreams.extend(request.upstreams.iter().map(|one| one.upstream.clone()));

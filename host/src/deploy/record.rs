@@ -15,9 +15,6 @@ use crate::settings::Settings;
 /// The kind of these records in the store.
 pub(super) const KIND: &str = "service";
 
-/// Revisions that a service keeps for a rollback, the live ones apart.
-const HISTORY: usize = 20;
-
 /// A service: its revisions, and which of them are live.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct ServiceRecord {
@@ -129,7 +126,6 @@ impl ServiceRecord {
                 weight: 100,
             }]),
         }
-        self.trim();
     }
 
     /// Changes who gets the traffic.
@@ -145,17 +141,27 @@ impl ServiceRecord {
         self.live = live;
     }
 
-    /// Forgets the oldest revisions that nothing refers to.
-    fn trim(&mut self) {
-        while self.revisions.len() > HISTORY {
-            let unused = |revision: &RevisionRecord| {
-                self.weight(revision.number) == 0 && self.previous != Some(revision.number)
-            };
-            let Some(oldest) = self.revisions.iter().position(unused) else {
-                return;
-            };
-            self.revisions.remove(oldest);
-        }
+    /// Forgets the oldest revisions that nothing refers to, but for the last `most`.
+    pub(super) fn trim(&mut self, most: usize) {
+        let used = |number| self.is_used(number);
+        let unused: Vec<_> = self
+            .revisions
+            .iter()
+            .map(|revision| revision.number)
+            .filter(|number| !used(*number))
+            .collect();
+        let gone = &unused[..unused.len().saturating_sub(most)];
+        self.revisions
+            .retain(|revision| !gone.contains(&revision.number));
+    }
+
+    /// Whether a revision has traffic, or may get it back by itself.
+    fn is_used(&self, number: u64) -> bool {
+        let of_rollout = self.rollout.as_ref().is_some_and(|rollout| {
+            [rollout.revision, rollout.against].contains(&number)
+                || rollout.previous == Some(number)
+        });
+        self.weight(number) > 0 || self.previous == Some(number) || of_rollout
     }
 }
 
@@ -213,14 +219,41 @@ mod tests {
     fn old_revisions_are_forgotten_but_never_one_in_use() {
         let mut record = ServiceRecord::default();
         record.add(revision(1), None);
-        for number in 2..=100 {
+        for number in 2..=5000 {
             record.add(revision(number), Some(10));
+            record.trim(10);
+            assert!(record.revisions.len() <= 12);
         }
-        assert_eq!(record.revisions.len(), HISTORY);
         assert!(
             record.revision(1).is_some(),
             "the stable revision is the oldest"
         );
-        assert!(record.revision(100).is_some());
+        let kept: Vec<_> = record.revisions.iter().map(|one| one.number).collect();
+        let last: Vec<_> = std::iter::once(1).chain(4990..=5000).collect();
+        assert_eq!(kept, last);
+    }
+
+    #[test]
+    fn what_a_rollout_may_go_back_to_is_in_use() {
+        let mut record = ServiceRecord::default();
+        for number in 1..=4 {
+            record.add(revision(number), None);
+        }
+        record.rollout = Some(RolloutRecord {
+            revision: 4,
+            against: 3,
+            previous: Some(2),
+            baseline: None,
+            stages: Vec::new(),
+            every_ms: 0,
+            next_ms: 0,
+            until_ms: 0,
+        });
+        record.trim(0);
+        let kept: Vec<_> = record.revisions.iter().map(|one| one.number).collect();
+        assert_eq!(kept, [2, 3, 4]);
+        record.rollout = None;
+        record.trim(0);
+        assert_eq!(record.revisions.len(), 2, "the live one and the one before");
     }
 }

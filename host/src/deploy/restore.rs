@@ -1,6 +1,6 @@
 //! After a restart: what was live is live again, from compiled code.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::record::{KIND, ServiceRecord};
@@ -87,24 +87,6 @@ impl Deployments {
             record,
             loaded,
             overrides,
-        }
-    }
-
-    /// Removes components that no revision refers to any more.
-    fn sweep(&self, services: &BTreeMap<String, Deployed>) {
-        let revisions = services
-            .values()
-            .flat_map(|deployed| &deployed.record.revisions);
-        let used: HashSet<String> = revisions
-            .map(|revision| revision.component.clone())
-            .collect();
-        match self.parts.components.sweep(&used) {
-            Ok(removed) => {
-                for digest in removed.iter().filter(|digest| !digest.is_empty()) {
-                    self.parts.runtime.forget(digest);
-                }
-            }
-            Err(error) => tracing::warn!("old components could not be removed: {error}"),
         }
     }
 }

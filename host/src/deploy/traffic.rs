@@ -359,6 +359,10 @@ fn no_revision(service: &str, record: &ServiceRecord, revision: u64) -> ChangeEr
     ChangeError::NoRevision {
         service: service.to_owned(),
         revision,
+        deleted: match (1..=record.newest).contains(&revision) {
+            true => " any more: the oldest are deleted (setting keep.revisions of the host)",
+            false => "",
+        },
         known: known.join(", "),
     }
 }

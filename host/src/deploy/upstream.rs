@@ -110,12 +110,17 @@ impl Deployments {
     /// Makes a declaration live.
     pub(super) fn adopt(&self, declaration: Declaration) {
         let Declaration { all, changed, .. } = declaration;
+        let number = |name: &String| Some((name.clone(), self.declared().get(name)?.record.number));
+        let before: Vec<_> = changed.iter().filter_map(number).collect();
         let published = changed.into_iter().map(|name| {
             let upstream = all.get(&name).map(|one| one.upstream.clone());
             (name, upstream)
         });
         self.parts.upstreams.publish(published.collect());
         *self.declared() = all;
+        for (name, number) in before {
+            self.parts.telemetry.metrics.forget_revision(&name, number);
+        }
     }
 
     /// Brings back what was declared.

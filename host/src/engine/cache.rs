@@ -9,8 +9,13 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 const MAC: usize = blake3::OUT_LEN;
+/// File of the key.
+const KEY: &str = "key";
+/// How the name of a file ends that is being written.
+const TEMPORARY: &str = ".tmp";
 
 /// The cache of one data directory.
 pub(super) struct Cache {
@@ -22,7 +27,7 @@ impl Cache {
     /// Opens the cache in `folder`, and makes its key on first use.
     pub(super) fn open(folder: PathBuf) -> io::Result<Self> {
         fs::create_dir_all(&folder)?;
-        let key = read_or_make_key(&folder.join("key"))?;
+        let key = read_or_make_key(&folder.join(KEY))?;
         Ok(Self { folder, key })
     }
 
@@ -53,7 +58,7 @@ impl Cache {
         let target = self.path(name);
         let temporary = self
             .folder
-            .join(format!("{name}.{:016x}.tmp", fastrand::u64(..)));
+            .join(format!("{name}.{:016x}{TEMPORARY}", fastrand::u64(..)));
         let mut file = fs::File::create(&temporary)?;
         file.write_all(self.mac(name, code).as_bytes())?;
         file.write_all(code)?;
@@ -62,13 +67,24 @@ impl Cache {
         })
     }
 
-    /// Removes all that is stored for a component.
-    pub(super) fn remove(&self, digest: &str) {
+    /// Removes all whose name is not `needed`, and what was not written to its end
+    /// `before` then. Gives the bytes of what is left.
+    pub(super) fn sweep(&self, needed: impl Fn(&str) -> bool, before: SystemTime) -> u64 {
+        let mut bytes = 0;
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
-            if entry.file_name().to_string_lossy().starts_with(digest) {
-                let _ = fs::remove_file(entry.path());
+            let name = entry.file_name().to_string_lossy().into_owned();
+            // It may be gone by now.
+            let Ok(metadata) = entry.metadata() else {
+                continue;
+            };
+            let young = || metadata.modified().is_ok_and(|written| written >= before);
+            if name == KEY || needed(&name) || name.ends_with(TEMPORARY) && young() {
+                bytes += metadata.len();
+            } else if let Err(error) = fs::remove_file(entry.path()) {
+                tracing::warn!(name, "compiled code that nothing needs stays: {error}");
             }
         }
+        bytes
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -158,6 +174,27 @@ mod tests {
         foreign.store("a", b"some native code").unwrap();
         fs::copy(other.path().join("a"), folder.path().join("a")).unwrap();
         assert_eq!(cache.load("a"), None, "made by another host");
+    }
+
+    #[test]
+    fn what_is_not_needed_goes_but_for_what_is_being_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path().to_owned()).unwrap();
+        for name in ["a-now", "a-before", "b-now"] {
+            cache.store(name, b"code").unwrap();
+        }
+        let file = |name: &str| folder.path().join(name);
+        for name in ["a-now.1.tmp", "a-now.2.tmp"] {
+            fs::write(file(name), "part").unwrap();
+        }
+        let old = fs::File::open(file("a-now.1.tmp")).unwrap();
+        old.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        let before = SystemTime::now() - std::time::Duration::from_secs(60);
+        let bytes = cache.sweep(|name| name == "a-now", before);
+        assert_eq!(bytes as usize, blake3::KEY_LEN + MAC + 4 + 4);
+        assert!(cache.load("a-now").is_some());
+        assert!(cache.load("a-before").is_none() && cache.load("b-now").is_none());
+        assert!(!file("a-now.1.tmp").exists() && file("a-now.2.tmp").exists());
     }
 
     #[test]

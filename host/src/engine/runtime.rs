@@ -1,10 +1,11 @@
 //! The two engines, their linkers and the cache of compiled code.
 
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
@@ -149,7 +150,7 @@ impl Runtime {
             Flavor::Sync
         };
         let lane = self.lane(flavor);
-        let name = format!("{digest}-{}-{:016x}", flavor.name(), lane.compatibility);
+        let name = format!("{digest}-{}", lane.suffix(flavor));
         let (component, origin) = match self.resident.get(&name) {
             Some(component) => (component, Origin::Cache),
             None => {
@@ -205,9 +206,18 @@ impl Runtime {
         Code::new(pre, compiled.component.clone(), compiled.flavor).map_err(refused)
     }
 
-    /// Drops the compiled code of a component from the disk.
-    pub fn forget(&self, digest: &str) {
-        self.cache.remove(digest);
+    /// Removes compiled code from the disk that is of none of these components or not
+    /// for these engines, and what a crash `before` then left. Gives the bytes of the rest.
+    pub fn sweep(&self, components: &HashSet<String>, before: SystemTime) -> u64 {
+        let of = |flavor: Flavor| format!("-{}", self.lane(flavor).suffix(flavor));
+        let (sync, asynchronous) = (of(Flavor::Sync), of(Flavor::Async));
+        let needed = |name: &str| {
+            let digest = name
+                .strip_suffix(&*sync)
+                .or_else(|| name.strip_suffix(&*asynchronous));
+            digest.is_some_and(|digest| components.contains(digest))
+        };
+        self.cache.sweep(needed, before)
     }
 
     fn lane(&self, flavor: Flavor) -> &Lane {
@@ -231,6 +241,11 @@ impl Lane {
             linker,
             compatibility: hasher.finish(),
         })
+    }
+
+    /// What the names of its code end with.
+    fn suffix(&self, flavor: Flavor) -> String {
+        format!("{}-{:016x}", flavor.name(), self.compatibility)
     }
 
     /// Loading native code is trusting it: callers pass only what the cache has verified.

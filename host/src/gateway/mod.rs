@@ -113,7 +113,7 @@ impl Gateway {
             active: metrics.active_requests(),
             unrouted: metrics.unrouted(),
             cache: ResponseCache::new(config.gateway.cache_bytes, metrics),
-            idempotency: Idempotency::new(answers, metrics.clone(), holds),
+            idempotency: Idempotency::new(answers, metrics.clone(), holds, config.keep.answers),
             metrics: metrics.clone(),
         })
     }

@@ -16,6 +16,10 @@ use crate::api::{Directory, Member, MemberKind, MemberState, WatchEvent};
 /// Changes that are remembered: a deployment of a large application with room for
 /// a watcher's coffee break.
 const REMEMBERED: usize = 10_000;
+/// Bytes of them: members may tell much of themselves.
+const REMEMBERED_BYTES: usize = 8 << 20;
+/// About what a change takes beside its texts, in bytes.
+const OVERHEAD: usize = 256;
 /// Numbers that one life of the host may use: a change each 10 ms for a year.
 const EPOCH: u64 = 1 << 32;
 
@@ -41,6 +45,8 @@ struct State {
     members: BTreeMap<Id, Member>,
     /// Ends with the last change.
     changes: VecDeque<WatchEvent>,
+    /// About what the changes take.
+    bytes: usize,
     revision: u64,
 }
 
@@ -56,6 +62,7 @@ impl Discovery {
             state: Mutex::new(State {
                 members: BTreeMap::new(),
                 changes: VecDeque::new(),
+                bytes: 0,
                 revision,
             }),
             revision: watch::Sender::new(revision),
@@ -214,11 +221,28 @@ impl State {
     }
 
     fn remember(&mut self, change: WatchEvent) {
-        if self.changes.len() == REMEMBERED {
-            self.changes.pop_front();
-        }
+        self.bytes += size(&change);
         self.changes.push_back(change);
+        while self.changes.len() > REMEMBERED || self.bytes > REMEMBERED_BYTES {
+            let Some(oldest) = self.changes.pop_front() else {
+                break;
+            };
+            self.bytes -= size(&oldest);
+        }
     }
+}
+
+fn size(change: &WatchEvent) -> usize {
+    let texts = match change {
+        WatchEvent::Put { member, .. } => {
+            let told = member.metadata.iter();
+            let told = told.map(|(name, value)| name.len() + value.len() + OVERHEAD / 4);
+            member.service.len() + member.id.len() + told.sum::<usize>()
+        }
+        WatchEvent::Delete { service, id, .. } => service.len() + id.len(),
+        _ => 0,
+    };
+    OVERHEAD + texts
 }
 
 fn id_of(member: &Member) -> Id {

@@ -26,6 +26,13 @@ pub trait Expiring: Send + Sync {
     /// many there were.
     fn sweep(&self, now: SystemTime, most: usize) -> Reply<'_, usize>;
 
+    /// Removes what ends first, `most` things at most, until what is left takes
+    /// about `bytes` or less. Says how many there were.
+    fn bound(&self, bytes: u64, most: usize) -> Reply<'_, usize>;
+
+    /// About what all of it takes, in bytes.
+    fn size(&self) -> u64;
+
     /// Removes all that is an owner's.
     fn purge(&self, owner: [u8; OWNER]) -> Reply<'_, ()>;
 }

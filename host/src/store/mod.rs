@@ -8,6 +8,7 @@
 //!
 //! Nothing here knows of WebAssembly, of grants or of limits for guests.
 
+mod disk;
 mod error;
 mod expiring;
 mod keyvalue;
@@ -16,6 +17,7 @@ mod secret;
 pub mod secrets;
 mod sled;
 
+pub use self::disk::bytes_in;
 pub use self::error::StoreError;
 pub use self::expiring::{Expiring, OWNER, Place};
 pub use self::keyvalue::{BucketId, Current, KeyValue, Page};

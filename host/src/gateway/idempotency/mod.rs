@@ -62,6 +62,8 @@ pub(super) struct Idempotency {
     claims: Arc<Claims>,
     metrics: Arc<Metrics>,
     holds: Holds,
+    /// For answers, in bytes.
+    room: u64,
 }
 
 /// What a key leads to.
@@ -75,12 +77,14 @@ impl Idempotency {
         answers: Arc<dyn Expiring>,
         metrics: Arc<Metrics>,
         holds: Holds,
+        room: u64,
     ) -> Arc<Self> {
         Arc::new(Self {
             answers,
             claims: Arc::default(),
             metrics,
             holds,
+            room,
         })
     }
 
@@ -148,6 +152,23 @@ impl Idempotency {
         let now = SystemTime::now();
         while self.answers.sweep(now, SWEPT_AT_ONCE).await? == SWEPT_AT_ONCE {
             tokio::task::yield_now().await;
+        }
+        let mut evicted = 0;
+        loop {
+            match self.answers.bound(self.room, SWEPT_AT_ONCE).await? {
+                0 => break,
+                removed => evicted += removed,
+            }
+            tokio::task::yield_now().await;
+        }
+        self.metrics.disk("answers", self.answers.size());
+        if evicted > 0 {
+            self.metrics.idempotency("evicted").inc_by(evicted as u64);
+            tracing::warn!(
+                evicted,
+                "answers kept for idempotency keys take more than keep.answers: those whose \
+                 windows end first are not replayed any more"
+            );
         }
         Ok(())
     }

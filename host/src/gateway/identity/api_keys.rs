@@ -34,6 +34,11 @@ const SECRET: usize = 24;
 /// How often the times of last use are written. They are for people who look for
 /// keys that nobody needs: a crash may take the last minute of them.
 const USE_WRITTEN: Duration = Duration::from_secs(60);
+/// Keys at most: all are in memory, and copied at each change.
+const MOST: usize = 10_000;
+/// How long an expired key is still shown, in seconds: a month, for who wonders why
+/// it is refused.
+const SHOWN: u64 = 30 * 24 * 3600;
 /// Bytes of a key's name at most.
 const LONGEST_NAME: usize = 100;
 
@@ -93,6 +98,11 @@ impl ApiKeys {
     /// When the request makes no sense or the key can't be written.
     pub async fn create(&self, request: KeyRequest) -> Result<NewKey, KeyError> {
         check_request(&request)?;
+        if self.by_id.load().len() >= MOST {
+            return Err(KeyError::Input(format!(
+                "expected {MOST} API keys at most: revoke those that nobody uses (`stoa key ls` says when each was)"
+            )));
+        }
         let (id, secret) = (random::<ID>()?, random::<SECRET>()?);
         let record = Record::new(request, &secret, now());
         let key = ApiKey::new(&id, record.clone()).ok_or_else(|| {
@@ -168,6 +178,9 @@ impl ApiKeys {
             if let Err(error) = self.write_use().await {
                 tracing::warn!("when API keys were last used could not be written: {error}");
             }
+            if let Err(error) = self.remove_expired(now()).await {
+                tracing::warn!("API keys that expired long ago could not be removed: {error}");
+            }
             if ended {
                 return;
             }
@@ -186,6 +199,24 @@ impl ApiKeys {
             return Ok(());
         }
         self.write(used).await
+    }
+
+    /// Removes keys that expired long before `now`.
+    async fn remove_expired(&self, now: u64) -> Result<(), StoreError> {
+        let _changing = self.change.lock().await;
+        let keys = self.by_id.load_full();
+        let over = keys
+            .values()
+            .filter(|key| !key.is_young(now.saturating_sub(SHOWN)));
+        let over: Vec<_> = over.map(|key| key.id.clone()).collect();
+        if over.is_empty() {
+            return Ok(());
+        }
+        let changes = over.iter().map(|id| Change::remove(KIND, id));
+        self.records.apply(changes.collect()).await?;
+        self.publish(|keys| keys.retain(|id, _| !over.contains(id)));
+        tracing::info!(keys = over.len(), "API keys that expired long ago removed");
+        Ok(())
     }
 
     async fn write(&self, records: Vec<(String, Record)>) -> Result<(), KeyError> {

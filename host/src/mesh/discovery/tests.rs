@@ -114,3 +114,26 @@ async fn watchers_wake_on_changes_and_only_then() {
     discovery.put(member("a", "1", MemberState::Up));
     assert!(!woken.has_changed().unwrap(), "nothing is new");
 }
+
+#[test]
+fn what_is_remembered_is_bounded_by_its_bytes_too() {
+    let discovery = Discovery::new(0);
+    for turn in 0..5000_u32 {
+        let metadata = [("zone".to_owned(), format!("{turn}{}", "x".repeat(10_000)))];
+        discovery.put(Member {
+            metadata: metadata.into(),
+            ..member("chat", "one", MemberState::Up)
+        });
+        let state = discovery.lock();
+        let sizes: usize = state.changes.iter().map(size).sum();
+        assert_eq!(state.bytes, sizes);
+        assert!(sizes <= REMEMBERED_BYTES);
+    }
+    assert_eq!(discovery.after(0, 1), Next::Compacted);
+    assert!(matches!(discovery.after(4999, 1), Next::Changes(_)));
+    for turn in 0..REMEMBERED as u32 + 10 {
+        let state = [MemberState::Up, MemberState::Draining][turn as usize % 2];
+        discovery.put(member("product", "1", state));
+    }
+    assert!(discovery.lock().changes.len() <= REMEMBERED);
+}

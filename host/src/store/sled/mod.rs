@@ -16,6 +16,8 @@ mod stored;
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
+mod growth_tests;
+#[cfg(test)]
 mod tests;
 
 use std::fs::{self, OpenOptions};
@@ -93,7 +95,7 @@ impl Store {
                 tree: records,
                 committer: Arc::clone(&committer),
             }),
-            expiring: Arc::new(SledExpiring::new(expiring, Arc::clone(&committer))),
+            expiring: Arc::new(SledExpiring::new(expiring, Arc::clone(&committer))?),
             committer,
             _lock: lock,
         })

@@ -74,6 +74,7 @@ pub struct Metrics {
     deploy_steps: Arc<Steps>,
     registry_revision: Gauge,
     state_flush: Arc<Histogram>,
+    disk: Family<Word, Gauge>,
 }
 
 impl Metrics {
@@ -94,6 +95,7 @@ impl Metrics {
             deploy_steps: Arc::default(),
             registry_revision: Gauge::default(),
             state_flush: Arc::new(Histogram::new(buckets::FLUSH)),
+            disk: Family::default(),
         };
         metrics.register_families();
         metrics
@@ -175,7 +177,7 @@ impl Metrics {
     }
 
     /// The counter of answers to requests with an idempotency key, by what became of
-    /// them: `kept`, `replayed`, `cut` (too long to be kept) or `lost`.
+    /// them: `kept`, `replayed`, `cut` (too long to be kept), `lost` or `evicted`.
     pub fn idempotency(&self, result: &'static str) -> Counter {
         self.idempotency.get_or_create_owned(&[("result", result)])
     }
@@ -199,6 +201,13 @@ impl Metrics {
     pub fn set_registry_revision(&self, revision: u64) {
         // A count of changes; it does not reach 2^63.
         self.registry_revision.set(revision.cast_signed());
+    }
+
+    /// Tells how much disk one of a few things takes: `components`, `compiled`,
+    /// `answers`, `state`.
+    pub fn disk(&self, of: &'static str, bytes: u64) {
+        let gauge = self.disk.get_or_create_owned(&[("of", of)]);
+        gauge.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// Where the store records how long it took to make a group of writes durable.
@@ -250,6 +259,12 @@ impl Metrics {
             "Time to make a group of writes durable",
             Unit::Seconds,
             histogram::Shared(Arc::clone(&self.state_flush)),
+        );
+        registry.register_with_unit(
+            "stoa_disk",
+            "Disk that the host's data takes, looked at once a minute",
+            Unit::Bytes,
+            self.disk.clone(),
         );
         registry.register(
             "stoa_build",

@@ -124,3 +124,20 @@ fn a_mangled_key_is_never_accepted() {
         }
     });
 }
+
+#[tokio::test]
+async fn keys_that_expired_long_ago_go_for_good() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, keys) = open(&directory).await;
+    let expired = keys.create(request(Some(60))).await.unwrap();
+    let stays = keys.create(request(None)).await.unwrap();
+    keys.remove_expired(now() + 60 + SHOWN - 10).await.unwrap();
+    assert_eq!(keys.list().len(), 2, "it is still shown");
+    keys.remove_expired(now() + 61 + SHOWN).await.unwrap();
+    drop(keys);
+    store.close();
+    let (_store, keys) = open(&directory).await;
+    let left: Vec<_> = keys.list().into_iter().map(|key| key.id).collect();
+    assert_eq!(left, [stays.summary.id]);
+    assert!(keys.check(&expired.key, now()).is_err());
+}
