@@ -25,7 +25,6 @@ use crate::mesh::discovery::Discovery;
 use crate::mesh::upstream::Upstreams;
 use crate::mesh::upstream::gauges::Gauges;
 use crate::mesh::{Guards, Registry};
-use crate::service::pool::Limiters;
 use crate::service::threads::Threads;
 use crate::shutdown::{Drained, Drainer};
 use crate::store::secrets::Secrets;
@@ -284,7 +283,6 @@ fn deployments(
         telemetry: telemetry.clone(),
         region: config.region.as_deref().map(Arc::from),
         max_memory: config.engine.max_memory,
-        limiters: Limiters::default(),
         threads: Arc::new(Threads::new(Handle::current())),
         keep: config.keep.clone(),
     }))

@@ -270,8 +270,7 @@ pub struct Pool {
     /// How long a call may wait for an instance.
     #[serde(with = "duration")]
     pub queue_deadline: Duration,
-    /// How long calls may stand in the queue before that is overload. Less than a
-    /// call of the service takes means as long as one takes.
+    /// How long a call may wait while more come than are served.
     #[serde(with = "duration")]
     pub queue_target: Duration,
 }
@@ -292,10 +291,10 @@ impl Default for Pool {
             reuse: None,
             // A burst of this size drains well within the deadline.
             queue: 1024,
-            // Longer, and the client has given up.
-            queue_deadline: Duration::from_secs(5),
-            // CoDel's own (RFC 8289): a queue that never falls under it is no burst.
-            queue_target: Duration::from_millis(5),
+            // Longer, and the client has given up: many do after 10 s.
+            queue_deadline: Duration::from_secs(10),
+            // Longer is what people call slow; shorter refuses who would have been served.
+            queue_target: Duration::from_millis(500),
         }
     }
 }
@@ -327,7 +326,7 @@ impl Default for Limits {
             memory: 128 << 20,
             // JSON requests are far smaller; uploads raise it for their service.
             body: 1 << 20,
-            // Nobody knows the right number before the load is there.
+            // What the cores can carry is for the host to know, not for who deploys.
             concurrency: Concurrency::Adaptive,
             // Twice as many as the instances of a pool; each holds a file descriptor.
             connections: 128,

@@ -106,13 +106,13 @@ async fn one_address_has_so_many_connections_and_no_more() -> Result<()> {
     Ok(())
 }
 
-/// A host that may open so few files.
-async fn host_with_files(files: u32) -> Result<HostProcess> {
+/// A host that may open so few files, by an argument of `ulimit`.
+async fn host_with_files(files: &str) -> Result<HostProcess> {
     let directory = Arc::new(TempDir::with_prefix("stoa-")?);
     let script = directory.path().join("few-files");
     std::fs::write(
         &script,
-        format!("#!/bin/sh\nulimit -n {files}\nexec {STOA} \"$@\"\n"),
+        format!("#!/bin/sh\nulimit {files}\nexec {STOA} \"$@\"\n"),
     )?;
     std::fs::set_permissions(&script, Permissions::from_mode(0o755))?;
     let host = HostProcess::start_in(&script, HostOptions::default(), directory).await?;
@@ -122,7 +122,7 @@ async fn host_with_files(files: u32) -> Result<HostProcess> {
 
 #[tokio::test]
 async fn connections_leave_the_host_the_files_that_it_needs() -> Result<()> {
-    let host = host_with_files(300).await?;
+    let host = host_with_files("-n 300").await?;
     let mut open = Client::http1(host.http);
     open.get("/ping").await?.expect(200)?;
     let mut crowd = Vec::new();
@@ -139,9 +139,23 @@ async fn connections_leave_the_host_the_files_that_it_needs() -> Result<()> {
     Ok(())
 }
 
+/// As most shells have it, with 1024.
+#[tokio::test]
+async fn a_low_soft_limit_of_files_is_raised() -> Result<()> {
+    let host = host_with_files("-S -n 200").await?;
+    let mut open = Vec::new();
+    for _ in 0..300 {
+        let mut client = Client::http1(host.http);
+        client.get("/ping").await?.expect(200)?;
+        open.push(client);
+    }
+    assert!(open.iter().all(|client| client.reconnects() == 0));
+    Ok(())
+}
+
 #[tokio::test]
 async fn running_out_of_files_is_survived() -> Result<()> {
-    let host = host_with_files(200).await?;
+    let host = host_with_files("-n 200").await?;
     let mut open = Client::http1(host.http);
     open.get("/ping").await?.expect(200)?;
     let mut crowd = Vec::new();

@@ -38,9 +38,6 @@ pub struct CallContext {
     pub if_match: Option<Arc<str>>,
     /// Calls between services that led here; 0 for the first.
     pub depth: u8,
-    /// Whether an instance of the callee may wait for this call: a call of a service to
-    /// itself, or one further down, where services may call each other in a circle.
-    pub nested: bool,
     /// How much it matters when not all calls can be served.
     pub priority: Priority,
 }
@@ -87,24 +84,28 @@ impl CallContext {
             idempotency_key: None,
             if_match: None,
             depth: 0,
-            nested: false,
             priority: Priority::default(),
         }
     }
 
-    /// The context of a call that this one makes to another service, or to `itself`:
+    /// The context of a call that this one makes to another service, or to its own:
     /// the same caller, request, trace and deadline. Conditions of the client's
     /// request stay behind, as they are about the function that its route names.
     #[must_use]
-    pub fn child(&self, itself: bool) -> Self {
+    pub fn child(&self) -> Self {
         Self {
             trace: self.trace.child(),
             idempotency_key: None,
             if_match: None,
             depth: self.depth.saturating_add(1),
-            nested: itself || self.depth > 0,
             ..self.clone()
         }
+    }
+
+    /// Whether it was made from inside another call: refused for load, what that one has
+    /// done so far would be for nothing.
+    pub fn is_nested(&self) -> bool {
+        self.depth > 0
     }
 
     /// Time until the host stops the call.
@@ -196,7 +197,7 @@ mod tests {
             priority: Priority::High,
             ..CallContext::new(Instant::now())
         };
-        let next = first.child(false);
+        let next = first.child();
         assert_eq!(next.principal, first.principal);
         assert_eq!(next.request_id, first.request_id);
         assert_eq!(next.priority, Priority::High);
@@ -210,14 +211,7 @@ mod tests {
             (None, None)
         );
         assert_eq!(next.depth, u8::MAX);
-        assert_eq!(next.child(false).depth, u8::MAX, "depth never wraps");
-    }
-
-    #[test]
-    fn a_call_is_nested_where_its_callee_may_wait_for_it() {
-        let first = CallContext::new(Instant::now());
-        assert!(!first.nested && !first.child(false).nested);
-        assert!(first.child(true).nested, "it calls itself");
-        assert!(first.child(false).child(false).nested, "it may be a circle");
+        assert_eq!(next.child().depth, u8::MAX, "depth never wraps");
+        assert!(next.is_nested() && !CallContext::new(Instant::now()).is_nested());
     }
 }

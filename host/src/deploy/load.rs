@@ -201,7 +201,6 @@ fn make_revision(
         revision: record.number,
         bounds,
         reuse: reuse.calls,
-        limiter: parts.limiters.of(service),
         threads: parts.threads.clone(),
         metrics: metrics.pool(service, record.number),
     };

@@ -57,7 +57,6 @@ use crate::mesh::discovery::Discovery;
 use crate::mesh::upstream::Upstreams;
 use crate::mesh::{Guards, Live, Registry, Service};
 use crate::service::contract::ContractFault;
-use crate::service::pool::Limiters;
 use crate::service::revision::Revision;
 use crate::service::threads::Threads;
 use crate::store::secrets::Secrets;
@@ -99,8 +98,6 @@ pub struct Parts {
     pub region: Option<Arc<str>>,
     /// Linear memory that an instance may be given at most, in bytes.
     pub max_memory: u64,
-    /// What is known of the calls of each service.
-    pub limiters: Limiters,
     /// What calls run on.
     pub threads: Arc<Threads>,
     /// How much is kept of what is over.

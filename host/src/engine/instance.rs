@@ -1,8 +1,7 @@
 //! One live instantiation of a component: its own store, its own memory.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::time::Duration;
+use std::sync::{Arc, Weak};
 
 use wasmtime::component::Func;
 use wasmtime::{Store, UpdateDeadline};
@@ -11,9 +10,9 @@ use wasmtime_wasi_http::{p2, p3};
 use super::code::{Code, FunctionIndex, HttpExport};
 use super::fault::{Fault, TrapReport};
 use super::link::LinkFailure;
-use super::meter::Meter;
 use super::state::State;
 use super::value::Val;
+use super::watch::{Waits, watch, yielded};
 use crate::capabilities::Granted;
 use crate::capabilities::context::CallContext;
 
@@ -34,7 +33,8 @@ pub struct InstanceSettings {
 pub struct Instance {
     pub(super) store: Store<State>,
     pub(super) http: HttpHandler,
-    pub(super) meter: Meter,
+    /// Who is told when it waits for the host.
+    pub(super) waits: Option<Weak<dyn Waits>>,
     code: Arc<Code>,
     instance: wasmtime::component::Instance,
     functions: Vec<Option<Func>>,
@@ -49,21 +49,25 @@ pub(super) enum HttpHandler {
 }
 
 impl Instance {
-    /// Instantiates a component.
+    /// Instantiates a component. `waits` is told when it waits for the host in a call.
     ///
     /// # Errors
     ///
     /// [`Fault::Instantiate`] when the engine is full or the guest's own
     /// initialisation fails.
-    pub async fn new(code: &Arc<Code>, settings: &InstanceSettings) -> Result<Self, Fault> {
+    pub async fn new(
+        code: &Arc<Code>,
+        settings: &InstanceSettings,
+        waits: Option<Weak<dyn Waits>>,
+    ) -> Result<Self, Fault> {
         let instantiate = |error| Fault::Instantiate(TrapReport::new(error));
         let mut store = Store::new(code.pre.engine(), State::new(settings));
         store.limiter(|state| &mut state.memory);
         // A guest that computes hands the thread back at each tick of the epoch, and
         // goes on after all that is ready, once the sockets were looked at: a plain
         // yield would let guests alone take turns for dozens of ticks.
-        store.epoch_deadline_callback(|store| {
-            store.data().meter.yielded();
+        store.epoch_deadline_callback(|_| {
+            yielded();
             let others = tokio::task::yield_now();
             Ok(UpdateDeadline::YieldCustom(1, Box::pin(others)))
         });
@@ -83,11 +87,10 @@ impl Instance {
             )),
         };
         let functions = vec![None; code.functions().len()];
-        let meter = store.data().meter.clone();
         Ok(Self {
             store,
             http,
-            meter,
+            waits,
             code: Arc::clone(code),
             instance,
             functions,
@@ -111,7 +114,7 @@ impl Instance {
         self.begin(context);
         let function = self.function(function)?;
         let guest = function.call_async(&mut self.store, params, results);
-        let called = self.meter.watch(guest).await;
+        let called = watch(self.waits.as_ref(), guest).await;
         self.store.data().finish_lines();
         called.map_err(|error| self.fault(error))
     }
@@ -121,15 +124,9 @@ impl Instance {
         self.calls
     }
 
-    /// How long the guest was ready in its last call, and waited for a core.
-    pub fn waited_for_core(&self) -> Duration {
-        self.meter.waited()
-    }
-
     /// Prepares the store for one call.
     pub(super) fn begin(&mut self, context: CallContext) {
         self.calls += 1;
-        self.meter.reset();
         self.store.data_mut().capabilities.begin(context);
         self.store.set_epoch_deadline(1);
     }

@@ -10,7 +10,6 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::InstanceSettings;
 use super::memory::MemoryLimit;
-use super::meter::Meter;
 use super::outbound::Outbound;
 use crate::capabilities::context::{CallContext, CurrentCall};
 use crate::capabilities::logging::{Output, Stream};
@@ -28,7 +27,6 @@ pub(super) struct State {
     outbound: Outbound,
     pub(super) capabilities: Capabilities,
     pub(super) memory: MemoryLimit,
-    pub(super) meter: Meter,
     /// Standard output and error, whose last line may lack its end.
     outputs: [Output; 2],
     /// Calls under way in a shared instance, by their task.
@@ -58,7 +56,6 @@ impl State {
             outbound: Outbound::new(granted.outgoing.clone(), call.clone()),
             capabilities: Capabilities::new(granted.clone(), call.clone()),
             memory: MemoryLimit::new(settings.memory, settings.memory_in_use.clone()),
-            meter: Meter::default(),
             outputs,
             shared_calls: HashMap::new(),
         }

@@ -99,7 +99,7 @@ impl Neighbourhood {
             );
             return Err(BodyError::LoopDetected);
         }
-        let context = context.child(from == to);
+        let context = context.child();
         let request = forward::inside(request, &context, passage.errand);
         let origin = Origin::of(request.headers());
         let answered = match (self.upstreams.get(to), self.revision(to)) {

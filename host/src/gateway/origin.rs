@@ -68,7 +68,6 @@ impl Origin {
             idempotency_key: None,
             if_match: None,
             depth: 0,
-            nested: false,
             priority,
         };
         with_conditions(headers, context)

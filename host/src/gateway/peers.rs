@@ -79,19 +79,17 @@ pub(super) fn room(wanted: usize) -> usize {
     if wanted > most {
         tracing::info!(
             "the process may open {files} files, so that at most {most} connections are taken, \
-             not {wanted}: raise it with ulimit -n"
+             not {wanted}: raise it with ulimit -Hn"
         );
     }
     wanted.min(most)
 }
 
-/// The soft limit of open files, proc(5).
+/// Files that the process may open: all that the system allows it, where its shell
+/// began with less.
 fn open_files() -> Option<usize> {
-    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
-    let line = limits
-        .lines()
-        .find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
+    let files = rlimit::increase_nofile_limit(u64::MAX).ok()?;
+    usize::try_from(files).ok()
 }
 
 #[cfg(test)]

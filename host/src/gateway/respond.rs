@@ -277,7 +277,7 @@ pub(super) fn call_error(error: &CallError, origin: &Origin) -> Response {
             "breaker_open",
             "the service has failed too often and is left alone for a while",
         ),
-        CallError::Deadline | CallError::DeadlineInQueue => (
+        CallError::Deadline | CallError::LittleTime | CallError::DeadlineInQueue => (
             StatusCode::GATEWAY_TIMEOUT,
             "deadline",
             "the service did not answer in time",

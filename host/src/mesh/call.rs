@@ -27,6 +27,9 @@ pub enum CallError {
     /// The call took too long and was stopped.
     #[error("the call was stopped at its deadline")]
     Deadline,
+    /// The same, after it had waited for an instance for most of its time.
+    #[error("the call was stopped at its deadline, most of which it had to wait for an instance")]
+    LittleTime,
     /// The deadline passed before the call had an instance.
     #[error("no instance of the service became free before the call's deadline")]
     DeadlineInQueue,
@@ -48,7 +51,7 @@ impl CallError {
     /// Whether the call may have left something behind.
     pub fn may_have_run(&self) -> bool {
         match self {
-            Self::Deadline | Self::Upload(_) => true,
+            Self::Deadline | Self::LittleTime | Self::Upload(_) => true,
             Self::Fault(fault) => !matches!(fault, Fault::Request(_)),
             Self::Pool(_) | Self::DeadlineInQueue | Self::BreakerOpen { .. } => false,
         }
@@ -60,18 +63,30 @@ impl CallError {
             Self::Pool(error) => error.retry_after(),
             Self::BreakerOpen { retry_after } => Some(*retry_after),
             Self::Fault(Fault::Dependency { retry_after, .. }) => *retry_after,
-            Self::Deadline | Self::DeadlineInQueue | Self::Fault(_) | Self::Upload(_) => None,
+            Self::Deadline
+            | Self::LittleTime
+            | Self::DeadlineInQueue
+            | Self::Fault(_)
+            | Self::Upload(_) => None,
         }
     }
 
     /// The same, or what `upload` failed with before: a component need not bear that.
     pub(super) fn blaming(self, upload: &Upload) -> Self {
         let fault = match &self {
-            Self::Deadline => upload.fault_at_deadline(),
+            Self::Deadline | Self::LittleTime => upload.fault_at_deadline(),
             Self::Fault(_) => upload.fault(),
             _ => None,
         };
         fault.map_or(self, Self::Upload)
+    }
+
+    /// The same of a call that had its instance `late`.
+    fn begun(self, late: bool) -> Self {
+        match self {
+            Self::Deadline if late => Self::LittleTime,
+            other => other,
+        }
     }
 
     /// What a caller is told when the call was made again and that failed with
@@ -124,7 +139,8 @@ pub(super) async fn call_here(
 ) -> Result<(), CallError> {
     let deadline = context.deadline;
     let trace = context.trace;
-    let called = match acquire(revision, &context, begun).await? {
+    let (lease, late) = acquire(revision, &context, begun).await?;
+    let called = match lease {
         Lease::Exclusive(mut lease) => {
             let called = within(deadline, lease.call(function, context, params, results)).await;
             flatten(called).map(|()| lease.keep())
@@ -142,6 +158,7 @@ pub(super) async fn call_here(
                 .map(|mut values| results.swap_with_slice(&mut values))
         }
     };
+    let called = called.map_err(|error| error.begun(late));
     called.inspect_err(|error| {
         report(
             revision,
@@ -217,8 +234,9 @@ where
 {
     let deadline = context.deadline;
     let trace = context.trace;
-    let fair = revision.has_fair_time(Instant::now(), deadline);
-    let answered = match acquire(revision, &context, begun).await? {
+    let (lease, late) = acquire(revision, &context, begun).await?;
+    let fair = !late && revision.has_fair_time(Instant::now(), deadline);
+    let answered = match lease {
         Lease::Exclusive(lease) => {
             let exchange = handler::start(lease, request, context)?;
             let answered = flatten(within(deadline, exchange).await);
@@ -235,7 +253,7 @@ where
         }
     };
     answered
-        .map_err(|error| error.blaming(upload))
+        .map_err(|error| error.begun(late).blaming(upload))
         .inspect_err(|error| report(revision, "wasi:http", &trace, error))
 }
 
@@ -279,17 +297,22 @@ fn go_on(
     });
 }
 
+/// An instance, and whether the call had to wait for it until too little time is left
+/// to blame the revision for what becomes of it.
 async fn acquire(
     revision: &Revision,
     context: &CallContext,
     begun: Option<&Begun>,
-) -> Result<Lease, CallError> {
-    let lease = within(context.deadline, revision.pool.acquire(context)).await;
+) -> Result<(Lease, bool), CallError> {
+    let deadline = context.deadline;
+    let lease = within(deadline, revision.pool.acquire(context)).await;
     let lease = lease.map_err(|Elapsed| CallError::DeadlineInQueue)??;
+    let late = |since| !revision.has_fair_time(since, deadline);
+    let late = lease.since().is_some_and(late);
     if let Some(begun) = begun {
-        begun.set();
+        begun.set(late);
     }
-    Ok(lease)
+    Ok((lease, late))
 }
 
 fn flatten<T>(outcome: Result<Result<T, Fault>, Elapsed>) -> Result<T, CallError> {

@@ -113,7 +113,7 @@ impl ServiceLink {
         };
         let context = CallContext {
             deadline: revision.deadline(Some(context.deadline)),
-            ..context.child(*self.consumer == *revision.service)
+            ..context.child()
         };
         let began = Instant::now();
         let guard = self.guard(&revision);

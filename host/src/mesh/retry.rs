@@ -97,8 +97,12 @@ pub fn outcome(error: &CallError, fair: bool) -> Outcome {
             | Fault::Instantiate(_),
         ) => Outcome::Failure,
         CallError::Pool(
-            PoolError::QueueFull { .. } | PoolError::QueueDeadline { .. } | PoolError::Shed { .. },
+            PoolError::QueueFull { .. }
+            | PoolError::NoTime { .. }
+            | PoolError::QueueDeadline { .. }
+            | PoolError::Shed { .. },
         )
+        | CallError::LittleTime
         | CallError::DeadlineInQueue
         | CallError::BreakerOpen { .. }
         | CallError::Upload(_)
@@ -177,6 +181,7 @@ mod tests {
     fn a_deadline_that_was_too_short_says_nothing_of_the_callee() {
         assert_eq!(outcome(&CallError::Deadline, true), Outcome::Failure);
         assert_eq!(outcome(&CallError::Deadline, false), Outcome::Ignored);
+        assert_eq!(outcome(&CallError::LittleTime, true), Outcome::Ignored);
         let trap = CallError::Fault(Fault::NoResponse);
         assert_eq!(outcome(&trap, false), Outcome::Failure);
     }

@@ -5,8 +5,7 @@
 //! deadline, and takes the call back when it gives up itself.
 
 use std::future::Future;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -80,22 +79,23 @@ where
     })
 }
 
-/// Whether a call on other threads has got its instance.
+/// Whether a call on other threads has got its instance, and late.
 #[derive(Clone, Default)]
-pub(super) struct Begun(Arc<AtomicBool>);
+pub(super) struct Begun(Arc<OnceLock<bool>>);
 
 impl Begun {
     /// It has.
-    pub(super) fn set(&self) {
-        self.0.store(true, Ordering::Release);
+    pub(super) fn set(&self, late: bool) {
+        // There is one call.
+        let _ = self.0.set(late);
     }
 
     /// What a call is that came to its deadline.
     fn missed(&self) -> CallError {
-        if self.0.load(Ordering::Acquire) {
-            CallError::Deadline
-        } else {
-            CallError::DeadlineInQueue
+        match self.0.get() {
+            Some(true) => CallError::LittleTime,
+            Some(false) => CallError::Deadline,
+            None => CallError::DeadlineInQueue,
         }
     }
 }
@@ -120,7 +120,7 @@ impl Missed {
     /// The error; the operator has been told of it.
     fn told(self, revision: &Revision, function: &str, trace: &TraceContext) -> CallError {
         match self {
-            Self::Here(error @ CallError::Deadline) => {
+            Self::Here(error @ (CallError::Deadline | CallError::LittleTime)) => {
                 report(revision, function, trace, &error);
                 error
             }
@@ -162,7 +162,10 @@ mod tests {
     async fn a_call_without_an_instance_at_its_deadline_has_not_run() {
         let begun = Begun::default();
         assert!(matches!(missed(&begun).await, CallError::DeadlineInQueue));
-        begun.set();
+        begun.set(false);
         assert!(matches!(missed(&begun).await, CallError::Deadline));
+        let late = Begun::default();
+        late.set(true);
+        assert!(matches!(missed(&late).await, CallError::LittleTime));
     }
 }

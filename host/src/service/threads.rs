@@ -68,6 +68,14 @@ impl Threads {
         }
     }
 
+    /// How many threads serve this class.
+    pub fn count(&self, class: Class) -> usize {
+        match class {
+            Class::Interactive => self.interactive.metrics().num_workers(),
+            Class::Batch => cores(),
+        }
+    }
+
     /// Does work that may block and takes long, on a thread that gives way to those
     /// that serve. `None` if the work panicked.
     ///
@@ -130,9 +138,8 @@ impl<T> Drop for Away<T> {
 }
 
 fn batch_threads() -> Option<Runtime> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = Builder::new_multi_thread()
-        .worker_threads(cores)
+        .worker_threads(cores())
         .thread_name("stoa-batch")
         .on_thread_start(|| {
             CLASS.set(Class::Batch);
@@ -147,6 +154,10 @@ fn batch_threads() -> Option<Runtime> {
             );
         })
         .ok()
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Gives the current thread a core only when no other wants it, or as near to that

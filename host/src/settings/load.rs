@@ -61,9 +61,9 @@ pub enum Class {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "Written")]
 pub enum Concurrency {
-    /// As many as help, found by measuring. A service that computes comes down to
-    /// about the cores of the machine, where more would only share them; one that
-    /// waits for others, or for the store, goes up as far as its pool does.
+    /// As many as compute on the cores of the machine, where more would only share them.
+    /// Calls that wait for others, or for the store, do not count: there may be as many
+    /// as the pool has room for.
     #[default]
     Adaptive,
     /// As many as the pool has room for.

@@ -107,6 +107,8 @@ pub enum Part {
     Neighbour,
     /// Resident memory of a host with the shop
     Idle,
+    /// The shop with 1 to 1000 clients that each wait for their answers
+    Clients,
 }
 
 impl Args {

@@ -7,6 +7,7 @@ use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use super::{Answered, BodyError, Lease};
 use crate::engine::Fault;
 use crate::engine::instance::HttpHandler;
+use crate::engine::watch::watch;
 
 pub(super) async fn run<L, B>(
     mut lease: L,
@@ -56,7 +57,7 @@ where
     let guest = proxy
         .wasi_http_incoming_handler()
         .call_handle(&mut instance.store, request, out);
-    let handled = instance.meter.watch(guest).await;
+    let handled = watch(instance.waits.as_ref(), guest).await;
     instance.store.data().finish_lines();
     handled.map_err(|error| instance.store.data().fault(error))
 }

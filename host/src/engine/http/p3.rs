@@ -21,6 +21,7 @@ use super::{Answered, BodyError, Lease};
 use crate::capabilities::context::CallContext;
 use crate::engine::Fault;
 use crate::engine::state::State;
+use crate::engine::watch::watch;
 
 pub(super) async fn run<L, B>(
     mut lease: L,
@@ -41,7 +42,7 @@ where
         let _ = body_taken.await;
         Ok(())
     });
-    let ran = instance.meter.watch(guest).await;
+    let ran = watch(instance.waits.as_ref(), guest).await;
     instance.store.data().finish_lines();
     let outcome = ran.flatten().map_err(|error| instance.fault(error));
     (lease, outcome)

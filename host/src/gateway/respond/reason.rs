@@ -43,7 +43,9 @@ pub(in crate::gateway) fn reason(refusal: &Refusal) -> Option<&'static str> {
 fn call_reason(error: &CallError) -> &'static str {
     match error {
         CallError::Pool(PoolError::QueueFull { .. }) => "queue_full",
-        CallError::Pool(PoolError::QueueDeadline { .. }) => "queue_deadline",
+        CallError::Pool(PoolError::NoTime { .. } | PoolError::QueueDeadline { .. }) => {
+            "queue_deadline"
+        }
         CallError::Pool(PoolError::Shed { priority, .. }) => match priority {
             Priority::Low => "shed_low",
             Priority::Normal => "shed_normal",
@@ -51,7 +53,7 @@ fn call_reason(error: &CallError) -> &'static str {
         },
         CallError::Pool(PoolError::Start(_)) => "no_instance",
         CallError::BreakerOpen { .. } => "breaker_open",
-        CallError::Deadline | CallError::DeadlineInQueue => "deadline",
+        CallError::Deadline | CallError::LittleTime | CallError::DeadlineInQueue => "deadline",
         CallError::Fault(Fault::Dependency { .. }) => "dependency",
         CallError::Fault(Fault::Memory { .. }) => "memory",
         CallError::Fault(Fault::Request(_)) => "bad_request",

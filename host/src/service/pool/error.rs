@@ -18,6 +18,14 @@ pub enum PoolError {
         /// When to try again.
         retry_after: Duration,
     },
+    /// So many calls are before it that its turn would come too late.
+    #[error("the calls before it take about {wait:?} more, which is longer than it may wait")]
+    NoTime {
+        /// How long it would wait.
+        wait: Duration,
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// No instance became free in time.
     #[error("no instance of the service became free within {waited:?}")]
     QueueDeadline {
@@ -26,7 +34,7 @@ pub enum PoolError {
         /// When to try again.
         retry_after: Duration,
     },
-    /// There are more calls than the service can serve in time.
+    /// More calls come than the service serves.
     #[error(
         "the service is overloaded: a call of {priority} priority was given up after {waited:?}"
     )]
@@ -48,6 +56,7 @@ impl PoolError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::QueueFull { retry_after, .. }
+            | Self::NoTime { retry_after, .. }
             | Self::QueueDeadline { retry_after, .. }
             | Self::Shed { retry_after, .. } => Some(*retry_after),
             Self::Start(_) => None,

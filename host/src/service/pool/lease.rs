@@ -2,10 +2,9 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Pool;
-use super::limit::Spent;
 use super::slot::Slot;
 use crate::engine::Instance;
 use crate::engine::shared::SharedInstance;
@@ -19,17 +18,32 @@ pub enum Lease {
 }
 
 impl Lease {
-    /// `began` is given for a call that is to be timed.
-    pub(super) fn new(pool: &Arc<Pool>, slot: Slot, began: Option<Instant>) -> Self {
+    pub(super) fn new(pool: &Arc<Pool>, slot: Slot) -> Self {
         let place = Place {
             pool: Arc::clone(pool),
             slot: Some(slot),
             sound: false,
-            began,
+            since: None,
         };
         match place.slot {
             Some(Slot::Exclusive(_)) => Self::Exclusive(ExclusiveLease(place)),
             _ => Self::Shared(SharedLease(place)),
+        }
+    }
+
+    /// The same, had by a call that has waited for it.
+    pub(super) fn had_since(mut self, now: Instant) -> Self {
+        let (Self::Exclusive(ExclusiveLease(place)) | Self::Shared(SharedLease(place))) = &mut self;
+        place.since = Some(now);
+        self
+    }
+
+    /// Since when a call has it that has waited for it; `None` where it did not wait.
+    pub fn since(&self) -> Option<Instant> {
+        match self {
+            Self::Exclusive(ExclusiveLease(place)) | Self::Shared(SharedLease(place)) => {
+                place.since
+            }
         }
     }
 
@@ -98,30 +112,13 @@ struct Place {
     pool: Arc<Pool>,
     slot: Option<Slot>,
     sound: bool,
-    /// When it was leased, if its call is timed.
-    began: Option<Instant>,
-}
-
-impl Place {
-    /// How long its call has had it.
-    fn spent(&self) -> Option<Spent> {
-        let guest = self.began?.elapsed();
-        let ready = self
-            .slot
-            .as_ref()
-            .map_or(Duration::ZERO, Slot::waited_for_core);
-        let ready = ready.min(guest);
-        Some(Spent { guest, ready })
-    }
+    since: Option<Instant>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let spent = self.spent();
         let slot = self.slot.take();
         let kept = slot.filter(|slot| self.sound || matches!(slot, Slot::Shared(..)));
-        // A call that broke off tells nothing of how long one takes.
-        let spent = spent.filter(|_| kept.is_some());
-        self.pool.give_back(kept, spent);
+        self.pool.give_back(kept);
     }
 }

@@ -12,17 +12,18 @@
 //!     └── queue (by priority, bounded, deadline) ┘
 //! ```
 //!
-//! Room is what the maximum and the service's [`Limiter`] leave: a pool grows when
-//! a call would wait otherwise and the limit says that one more at a time helps.
-//! Where it does not help, as with guests that compute on cores that are all busy,
-//! calls wait in the queue, and when that stands they are shed; see [`queue`].
+//! Room is what the maximum leaves, and the limit of calls that are worked on at the
+//! same time. Unless the settings name a number, that is as many guests as compute on
+//! the cores that there are: more of them would only share those. A call that waits for
+//! the host (for the store, another service, an answer from outside) does not count, so
+//! that a service which waits much may fill its pool. The others wait in the queue, as
+//! long as they can be served in their time; see [`queue`].
 
-mod codel;
 mod error;
-mod gradient;
+mod lanes;
 mod lease;
-mod limit;
 mod peak;
+mod pressure;
 mod queue;
 mod slot;
 mod state;
@@ -30,22 +31,20 @@ mod turn;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::capabilities::context::CallContext;
-use crate::engine::{Code, Fault, Instance, InstanceSettings};
+use crate::engine::{Code, Fault, Instance, InstanceSettings, Waits};
 use crate::service::threads::{Away, Threads};
 use crate::settings::{Class, Concurrency, Settings};
 use crate::telemetry::metrics::{PoolMetrics, PoolReading, PoolSample};
 pub use error::PoolError;
-use gradient::MOST;
 pub use lease::{ExclusiveLease, Lease, SharedLease};
-use limit::Spent;
-pub use limit::{Limiter, Limiters};
+use pressure::Pressure;
 use queue::Queue;
 use slot::{Handoff, Seats, Slot};
 use state::{Claim, State};
@@ -62,8 +61,6 @@ pub struct Parts {
     pub bounds: (u32, u32),
     /// Calls that an instance serves in its life; `None` is no end.
     pub reuse: Option<u64>,
-    /// What is known of the service's calls.
-    pub limiter: Arc<Limiter>,
     /// What calls run on.
     pub threads: Arc<Threads>,
     /// Where waits are recorded.
@@ -80,8 +77,10 @@ pub struct Pool {
     reuse: u64,
     queue: u32,
     queue_deadline: Duration,
-    at_a_time: Concurrency,
-    limiter: Arc<Limiter>,
+    /// Calls that are worked on at the same time.
+    limit: u32,
+    /// Whether those that wait for the host count among them.
+    counts_waiting: bool,
     class: Class,
     threads: Arc<Threads>,
     seats: Arc<Seats>,
@@ -105,33 +104,37 @@ impl Pool {
             revision,
             bounds: (min, max),
             reuse,
-            limiter,
             threads,
             metrics,
         } = parts;
         let size = &settings.pool;
-        let queues = [(); 2].map(|()| Queue::new(size.queue, target));
-        let pool = Arc::new(Self {
+        let pressure = Pressure::new(target, size.queue_deadline);
+        let concurrency = size.concurrency.max(1);
+        let limit = match settings.limits.concurrency {
+            // Calls that share an instance compute one after another.
+            Concurrency::Adaptive if concurrency == 1 => computing(threads.count(settings.class)),
+            Concurrency::Adaptive | Concurrency::Off => u32::MAX,
+            Concurrency::AtMost(calls) => calls,
+        };
+        Arc::new(Self {
             service: instance.service.clone(),
             revision,
             code,
             instance,
-            concurrency: size.concurrency.max(1),
+            concurrency,
             reuse: reuse.unwrap_or(u64::MAX),
             queue: size.queue,
             queue_deadline: size.queue_deadline,
-            at_a_time: settings.limits.concurrency,
-            limiter,
+            limit,
+            counts_waiting: settings.limits.concurrency != Concurrency::Adaptive,
             class: settings.class,
             threads,
             seats: Arc::default(),
-            state: Mutex::new(State::new(min, max, queues)),
+            state: Mutex::new(State::new(min, max, Queue::new(size.queue, pressure))),
             settled: Notify::new(),
             calls: AtomicU64::new(0),
             metrics,
-        });
-        pool.limiter.has_room_for(pool.ceiling(max));
-        pool
+        })
     }
 
     /// The threads that a call must move to before it asks for an instance; `None`
@@ -147,19 +150,19 @@ impl Pool {
     /// When the queue is full, the wait too long, the service overloaded, or no
     /// instance can be made.
     pub async fn acquire(self: &Arc<Self>, context: &CallContext) -> Result<Lease, PoolError> {
-        let call = self.calls.fetch_add(1, Ordering::Relaxed);
-        // What began is to end: where services call each other in a circle, the limit
-        // must not have a call wait for its own caller.
-        let limit = self.limit();
-        let claim = self.lock().claim(&self.seats, limit, context.nested);
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        // What began is to end: the limit must not have a call wait for those that have
+        // not begun, nor for its own caller where services call each other in a circle.
+        let nested = context.is_nested();
+        let claim = self.lock().claim(&self.seats, self.limit, nested);
         match claim {
             Claim::Idle(slot) => {
                 self.metrics.queue_wait.observe(Duration::ZERO);
-                Ok(self.lease(call, slot))
+                Ok(Lease::new(self, slot))
             }
             // Boxed: the common way out is the one above, and its future should be small.
-            Claim::Start(seat) => Box::pin(self.start(call, Handoff::start(self, seat))).await,
-            Claim::Wait => Box::pin(self.wait(call, context)).await,
+            Claim::Start(seat) => Box::pin(self.start(Handoff::start(self, seat))).await,
+            Claim::Wait => Box::pin(self.wait(context)).await,
         }
     }
 
@@ -184,7 +187,10 @@ impl Pool {
             return Ok(());
         }
         let pool = Arc::clone(self);
-        let made = async move { Instance::new(&pool.code, &pool.instance).await.map(drop) };
+        let made = async move {
+            let made = Instance::new(&pool.code, &pool.instance, None).await;
+            made.map(drop)
+        };
         self.there(made).await
     }
 
@@ -193,7 +199,6 @@ impl Pool {
     pub fn scale(self: &Arc<Self>, min: u32, max: u32) {
         let surplus = self.lock().scale(min, max, self.seats.live());
         drop(surplus);
-        self.limiter.has_room_for(self.ceiling(max));
         self.settle();
     }
 
@@ -211,7 +216,7 @@ impl Pool {
 
     /// Undoes [`Pool::drain`].
     pub fn resume(&self) {
-        self.lock().resume();
+        self.lock().undrain();
     }
 
     /// Waits until no call is under way.
@@ -254,43 +259,14 @@ impl Pool {
             let Some(seat) = seat else { return Ok(()) };
             let slot = self.instantiate(Handoff::start(self, seat)).await?;
             // A lease that is given back unused is an idle instance.
-            Lease::new(self, slot, None).keep();
+            Lease::new(self, slot).keep();
         }
-    }
-
-    /// Calls to work on at the same time.
-    fn limit(&self) -> u32 {
-        match self.at_a_time {
-            Concurrency::Adaptive => self.limiter.limit().min(self.most()),
-            Concurrency::AtMost(calls) => calls,
-            Concurrency::Off => u32::MAX,
-        }
-    }
-
-    /// Calls at a time that there is room for in `max` instances.
-    fn ceiling(&self, max: u32) -> u32 {
-        max.saturating_mul(self.concurrency).min(self.most())
-    }
-
-    /// What the search for that number is bounded by. Calls that share an instance cost
-    /// little and wait much: they may be as many as the pool has room for.
-    fn most(&self) -> u32 {
-        if self.concurrency == 1 {
-            MOST
-        } else {
-            u32::MAX
-        }
-    }
-
-    fn lease(self: &Arc<Self>, call: u64, slot: Slot) -> Lease {
-        let began = self.limiter.times(call).then(Instant::now);
-        Lease::new(self, slot, began)
     }
 
     /// Uses what was handed over: an instance, or the right to make one.
-    async fn start(self: &Arc<Self>, call: u64, handoff: Handoff) -> Result<Lease, PoolError> {
+    async fn start(self: &Arc<Self>, handoff: Handoff) -> Result<Lease, PoolError> {
         let slot = self.instantiate(handoff).await?;
-        Ok(self.lease(call, slot))
+        Ok(Lease::new(self, slot))
     }
 
     async fn instantiate(self: &Arc<Self>, mut handoff: Handoff) -> Result<Slot, Fault> {
@@ -298,7 +274,7 @@ impl Pool {
             return Ok(slot);
         }
         let began = Instant::now();
-        let instance = Instance::new(&self.code, &self.instance).await?;
+        let instance = Instance::new(&self.code, &self.instance, self.waits()).await?;
         self.metrics.instantiate.observe(began.elapsed());
         let slot = if self.concurrency == 1 {
             handoff.seat_exclusive(instance)
@@ -313,16 +289,16 @@ impl Pool {
         Ok(slot.expect("a handoff without an instance holds a seat"))
     }
 
+    /// Who is told when an instance waits for the host.
+    fn waits(self: &Arc<Self>) -> Option<Weak<dyn Waits>> {
+        let pool: Weak<Self> = Arc::downgrade(self);
+        (!self.counts_waiting).then_some(pool)
+    }
+
     /// Takes an instance back, or the place of one that is gone.
-    fn give_back(self: &Arc<Self>, slot: Option<Slot>, spent: Option<Spent>) {
+    fn give_back(self: &Arc<Self>, slot: Option<Slot>) {
         let usable = slot.filter(|slot| slot.is_usable(self.reuse));
-        let mut state = self.lock();
-        let given = state.give_back(usable, self.seats.live());
-        if let Some(spent) = spent {
-            let ceiling = self.ceiling(state.max());
-            state.note(spent, ceiling, &self.limiter);
-        }
-        drop(state);
+        let given = self.lock().give_back(usable, self.seats.live());
         // Its memory is unmapped here, outside the lock; its seat is free then.
         drop(given.surplus);
         if given.awaited {
@@ -334,6 +310,13 @@ impl Pool {
         // A panic elsewhere must not take the service with it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Guests that compute at the same time on so many threads: while one hands over, the
+/// next one computes.
+fn computing(threads: usize) -> u32 {
+    let calls = threads + threads.div_ceil(4);
+    u32::try_from(calls).unwrap_or(u32::MAX)
 }
 
 impl PoolReading for Pool {
@@ -360,10 +343,7 @@ impl PoolReading for Pool {
             busy,
             draining,
             queued: u64::from(state.queued()),
-            limit: u64::from(
-                self.limit()
-                    .min(state.max().saturating_mul(self.concurrency)),
-            ),
+            limit: u64::from(self.limit.min(state.max().saturating_mul(self.concurrency))),
             memory_bytes: self.instance.memory_in_use.load(Ordering::Relaxed) as u64,
         }
     }

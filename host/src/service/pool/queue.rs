@@ -1,39 +1,20 @@
-//! The calls that wait for an instance: bounded, by priority, each with an end to
-//! its patience.
+//! The calls that wait for an instance, as long as they can be served in their time.
 //!
-//! The highest priority is served first. What must go goes from the lowest: when
-//! the queue is full, a call of a lower priority makes place; under overload (see
-//! [`super::codel`]) calls that have waited too long are given up, and before any
-//! of them those of lower priorities, whose turn would not come. A call whose
-//! caller is gone, or whose time is over, is never served.
+//! Refused is who has more calls before it than are served until its time is over, and
+//! what is more than the queue may hold (see [`super::pressure`]): first the lowest
+//! priority, and of each the newest. Who waits is served in turn.
 //!
 //! Knows times only as it is told them, and nothing of instances.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::codel::{CoDel, Load};
-use crate::settings::Priority;
+use super::lanes::{Caller, Lanes, Waiter};
+use super::pressure::Pressure;
 
-/// The way back to a caller.
-pub(super) trait Caller {
-    /// Whether it has given up.
-    fn is_gone(&self) -> bool;
-}
+/// How often the queue is looked through for callers that are gone, at most.
+const SWEEP: Duration = Duration::from_millis(10);
 
-/// A call that waits.
-pub(super) struct Waiter<C> {
-    /// Who waits.
-    pub(super) caller: C,
-    /// How much it matters.
-    pub(super) priority: Priority,
-    /// Since when it waits.
-    pub(super) since: Instant,
-    /// When serving it makes no sense any more.
-    pub(super) until: Instant,
-}
-
-/// A call that was given up.
+/// A call that was refused.
 pub(super) struct Refused<C> {
     /// Who is to be told.
     pub(super) waiter: Waiter<C>,
@@ -41,159 +22,131 @@ pub(super) struct Refused<C> {
     pub(super) why: Why,
 }
 
-/// Why a waiting call was given up.
+/// Why a call was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Why {
-    /// There are too many, and others matter more or are newer.
+    /// The queue has no place left.
+    Full,
+    /// More come than are served, and others matter more or came earlier.
     Shed,
-    /// Its time was over.
+    /// It would have to wait for so long, which is longer than it can.
+    NoTime(Duration),
+    /// Its time is over.
     Late,
 }
 
 /// The queue of one pool.
 pub(super) struct Queue<C> {
-    /// By priority; in each the oldest is at the front.
-    lanes: [VecDeque<Waiter<C>>; Priority::ALL.len()],
+    lanes: Lanes<C>,
     capacity: usize,
-    control: CoDel,
+    pressure: Pressure,
+    swept: Option<Instant>,
 }
 
 impl<C: Caller> Queue<C> {
-    /// An empty queue for `capacity` calls that should not wait longer than `target`.
-    pub(super) fn new(capacity: u32, target: Duration) -> Self {
+    /// An empty queue for `capacity` calls.
+    pub(super) fn new(capacity: u32, pressure: Pressure) -> Self {
         Self {
-            lanes: Default::default(),
+            lanes: Lanes::default(),
             capacity: capacity as usize,
-            control: CoDel::new(target),
+            pressure,
+            swept: None,
         }
     }
 
-    /// Adds a call; one of a lower priority may have to go for it.
-    ///
-    /// # Errors
-    ///
-    /// When there is no place, and nothing that matters less.
-    pub(super) fn push(&mut self, waiter: Waiter<C>) -> Result<Option<Refused<C>>, Waiter<C>> {
-        let mut gone = None;
-        if self.places() >= self.capacity {
-            // Callers that gave up still stand in the queue.
-            self.retain_present();
-            if self.places() >= self.capacity {
-                gone = self.evict_below(waiter.priority);
-                if gone.is_none() {
-                    return Err(waiter);
-                }
-            }
+    /// Adds a call. Who has to go for it is put into `refused`; that may be itself.
+    pub(super) fn push(&mut self, waiter: Waiter<C>, now: Instant, refused: &mut Vec<Refused<C>>) {
+        if let Some(wait) = self.no_time(&waiter, now) {
+            let why = Why::NoTime(wait);
+            return refused.push(Refused { waiter, why });
         }
-        self.lanes[waiter.priority as usize].push_back(waiter);
-        Ok(gone)
+        if self.lanes.is_empty() {
+            self.pressure.empty(now);
+        }
+        self.lanes.push(waiter);
+        self.pressure.waits(now);
+        if self.lanes.len() > self.bound(now) {
+            self.sweep(now);
+            self.cut(now, refused);
+        }
     }
 
-    /// The call whose turn it is. What is given up on the way goes to `refused`.
-    /// A call of the service takes about `pace`.
+    /// The call whose turn it is; those whose time was over go to `refused`.
     pub(super) fn next(
         &mut self,
         now: Instant,
-        pace: Duration,
         refused: &mut Vec<Refused<C>>,
     ) -> Option<Waiter<C>> {
-        let oldest = self.oldest(now);
-        let load = self.control.turn(now, self.places(), oldest, pace);
-        if let Load::Over { patience } = load {
-            self.shed(now, patience, refused);
+        let mut late = Vec::new();
+        let next = self.lanes.first(now, &mut late);
+        let why = Why::Late;
+        refused.extend(late.into_iter().map(|waiter| Refused { waiter, why }));
+        if next.is_some() {
+            self.pressure.taken(now);
         }
-        let next = self.take(now, load, refused);
-        if self.is_empty() {
-            self.control.empty();
+        if self.lanes.is_empty() {
+            self.pressure.empty(now);
         }
         next
     }
 
+    /// How long a new call would wait; `None` as long as that is not known.
+    pub(super) fn wait(&self) -> Option<Duration> {
+        self.pressure.wait(self.lanes.len())
+    }
+
     /// Whether nobody stands in it.
     pub(super) fn is_empty(&self) -> bool {
-        self.lanes.iter().all(VecDeque::is_empty)
+        self.lanes.is_empty()
     }
 
     /// Callers that wait.
-    pub(super) fn present(&self) -> u32 {
-        let present = self.lanes.iter().flatten();
-        let present = present.filter(|waiter| !waiter.caller.is_gone()).count();
-        u32::try_from(present).unwrap_or(u32::MAX)
+    pub(super) fn present(&self) -> usize {
+        self.lanes.present()
     }
 
-    /// Calls that stand in it, also those whose callers are gone.
-    pub(super) fn places(&self) -> usize {
-        self.lanes.iter().map(VecDeque::len).sum()
+    /// How long a call would wait, if that is too long for it.
+    fn no_time(&mut self, waiter: &Waiter<C>, now: Instant) -> Option<Duration> {
+        let left = waiter.until.saturating_duration_since(now);
+        let too_long = |queue: &Self| {
+            let before = queue.lanes.before(waiter.priority);
+            queue.pressure.wait(before).filter(|wait| *wait > left)
+        };
+        too_long(self)?;
+        self.sweep(now);
+        too_long(self)
     }
 
-    fn take(
-        &mut self,
-        now: Instant,
-        load: Load,
-        refused: &mut Vec<Refused<C>>,
-    ) -> Option<Waiter<C>> {
-        for lane in self.lanes.iter_mut().rev() {
-            let mut pop = || match load {
-                Load::Calm => lane.pop_front(),
-                Load::Over { .. } => lane.pop_back(),
+    /// Drops those whose callers are gone: they still stand in the queue.
+    fn sweep(&mut self, now: Instant) {
+        if self.swept.is_none_or(|swept| now >= swept + SWEEP) {
+            self.lanes.retain_present();
+            self.swept = Some(now);
+        }
+    }
+
+    /// Refuses what is more than may wait.
+    fn cut(&mut self, now: Instant, refused: &mut Vec<Refused<C>>) {
+        if self.lanes.len() > self.bound(now) {
+            self.pressure.refused(now);
+        }
+        let bound = self.bound(now);
+        let why = match bound == self.capacity {
+            true => Why::Full,
+            false => Why::Shed,
+        };
+        while self.lanes.len() > bound {
+            let Some(waiter) = self.lanes.last() else {
+                break;
             };
-            while let Some(waiter) = pop() {
-                if waiter.caller.is_gone() {
-                    continue;
-                }
-                if waiter.until > now {
-                    return Some(waiter);
-                }
-                let why = Why::Late;
-                refused.push(Refused { waiter, why });
-            }
-        }
-        None
-    }
-
-    /// Gives up those who have waited longer than `patience`, and everybody who
-    /// matters less than one of them. Whose turn it is stays: given up, it would leave
-    /// its place to nobody (RFC 8289 drops no last packet either).
-    fn shed(&mut self, now: Instant, patience: Duration, refused: &mut Vec<Refused<C>>) {
-        let overdue = |waiter: &Waiter<C>| now.saturating_duration_since(waiter.since) > patience;
-        let why = Why::Shed;
-        let (mut all, mut first) = (false, true);
-        for lane in self.lanes.iter_mut().rev().filter(|lane| !lane.is_empty()) {
-            let last = match (all, first) {
-                (true, _) => lane.len(),
-                (false, true) => lane.partition_point(overdue).min(lane.len() - 1),
-                (false, false) => lane.partition_point(overdue),
-            };
-            first = false;
-            all |= last > 0;
-            let given_up = lane.drain(..last);
-            refused.extend(given_up.map(|waiter| Refused { waiter, why }));
+            refused.push(Refused { waiter, why });
         }
     }
 
-    /// The oldest call of the lowest priority, if that is lower than `priority`.
-    fn evict_below(&mut self, priority: Priority) -> Option<Refused<C>> {
-        let mut lower = self.lanes[..priority as usize].iter_mut();
-        let waiter = lower.find_map(VecDeque::pop_front)?;
-        let why = Why::Shed;
-        Some(Refused { waiter, why })
-    }
-
-    fn oldest(&mut self, now: Instant) -> Duration {
-        let mut oldest = now;
-        for lane in &mut self.lanes {
-            while lane.front().is_some_and(|first| first.caller.is_gone()) {
-                lane.pop_front();
-            }
-            oldest = lane.front().map_or(oldest, |first| oldest.min(first.since));
-        }
-        now - oldest
-    }
-
-    fn retain_present(&mut self) {
-        for lane in &mut self.lanes {
-            lane.retain(|waiter| !waiter.caller.is_gone());
-        }
+    /// How many may wait.
+    fn bound(&mut self, now: Instant) -> usize {
+        let bound = self.pressure.bound(now);
+        bound.map_or(self.capacity, |bound| bound.min(self.capacity))
     }
 }
 

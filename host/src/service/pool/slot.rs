@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use super::Pool;
 use crate::engine::shared::SharedInstance;
@@ -60,17 +59,6 @@ impl Slot {
         match self {
             Self::Exclusive(warm) => warm.instance.calls() < reuse,
             Self::Shared(instance, _) => instance.is_open() && instance.calls() < reuse,
-        }
-    }
-}
-
-impl Slot {
-    /// How long the guest was ready in this call, and waited for a core.
-    pub(super) fn waited_for_core(&self) -> Duration {
-        match self {
-            Self::Exclusive(warm) => warm.instance.waited_for_core(),
-            // Its calls share one task: whose wait it was can't be told.
-            Self::Shared(..) => Duration::ZERO,
         }
     }
 }
@@ -149,10 +137,10 @@ impl Handoff {
 impl Drop for Handoff {
     fn drop(&mut self) {
         match self.what.take() {
-            Some(What::Instance(slot)) => self.pool.give_back(Some(slot), None),
+            Some(What::Instance(slot)) => self.pool.give_back(Some(slot)),
             Some(What::Start(seat)) => {
                 drop(seat);
-                self.pool.give_back(None, None);
+                self.pool.give_back(None);
             }
             None => {}
         }

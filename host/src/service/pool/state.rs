@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::limit::{Limiter, Spent, Tally};
+use super::lanes::{Caller, Lanes, Waiter};
 use super::peak::Peak;
-use super::queue::{Caller, Queue, Refused, Waiter};
+use super::queue::{Queue, Refused, Why};
 use super::slot::{Handoff, Seat, Seats, Slot, What};
 use super::{Pool, PoolError};
 
@@ -22,21 +22,21 @@ impl Caller for Turn {
     }
 }
 
-/// The queue of calls that the limit must not keep waiting: an instance may be busy
-/// until they have ended. They are served first, whenever there is room for one.
-const NESTED: usize = 1;
-
 pub(super) struct State {
     min: u32,
     max: u32,
     /// Slots that calls hold, and instances that are being made.
     busy: u32,
+    /// Busy ones whose calls wait for the host, and are not in the way of others.
+    waiting: u32,
     /// Used last comes last, and goes first.
     idle: Vec<Slot>,
-    /// Calls that wait: within the limit, and nested ones (see [`NESTED`]).
-    queues: [Queue<Turn>; 2],
+    /// Calls from inside of others, which an instance may be busy for until they have
+    /// ended. They are served first, whenever there is room for one, and never refused.
+    nested: Lanes<Turn>,
+    /// All others.
+    queue: Queue<Turn>,
     peak: Peak,
-    tally: Tally,
     draining: bool,
 }
 
@@ -56,25 +56,25 @@ pub(super) struct GivenBack {
 }
 
 impl State {
-    pub(super) fn new(min: u32, max: u32, queues: [Queue<Turn>; 2]) -> Self {
+    pub(super) fn new(min: u32, max: u32, queue: Queue<Turn>) -> Self {
         Self {
             min,
             max,
             busy: 0,
+            waiting: 0,
             idle: Vec::new(),
-            queues,
+            nested: Lanes::default(),
+            queue,
             peak: Peak::default(),
-            tally: Tally::new(),
             draining: false,
         }
     }
 
-    /// Room for a call, if it is `nested` or fewer than `limit` are under way. Nobody
+    /// Room for a call, if it is `nested` or fewer than `limit` are worked on. Nobody
     /// takes what others wait for, who may matter more.
     pub(super) fn claim(&mut self, seats: &Arc<Seats>, limit: u32, nested: bool) -> Claim {
-        let before = &self.queues[usize::from(nested)..];
-        let awaited = before.iter().any(|queue| !queue.is_empty());
-        if awaited || (self.busy >= limit && !nested) {
+        let free = nested || (self.worked_on() < limit && self.queue.is_empty());
+        if !free || !self.nested.is_empty() {
             return Claim::Wait;
         }
         match self.room(seats) {
@@ -90,17 +90,27 @@ impl State {
         }
     }
 
-    /// Queues a call that found no room.
-    ///
-    /// # Errors
-    ///
-    /// When the queue has no place for it.
-    pub(super) fn enqueue(
-        &mut self,
-        waiter: Waiter<Turn>,
-        nested: bool,
-    ) -> Result<Option<Refused<Turn>>, Waiter<Turn>> {
-        self.queues[usize::from(nested)].push(waiter)
+    /// Queues a call that found no room; gives those that are refused for it.
+    pub(super) fn enqueue(&mut self, waiter: Waiter<Turn>, nested: bool) -> Vec<Refused<Turn>> {
+        let mut refused = Vec::new();
+        if nested {
+            self.nested.push(waiter);
+        } else {
+            let now = waiter.since;
+            self.queue.push(waiter, now, &mut refused);
+        }
+        refused
+    }
+
+    /// Notes that a call waits for the host; whether that is room for another one.
+    pub(super) fn wait(&mut self) -> bool {
+        self.waiting += 1;
+        self.is_awaited()
+    }
+
+    /// Notes that a call does not wait for the host any more.
+    pub(super) fn resume(&mut self) {
+        self.waiting -= 1;
     }
 
     /// A seat for an instance that the minimum lacks.
@@ -124,7 +134,7 @@ impl State {
         }
         GivenBack {
             surplus,
-            awaited: self.standing() > 0 || (self.draining && self.busy == 0),
+            awaited: self.is_awaited() || (self.draining && self.busy == 0),
         }
     }
 
@@ -133,40 +143,39 @@ impl State {
         self.idle.extend(slots);
     }
 
-    /// Notes how long a call that ends now had its instance.
-    pub(super) fn note(&mut self, spent: Spent, ceiling: u32, limiter: &Limiter) {
-        self.tally
-            .ended(spent, Instant::now(), self.busy, ceiling, limiter);
-    }
-
-    /// How long a call takes.
-    pub(super) fn pace(&self, limiter: &Limiter) -> Duration {
-        self.tally.pace(limiter)
-    }
-
     /// Hands idle instances, or seats for new ones, to those who wait, while fewer
-    /// than `limit` calls are under way, or to nested ones. Who is given up meanwhile
-    /// is returned.
+    /// than `limit` calls are worked on, or to nested ones. Whose time was over is
+    /// returned.
     pub(super) fn serve_queue(
         &mut self,
         pool: &Arc<Pool>,
         seats: &Arc<Seats>,
         limit: u32,
-        pace: Duration,
     ) -> Vec<Refused<Turn>> {
         let mut refused = Vec::new();
-        while let Some(queue) = self.next_queue(limit) {
+        while self.is_turn(limit) {
             let Some(what) = self.room(seats) else { break };
-            self.hand_over(queue, Handoff::new(pool, what), pace, &mut refused);
+            self.hand_over(Handoff::new(pool, what), &mut refused);
         }
         refused
     }
 
-    /// Whose turn it is if there is room.
-    fn next_queue(&self, limit: u32) -> Option<usize> {
-        let has_turn = |queue: &usize| *queue == NESTED || self.busy < limit;
-        let waits = |queue: &usize| !self.queues[*queue].is_empty();
-        [NESTED, 0].into_iter().find(|it| waits(it) && has_turn(it))
+    /// Whether somebody has a turn if there is room.
+    fn is_turn(&self, limit: u32) -> bool {
+        !self.nested.is_empty() || (self.worked_on() < limit && !self.queue.is_empty())
+    }
+
+    /// The first that still waits.
+    fn next(&mut self, refused: &mut Vec<Refused<Turn>>) -> Option<Waiter<Turn>> {
+        let now = Instant::now();
+        if self.nested.is_empty() {
+            return self.queue.next(now, refused);
+        }
+        let mut late = Vec::new();
+        let next = self.nested.first(now, &mut late);
+        let why = Why::Late;
+        refused.extend(late.into_iter().map(|waiter| Refused { waiter, why }));
+        next
     }
 
     /// An idle instance, or a seat for a new one.
@@ -177,17 +186,10 @@ impl State {
         }
     }
 
-    /// Gives it to the first that still waits in a queue.
-    fn hand_over(
-        &mut self,
-        queue: usize,
-        mut handoff: Handoff,
-        pace: Duration,
-        refused: &mut Vec<Refused<Turn>>,
-    ) {
+    /// Gives it to the first that still waits.
+    fn hand_over(&mut self, mut handoff: Handoff, refused: &mut Vec<Refused<Turn>>) {
         self.occupy();
-        let now = Instant::now();
-        while let Some(waiter) = self.queues[queue].next(now, pace, refused) {
+        while let Some(waiter) = self.next(refused) {
             match waiter.caller.send(Ok(handoff)) {
                 Ok(()) => return,
                 Err(Ok(back)) => handoff = back,
@@ -225,7 +227,7 @@ impl State {
         std::mem::take(&mut self.idle)
     }
 
-    pub(super) fn resume(&mut self) {
+    pub(super) fn undrain(&mut self) {
         self.draining = false;
     }
 
@@ -245,15 +247,14 @@ impl State {
         u32::try_from(self.idle.len()).unwrap_or(u32::MAX)
     }
 
+    /// Callers that wait.
     pub(super) fn queued(&self) -> u32 {
-        self.queues.iter().map(Queue::present).sum()
+        u32::try_from(self.queue.present() + self.nested.present()).unwrap_or(u32::MAX)
     }
 
-    /// As [`State::queued`], with those whose callers are gone: an estimate that
-    /// costs nothing.
-    pub(super) fn standing(&self) -> u32 {
-        let places = self.queues.iter().map(Queue::places).sum::<usize>();
-        u32::try_from(places).unwrap_or(u32::MAX)
+    /// How long a call would wait that came now; `None` as long as that is not known.
+    pub(super) fn wait_time(&self) -> Option<Duration> {
+        self.queue.wait()
     }
 
     pub(super) fn is_draining(&self) -> bool {
@@ -263,7 +264,14 @@ impl State {
     fn occupy(&mut self) {
         self.busy += 1;
         self.peak.record(self.busy);
-        self.tally.busy(self.busy);
+    }
+
+    fn worked_on(&self) -> u32 {
+        self.busy.saturating_sub(self.waiting)
+    }
+
+    fn is_awaited(&self) -> bool {
+        !self.queue.is_empty() || !self.nested.is_empty()
     }
 
     /// The instance used last; shared ones may have ended meanwhile.
@@ -279,11 +287,13 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use super::super::pressure::Pressure;
     use super::*;
     use crate::settings::Priority;
 
     fn state(max: u32) -> State {
-        State::new(0, max, [(); 2].map(|()| Queue::new(8, Duration::MAX)))
+        let pressure = Pressure::new(Duration::MAX, Duration::MAX);
+        State::new(0, max, Queue::new(8, pressure))
     }
 
     /// Has a call wait; it does as long as what is returned lives.
@@ -296,7 +306,7 @@ mod tests {
             since,
             until: since + Duration::from_secs(60),
         };
-        assert!(state.enqueue(waiter, nested).is_ok());
+        assert!(state.enqueue(waiter, nested).is_empty());
         turn
     }
 
@@ -313,7 +323,7 @@ mod tests {
         drop(first);
         state.give_back(None, 0);
         assert!(!is_let_in(&state.claim(&seats, 1, false)));
-        assert_eq!(state.next_queue(1), Some(0));
+        assert!(state.is_turn(1));
         assert!(is_let_in(&state.claim(&seats, 1, true)), "it is awaited");
     }
 
@@ -329,10 +339,26 @@ mod tests {
             "the pool is full"
         );
         let _usual = wait(&mut state, false);
+        assert!(!state.is_turn(1));
         let _nested = wait(&mut state, true);
-        drop(inner);
-        state.give_back(None, 1);
-        assert_eq!(state.next_queue(1), Some(NESTED));
-        assert_eq!((state.queued(), state.standing()), (2, 2));
+        assert!(state.is_turn(1));
+        assert_eq!(state.queued(), 2);
+        let next = state.next(&mut Vec::new()).unwrap();
+        drop(next);
+        assert!(state.nested.is_empty(), "it comes first");
+    }
+
+    #[test]
+    fn who_waits_for_the_host_is_in_nobodys_way() {
+        let (mut state, seats) = (state(2), Arc::default());
+        let _first = state.claim(&seats, 1, false);
+        assert!(!state.wait(), "nobody waits for its place");
+        let _second = state.claim(&seats, 1, false);
+        assert!(!is_let_in(&state.claim(&seats, 1, false)));
+        let _waits = wait(&mut state, false);
+        assert!(state.wait());
+        assert!(state.is_turn(1), "but for an instance");
+        state.resume();
+        assert!(!state.is_turn(1));
     }
 }

@@ -85,6 +85,8 @@ pub struct Load<'a> {
     pub addr: SocketAddr,
     /// The request.
     pub request: &'a Request,
+    /// Further ones: each connection of the own client has one of all, in turns.
+    pub more: &'a [Request],
     /// How many connections.
     pub connections: u16,
     /// How long at least.

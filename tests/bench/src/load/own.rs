@@ -15,14 +15,15 @@ use super::{Load, Outcome};
 use crate::stats::percentile;
 
 /// What is not answered this long after the last request was sent is lost.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(15);
 /// How often the end is looked for while nothing comes.
 const TICK: Duration = Duration::from_millis(20);
 
 /// Sends a load; see [`Load::run`].
 pub fn run(load: &Load<'_>) -> Result<Outcome> {
-    let request = load.request.to_bytes(load.addr);
-    let mut drive = Drive::open(load.addr, &request, usize::from(load.connections))?;
+    let requests = std::iter::once(load.request).chain(load.more);
+    let requests: Vec<_> = requests.map(|it| it.to_bytes(load.addr)).collect();
+    let mut drive = Drive::open(load.addr, &requests, usize::from(load.connections))?;
     let start = Instant::now();
     drive.send_all();
     loop {
@@ -66,10 +67,11 @@ enum Phase {
 }
 
 impl<'a> Drive<'a> {
-    fn open(addr: SocketAddr, request: &'a [u8], connections: usize) -> Result<Self> {
+    fn open(addr: SocketAddr, requests: &'a [Vec<u8>], connections: usize) -> Result<Self> {
         let poll = Poll::new().context("making a poll")?;
         let mut lanes = Vec::with_capacity(connections);
         for index in 0..connections {
+            let request = &requests[index % requests.len()];
             lanes.push(Lane::open(addr, request, Token(index), &poll)?);
         }
         let tally = Tally {
@@ -306,6 +308,7 @@ mod tests {
         run(&Load {
             addr,
             request: &request,
+            more: &[],
             connections: 3,
             duration,
             hold: None,

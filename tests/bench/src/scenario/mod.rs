@@ -2,6 +2,7 @@
 
 mod call;
 mod chain;
+mod clients;
 mod deploy;
 mod idle;
 mod neighbour;
@@ -10,6 +11,7 @@ mod paired;
 mod rollback;
 mod scale;
 mod services;
+mod shop;
 mod swap;
 mod throughput;
 mod zero;
@@ -50,7 +52,7 @@ const ON_STOA: [Part; 11] = [
 ];
 
 /// Parts that start hosts of their own.
-const ALONE: [Part; 3] = [Part::Scale, Part::Neighbour, Part::Idle];
+const ALONE: [Part; 4] = [Part::Scale, Part::Neighbour, Part::Idle, Part::Clients];
 
 /// What every scenario needs to know.
 struct Bench<'a> {
@@ -123,10 +125,11 @@ const FIGURES: [(Part, Measure); 7] = [
 /// Measures one part on hosts of its own.
 type MeasureAlone = fn(&Bench<'_>, &Path, &mut Report) -> Result<()>;
 
-const HOSTS: [(Part, MeasureAlone); 3] = [
+const HOSTS: [(Part, MeasureAlone); 4] = [
     (Part::Scale, scale::measure),
     (Part::Neighbour, neighbour::measure),
     (Part::Idle, idle::measure),
+    (Part::Clients, clients::measure),
 ];
 
 impl Bench<'_> {
@@ -170,6 +173,7 @@ impl Bench<'_> {
         Load {
             addr,
             request,
+            more: &[],
             connections,
             duration,
             hold: None,
