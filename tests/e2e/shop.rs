@@ -1,5 +1,5 @@
 //! The shop, deployed by its own manifest: a customer's tour, the last units of
-//! a SKU, and what stays true when the host dies.
+//! a SKU, and who may do what.
 
 mod endings;
 
@@ -7,13 +7,10 @@ use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join_all;
 use http::{Method, Request};
 use serde_json::{Value, json};
-use stoa_tests::client::{Client, PATIENCE, full, json_request};
+use stoa_tests::client::{Client, full, json_request};
 use stoa_tests::components;
 use stoa_tests::process::HostProcess;
 use tempfile::TempDir;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::timeout;
 
 use crate::host;
 
@@ -315,71 +312,6 @@ async fn the_last_units_are_sold_once() -> Result<()> {
         .filter(|order| order["state"] == "confirmed")
         .count();
     assert_eq!(confirmed, UNITS);
-    Ok(())
-}
-
-/// Places orders until the host is gone; the ids of those that were acknowledged.
-async fn buy(mut client: Client, told: watch::Sender<u64>) -> Vec<String> {
-    let mut ids = Vec::new();
-    while let Ok(answer) = client.post("/orders", &order("CRASH", 1)).await {
-        let Ok(placed) = answer.expect(201).and_then(|answer| answer.json()) else {
-            break;
-        };
-        ids.push(placed["id"].as_str().unwrap_or_default().to_owned());
-        told.send_modify(|count| *count += 1);
-    }
-    ids
-}
-
-/// `kill -9` while orders are placed: each acknowledged order is there and has
-/// its stock, and nothing is sold that is not there.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn acknowledged_orders_survive() -> Result<()> {
-    const ROUNDS: u64 = 6;
-    const UNITS: u64 = 1_000_000;
-    let mut shop = shop().await?;
-    stocked(&shop, "CRASH", UNITS).await?;
-    let mut acknowledged = Vec::new();
-    for round in 0..ROUNDS {
-        let told = watch::Sender::new(0);
-        let mut buyers = JoinSet::new();
-        for _ in 0..4 {
-            buyers.spawn(buy(shop.ann(), told.clone()));
-        }
-        let enough = 4 + 5 * round;
-        timeout(
-            PATIENCE,
-            told.subscribe().wait_for(|count| *count >= enough),
-        )
-        .await??;
-        shop.host.kill_9().await?;
-        while let Some(ids) = buyers.join_next().await {
-            acknowledged.extend(ids?);
-        }
-        shop = shop.restart().await?;
-
-        let orders = orders(&shop).await?;
-        let bought = |state: &str| {
-            orders
-                .iter()
-                .filter(|order| order["state"] == state)
-                .count() as u64
-        };
-        for id in &acknowledged {
-            let found = orders.iter().find(|order| order["id"] == json!(id));
-            let order = found.with_context(|| format!("round {round} lost the order {id}"))?;
-            ensure!(order["state"] == "confirmed", "round {round}: {order}");
-        }
-        let (on_hand, reserved) = stock(&shop, "CRASH").await?;
-        ensure!(on_hand == UNITS, "round {round}: {on_hand}");
-        // Orders that were cut off between two steps were ended by listing them.
-        let (confirmed, cancelled) = (bought("confirmed"), bought("cancelled"));
-        ensure!(
-            confirmed + cancelled == orders.len() as u64 && reserved == confirmed,
-            "round {round}: {reserved} reserved for {confirmed} confirmed of {} orders",
-            orders.len()
-        );
-    }
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Every order ends, whatever becomes of the calls that it needs.
+//! Every order ends, whatever becomes of the calls that it needs and of the host.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,8 @@ use anyhow::{Result, bail};
 use futures::future::{join, try_join_all};
 use stoa_tests::client::{Client, PATIENCE};
 use tokio::sync::watch;
-use tokio::time::{Duration, Instant, interval};
+use tokio::task::JoinSet;
+use tokio::time::{Duration, Instant, interval, timeout};
 
 use super::*;
 
@@ -125,6 +126,71 @@ async fn every_order_ends_when_its_link_is_cut() -> Result<()> {
     let mend = ["breaker", "product", "auto", "--link", "order"];
     shop.host.cli(&mend).await?.expect(0)?;
     ensure!(expect_ended(&shop).await? == *placed.borrow());
+    Ok(())
+}
+
+/// Places orders until the host is gone; the ids of those that were acknowledged.
+async fn buy(mut client: Client, told: watch::Sender<u64>) -> Vec<String> {
+    let mut ids = Vec::new();
+    while let Ok(answer) = client.post("/orders", &order("CRASH", 1)).await {
+        let Ok(placed) = answer.expect(201).and_then(|answer| answer.json()) else {
+            break;
+        };
+        ids.push(placed["id"].as_str().unwrap_or_default().to_owned());
+        told.send_modify(|count| *count += 1);
+    }
+    ids
+}
+
+/// `kill -9` while orders are placed: each acknowledged order is there and has
+/// its stock, and nothing is sold that is not there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acknowledged_orders_survive() -> Result<()> {
+    const ROUNDS: u64 = 6;
+    const UNITS: u64 = 1_000_000;
+    let mut shop = shop().await?;
+    stocked(&shop, "CRASH", UNITS).await?;
+    let mut acknowledged = Vec::new();
+    for round in 0..ROUNDS {
+        let told = watch::Sender::new(0);
+        let mut buyers = JoinSet::new();
+        for _ in 0..4 {
+            buyers.spawn(buy(shop.ann(), told.clone()));
+        }
+        let enough = 4 + 5 * round;
+        timeout(
+            PATIENCE,
+            told.subscribe().wait_for(|count| *count >= enough),
+        )
+        .await??;
+        shop.host.kill_9().await?;
+        while let Some(ids) = buyers.join_next().await {
+            acknowledged.extend(ids?);
+        }
+        shop = shop.restart().await?;
+
+        let orders = orders(&shop).await?;
+        let bought = |state: &str| {
+            orders
+                .iter()
+                .filter(|order| order["state"] == state)
+                .count() as u64
+        };
+        for id in &acknowledged {
+            let found = orders.iter().find(|order| order["id"] == json!(id));
+            let order = found.with_context(|| format!("round {round} lost the order {id}"))?;
+            ensure!(order["state"] == "confirmed", "round {round}: {order}");
+        }
+        let (on_hand, reserved) = stock(&shop, "CRASH").await?;
+        ensure!(on_hand == UNITS, "round {round}: {on_hand}");
+        // Orders that were cut off between two steps were ended by listing them.
+        let (confirmed, cancelled) = (bought("confirmed"), bought("cancelled"));
+        ensure!(
+            confirmed + cancelled == orders.len() as u64 && reserved == confirmed,
+            "round {round}: {reserved} reserved for {confirmed} confirmed of {} orders",
+            orders.len()
+        );
+    }
     Ok(())
 }
 

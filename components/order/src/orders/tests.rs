@@ -125,7 +125,9 @@ fn a_customers_list_costs_its_page_however_many_orders_there_are() {
     (0..3).for_each(|_| buy("ann"));
     for others in [10, 2_000] {
         (0..others).for_each(|_| buy("bob"));
-        [&watch.keys, &watch.values].map(|count| count.store(0, Ordering::SeqCst));
+        for count in [&watch.keys, &watch.values] {
+            count.store(0, Ordering::SeqCst);
+        }
         assert_eq!(shop.list(None, None, &ann(), NOW).unwrap().items.len(), 3);
         let cost = [&watch.keys, &watch.values].map(|count| count.load(Ordering::SeqCst));
         assert_eq!(cost, [3, 3], "among {others} others");
