@@ -159,3 +159,30 @@ fn grants(settings: &Settings) -> Vec<String> {
         .map(|name| format!("secret {name}"));
     keyvalue.chain(http).chain(secrets).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::PoolState;
+
+    #[test]
+    fn says_how_long_instances_live_and_why() {
+        let live = |calls| LiveRevision {
+            revision: 3,
+            weight: 100,
+            component: "ab".into(),
+            pool: PoolState::default(),
+            reuse: Some(Reuse {
+                calls,
+                reason: "made so".into(),
+            }),
+        };
+        for (calls, expected) in [
+            (None, "revision 3: reused: made so"),
+            (Some(1), "revision 3: a fresh one for each call: made so"),
+            (Some(9), "revision 3: reused for 9 calls: made so"),
+        ] {
+            assert_eq!(instances(&live(calls)).as_deref(), Some(expected));
+        }
+    }
+}
