@@ -40,6 +40,8 @@ def declare(admin: str, token: str, port: int) -> None:
     settings = {
         "targets": [f"http://127.0.0.1:{port}"],
         "routes": [{"path": "/chat/*", "target": "http", "access": "public"}],
+        # The server shares its cores with the clients.
+        "limits": {"connect": "10s"},
     }
     request = urllib.request.Request(
         f"{admin}/v1/upstreams/chat",
@@ -100,7 +102,8 @@ async def drained(rooms: list[tuple[str, dict]], host: int) -> None:
 
 
 async def main(http: str, https: str, admin: str, token: str, ca: str, host: str) -> None:
-    async with serve(answer, "127.0.0.1", 0, subprotocols=["chat"], max_size=None) as server:
+    how = {"subprotocols": ["chat"], "max_size": None, "backlog": 2 * MANY}
+    async with serve(answer, "127.0.0.1", 0, **how) as server:
         declare(admin, token, server.sockets[0].getsockname()[1])
         secure = {"ssl": ssl.create_default_context(cafile=ca)}
         rooms = [

@@ -102,6 +102,21 @@ async fn old_revisions_go_with_their_components_code_and_measurements() -> Resul
 }
 
 #[tokio::test]
+async fn what_is_undeployed_leaves_no_measurements() -> Result<()> {
+    let host = host().await?;
+    host.admin()?.deploy_one(&hello()).await?;
+    host.get("/ping").await?.expect(200)?;
+    assert_ne!(series(&host, "hello").await?, 0);
+    host.cli(&["undeploy", "hello"]).await?.expect(0)?;
+    let seen = async {
+        while series(&host, "hello").await? > 0 {}
+        anyhow::Ok(())
+    };
+    timeout(PATIENCE, seen).await.context("some stay")??;
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_is_refused_leaves_no_measurements() -> Result<()> {
     let host = host().await?;
     let admin = host.admin()?;

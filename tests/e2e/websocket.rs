@@ -195,7 +195,7 @@ async fn a_component_says_that_it_can_not() -> Result<()> {
 async fn access_and_origins_are_checked_before() -> Result<()> {
     let origin = Origin::start("one", Behaviour::WebSocket).await?;
     let host = host().await?;
-    let cors = json!({ "origins": ["https://app.example"] });
+    let cors = json!({ "own": { "origins": ["https://app.example"] } });
     let route = json!({ "access": "authenticated", "cors": cors });
     declare(&host, &origin, json!({}), route).await?;
     let token = format!("authorization: Bearer {}\r\n", host.admin()?.token);

@@ -67,6 +67,10 @@ fn every_key_is_reached_from_a_file() {
         max_memory = "8MiB"
         max_component = 9
         epoch = "10ms"
+        [keep]
+        revisions = 3
+        uploads = "10min"
+        answers = "2MiB"
         [jwt]
         issuer = "https://login.example.com/"
         audience = "shop, back office"
@@ -138,6 +142,11 @@ fn every_key_is_reached_from_a_file() {
             max_memory: 8 << 20,
             max_component: 9,
             epoch: Duration::from_millis(10),
+        },
+        keep: Keep {
+            revisions: 3,
+            uploads: Duration::from_secs(600),
+            answers: 2 << 20,
         },
         jwt: Jwt {
             issuer: Issuer {

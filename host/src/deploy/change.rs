@@ -217,6 +217,10 @@ impl Deployments {
             revision.pool.settled().await;
             progress.finished(&revision.service, Step::Drain, began.elapsed(), None);
             self.announce_end(&loaded).await;
+            let service = revision.service.clone();
+            // It held its links while it drained.
+            drop(loaded);
+            self.parts.telemetry.metrics.forget_unused(&service);
         }
     }
 

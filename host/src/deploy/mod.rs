@@ -281,8 +281,9 @@ impl Deployments {
 impl Parts {
     /// Drops what was counted of a revision that is no longer loaded.
     fn forget(&self, service: &str, revision: u64) {
-        self.telemetry.metrics.forget_revision(service, revision);
+        // Guards hold what they measure.
         self.guards.forget(service, revision);
+        self.telemetry.metrics.forget_revision(service, revision);
     }
 }
 

@@ -139,3 +139,28 @@ fn path<'t>(document: &mut Document<'t>, key: &Key<'t>, value: &Value<'t>) -> Op
     };
     document.check(key, value, checked)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::manifest::Manifest;
+
+    #[test]
+    fn limits_of_an_upstream() {
+        let text = "[upstream.chat]\ntargets = [\"http://a:1\"]\n[upstream.chat.limits]\n";
+        let parse = |limit: &str| Manifest::parse("stoa.toml".as_ref(), &format!("{text}{limit}"));
+        let read = parse("connections = 7\nwebsocket_idle = \"5m\"").unwrap();
+        let limits = &read.upstreams["chat"].limits;
+        assert_eq!(limits.connections, 7);
+        assert_eq!(limits.websocket_idle, Duration::from_secs(300));
+        assert_eq!(limits.connect, Duration::from_secs(1), "the default");
+        for (wrong, told) in [
+            ("websocket_idle = \"0s\"", "websocket_idle"),
+            ("websocket_idel = \"5m\"", "did you mean"),
+        ] {
+            let faults = parse(wrong).unwrap_err().to_string();
+            assert!(faults.contains(told), "{faults}");
+        }
+    }
+}

@@ -225,6 +225,12 @@ impl Metrics {
         self.calls.forget_unused(service);
     }
 
+    /// Drops what nothing holds any more of a service's links and retries.
+    pub fn forget_unused(&self, service: &str) {
+        self.calls.forget_unused(service);
+        self.resilience.forget_unused(service);
+    }
+
     fn register_families(&self) {
         self.register(Arc::clone(&self.routes));
         self.register(Arc::clone(&self.active_requests));

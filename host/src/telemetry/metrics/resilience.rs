@@ -117,6 +117,11 @@ impl Resilience {
         let revision = Guarded::Revision(revision);
         self.breakers
             .retain(|key, _| key.service != service || key.guarded != revision);
+        self.forget_unused(service);
+    }
+
+    /// Drops the retries of a service that has no guard any more.
+    pub(super) fn forget_unused(&self, service: &str) {
         self.retries
             .retain(|name, held| name != service || Arc::strong_count(held) > 1);
     }
