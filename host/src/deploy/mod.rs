@@ -41,6 +41,7 @@ mod view;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::sync::Mutex;
 
@@ -112,6 +113,8 @@ pub struct Deployments {
     declared: std::sync::Mutex<upstream::AllDeclared>,
     marks: rollout::Marks,
     purging: purging::Purging,
+    /// A record could not be read: nobody knows which components it needs.
+    unread: AtomicBool,
 }
 
 /// A service as the host has it.
@@ -208,6 +211,7 @@ impl Deployments {
             declared: std::sync::Mutex::default(),
             marks: rollout::Marks::default(),
             purging: purging::Purging::default(),
+            unread: AtomicBool::default(),
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::record::{KIND, ServiceRecord};
 use super::{ChangeError, Deployed, Deployments, table};
@@ -24,10 +25,13 @@ impl Deployments {
                 Ok(record) => {
                     restored.insert(name.clone(), self.restore_service(&name, record).await);
                 }
-                Err(error) => tracing::error!(
-                    service.name = name,
-                    "its record can't be read; left out: {error}"
-                ),
+                Err(error) => {
+                    self.unread.store(true, Ordering::Relaxed);
+                    tracing::error!(
+                        service.name = name,
+                        "its record can't be read; left out: {error}"
+                    );
+                }
             }
         }
         self.sweep(&restored);

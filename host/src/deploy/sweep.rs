@@ -4,6 +4,7 @@
 //! before, and makes sure under the same lock that it is still there.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use super::{ChangeError, Deployed, Deployments, fault};
@@ -23,6 +24,9 @@ impl Deployments {
 
     /// As [`Deployments::sweep_components`], for these services.
     pub(super) fn sweep(&self, services: &BTreeMap<String, Deployed>) {
+        if self.unread.load(Ordering::Relaxed) {
+            return;
+        }
         let revisions = services
             .values()
             .flat_map(|deployed| &deployed.record.revisions);
