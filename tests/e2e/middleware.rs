@@ -166,11 +166,14 @@ async fn a_body_larger_than_the_memory_of_each_goes_through() -> Result<()> {
 /// The version of the handler behind changes with each swap.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_is_swapped_behind_middleware_without_loss() -> Result<()> {
-    let behind = [guests::HELLO_P2, guests::HELLO_P3].map(|file| Service::new("behind", file));
+    // What is refused for load is none of a swap's.
+    let patient = |service: Service| service.set("pool.queue_target", json!("10s"));
+    let behind = [guests::HELLO_P2, guests::HELLO_P3];
+    let behind = behind.map(|file| patient(Service::new("behind", file)));
     let host = serving(&[
         behind[0].clone(),
-        marking("three", "behind").http("/three"),
-        refusing("two", "behind").http("/two"),
+        patient(marking("three", "behind").http("/three")),
+        patient(refusing("two", "behind").http("/two")),
     ])
     .await?;
     let loads = ["/two", "/three"].map(|path| Load::start(&Plan::get(host.http, 8, path)));

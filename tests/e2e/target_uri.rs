@@ -131,31 +131,36 @@ async fn every_spelling_of_a_target_names_its_host() -> Result<()> {
     let host = host("").await?;
     for path in HANDLERS {
         for (head, status, expected) in [
-            (format!("GET {path} HTTP/1.0\r\n"), 200, "http localhost 0"),
+            (
+                format!("GET {path} HTTP/1.0\r\n"),
+                "200",
+                "http localhost 0",
+            ),
             (
                 format!("GET {path} HTTP/1.1\r\nhost:\r\n"),
-                200,
+                "200",
                 "http localhost 0",
             ),
             (
                 format!("GET https://a.example{path} HTTP/1.1\r\nhost: a.example\r\n"),
-                200,
+                "200",
                 "http a.example 0",
             ),
             (
                 format!("GET {path} HTTP/1.1\r\nhost: [::1]:80\r\n"),
-                200,
+                "200",
                 "http [::1]:80 0",
             ),
             (
                 format!("GET {path} HTTP/1.1\r\nhost: a:b:1\r\n"),
-                400,
+                "400",
                 "bad_request",
             ),
         ] {
             let request = format!("{head}connection: close\r\n\r\n");
             let received = raw::exchange(host.http, request.as_bytes()).await?;
-            assert_eq!(raw::statuses(&received), [status], "{head}: {received}");
+            let answered = received.split(' ').nth(1);
+            assert_eq!(answered, Some(status), "{head}: {received}");
             assert!(received.contains(expected), "{head}: {received}");
         }
     }

@@ -1,8 +1,9 @@
-//! Answers with trailers, by `wasi:http` 0.3; a path that ends in `announced` has them in
-//! the field `trailer`, too.
+//! Reads a request to its trailers, then answers with trailers, by `wasi:http` 0.3; a path
+//! that ends in `announced` has them in the field `trailer`, too.
 
 use wasip3::http::types::{ErrorCode, Fields, Request, Response};
-use wasip3::{wit_bindgen, wit_future, wit_stream};
+use wasip3::wit_bindgen::{self, StreamResult};
+use wasip3::{wit_future, wit_stream};
 
 struct Trailers;
 wasip3::http::service::export!(Trailers);
@@ -10,6 +11,12 @@ wasip3::http::service::export!(Trailers);
 impl wasip3::exports::http::handler::Guest for Trailers {
     async fn handle(request: Request) -> Result<Response, ErrorCode> {
         let path = request.get_path_with_query().unwrap_or_default();
+        let (read, read_done) = wit_future::new(|| Ok(()));
+        drop(read);
+        let (mut incoming, theirs) = Request::consume_body(request, read_done);
+        while let (StreamResult::Complete(_), _) = incoming.read(Vec::with_capacity(1024)).await {}
+        drop(incoming);
+        let _theirs = theirs.await;
         let headers = Fields::new();
         if path.ends_with("announced") {
             let name = [b"x-sum".to_vec()];
