@@ -268,3 +268,41 @@ async fn settings_are_read_strictly() -> Result<()> {
     assert_eq!(shape(&host).await?, Vec::<Value>::new());
     Ok(())
 }
+
+/// Its health function answers in a day, and may take two: all that is read meanwhile is
+/// read while it hangs.
+#[tokio::test]
+async fn what_is_read_does_not_wait_for_a_deployment() -> Result<()> {
+    let host = serving(&[hello()]).await?;
+    let admin = host.admin()?;
+    let before = shape(&host).await?;
+    let silent = Service::new("patient", guests::HEALTH)
+        .set("config.health", json!("silent"))
+        .set("limits.deadline", json!("48h"));
+    let mut progress = admin.begin(&[silent]).await?;
+    let warming = |event: &Value| event["event"] == "started" && event["step"] == "warm";
+    while !warming(&progress.next().await?.context("it hangs later")?) {}
+    for path in [
+        "/readyz",
+        "/metrics",
+        "/v1/services",
+        "/v1/services/hello",
+        "/v1/services/hello/revisions",
+        "/v1/services/hello/config",
+        "/v1/services/hello/config-history",
+        "/v1/services/hello/breaker",
+        "/v1/services/hello/contract",
+        "/v1/services/hello/openapi",
+        "/v1/app/openapi.json",
+        "/v1/routes",
+        "/v1/secrets",
+        "/v1/discovery",
+        "/v1/upstreams",
+    ] {
+        let answer = admin.get(path).await.with_context(|| path.to_owned())?;
+        answer.expect(200).with_context(|| path.to_owned())?;
+    }
+    assert_eq!(shape(&host).await?, before);
+    host.get("/ping").await?.expect(200)?;
+    Ok(())
+}

@@ -15,7 +15,7 @@ pub(super) async fn list(
     State(admin): State<Admin>,
     Path(service): Path<String>,
 ) -> Result<Json<Vec<BreakerState>>, Refusal> {
-    Ok(Json(admin.deployments.breakers(&service).await?))
+    Ok(Json(admin.deployments.breakers(&service)?))
 }
 
 /// Holds the breakers of a service open or closed, or lets them go.

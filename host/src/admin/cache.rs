@@ -16,7 +16,7 @@ pub(super) async fn purge(
     Input(request): Input<PurgeRequest>,
 ) -> Result<Json<PurgeReply>, Refusal> {
     if let Some(service) = &request.service {
-        admin.deployments.check_name(service).await?;
+        admin.deployments.check_name(service)?;
     }
     let purged = admin
         .gateway

@@ -22,7 +22,7 @@ pub(super) async fn show(
     State(admin): State<Admin>,
     Path(service): Path<String>,
 ) -> Result<Response, Refusal> {
-    Ok(tagged(admin.deployments.config(&service).await?))
+    Ok(tagged(admin.deployments.config(&service)?))
 }
 
 /// Sets several values and unsets others (null), all or none.
@@ -53,7 +53,7 @@ pub(super) async fn show_key(
     State(admin): State<Admin>,
     Path((service, key)): Path<(String, String)>,
 ) -> Result<Response, Refusal> {
-    let mut detail = admin.deployments.config(&service).await?;
+    let mut detail = admin.deployments.config(&service)?;
     let Some(value) = detail.values.remove(&key) else {
         return Err(Refusal::NoKey { service, key });
     };
@@ -107,7 +107,7 @@ pub(super) async fn history(
     State(admin): State<Admin>,
     Path(service): Path<String>,
 ) -> Result<Json<Vec<ConfigVersion>>, Refusal> {
-    Ok(Json(admin.deployments.config_history(&service).await?))
+    Ok(Json(admin.deployments.config_history(&service)?))
 }
 
 /// Goes back to an old version, as a new one.

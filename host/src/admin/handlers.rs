@@ -106,7 +106,7 @@ pub(super) async fn deploy(
 /// All services.
 #[utoipa::path(get, path = "/v1/services", tag = "services", responses((status = 200, body = Vec<ServiceSummary>)))]
 pub(super) async fn list(State(admin): State<Admin>) -> Json<Vec<ServiceSummary>> {
-    Json(admin.deployments.list().await)
+    Json(admin.deployments.list())
 }
 
 /// One service.
@@ -116,7 +116,7 @@ pub(super) async fn show(
     State(admin): State<Admin>,
     Path(service): Path<String>,
 ) -> Answer<ServiceDetail> {
-    Ok(Json(admin.deployments.show(&service).await?))
+    Ok(Json(admin.deployments.show(&service)?))
 }
 
 /// What happens to the state of a service that goes.
@@ -146,7 +146,7 @@ pub(super) async fn revisions(
     State(admin): State<Admin>,
     Path(service): Path<String>,
 ) -> Answer<Vec<RevisionSummary>> {
-    Ok(Json(admin.deployments.revisions(&service).await?))
+    Ok(Json(admin.deployments.revisions(&service)?))
 }
 
 /// Moves traffic: weights, promote, rollback.
@@ -180,7 +180,7 @@ pub(super) async fn contract(
     State(admin): State<Admin>,
     Path(service): Path<String>,
 ) -> Result<String, Refusal> {
-    Ok(admin.deployments.contract(&service).await?)
+    Ok(admin.deployments.contract(&service)?)
 }
 
 /// A service's routes, as OpenAPI 3.1.
@@ -190,17 +190,17 @@ pub(super) async fn openapi(
     State(admin): State<Admin>,
     Path(service): Path<String>,
 ) -> Answer<serde_json::Value> {
-    Ok(Json(admin.deployments.openapi(&service).await?))
+    Ok(Json(admin.deployments.openapi(&service)?))
 }
 
 /// All routes of all services, as OpenAPI 3.1.
 #[utoipa::path(get, path = "/v1/app/openapi.json", tag = "contracts", responses((status = 200, body = Object)))]
 pub(super) async fn app_openapi(State(admin): State<Admin>) -> Json<serde_json::Value> {
-    Json(admin.deployments.app_openapi().await)
+    Json(admin.deployments.app_openapi())
 }
 
 /// All routes.
 #[utoipa::path(get, path = "/v1/routes", tag = "contracts", responses((status = 200, body = Vec<RouteSummary>)))]
 pub(super) async fn routes(State(admin): State<Admin>) -> Json<Vec<RouteSummary>> {
-    Json(admin.deployments.routes().await)
+    Json(admin.deployments.routes())
 }

@@ -38,7 +38,7 @@ pub(super) async fn service(
         min_level: Level::Trace,
     };
     if !wanted.follow && admin.telemetry.logs.subscribe(all).0.is_empty() {
-        admin.deployments.check_name(&service).await?;
+        admin.deployments.check_name(&service)?;
     }
     events(admin, Some(service), &wanted)
 }

@@ -18,7 +18,7 @@ type Readers = BTreeMap<String, BTreeSet<String>>;
 /// All secrets: their names, and who may read them.
 #[utoipa::path(get, path = "/v1/secrets", tag = "secrets", responses((status = 200, body = Vec<SecretSummary>)))]
 pub(super) async fn list(State(admin): State<Admin>) -> Json<Vec<SecretSummary>> {
-    let readers = admin.deployments.secret_readers().await;
+    let readers = admin.deployments.secret_readers();
     let secrets = admin.deployments.secrets().list().into_iter();
     Json(secrets.map(|info| summary(info, &readers)).collect())
 }
@@ -40,7 +40,7 @@ pub(super) async fn set(
     }
     let info = admin.deployments.secrets().set(&name, &value).await?;
     tracing::info!(secret = info.name, version = info.version, "secret set");
-    let readers = admin.deployments.secret_readers().await;
+    let readers = admin.deployments.secret_readers();
     Ok(Json(summary(info, &readers)))
 }
 

@@ -97,7 +97,7 @@ async fn authenticate(State(admin): State<Admin>, request: Request, next: Next) 
 }
 
 async fn ready(State(admin): State<Admin>) -> Result<&'static str, Refusal> {
-    if admin.deployments.ready().await {
+    if admin.deployments.ready() {
         Ok("ready\n")
     } else {
         Err(Refusal::NotReady)

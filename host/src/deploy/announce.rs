@@ -1,6 +1,7 @@
 //! Tells discovery what a service's revisions are at. Everything here happens
-//! while the services are locked, but for the start of a new revision.
+//! in a turn of the services, but for the start of a new revision.
 
+use super::state::Services;
 use super::{Deployed, Deployments, Loaded};
 use crate::api::{Member, MemberKind, MemberState};
 use crate::mesh::Guards;
@@ -48,7 +49,7 @@ impl Deployments {
     /// As [`Deployments::announce`], where nothing has retired.
     pub(super) fn announce_all<'s>(
         &self,
-        services: &std::collections::BTreeMap<String, Deployed>,
+        services: &Services,
         names: impl Iterator<Item = &'s String>,
     ) {
         for name in names {
@@ -59,7 +60,7 @@ impl Deployments {
     /// A revision has ended its calls.
     pub(super) async fn announce_end(&self, loaded: &Loaded) {
         let (service, number) = (&*loaded.revision.service, loaded.revision.number);
-        let services = self.services.lock().await;
+        let services = self.services.turn().await;
         let kept = services.get(service);
         let kept = kept.is_some_and(|deployed| deployed.loaded.contains_key(&number));
         let next = kept.then_some(MemberState::OutOfService);

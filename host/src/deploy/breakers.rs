@@ -1,9 +1,8 @@
 //! The breakers of a service or an upstream: what they are, and what an operator holds
 //! them at.
 
-use std::collections::BTreeMap;
-
 use super::record::rollout::millis;
+use super::state::Services;
 use super::{ChangeError, Deployed, Deployments, fault};
 use crate::api::{BreakerForce, BreakerRequest, BreakerState};
 use crate::mesh::breaker::{Forced, Reading};
@@ -21,18 +20,11 @@ impl Deployments {
     /// # Errors
     ///
     /// When the service is not there.
-    pub async fn breakers(&self, service: &str) -> Result<Vec<BreakerState>, ChangeError> {
+    pub fn breakers(&self, service: &str) -> Result<Vec<BreakerState>, ChangeError> {
         if let Some(upstream) = self.parts.upstreams.get(service) {
             return Ok(of_instances(&upstream));
         }
-        let services = self.services.lock().await;
-        let deployed = self.find(&services, service)?;
-        // Those that are held and that no call has come over yet.
-        for link in self.parts.guards.forces(service).links.keys() {
-            for (_, loaded) in deployed.live() {
-                self.parts.guards.of(&loaded.revision, link);
-            }
-        }
+        self.find(&self.services.read(), service)?;
         let breakers = self.parts.guards.list(service).into_iter();
         let shown = breakers.map(|(revision, link, reading)| show(revision, link, &reading));
         Ok(shown.collect())
@@ -49,7 +41,7 @@ impl Deployments {
         service: &str,
         request: &BreakerRequest,
     ) -> Result<Vec<BreakerState>, ChangeError> {
-        let services = self.services.lock().await;
+        let services = self.services.turn().await;
         let forces = if self.parts.upstreams.get(service).is_some() {
             wanted_of_upstream(service, request)?
         } else {
@@ -63,8 +55,8 @@ impl Deployments {
         };
         self.parts.records.apply(vec![change]).await?;
         self.hold(service, forces);
-        drop(services);
-        self.breakers(service).await
+        self.guard_held_links(service, services.get(service));
+        self.breakers(service)
     }
 
     /// Holds breakers as they were held before the restart.
@@ -90,9 +82,19 @@ impl Deployments {
         self.parts.guards.force(name, forces);
     }
 
+    /// Makes the guards of the links that an operator holds, where no call has come
+    /// over one yet: they are shown like any other.
+    pub(super) fn guard_held_links(&self, service: &str, deployed: Option<&Deployed>) {
+        for link in self.parts.guards.forces(service).links.keys() {
+            for (_, loaded) in deployed.into_iter().flat_map(Deployed::live) {
+                self.parts.guards.of(&loaded.revision, link);
+            }
+        }
+    }
+
     fn wanted_forces(
         &self,
-        services: &BTreeMap<String, Deployed>,
+        services: &Services,
         service: &str,
         request: &BreakerRequest,
     ) -> Result<Forces, ChangeError> {

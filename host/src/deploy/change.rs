@@ -10,6 +10,7 @@ use super::load::Prepared;
 use super::prepare::{request_faults, warm_all};
 use super::progress::Progress;
 use super::record::KIND;
+use super::state::{Services, Turn};
 use super::{ChangeError, Deployed, Deployments, Loaded, Parts, table};
 use crate::api::{DeployEvent, DeployRequest, Fault, ServiceDeploy, Step};
 use crate::capabilities::config::Overrides;
@@ -66,7 +67,7 @@ impl Deployments {
         }
         let prepared = self.prepare_all(&request.services, progress).await?;
         // From here on changes come one after the other.
-        let mut services = self.services.lock().await;
+        let mut services = self.services.turn().await;
         let swapped = self.swap(&mut services, &request, prepared, progress).await;
         if swapped.is_err() {
             self.forget_refused(&services, &request.services);
@@ -77,12 +78,12 @@ impl Deployments {
     /// Makes what is compiled live, if all fits together and starts.
     async fn swap(
         self: &Arc<Self>,
-        services: &mut BTreeMap<String, Deployed>,
+        services: &mut Turn<'_>,
         request: &DeployRequest,
         prepared: BTreeMap<String, Prepared>,
         progress: &Progress,
     ) -> Result<(BTreeMap<String, u64>, Vec<Loaded>), ChangeError> {
-        let mut next = services.clone();
+        let mut next = Services::clone(services);
         let began = Instant::now();
         for service in prepared.keys() {
             progress.started(service, Step::Link);
@@ -143,7 +144,7 @@ impl Deployments {
 
     /// Drops the guards and the measurements of revisions that did not become live:
     /// their numbers come again, with settings of their own, or never.
-    fn forget_refused(&self, services: &BTreeMap<String, Deployed>, requests: &[ServiceDeploy]) {
+    fn forget_refused(&self, services: &Services, requests: &[ServiceDeploy]) {
         for ServiceDeploy { service, .. } in requests {
             let newest = services
                 .get(service)
@@ -155,7 +156,7 @@ impl Deployments {
     /// Writes changed services down, all or none.
     pub(super) async fn keep(
         &self,
-        next: &BTreeMap<String, Deployed>,
+        next: &Services,
         changed: &[String],
     ) -> Result<(), ChangeError> {
         self.keep_all(next, changed, Vec::new()).await
@@ -164,7 +165,7 @@ impl Deployments {
     /// As [`Deployments::keep`], together with further records.
     pub(super) async fn keep_all(
         &self,
-        next: &BTreeMap<String, Deployed>,
+        next: &Services,
         changed: &[String],
         further: Vec<Change>,
     ) -> Result<(), ChangeError> {
@@ -183,11 +184,16 @@ impl Deployments {
     /// have its traffic back.
     pub(super) fn replace(
         &self,
-        services: &mut BTreeMap<String, Deployed>,
-        next: BTreeMap<String, Deployed>,
+        services: &mut Turn<'_>,
+        mut next: Services,
         changed: &[String],
     ) -> Vec<Loaded> {
-        let before = std::mem::replace(services, next);
+        for name in changed {
+            if let Some(deployed) = next.get_mut(name) {
+                deployed.unload(&self.parts);
+            }
+        }
+        let before = services.commit(next);
         let mut retired = Vec::new();
         for name in changed {
             let Some(was) = before.get(name) else {
@@ -199,9 +205,6 @@ impl Deployments {
                     loaded.revision.pool.drain();
                     retired.push(loaded.clone());
                 }
-            }
-            if let Some(deployed) = services.get_mut(name) {
-                deployed.unload(&self.parts);
             }
         }
         retired

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::record::{Changes, ConfigRecord, RevisionRecord, size};
+use super::state::Services;
 use super::{ChangeError, Deployed, Deployments, fault};
 use crate::api::{ConfigDetail, ConfigSource, ConfigValue, ConfigVersion, Fault};
 use crate::capabilities::config::{Values, merged};
@@ -36,8 +37,8 @@ impl Deployments {
     /// # Errors
     ///
     /// When the service is not there.
-    pub async fn config(&self, service: &str) -> Result<ConfigDetail, ChangeError> {
-        let services = self.services.lock().await;
+    pub fn config(&self, service: &str) -> Result<ConfigDetail, ChangeError> {
+        let services = self.services.read();
         Ok(self.find(&services, service)?.config_detail())
     }
 
@@ -46,8 +47,8 @@ impl Deployments {
     /// # Errors
     ///
     /// When the service is not there.
-    pub async fn config_history(&self, service: &str) -> Result<Vec<ConfigVersion>, ChangeError> {
-        let services = self.services.lock().await;
+    pub fn config_history(&self, service: &str) -> Result<Vec<ConfigVersion>, ChangeError> {
+        let services = self.services.read();
         let history = &self.find(&services, service)?.record.config.history;
         let shown = history.iter().rev().map(|entry| ConfigVersion {
             version: entry.version,
@@ -107,7 +108,7 @@ impl Deployments {
         expected: Expected,
         change: impl FnOnce(&mut ConfigRecord) -> Result<(), ChangeError>,
     ) -> Result<ConfigDetail, ChangeError> {
-        let mut services = self.services.lock().await;
+        let mut services = self.services.turn().await;
         let deployed = self.find(&services, service)?;
         let before = &deployed.record.config;
         if let Expected::Version(expected) = expected
@@ -126,12 +127,12 @@ impl Deployments {
             return Err(ChangeError::Invalid(faults));
         }
         if config.version > before.version {
-            let mut next = services.clone();
+            let mut next = Services::clone(&services);
             if let Some(deployed) = next.get_mut(service) {
                 deployed.record.config = Arc::new(config);
             }
             self.keep(&next, &[service.to_owned()]).await?;
-            *services = next;
+            services.commit(next);
             let deployed = &services[service];
             let config = &deployed.record.config;
             deployed.overrides.replace(config.overrides.clone());

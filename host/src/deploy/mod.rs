@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  verify ─► compile ─► link ─► warm ─► swap ─► drain
-//!  (outside the lock)   (one change at a time)   (in the background)
+//!  (at any time)        (one change at a time)   (in the background)
 //! ```
 //!
 //! A change is checked as a whole before anything happens: services that come
@@ -10,7 +10,8 @@
 //! swap, so a crash at any moment leaves either the old state or the new one. A
 //! failure before the swap leaves everything as it was.
 //!
-//! - [`Deployments`] is the facade; [`record`] is what is kept on disk;
+//! - [`Deployments`] is the facade; [`state`] is what readers find meanwhile, without
+//!   waiting; [`record`] is what is kept on disk;
 //! - [`rollout`] walks canaries and swaps back what [`verdict`] finds worse,
 //!   [`breakers`] shows and holds breakers;
 //! - [`change`] deploys, [`traffic`] moves traffic and sizes, [`configure`] sets
@@ -33,6 +34,7 @@ mod purging;
 mod record;
 mod restore;
 mod rollout;
+mod state;
 mod sweep;
 mod traffic;
 mod upstream;
@@ -42,8 +44,6 @@ mod view;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-
-use tokio::sync::Mutex;
 
 use crate::api::Fault;
 use crate::capabilities::config::Overrides;
@@ -66,6 +66,7 @@ use crate::telemetry::Telemetry;
 pub use components::{ComponentError, Components};
 pub use configure::Expected;
 use record::ServiceRecord;
+use state::{Services, State};
 
 /// What the deployments need of the host.
 pub struct Parts {
@@ -108,8 +109,8 @@ pub struct Parts {
 /// All services of the host.
 pub struct Deployments {
     parts: Parts,
-    services: Mutex<BTreeMap<String, Deployed>>,
-    /// Changed only while `services` is locked.
+    services: State,
+    /// Changed only in a turn of `services`.
     declared: std::sync::Mutex<upstream::AllDeclared>,
     marks: rollout::Marks,
     purging: purging::Purging,
@@ -207,7 +208,7 @@ impl Deployments {
     pub fn new(parts: Parts) -> Arc<Self> {
         Arc::new(Self {
             parts,
-            services: Mutex::default(),
+            services: State::default(),
             declared: std::sync::Mutex::default(),
             marks: rollout::Marks::default(),
             purging: purging::Purging::default(),
@@ -245,18 +246,14 @@ impl Deployments {
     /// # Errors
     ///
     /// When there is none.
-    pub async fn check_name(&self, name: &str) -> Result<(), ChangeError> {
-        match self.find(&*self.services.lock().await, name) {
+    pub fn check_name(&self, name: &str) -> Result<(), ChangeError> {
+        match self.find(&self.services.read(), name) {
             Ok(_) | Err(ChangeError::IsUpstream(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    fn find<'s>(
-        &self,
-        services: &'s BTreeMap<String, Deployed>,
-        name: &str,
-    ) -> Result<&'s Deployed, ChangeError> {
+    fn find<'s>(&self, services: &'s Services, name: &str) -> Result<&'s Deployed, ChangeError> {
         services.get(name).ok_or_else(|| {
             let upstreams = self.parts.upstreams.all();
             if upstreams.contains_key(name) {
@@ -268,7 +265,10 @@ impl Deployments {
     }
 
     /// Puts services into the registry and the gateway, in one step each.
-    fn publish(&self, services: &BTreeMap<String, Deployed>, changed: &[String], table: Table) {
+    fn publish(&self, services: &Services, changed: &[String], table: Table) {
+        for name in changed {
+            self.guard_held_links(name, services.get(name));
+        }
         let changes = changed.iter().map(|name| {
             let service = services
                 .get(name)
@@ -319,10 +319,7 @@ impl Deployed {
 }
 
 /// The gateway's table for these services and upstreams.
-fn table(
-    services: &BTreeMap<String, Deployed>,
-    upstreams: &upstream::AllDeclared,
-) -> Result<Table, Vec<Fault>> {
+fn table(services: &Services, upstreams: &upstream::AllDeclared) -> Result<Table, Vec<Fault>> {
     let mut routes: Vec<_> = services
         .iter()
         .map(|(name, deployed)| ServiceRoutes {

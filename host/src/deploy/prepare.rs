@@ -10,6 +10,7 @@ use super::configure;
 use super::load::{Prepared, assemble, compile, verify, warm};
 use super::progress::Progress;
 use super::record::RevisionRecord;
+use super::state::Services;
 use super::{ChangeError, Deployed, Deployments, Loaded, fault};
 use crate::api::{DeployRequest, Fault, ServiceDeploy, Step};
 use crate::engine::Origin;
@@ -68,8 +69,8 @@ impl Deployments {
     /// Checks that all fits together and adds the new revisions to `next`.
     pub(super) fn link_all(
         &self,
-        services: &BTreeMap<String, Deployed>,
-        next: &mut BTreeMap<String, Deployed>,
+        services: &Services,
+        next: &mut Services,
         request: &DeployRequest,
         prepared: &BTreeMap<String, Prepared>,
     ) -> Result<Vec<Loaded>, ChangeError> {
@@ -191,10 +192,7 @@ pub(super) async fn warm_all(fresh: &[Loaded], progress: &Progress) -> Result<()
 }
 
 /// Every live revision of every service, as it will be.
-fn candidates<'a>(
-    next: &'a BTreeMap<String, Deployed>,
-    prepared: &'a BTreeMap<String, Prepared>,
-) -> Candidates<'a> {
+fn candidates<'a>(next: &'a Services, prepared: &'a BTreeMap<String, Prepared>) -> Candidates<'a> {
     next.iter()
         .map(|(name, deployed)| {
             let live = deployed.record.live.iter().filter_map(|live| {
@@ -218,7 +216,7 @@ fn candidates<'a>(
 }
 
 /// What every live revision exports now.
-pub(super) fn present(services: &BTreeMap<String, Deployed>) -> Present<'_> {
+pub(super) fn present(services: &Services) -> Present<'_> {
     let mut present = Present::new();
     for (name, deployed) in services {
         let contracts = deployed

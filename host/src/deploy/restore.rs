@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::record::{KIND, ServiceRecord};
+use super::state::Services;
 use super::{ChangeError, Deployed, Deployments, table};
 use crate::capabilities::config::Overrides;
 use crate::store::StoreError;
@@ -18,8 +19,8 @@ impl Deployments {
     /// When the records can't be read.
     pub async fn restore(self: &Arc<Self>) -> Result<(), StoreError> {
         self.restore_breakers().await?;
-        let mut services = self.services.lock().await;
-        let mut restored = BTreeMap::new();
+        let mut services = self.services.turn().await;
+        let mut restored = Services::new();
         for (name, record) in self.parts.records.list(KIND).await? {
             match serde_json::from_value::<ServiceRecord>(record) {
                 Ok(record) => {
@@ -49,7 +50,7 @@ impl Deployments {
             ),
         }
         self.announce_all(&restored, restored.keys());
-        *services = restored;
+        services.commit(restored);
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use std::time::SystemTime;
 
 use super::record::rollout::{RolloutRecord, millis, now_ms};
 use super::record::{LiveRecord, ServiceRecord};
+use super::state::Services;
 use super::{Deployed, Deployments, verdict};
 use crate::api::{RolloutState, Stages};
 use crate::mesh::breaker::State;
@@ -50,7 +51,7 @@ impl Deployments {
     /// Does what rollouts need: to be called each second or so.
     pub async fn tend_rollouts(self: &Arc<Self>) {
         let due: Vec<(String, RolloutRecord, Due)> = {
-            let services = self.services.lock().await;
+            let services = self.services.read();
             self.mark(&services);
             let under_way = services.iter().filter_map(|(name, deployed)| {
                 let rollout = deployed.record.rollout.clone()?;
@@ -230,8 +231,8 @@ impl Deployments {
         rollout: &RolloutRecord,
         note: Option<String>,
     ) -> Result<(), super::ChangeError> {
-        let mut services = self.services.lock().await;
-        let mut next = services.clone();
+        let mut services = self.services.turn().await;
+        let mut next = Services::clone(&services);
         match next.get_mut(service) {
             Some(deployed) if deployed.record.rollout.as_ref() == Some(rollout) => {
                 deployed.record.rollout = None;
@@ -242,7 +243,7 @@ impl Deployments {
             _ => return Ok(()),
         }
         self.keep(&next, &[service.to_owned()]).await?;
-        *services = next;
+        services.commit(next);
         tracing::info!(
             service.name = service,
             service.version = rollout.revision,
@@ -259,7 +260,7 @@ impl Deployments {
         live: Vec<LiveRecord>,
         edit: impl FnOnce(&mut ServiceRecord, RolloutRecord),
     ) -> Result<(), super::ChangeError> {
-        let mut services = self.services.lock().await;
+        let mut services = self.services.turn().await;
         let current = services.get(service);
         let current = current.and_then(|deployed| deployed.record.rollout.clone());
         match current {
@@ -286,7 +287,7 @@ impl Deployments {
     }
 
     /// Remembers the counts of revisions that a later one may be compared with.
-    fn mark(&self, services: &BTreeMap<String, Deployed>) {
+    fn mark(&self, services: &Services) {
         let now = SystemTime::now();
         let mut marks = self.marks.0.lock().unwrap_or_else(PoisonError::into_inner);
         marks.retain(|(service, revision), _| {

@@ -1,13 +1,14 @@
 //! Components and compiled code that no revision needs: they go after a while.
 //!
-//! Removing happens while the services are locked. A deployment reads its component
-//! before, and makes sure under the same lock that it is still there.
+//! Removing has a turn of the services. A deployment reads its component before, and
+//! makes sure in its own turn that it is still there.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
-use super::{ChangeError, Deployed, Deployments, fault};
+use super::state::Services;
+use super::{ChangeError, Deployments, fault};
 use crate::api::ServiceDeploy;
 
 impl Deployments {
@@ -18,12 +19,12 @@ impl Deployments {
 
     /// Removes what no revision needs any more; to be called now and then.
     pub async fn sweep_components(&self) {
-        let services = self.services.lock().await;
+        let services = self.services.turn().await;
         self.sweep(&services);
     }
 
     /// As [`Deployments::sweep_components`], for these services.
-    pub(super) fn sweep(&self, services: &BTreeMap<String, Deployed>) {
+    pub(super) fn sweep(&self, services: &Services) {
         if self.unread.load(Ordering::Relaxed) {
             return;
         }

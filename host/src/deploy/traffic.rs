@@ -1,7 +1,6 @@
 //! Changes of what is deployed already: who gets the traffic, how large the
 //! pools are, and the end of a service.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,6 +10,7 @@ use super::load::{assemble, compile, verify, warm};
 use super::prepare::present;
 use super::progress::Progress;
 use super::record::{LiveRecord, ScaleRecord, ServiceRecord};
+use super::state::{Services, Turn};
 use super::{ChangeError, Deployed, Deployments, Loaded, breakers, fault, table};
 use crate::api::{Fault, PoolState, ScaleRequest, TrafficReply, TrafficRequest};
 use crate::capabilities::config::Overrides;
@@ -29,7 +29,7 @@ impl Deployments {
         request: &TrafficRequest,
     ) -> Result<TrafficReply, ChangeError> {
         let began = Instant::now();
-        let mut services = self.services.lock().await;
+        let mut services = self.services.turn().await;
         let deployed = self.find(&services, service)?;
         let live = wanted(service, &deployed.record, request)?;
         // An operator's change ends what the host was about to do.
@@ -45,12 +45,12 @@ impl Deployments {
     /// Gives the traffic of a service to `live`, and changes its record with `edit`.
     pub(super) async fn shift(
         self: &Arc<Self>,
-        services: &mut BTreeMap<String, Deployed>,
+        services: &mut Turn<'_>,
         service: &str,
         live: Vec<LiveRecord>,
         edit: impl FnOnce(&mut ServiceRecord),
     ) -> Result<(), ChangeError> {
-        let mut next = services.clone();
+        let mut next = Services::clone(&services);
         let Some(deployed) = next.get_mut(service) else {
             return self.find(services, service).map(|_| ());
         };
@@ -87,9 +87,9 @@ impl Deployments {
         service: &str,
         request: &ScaleRequest,
     ) -> Result<PoolState, ChangeError> {
-        let mut services = self.services.lock().await;
+        let mut services = self.services.turn().await;
         let deployed = self.find(&services, service)?;
-        let mut next = services.clone();
+        let mut next = Services::clone(&services);
         let (min, max) = deployed.bounds();
         let (min, max) = (request.min.unwrap_or(min), request.max.unwrap_or(max));
         if max == 0 || min > max {
@@ -102,7 +102,7 @@ impl Deployments {
             deployed.record.scale = Some(ScaleRecord { min, max });
         }
         self.keep(&next, &[service.to_owned()]).await?;
-        *services = next;
+        services.commit(next);
         let deployed = &services[service];
         for loaded in deployed.loaded.values() {
             loaded.revision.pool.scale(min, max);
@@ -126,7 +126,7 @@ impl Deployments {
     ///
     /// When the service is not there, or others depend on it.
     pub async fn undeploy(self: &Arc<Self>, service: &str, purge: bool) -> Result<(), ChangeError> {
-        let mut services = self.services.lock().await;
+        let mut services = self.services.turn().await;
         if !services.contains_key(service) {
             let undeclared = self.undeclare(&services, service).await;
             undeclared.unwrap_or_else(|| self.find(&services, service).map(|_| ()))?;
@@ -135,7 +135,7 @@ impl Deployments {
             }
             return Ok(());
         }
-        let mut next = services.clone();
+        let mut next = Services::clone(&services);
         next.remove(service);
         let faults = self.misfits(&candidates(&next, service), &services);
         if !faults.is_empty() {
@@ -170,7 +170,7 @@ impl Deployments {
     fn misfits(
         &self,
         candidates: &Candidates<'_>,
-        services: &BTreeMap<String, Deployed>,
+        services: &Services,
     ) -> Vec<Fault> {
         check::faults(candidates, &present(services), &self.upstream_names())
     }
@@ -178,7 +178,7 @@ impl Deployments {
     /// Deletes what a service that is gone has left, unless one of its name has come.
     async fn purge(&self, service: &str) -> Result<(), ChangeError> {
         let purging = {
-            let services = self.services.lock().await;
+            let services = self.services.turn().await;
             if services.contains_key(service) {
                 tracing::warn!("{service} is there again: its state stays");
                 return Ok(());
@@ -328,10 +328,7 @@ fn warn_of_config(service: &str, record: &ServiceRecord, number: u64) {
 }
 
 /// What will be live, with the changed service as the newcomer.
-pub(super) fn candidates<'a>(
-    next: &'a BTreeMap<String, Deployed>,
-    changed: &str,
-) -> Candidates<'a> {
+pub(super) fn candidates<'a>(next: &'a Services, changed: &str) -> Candidates<'a> {
     next.iter()
         .map(|(name, deployed)| {
             let candidate = |loaded: &'a Loaded| Candidate {

@@ -1,6 +1,6 @@
 //! Upstreams as they are declared: kept, routed and shown like services.
 //!
-//! They share the services' names and change under the same lock, so that a
+//! They share the services' names and change in the same turns, so that a
 //! manifest's services and upstreams become live together.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::breakers::released;
 use super::record::rollout::millis;
+use super::state::Services;
 use super::traffic::candidates;
-use super::{ChangeError, Deployed, Deployments, fault, handlers};
+use super::{ChangeError, Deployments, fault, handlers};
 use crate::api::upstream::{
     InstanceBreaker, InstanceDetail, Registration, Status, UpstreamDeploy, UpstreamDetail,
 };
@@ -57,7 +58,7 @@ impl Deployments {
     /// What a deployment makes of the upstreams; nothing has changed yet.
     pub(super) fn declare(
         &self,
-        services: &BTreeMap<String, Deployed>,
+        services: &Services,
         requests: &[UpstreamDeploy],
     ) -> Result<Declaration, ChangeError> {
         let mut declaration = Declaration {
@@ -149,7 +150,7 @@ impl Deployments {
     /// Removes an upstream, and what joined it; `None` where there is none.
     pub(super) async fn undeclare(
         &self,
-        services: &BTreeMap<String, Deployed>,
+        services: &Services,
         name: &str,
     ) -> Option<Result<(), ChangeError>> {
         self.parts.upstreams.get(name)?;
@@ -167,7 +168,7 @@ impl Deployments {
 
     async fn remove(
         &self,
-        services: &BTreeMap<String, Deployed>,
+        services: &Services,
         name: &str,
         all: AllDeclared,
     ) -> Result<(), ChangeError> {
@@ -201,7 +202,7 @@ impl Deployments {
         registration: &Registration,
     ) -> Result<(), ChangeError> {
         // Held, so that no service of that name comes meanwhile.
-        let services = self.services.lock().await;
+        let services = self.services.turn().await;
         let refuse =
             |code, message: String| Err(ChangeError::Refused(vec![fault(name, code, message)]));
         if services.contains_key(name) {

@@ -14,8 +14,8 @@ use crate::telemetry::metrics::PoolReading;
 
 impl Deployments {
     /// All services.
-    pub async fn list(&self) -> Vec<ServiceSummary> {
-        let services = self.services.lock().await;
+    pub fn list(&self) -> Vec<ServiceSummary> {
+        let services = self.services.read();
         let components = services
             .iter()
             .map(|(name, deployed)| deployed.summary(name));
@@ -29,7 +29,7 @@ impl Deployments {
     /// # Errors
     ///
     /// When it is not there.
-    pub async fn show(&self, service: &str) -> Result<ServiceDetail, ChangeError> {
+    pub fn show(&self, service: &str) -> Result<ServiceDetail, ChangeError> {
         self.with(service, |deployed| {
             let (_, primary) = deployed.live().next()?;
             let revision = &primary.revision;
@@ -51,7 +51,6 @@ impl Deployments {
                 config: deployed.config_detail(),
             })
         })
-        .await
     }
 
     /// The revisions of a service, newest first.
@@ -59,7 +58,7 @@ impl Deployments {
     /// # Errors
     ///
     /// When it is not there.
-    pub async fn revisions(&self, service: &str) -> Result<Vec<RevisionSummary>, ChangeError> {
+    pub fn revisions(&self, service: &str) -> Result<Vec<RevisionSummary>, ChangeError> {
         self.with(service, |deployed| {
             let revisions =
                 deployed
@@ -77,15 +76,11 @@ impl Deployments {
                     });
             Some(revisions.collect())
         })
-        .await
     }
 
     /// All routes, by path.
-    pub async fn routes(&self) -> Vec<RouteSummary> {
-        let services = self.services.lock().await;
-        let Ok(table) = super::table(&services, &self.declared()) else {
-            return Vec::new();
-        };
+    pub fn routes(&self) -> Vec<RouteSummary> {
+        let table = self.parts.gateway.table();
         let mut routes: Vec<_> = table
             .routes()
             .iter()
@@ -118,11 +113,10 @@ impl Deployments {
     /// # Errors
     ///
     /// When it is not there.
-    pub async fn contract(&self, service: &str) -> Result<String, ChangeError> {
+    pub fn contract(&self, service: &str) -> Result<String, ChangeError> {
         self.with(service, |deployed| {
             Some(deployed.live().next()?.1.revision.contract.to_wit())
         })
-        .await
     }
 
     /// A service's routes as OpenAPI 3.1.
@@ -130,7 +124,7 @@ impl Deployments {
     /// # Errors
     ///
     /// When it is not there.
-    pub async fn openapi(&self, service: &str) -> Result<serde_json::Value, ChangeError> {
+    pub fn openapi(&self, service: &str) -> Result<serde_json::Value, ChangeError> {
         self.with(service, |deployed| {
             let revision = &deployed.live().next()?.1.revision;
             Some(openapi::document(
@@ -142,12 +136,11 @@ impl Deployments {
                 )],
             ))
         })
-        .await
     }
 
     /// All routes of all services as OpenAPI 3.1.
-    pub async fn app_openapi(&self) -> serde_json::Value {
-        let services = self.services.lock().await;
+    pub fn app_openapi(&self) -> serde_json::Value {
+        let services = self.services.read();
         let live: Vec<_> = services
             .iter()
             .filter_map(|(name, deployed)| {
@@ -169,9 +162,9 @@ impl Deployments {
     }
 
     /// Secret → the services that have a live revision that may read it.
-    pub async fn secret_readers(&self) -> BTreeMap<String, BTreeSet<String>> {
+    pub fn secret_readers(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut readers = BTreeMap::<String, BTreeSet<String>>::new();
-        for (name, deployed) in &*self.services.lock().await {
+        for (name, deployed) in &*self.services.read() {
             let granted = deployed
                 .live()
                 .flat_map(|(_, loaded)| &loaded.revision.settings.grants.secrets);
@@ -186,16 +179,16 @@ impl Deployments {
     }
 
     /// Whether every service that should be live is.
-    pub async fn ready(&self) -> bool {
-        self.services.lock().await.values().all(Deployed::is_live)
+    pub fn ready(&self) -> bool {
+        self.services.read().values().all(Deployed::is_live)
     }
 
-    async fn with<T>(
+    fn with<T>(
         &self,
         service: &str,
         read: impl FnOnce(&Deployed) -> Option<T>,
     ) -> Result<T, ChangeError> {
-        let services = self.services.lock().await;
+        let services = self.services.read();
         let deployed = self.find(&services, service)?;
         read(deployed).ok_or_else(|| ChangeError::NotLoaded(service.to_owned()))
     }

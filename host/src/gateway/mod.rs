@@ -128,6 +128,11 @@ impl Gateway {
             .keep(table.endpoints().map(|endpoint| endpoint.id));
     }
 
+    /// Where requests go now.
+    pub fn table(&self) -> Arc<Table> {
+        self.table.load_full()
+    }
+
     /// Removes answers from the response cache: of a service, with a tag, or all.
     /// Says how many there were.
     pub fn purge_cache(&self, service: Option<&str>, tag: Option<&str>) -> u64 {

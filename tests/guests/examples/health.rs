@@ -2,6 +2,8 @@
 
 wit_bindgen::generate!({ path: ["../../wit/stoa-service", "wit"], world: "test:guests/health", generate_all });
 
+use std::time::Duration;
+
 struct Patient;
 export!(Patient);
 
@@ -9,6 +11,10 @@ impl exports::stoa::service::health::Guest for Patient {
     fn check() -> Result<(), String> {
         match wasi::config::store::get("health").ok().flatten().as_deref() {
             None | Some("well") => Ok(()),
+            Some("silent") => {
+                std::thread::sleep(Duration::from_secs(24 * 3600));
+                Ok(())
+            }
             Some("trap") => panic!("this guest panics in its health function"),
             Some(other) => Err(format!("not well: {other}")),
         }
