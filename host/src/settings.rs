@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use cors::Cors;
 pub use kept::{Cache, Idempotency, IdempotencyKey};
-pub use load::{Class, Concurrency, Priority};
+pub use load::{Class, Concurrency, OnDisconnect, Priority};
 pub use policy::{By, Choice, Compression, Rate};
 pub use resilience::{Breaker, Retry, Rollout};
 
@@ -160,6 +160,9 @@ pub struct Route {
     /// How much its calls matter when the service has too many.
     #[serde(default, skip_serializing_if = "Priority::is_default")]
     pub priority: Priority,
+    /// What becomes of a call whose client leaves; `None` is what its method says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_disconnect: Option<OnDisconnect>,
 }
 
 impl Route {

@@ -249,7 +249,8 @@ async fn many_at_once_make_one_call() -> Result<()> {
     while host.admin()?.pool("counted").await?["busy"] != 1 {
         tokio::task::yield_now().await;
     }
-    // The leader's client leaves; the others get what it asked for.
+    // The leader's client leaves; the others get what it asked for, or ask anew where
+    // nobody waited at that moment.
     first.abort();
     let answers = try_join_all((0..32).map(|_| host.get(path))).await?;
     for answer in answers {

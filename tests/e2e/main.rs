@@ -26,6 +26,7 @@ mod http2_attacks;
 mod idempotency;
 mod identity;
 mod keep;
+mod leaving;
 mod limits;
 mod links;
 mod live_config;

@@ -21,7 +21,7 @@ fn faults() -> Service {
 }
 
 /// Waits until the pool is as wanted; the host tells, no clock does.
-async fn until(
+pub async fn until(
     host: &HostProcess,
     service: &str,
     wanted: impl Fn(&Value) -> bool,

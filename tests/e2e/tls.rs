@@ -34,7 +34,7 @@ fn settings(folder: &Path, names: &[&str], more: &str) -> String {
 }
 
 /// A host with one certificate for `localhost`.
-async fn host(folder: &Path, authority: &Authority, more: &str) -> Result<HostProcess> {
+pub async fn host(folder: &Path, authority: &Authority, more: &str) -> Result<HostProcess> {
     authority.issue(&["localhost"])?.write(folder, "own")?;
     let host = host_with(&settings(folder, &["own"], more)).await?;
     host.admin()?.deploy_one(&hello()).await?;

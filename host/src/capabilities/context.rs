@@ -5,10 +5,12 @@
 
 mod principal;
 mod request_id;
+mod tie;
 mod trace;
 
 pub use self::principal::Principal;
 pub use self::request_id::RequestId;
+pub use self::tie::Tie;
 pub use self::trace::TraceContext;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,6 +42,9 @@ pub struct CallContext {
     pub depth: u8,
     /// How much it matters when not all calls can be served.
     pub priority: Priority,
+    /// To the client that waits for its answer. Calls that it makes have none: they end
+    /// with it.
+    pub tie: Option<Tie>,
 }
 
 /// The call that an instance serves. Clones share it: the engine sets it, the
@@ -85,6 +90,7 @@ impl CallContext {
             if_match: None,
             depth: 0,
             priority: Priority::default(),
+            tie: None,
         }
     }
 
@@ -98,6 +104,7 @@ impl CallContext {
             idempotency_key: None,
             if_match: None,
             depth: self.depth.saturating_add(1),
+            tie: None,
             ..self.clone()
         }
     }
@@ -195,6 +202,7 @@ mod tests {
             if_match: Some("7".into()),
             depth: u8::MAX - 1,
             priority: Priority::High,
+            tie: Some(Tie::default()),
             ..CallContext::new(Instant::now())
         };
         let next = first.child();
@@ -212,6 +220,10 @@ mod tests {
         );
         assert_eq!(next.depth, u8::MAX);
         assert_eq!(next.child().depth, u8::MAX, "depth never wraps");
+        assert!(
+            next.tie.is_none(),
+            "it may not say that the client's call has begun"
+        );
         assert!(next.is_nested() && !CallContext::new(Instant::now()).is_nested());
     }
 }

@@ -23,7 +23,7 @@ use super::value::Val;
 use super::{Fault, FunctionIndex, Instance};
 use crate::capabilities::context::CallContext;
 use job::{Job, Request};
-use watch::Watch;
+use watch::{Waiter, Watch};
 
 /// Kept until the call has ended inside the guest, even when its caller is gone.
 pub type Guard = Box<dyn Send>;
@@ -89,7 +89,7 @@ impl SharedInstance {
         results: usize,
     ) -> Result<Vec<Val>, Fault> {
         let (reply, replied) = oneshot::channel();
-        self.send(
+        let waiter = self.send(
             guard,
             context,
             Request::Call {
@@ -99,7 +99,9 @@ impl SharedInstance {
                 reply,
             },
         )?;
-        replied.await.unwrap_or(Err(Fault::InstanceLost))
+        let replied = replied.await.unwrap_or(Err(Fault::InstanceLost));
+        waiter.has_answer();
+        replied
     }
 
     /// Passes a request to the component's HTTP handler.
@@ -120,8 +122,10 @@ impl SharedInstance {
         use http_body_util::BodyExt;
         let (answer, answered) = oneshot::channel();
         let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
-        self.send(guard, context, Request::Http { request, answer })?;
-        match answered.await {
+        let waiter = self.send(guard, context, Request::Http { request, answer })?;
+        let answered = answered.await;
+        waiter.has_answer();
+        match answered {
             Ok(answered) => {
                 let response = super::http::response(answered)?;
                 Ok(response.map(|body| ResponseBody::new(body).with_fate(self.fate.clone())))
@@ -130,9 +134,9 @@ impl SharedInstance {
         }
     }
 
-    fn send(&self, guard: Guard, context: CallContext, request: Request) -> Result<(), Fault> {
+    fn send(&self, guard: Guard, context: CallContext, request: Request) -> Result<Waiter, Fault> {
         self.calls.fetch_add(1, Ordering::Relaxed);
-        let ticket = self.watch.enter(context.deadline);
+        let (ticket, waiter) = self.watch.enter(context.deadline);
         self.jobs
             .send(Job {
                 request,
@@ -140,7 +144,8 @@ impl SharedInstance {
                 ticket,
                 _guard: guard,
             })
-            .map_err(|_| Fault::InstanceLost)
+            .map_err(|_| Fault::InstanceLost)?;
+        Ok(waiter)
     }
 }
 
@@ -174,7 +179,7 @@ impl Worker {
             },
             () = self.watch.expired() => {
                 self.fate.fail();
-                tracing::debug!("a shared instance was stopped at its calls' deadline");
+                tracing::debug!("a shared instance was stopped at its calls' deadline, or left by all who called it");
             }
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! Some answers are for more than the client that asked: they are kept, or others
 //! wait for them. Such a call must not end because one client has left, so it
-//! goes on as a task of its own. Knows nothing of what its answer is for.
+//! goes on as a task of its own, as long as anybody waits for it. Knows nothing of what
+//! its answer is for.
 
 use std::sync::Arc;
 
@@ -57,19 +58,28 @@ impl Admitted {
         Self { target, ..self }
     }
 
-    /// Asks the service, on a task of its own: who waits may go.
+    /// Asks the service, on a task of its own: who waits may go. Its call ends when all
+    /// have `left`.
     ///
     /// `after` gets the answer whoever still waits, and gives what they get.
     pub(super) async fn serve_detached<T, F>(
         self,
         body: RequestBody,
+        left: impl Future<Output = ()> + Send + 'static,
         after: impl FnOnce(Result<Response, Refusal>) -> F + Send + 'static,
     ) -> Result<T, Refusal>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Refusal>> + Send + 'static,
     {
-        let work = tokio::spawn(async move { after(self.serve(body).await).await });
+        let work = tokio::spawn(async move {
+            let answered = tokio::select! {
+                biased;
+                answered = self.serve(body) => answered,
+                () = left => return Err(Refusal::Call(CallError::Deadline)),
+            };
+            after(answered).await
+        });
         match work.await.map_err(tokio::task::JoinError::try_into_panic) {
             Ok(answer) => answer,
             Err(Ok(panic)) => std::panic::resume_unwind(panic),

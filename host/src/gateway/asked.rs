@@ -11,6 +11,7 @@ use super::compress::Coding;
 use super::origin::Origin;
 use super::rate::{Exceeded, Standing};
 use super::respond::Refusal;
+use crate::capabilities::context::Tie;
 
 /// What is kept of a request until its response is sent.
 pub(super) struct Asked<'r> {
@@ -26,6 +27,8 @@ pub(super) struct Asked<'r> {
     pub(super) coding: Option<Coding>,
     /// What is left of its caller's limit, once that is known.
     pub(super) standing: OnceLock<Standing>,
+    /// To its client, if it came over a connection of its own.
+    pub(super) tie: Option<Tie>,
 }
 
 impl<'r> Asked<'r> {
@@ -40,6 +43,7 @@ impl<'r> Asked<'r> {
             page: parts.headers.get(header::ORIGIN).cloned(),
             coding: Coding::accepted(&parts.headers),
             standing: OnceLock::new(),
+            tie: None,
         }
     }
 

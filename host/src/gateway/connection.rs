@@ -7,6 +7,8 @@
 
 mod activity;
 mod framing;
+mod lasting;
+mod leaving;
 mod unread;
 mod watched;
 
@@ -18,6 +20,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use futures::future::Either;
 use h2::Reason;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -32,6 +35,8 @@ use crate::config;
 use crate::shutdown::Drain;
 pub(super) use activity::{Activity, Serving};
 use activity::{Limits, Verdict, Watch};
+use lasting::Lasting;
+use leaving::Leaves;
 use unread::Unread;
 use watched::Watched;
 
@@ -59,7 +64,7 @@ pub(super) async fn serve<S, H>(
     client: Client,
     drain: Drain,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Leaves + Unpin + Send + 'static,
     H: Unpin + Send + 'static,
 {
     let limits = limits(&gateway.settings);
@@ -77,9 +82,18 @@ pub(super) async fn serve<S, H>(
             websocket::note(&mut request, &activity, &drain);
             let (gateway, client, last) = (gateway.clone(), client.clone(), last.clone());
             let serving = activity.serve();
-            async move {
-                let response = gateway.handle(request, &client, &last).await;
+            let lasts = activity
+                .is_http2()
+                .then(|| (serving.tie().clone(), gateway.holds.clone()));
+            let answer = async move {
+                let tie = serving.tie();
+                let response = gateway.handle(request, &client, &last, tie).await;
+                tie.answer(response.body().as_whole().is_some());
                 Ok::<_, Infallible>(response.map(|body| body.with_guard(serving)))
+            };
+            match lasts {
+                Some((tie, holds)) => Either::Right(Lasting::new(answer, tie, holds)),
+                None => Either::Left(answer),
             }
         })
     };
@@ -111,6 +125,8 @@ pub(super) async fn serve<S, H>(
                 Verdict::Stalled => {
                     return Poll::Ready(activity.is_in_head().then_some("slow_head"));
                 }
+                // Its end would be that of the call.
+                Verdict::Unread if activity.tie().goes_on() => {}
                 Verdict::Unread => return Poll::Ready(Some("slow_read")),
             }
         }
@@ -166,7 +182,8 @@ fn builder(settings: &config::Gateway) -> auto::Builder<TokioExecutor> {
         .keep_alive(true)
         .max_buf_size(settings.max_header_bytes)
         .max_headers(settings.max_headers)
-        // Closing half a connection is how some clients say that they are done.
+        // Who has left is told from the socket: hyper would read for it, and is
+        // blind once it has read what comes next.
         .half_close(true)
         // Most answers are short: one buffer costs less than a list of them.
         .writev(false);

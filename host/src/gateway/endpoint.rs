@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Method};
 
 use super::astray;
 use super::cors::Cors;
@@ -16,7 +16,7 @@ use crate::engine::FunctionIndex;
 use crate::mesh::upstream::Upstream;
 use crate::mesh::{GATEWAY, Guard, Guards};
 use crate::service::revision::Revision;
-use crate::settings::{self, Access, Choice, Rate, Route, Target};
+use crate::settings::{self, Access, Choice, OnDisconnect, Rate, Route, Target};
 use crate::telemetry::metrics::{Metrics, RouteMetrics};
 
 /// Where a route leads.
@@ -164,6 +164,14 @@ impl Endpoint {
             }
         };
         began + limit
+    }
+
+    /// What becomes of a call by `method` whose client leaves.
+    pub(super) fn on_disconnect(&self, method: &Method) -> OnDisconnect {
+        self.route.on_disconnect.unwrap_or(match method.is_safe() {
+            true => OnDisconnect::Cancel,
+            false => OnDisconnect::Finish,
+        })
     }
 
     /// Bytes that a request's body may have.

@@ -24,7 +24,7 @@ use super::validators::Condition;
 use super::websocket::{self, Wish};
 use super::{Gateway, spelling};
 use crate::aside::aside;
-use crate::capabilities::context::CallContext;
+use crate::capabilities::context::{CallContext, Tie};
 use crate::config::AccessLog;
 
 impl Gateway {
@@ -34,6 +34,7 @@ impl Gateway {
         request: Request<Incoming>,
         client: &Arc<Client>,
         last: &LastToken,
+        tie: &Tie,
     ) -> Response {
         let _active = self.active.enter();
         let (parts, body) = request.into_parts();
@@ -44,7 +45,8 @@ impl Gateway {
             Ok(told) => (told, Ok(())),
             Err(fault) => (Cow::Borrowed(client), Err(Refusal::BadRequest(fault))),
         };
-        let asked = Asked::new(&parts, &client);
+        let mut asked = Asked::new(&parts, &client);
+        asked.tie = Some(tie.clone());
         let admitted = asked.admitted(self.rates.admit_address(&client).map(|()| None));
         let found = admitted
             .and(stands.map_err(|ended| Refusal::Denied(Denied::Certificate(ended))))
@@ -53,9 +55,11 @@ impl Gateway {
         let (endpoint, answered) = match found {
             Ok((endpoint, parameters)) => {
                 let body = RequestBody::Wire(Paced::new(body, Pace::of(&self.settings)));
+                let unanswered = Unanswered(self, &asked, &endpoint);
                 let answered = self
                     .answer(&asked, &endpoint, parts, body, &parameters, last)
                     .await;
+                std::mem::forget(unanswered);
                 (Some(endpoint), answered)
             }
             Err(refusal) => (None, Err(refusal)),
@@ -149,9 +153,9 @@ impl Gateway {
         let deadline = endpoint.deadline(asked.began);
         caller.keep_credential(&mut parts.headers);
         let priority = endpoint.route.priority;
-        let context = asked
-            .origin
-            .context(&parts.headers, caller.principal, deadline, priority);
+        let mut context =
+            (asked.origin).context(&parts.headers, caller.principal, deadline, priority);
+        context.tie.clone_from(&asked.tie);
         let mut response = self
             .kept(asked, endpoint, parts, body, parameters, context)
             .await?;
@@ -229,6 +233,16 @@ impl Gateway {
                 "request"
             );
         }
+    }
+}
+
+/// A request that has no answer yet. Dropped, its client has left and none is made.
+struct Unanswered<'h>(&'h Gateway, &'h Asked<'h>, &'h Endpoint);
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        let Self(gateway, asked, endpoint) = self;
+        gateway.record(asked, Some(endpoint), respond::client_left());
     }
 }
 

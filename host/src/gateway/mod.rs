@@ -86,6 +86,8 @@ pub struct Gateway {
     unrouted: Arc<RouteMetrics>,
     idempotency: Arc<Idempotency>,
     cache: Arc<ResponseCache>,
+    /// For calls that go on without their clients.
+    holds: Holds,
 }
 
 impl Gateway {
@@ -113,7 +115,13 @@ impl Gateway {
             active: metrics.active_requests(),
             unrouted: metrics.unrouted(),
             cache: ResponseCache::new(config.gateway.cache_bytes, metrics),
-            idempotency: Idempotency::new(answers, metrics.clone(), holds, config.keep.answers),
+            idempotency: Idempotency::new(
+                answers,
+                metrics.clone(),
+                holds.clone(),
+                config.keep.answers,
+            ),
+            holds,
             metrics: metrics.clone(),
         })
     }

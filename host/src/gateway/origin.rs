@@ -69,6 +69,7 @@ impl Origin {
             if_match: None,
             depth: 0,
             priority,
+            tie: None,
         };
         with_conditions(headers, context)
     }

@@ -14,7 +14,7 @@ use super::respond::{self, Refusal, Response};
 use super::table::Parameters;
 use super::transcode::{Operation, Reply};
 use crate::aside::aside;
-use crate::capabilities::context::CallContext;
+use crate::capabilities::context::{CallContext, Tie};
 use crate::engine::FunctionIndex;
 use crate::engine::value::Val;
 use crate::mesh::upstream::{self, SendError};
@@ -32,6 +32,7 @@ pub(super) async fn serve(
 ) -> Result<Response, Refusal> {
     let origin = &asked.origin;
     let limit = endpoint.body_limit();
+    let waits = |tie: &Tie| tie.wait(endpoint.on_disconnect(&asked.method));
     match &endpoint.destination {
         Destination::Function {
             revision,
@@ -49,6 +50,7 @@ pub(super) async fn serve(
             let params = operation
                 .decode(parameters.as_slice(), asked.uri.query(), &json)
                 .map_err(Refusal::Input)?;
+            context.tie.iter().for_each(waits);
             let way = (&**guard, revision, repeat(&asked.method));
             let reply = call(way, *function, operation, context, &params).await?;
             if let Reply::Internal { case, detail } = &reply {
@@ -61,6 +63,7 @@ pub(super) async fn serve(
                 let taken = Limited::new(body, limit, &endpoint.host);
                 let (body, upload) = taken.map_err(Refusal::Body)?;
                 let request = forward::request(parts, body, origin, &context, asked.client)?;
+                context.tie.iter().for_each(waits);
                 let answered = guard.http(revision, request, context, &upload).await;
                 answered.map(respond::pass).map_err(Refusal::Call)
             })
@@ -71,6 +74,11 @@ pub(super) async fn serve(
                 let taken = Limited::new(body, limit, &endpoint.host);
                 let (body, upload) = taken.map_err(Refusal::Body)?;
                 let request = forward::outside(parts, body, origin, &context, asked.client);
+                context.tie.iter().for_each(|tie| {
+                    waits(tie);
+                    // It has room for the request, or refuses it.
+                    tie.begin();
+                });
                 let told = (context.deadline, context.trace);
                 let answered = upstream::send(upstream, request, &upload, told).await;
                 answered.map(respond::pass).map_err(|error| {

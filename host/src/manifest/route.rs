@@ -6,7 +6,9 @@ use std::ops::RangeInclusive;
 use super::{kept, policy};
 use crate::config::document::{Document, Key, Table, Value, expected};
 use crate::config::values::{number, scope, word};
-use crate::settings::{Access, Choice, Compression, FunctionName, Priority, Route, Target};
+use crate::settings::{
+    Access, Choice, Compression, FunctionName, OnDisconnect, Priority, Route, Target,
+};
 
 const KNOWN: &[&str] = &[
     "call",
@@ -21,6 +23,7 @@ const KNOWN: &[&str] = &[
     "cors",
     "compression",
     "priority",
+    "on_disconnect",
 ];
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
@@ -130,6 +133,7 @@ fn route<'t>(
         cors: None,
         compression: Compression::On,
         priority: Priority::default(),
+        on_disconnect: None,
     };
     let mut parts = Parts::default();
     if value.get_ref().is_str() {
@@ -215,6 +219,13 @@ fn entry<'t>(
         "priority" => {
             let words = Priority::ALL.map(|priority| (priority.name(), priority));
             document.set(&mut route.priority, key, value, |v| word(v, &words));
+        }
+        "on_disconnect" => {
+            let words = [
+                ("cancel", Some(OnDisconnect::Cancel)),
+                ("finish", Some(OnDisconnect::Finish)),
+            ];
+            document.set(&mut route.on_disconnect, key, value, |v| word(v, &words));
         }
         _ => {
             for (case, value) in document.table(key, value).into_iter().flatten() {

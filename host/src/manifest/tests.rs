@@ -39,7 +39,7 @@ class     = "batch"
 [service.product.routes]
 "GET /products/{id}" = { call = "shop:product/products.get", access = "public", cache = "10s" }
 "POST /products" = { call = "shop:product/products.create", status = 201, scope = "products:write", errors = { taken = 409 } }
-"Shop.Example.com/legacy/*" = { http = true, priority = "high" }
+"Shop.Example.com/legacy/*" = { http = true, priority = "high", on_disconnect = "finish" }
 "/short" = "shop:product/products.list"
 
 [service.product.pool]
@@ -109,6 +109,9 @@ http = ["https://api.example.com", "http://127.0.0.1:9000"]
     assert_eq!(settings.routes[3].target, Target::Http);
     assert_eq!(settings.routes[2].priority, Priority::Normal);
     assert_eq!(settings.routes[3].priority, Priority::High);
+    assert_eq!(settings.routes[2].on_disconnect, None);
+    let finish = Some(crate::settings::OnDisconnect::Finish);
+    assert_eq!(settings.routes[3].on_disconnect, finish);
     assert_eq!(settings.class, Class::Batch);
     assert_eq!(settings.limits.concurrency, Concurrency::AtMost(8));
     assert_eq!(settings.pool.queue_target, Duration::from_millis(20));

@@ -194,8 +194,9 @@ pub async fn check_health(revision: &Arc<Revision>, check: FunctionIndex) -> Res
 }
 
 /// Passes a request to a revision's own HTTP handler. What the handler does after
-/// its answer goes on in the background, up to the deadline; a failure there is told
-/// to `breaker`, unless `upload` failed before, or nobody takes the rest of the answer.
+/// its answer goes on in the background, up to the deadline, or until its client leaves
+/// where it ends then; a failure there is told to `breaker`, unless `upload` failed
+/// before, or nobody takes the rest of the answer.
 ///
 /// # Errors
 ///
@@ -234,6 +235,7 @@ where
 {
     let deadline = context.deadline;
     let trace = context.trace;
+    let (tie, safe) = (context.tie.clone(), request.method().is_safe());
     let (lease, late) = acquire(revision, &context, begun).await?;
     let fair = !late && revision.has_fair_time(Instant::now(), deadline);
     let answered = match lease {
@@ -242,7 +244,10 @@ where
             let answered = flatten(within(deadline, exchange).await);
             answered.map(|answer| {
                 let told = (breaker, upload);
-                go_on(revision, answer.rest, (deadline, fair), trace, told);
+                // Who is no client leaves as one does that says nothing of it.
+                let ends = tie.map_or(safe, |tie| tie.ends());
+                let rest = (answer.rest, ends);
+                go_on(revision, rest, (deadline, fair), trace, told);
                 answer.response
             })
         }
@@ -258,10 +263,10 @@ where
 }
 
 /// Lets a guest that has answered work on, for instance at its body, up to a
-/// deadline that may be a fair one.
+/// deadline that may be a fair one, or until nobody takes that body if it `ends` then.
 fn go_on(
     revision: &Arc<Revision>,
-    rest: Rest<ExclusiveLease>,
+    (rest, ends): (Rest<ExclusiveLease>, bool),
     (deadline, fair): (Instant, bool),
     trace: TraceContext,
     (breaker, upload): (&Arc<Breaker>, &Upload),
@@ -272,9 +277,20 @@ fn go_on(
     };
     let (revision, breaker, upload) = (revision.clone(), breaker.clone(), upload.clone());
     tokio::spawn(async move {
-        let (ended, unheard) = match within(deadline, &mut running).await {
-            Ok((lease, Ok(()))) => return lease.keep(),
-            Ok((lease, Err(fault))) => {
+        let work = async {
+            tokio::select! {
+                biased;
+                ran = &mut running => Some(ran),
+                () = audience.left(), if ends => None,
+            }
+        };
+        let (ended, unheard) = match within(deadline, work).await {
+            Ok(None) => {
+                let service = &*revision.service;
+                return tracing::debug!(service, "a client left its answer, which ends with it");
+            }
+            Ok(Some((lease, Ok(())))) => return lease.keep(),
+            Ok(Some((lease, Err(fault)))) => {
                 let unheard = audience.has_left();
                 fate.fail();
                 drop(lease);
@@ -309,6 +325,9 @@ async fn acquire(
     let lease = lease.map_err(|Elapsed| CallError::DeadlineInQueue)??;
     let late = |since| !revision.has_fair_time(since, deadline);
     let late = lease.since().is_some_and(late);
+    if let Some(tie) = &context.tie {
+        tie.begin();
+    }
     if let Some(begun) = begun {
         begun.set(late);
     }

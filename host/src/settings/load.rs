@@ -45,6 +45,21 @@ impl fmt::Display for Priority {
     }
 }
 
+/// What becomes of a call that has begun when its client leaves. One that waits for
+/// its turn ends in any case: nothing of it has happened.
+///
+/// A route without one cancels calls of safe methods (RFC 9110, section 9.2.1), which
+/// only cost their time then, and finishes others: what they change may matter, and who
+/// asks again should find it done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDisconnect {
+    /// It ends.
+    Cancel,
+    /// It goes on, and nobody gets its answer.
+    Finish,
+}
+
 /// Which threads serve a service.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

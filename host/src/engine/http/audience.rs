@@ -3,12 +3,23 @@
 //! A client that leaves, or does not read, makes a guest fail that did nothing wrong.
 //! A body that is dropped is no sign of it where all that was announced is taken.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::Poll;
+
+use futures::task::AtomicWaker;
 
 /// What is known of the reader of one body.
 #[derive(Clone, Default)]
-pub struct Audience(Arc<AtomicU8>);
+pub struct Audience(Arc<Known>);
+
+#[derive(Default)]
+struct Known {
+    state: AtomicU8,
+    /// Who waits for it to leave.
+    leaving: AtomicWaker,
+}
 
 /// The reader's side. Dropped before the body's end, nobody takes the rest.
 pub(super) struct Reader {
@@ -27,12 +38,24 @@ const GONE: u8 = 3;
 impl Audience {
     /// Nobody takes the rest.
     pub fn has_left(&self) -> bool {
-        self.0.load(Ordering::Acquire) == GONE
+        self.0.state.load(Ordering::Acquire) == GONE
+    }
+
+    /// Waits until nobody takes the rest; for ever, if all was taken. One waits at a time.
+    pub async fn left(&self) {
+        poll_fn(|cx| {
+            self.0.leaving.register(cx.waker());
+            match self.has_left() {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
     }
 
     /// Nobody takes the rest at present: the guest has written more than is read.
     pub fn holds_up(&self) -> bool {
-        matches!(self.0.load(Ordering::Acquire), BUSY | GONE)
+        matches!(self.0.state.load(Ordering::Acquire), BUSY | GONE)
     }
 
     /// Its reader, of a body of this length, if one was announced.
@@ -68,11 +91,12 @@ impl Reader {
 
     /// It has all.
     pub(super) fn is_satisfied(&self) {
-        self.audience.0.store(SATISFIED, Ordering::Release);
+        let state = &self.audience.0.state;
+        state.store(SATISFIED, Ordering::Release);
     }
 
     fn turn(&self, to: u8) {
-        let state = &self.audience.0;
+        let state = &self.audience.0.state;
         if state.load(Ordering::Relaxed) < SATISFIED {
             state.store(to, Ordering::Release);
         }
@@ -82,6 +106,7 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         self.turn(GONE);
+        self.audience.0.leaving.wake();
     }
 }
 
@@ -100,6 +125,16 @@ mod tests {
         assert!(audience.holds_up() && !audience.has_left());
         drop(reader);
         assert!(audience.holds_up() && audience.has_left());
+    }
+
+    #[tokio::test]
+    async fn who_goes_is_noticed() {
+        let audience = Audience::default();
+        let reader = audience.reader(None);
+        let mut left = Box::pin(audience.left());
+        assert!(futures::poll!(&mut left).is_pending());
+        drop(reader);
+        left.await;
     }
 
     #[test]

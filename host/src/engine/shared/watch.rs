@@ -2,7 +2,8 @@
 //!
 //! A single call can't be stopped inside a guest: only dropping the store ends
 //! it. When a call outlives its deadline the instance is condemned: it takes no
-//! new calls, the others may end in their time, then it is dropped. This watches
+//! new calls, the others may end in their time, then it is dropped. So it is once
+//! nobody waits for any of its calls. This watches
 //! from outside the store's event loop, which a busy guest holds up.
 
 use std::collections::BTreeMap;
@@ -23,9 +24,21 @@ pub(super) struct Watch {
 #[derive(Default)]
 struct Calls {
     next: u64,
-    /// Call → its deadline.
-    under_way: BTreeMap<u64, Instant>,
+    under_way: BTreeMap<u64, Call>,
     condemned: bool,
+}
+
+struct Call {
+    deadline: Instant,
+    /// Somebody waits for its answer.
+    awaited: bool,
+}
+
+/// Who waits for one call's answer. Dropped without one, nobody does.
+pub(super) struct Waiter {
+    watch: Arc<Watch>,
+    call: u64,
+    has_answer: bool,
 }
 
 /// One call's entry, until it is dropped.
@@ -35,21 +48,29 @@ pub(super) struct Ticket {
 }
 
 impl Watch {
-    /// Notes a call.
-    pub(super) fn enter(self: &Arc<Self>, deadline: Instant) -> Ticket {
+    /// Notes a call, and who waits for it.
+    pub(super) fn enter(self: &Arc<Self>, deadline: Instant) -> (Ticket, Waiter) {
         let mut calls = self.lock();
         let call = calls.next;
         calls.next += 1;
-        calls.under_way.insert(call, deadline);
+        let awaited = true;
+        calls.under_way.insert(call, Call { deadline, awaited });
         drop(calls);
         self.changed.notify_one();
-        Ticket {
-            watch: Arc::clone(self),
+        let watch = || Arc::clone(self);
+        let ticket = Ticket {
+            watch: watch(),
             call,
-        }
+        };
+        let waiter = Waiter {
+            watch: watch(),
+            call,
+            has_answer: false,
+        };
+        (ticket, waiter)
     }
 
-    /// Whether a call has outlived its deadline.
+    /// Whether a call has outlived its deadline, or all were left alone.
     pub(super) fn is_condemned(&self) -> bool {
         self.lock().condemned
     }
@@ -71,27 +92,41 @@ impl Watch {
     /// When to look again; `None` when the time has come.
     fn next_check(&self, now: Instant) -> Option<Instant> {
         let mut calls = self.lock();
-        calls.condemned |= calls.under_way.values().any(|deadline| *deadline <= now);
-        if !calls.condemned {
-            return Some(
-                calls
-                    .under_way
-                    .values()
-                    .min()
-                    .copied()
-                    .unwrap_or_else(never),
-            );
+        let all = || calls.under_way.values();
+        let late = all().any(|call| call.deadline <= now);
+        // The component model ends no single call of an instance: one that nobody waits
+        // for goes on beside others, which must not suffer from its client.
+        let left_alone = !calls.under_way.is_empty() && all().all(|call| !call.awaited);
+        if !calls.condemned && !late && !left_alone {
+            return Some(all().map(|call| call.deadline).min().unwrap_or_else(never));
         }
-        calls
-            .under_way
-            .values()
-            .max()
-            .copied()
-            .filter(|last| *last > now)
+        let awaited = all().filter(|call| call.awaited);
+        let last = awaited.map(|call| call.deadline).max();
+        calls.condemned = true;
+        last.filter(|last| *last > now)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Calls> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiter {
+    /// Its call may still be under way: it works on, or writes its body.
+    pub(super) fn has_answer(mut self) {
+        self.has_answer = true;
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        if self.has_answer {
+            return;
+        }
+        if let Some(call) = self.watch.lock().under_way.get_mut(&self.call) {
+            call.awaited = false;
+            self.watch.changed.notify_one();
+        }
     }
 }
 
@@ -115,6 +150,29 @@ mod tests {
         let _call = watch.enter(now + Duration::from_secs(5));
         assert_eq!(watch.next_check(now), Some(now + Duration::from_secs(5)));
         assert!(!watch.is_condemned());
+    }
+
+    #[test]
+    fn it_ends_once_nobody_waits_for_any_of_its_calls() {
+        let watch = Arc::new(Watch::default());
+        let now = Instant::now();
+        let (_left, waiter) = watch.enter(now + Duration::from_secs(1));
+        let (other, others_waiter) = watch.enter(now + Duration::from_secs(5));
+        drop(waiter);
+        assert_eq!(watch.next_check(now), Some(now + Duration::from_secs(1)));
+        assert!(!watch.is_condemned(), "others wait for it");
+        drop((other, others_waiter));
+        assert_eq!(watch.next_check(now), None);
+        assert!(watch.is_condemned());
+    }
+
+    #[test]
+    fn who_has_an_answer_has_not_left() {
+        let watch = Arc::new(Watch::default());
+        let now = Instant::now();
+        let (_under_way, waiter) = watch.enter(now + Duration::from_secs(1));
+        waiter.has_answer();
+        assert!(watch.next_check(now).is_some() && !watch.is_condemned());
     }
 
     #[test]

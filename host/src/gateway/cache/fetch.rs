@@ -9,7 +9,7 @@ use http::request::Parts;
 use tokio::time::Instant;
 
 use super::entry::Entry;
-use super::flights::{Flight, Landing, Turn, landed};
+use super::flights::{Aboard, Flight, Landing, Turn, landed};
 use super::shelf::Item;
 use super::status::{self, Forwarded};
 use super::{Key, ResponseCache, Wanted, dress, give, key, storable};
@@ -19,6 +19,7 @@ use crate::gateway::endpoint::Endpoint;
 use crate::gateway::input::RequestBody;
 use crate::gateway::respond::{Failure, Refusal, Response, Taken};
 use crate::mesh::{CallError, within};
+use crate::settings::OnDisconnect;
 
 /// Longest body that is stored, in bytes: a longer one would push out a thousand
 /// usual ones, and is better kept by what it is downloaded from.
@@ -39,11 +40,17 @@ impl ResponseCache {
         fallback: Option<Arc<Entry>>,
     ) -> Result<Response, Refusal> {
         let fetched = if wanted.alone {
-            self.lead(None, wanted, request, why).await
+            self.lead(Flight::alone(), wanted, request, why).await
         } else {
             match self.flights.join(wanted.key, wanted.asked) {
-                Turn::Lead(flight) => self.lead(Some(flight), wanted, request, why).await,
+                Turn::Lead(flight, aboard) => {
+                    self.lead((flight, aboard), wanted, request, why).await
+                }
                 Turn::Follow(landing) => {
+                    // It has no call of its own that could go on.
+                    if let Some(tie) = &request.context.tie {
+                        tie.wait(OnDisconnect::Cancel);
+                    }
                     let deadline = request.context.deadline;
                     match within(deadline, landed(landing)).await {
                         Err(_) => Err(Refusal::Call(CallError::Deadline)),
@@ -57,7 +64,7 @@ impl ResponseCache {
                             self.metrics.coalesced.inc();
                             Err(Refusal::Awaited(failure))
                         }
-                        Ok(_) => self.lead(None, wanted, request, why).await,
+                        Ok(_) => self.lead(Flight::alone(), wanted, request, why).await,
                     }
                 }
             }
@@ -80,10 +87,10 @@ impl ResponseCache {
         }
     }
 
-    /// Asks the service, and stores what may be stored, whoever still waits.
+    /// Asks the service, and stores what may be stored, as long as anybody waits.
     async fn lead(
         self: &Arc<Self>,
-        flight: Option<Flight>,
+        (flight, aboard): (Flight, Aboard),
         wanted: Wanted,
         mut request: Admitted,
         why: Forwarded,
@@ -95,22 +102,26 @@ impl ResponseCache {
         // The whole answer is wanted, not the news that this client has it.
         request.parts.headers.remove(header::IF_NONE_MATCH);
         request.parts.headers.remove(header::IF_MODIFIED_SINCE);
+        let left = flight.left();
         let after = move |answered| async move {
-            let settled = this
-                .settle(&endpoint, &parts, &wanted, deadline, answered)
-                .await;
+            let settling = this.settle(&endpoint, &parts, &wanted, deadline, answered);
+            let settled = tokio::select! {
+                biased;
+                settled = settling => settled,
+                () = flight.left() => return Err(Refusal::Call(CallError::Deadline)),
+            };
             let (landing, response) = landing(settled);
             let stored = matches!(landing, Landing::Shared(_));
-            if let Some(flight) = flight {
-                flight.land(landing);
-            }
+            flight.land(landing);
             response.map(|mut response| {
                 status::forwarded(&mut response, why, stored);
                 response
             })
         };
         let body = RequestBody::Whole(Bytes::new());
-        request.serve_detached(body, after).await
+        let served = request.serve_detached(body, left, after).await;
+        drop(aboard);
+        served
     }
 
     /// Stores an answer if it may be, and makes it ready for its client.
@@ -174,15 +185,17 @@ impl ResponseCache {
     }
 
     /// Fetches a new answer in the background, unless somebody does already.
-    pub(super) fn refresh(self: &Arc<Self>, wanted: Wanted, request: Admitted) {
-        let Turn::Lead(flight) = self.flights.join(wanted.key, wanted.asked) else {
+    pub(super) fn refresh(self: &Arc<Self>, wanted: Wanted, mut request: Admitted) {
+        let Turn::Lead(flight, aboard) = self.flights.join(wanted.key, wanted.asked) else {
             return;
         };
+        // Its client has an answer, and waits for none.
+        request.context.tie = None;
         let this = self.clone();
         tokio::spawn(async move {
             let service = request.endpoint.service().clone();
             let led = this
-                .lead(Some(flight), wanted, request, Forwarded::Stale)
+                .lead((flight, aboard), wanted, request, Forwarded::Stale)
                 .await;
             if let Err(refusal) = led {
                 tracing::debug!(

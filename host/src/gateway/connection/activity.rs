@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, OnceLock};
 
 use super::framing::{End, Flood};
+use crate::capabilities::context::Tie;
 
 /// Parts of the time that a client has to read: how exact its end is.
 const PARTS: u32 = 4;
@@ -35,6 +36,8 @@ pub(in crate::gateway) struct Activity {
     left_http: AtomicBool,
     /// The client asked for too much.
     flood: OnceLock<Flood>,
+    /// On HTTP/1, which has one call at a time: to the client.
+    tie: Tie,
 }
 
 /// A request that is being answered, until it is dropped.
@@ -42,6 +45,8 @@ pub(in crate::gateway) struct Serving {
     activity: Arc<Activity>,
     /// Its place among those that wait for the client.
     waits: Option<usize>,
+    /// Of its call to the client.
+    tie: Tie,
 }
 
 /// How many beats each thing may take.
@@ -92,6 +97,7 @@ impl Activity {
             waiting: Default::default(),
             left_http: AtomicBool::new(false),
             flood: OnceLock::new(),
+            tie: Tie::default(),
         }
     }
 
@@ -99,9 +105,14 @@ impl Activity {
     pub(in crate::gateway) fn serve(self: &Arc<Self>) -> Serving {
         self.serving.fetch_add(1, Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::Relaxed);
+        let tie = match self.is_http2() {
+            true => Tie::default(),
+            false => self.tie.clone(),
+        };
         Serving {
             activity: Arc::clone(self),
             waits: None,
+            tie,
         }
     }
 
@@ -113,6 +124,16 @@ impl Activity {
     /// Whether what comes has no framing of HTTP.
     pub(super) fn has_left_http(&self) -> bool {
         self.left_http.load(Ordering::Relaxed)
+    }
+
+    /// What ties the call of an HTTP/1 connection to its client.
+    pub(super) fn tie(&self) -> &Tie {
+        &self.tie
+    }
+
+    /// Whether requests share the connection.
+    pub(super) fn is_http2(&self) -> bool {
+        self.http2.load(Ordering::Relaxed)
     }
 
     /// The number of the beat.
@@ -138,8 +159,7 @@ impl Activity {
 
     /// The number of requests so far, if all of them are answered, one after the other.
     pub(super) fn answered(&self) -> Option<u64> {
-        let between =
-            !self.http2.load(Ordering::Relaxed) && self.serving.load(Ordering::Relaxed) == 0;
+        let between = !self.is_http2() && self.serving.load(Ordering::Relaxed) == 0;
         between.then(|| self.requests.load(Ordering::Relaxed))
     }
 
@@ -173,10 +193,15 @@ impl Activity {
 // === impl Serving ===
 
 impl Serving {
+    /// What ties its call to the client.
+    pub(super) fn tie(&self) -> &Tie {
+        &self.tie
+    }
+
     /// Notes that more of the response is there, and waits for the client to take
     /// it. On HTTP/1 the socket tells; on HTTP/2 each stream has a window.
     pub(in crate::gateway) fn waits_for_client(&mut self) {
-        if self.activity.http2.load(Ordering::Relaxed) {
+        if self.activity.is_http2() {
             self.waits_for_service();
             let place = self.activity.place(0);
             self.activity.waiting[place].fetch_add(1, Ordering::Relaxed);
@@ -195,6 +220,7 @@ impl Serving {
 impl Drop for Serving {
     fn drop(&mut self) {
         self.waits_for_service();
+        self.tie.loosen();
         self.activity.serving.fetch_sub(1, Ordering::Relaxed);
     }
 }

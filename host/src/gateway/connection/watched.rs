@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::activity::Activity;
 use super::framing::Framing;
+use super::leaving::Leaves;
 use super::unread::Unread;
 
 /// A socket, what the connection's beats see of it, the framing of what comes in, and
@@ -63,14 +64,18 @@ impl<S: AsyncRead + Unpin, H: Unpin> AsyncRead for Watched<S, H> {
 }
 
 impl<S: AsyncWrite + Unpin, H: Unpin> Watched<S, H> {
-    /// Notes how a write went.
-    fn sent<T>(&self, sent: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    /// Notes how a write went; `all` is what one gives that went well. A client that is
+    /// gone must not end a call that goes on without it.
+    fn sent<T>(&self, sent: Poll<io::Result<T>>, all: T) -> Poll<io::Result<T>> {
         self.activity.sent(sent.is_ready());
-        sent
+        match sent {
+            Poll::Ready(Err(_)) if self.activity.tie().goes_on() => Poll::Ready(Ok(all)),
+            sent => sent,
+        }
     }
 }
 
-impl<S: AsyncWrite + Unpin, H: Unpin> AsyncWrite for Watched<S, H> {
+impl<S: AsyncWrite + Leaves + Unpin, H: Unpin> AsyncWrite for Watched<S, H> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -84,23 +89,27 @@ impl<S: AsyncWrite + Unpin, H: Unpin> AsyncWrite for Watched<S, H> {
                     Poll::Ready(Ok(sent)) if sent > 0 => instead.advance(sent),
                     other => {
                         this.unread.keep(instead);
-                        return this.sent(other);
+                        return this.sent(other, bytes.len());
                     }
                 }
             }
-            return this.sent(Poll::Ready(Ok(bytes.len())));
+            return this.sent(Poll::Ready(Ok(bytes.len())), bytes.len());
         }
         let sent = Pin::new(&mut this.socket).poll_write(cx, bytes);
-        this.sent(sent)
+        this.sent(sent, bytes.len())
     }
 
+    /// hyper calls it at each of its turns, also while it waits for an answer.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.activity.tie().ends() && self.socket.poll_left(cx).is_ready() {
+            return Poll::Ready(Err(io::Error::other("the client has left")));
+        }
         let flushed = Pin::new(&mut self.socket).poll_flush(cx);
         if flushed.is_ready() {
             let answered = self.activity.answered();
             self.unread.flushed(answered);
         }
-        self.sent(flushed)
+        self.sent(flushed, ())
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -112,8 +121,9 @@ impl<S: AsyncWrite + Unpin, H: Unpin> AsyncWrite for Watched<S, H> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let all = slices.iter().map(|slice| slice.len()).sum();
         let sent = Pin::new(&mut self.socket).poll_write_vectored(cx, slices);
-        self.sent(sent)
+        self.sent(sent, all)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -2,7 +2,8 @@
 //!
 //! The first request with a key is served; its answer is on disk before the client
 //! gets it, and is replayed until its window ends. Its call goes on when the
-//! client leaves, since that is when a client asks again.
+//! client leaves, since that is when a client asks again, unless it has not begun or
+//! its route says otherwise. What was answered is kept in any case.
 //!
 //! What is kept is what may have happened, as Stripe does it: every answer of the
 //! service, and a trap or a missed deadline. Not kept is what says "not now" (429
@@ -18,7 +19,9 @@ mod record;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use futures::FutureExt as _;
 use http::Method;
+use tokio::sync::oneshot;
 
 use super::admitted::Admitted;
 use super::endpoint::Endpoint;
@@ -244,9 +247,13 @@ impl Idempotency {
             drop((claim, hold));
             answered
         };
-        request
-            .serve_detached(RequestBody::Whole(body), after)
-            .await
+        let (here, gone) = oneshot::channel::<()>();
+        let left = gone.map(|_| ());
+        let served = request
+            .serve_detached(RequestBody::Whole(body), left, after)
+            .await;
+        drop(here);
+        served
     }
 
     async fn keep(&self, place: &Place, record: &Record, until: SystemTime) {

@@ -43,13 +43,14 @@ const METHODS: [&str; 9] = [
     "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE",
 ];
 
-/// The registered status codes (IANA, "HTTP Status Codes", without unused ones).
+/// The registered status codes (IANA, "HTTP Status Codes", without unused ones), and
+/// nginx's 499 for a client that left before it had an answer.
 /// A component may answer with any number, and must not make a label set of each.
-const STATUSES: [u16; 61] = [
+const STATUSES: [u16; 62] = [
     100, 101, 102, 103, 104, 200, 201, 202, 203, 204, 205, 206, 207, 208, 226, 300, 301, 302, 303,
     304, 305, 307, 308, 400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 412, 413, 414,
-    415, 416, 417, 421, 422, 423, 424, 425, 426, 428, 429, 431, 451, 500, 501, 502, 503, 504, 505,
-    506, 507, 508, 511,
+    415, 416, 417, 421, 422, 423, 424, 425, 426, 428, 429, 431, 451, 499, 500, 501, 502, 503, 504,
+    505, 506, 507, 508, 511,
 ];
 
 /// OpenTelemetry's word for a value outside a bounded set.

@@ -31,6 +31,7 @@ fn route(key: &str, target: &str) -> Route {
         cors: None,
         compression: Compression::On,
         priority: Default::default(),
+        on_disconnect: None,
     }
 }
 

@@ -139,6 +139,7 @@ pub fn route(key: &str) -> Route {
         cors: None,
         compression: Compression::On,
         priority: Default::default(),
+        on_disconnect: None,
     }
 }
 
