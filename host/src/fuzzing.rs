@@ -6,9 +6,9 @@ use axum::http::{HeaderMap, HeaderValue, header};
 pub use crate::admin::eureka::model::Instance;
 use crate::admin::eureka::wire;
 pub use crate::admin::eureka::xml::{read as read_xml, write as write_xml};
-pub use crate::gateway::spelling::laxest as laxest_path;
 use crate::gateway::table::path::{Pattern, Tree};
 pub use crate::manifest::route::{Place, parse_key as route_place};
+pub use crate::spelling::laxest as laxest_path;
 
 /// The most specific of these templates for a path, and the path's parameters.
 ///

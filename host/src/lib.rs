@@ -24,6 +24,8 @@
 //! | [`engine`] | WebAssembly: compiled code, instances, values |
 //! | [`capabilities`] | what components may use: buckets, configuration, logging, their call's context |
 //! | [`store`] | what is on disk |
+//! | [`conditions`] | `If-Match` and `If-None-Match` |
+//! | [`spelling`] | paths that have one reading, and those that have several |
 //! | [`settings`] | what a revision or an upstream is deployed with |
 //! | [`api`] | the shapes that the admin API and its clients exchange |
 //!
@@ -45,6 +47,7 @@ pub mod api;
 pub mod aside;
 pub mod capabilities;
 pub mod cli;
+pub mod conditions;
 pub mod config;
 pub mod deploy;
 pub mod engine;
@@ -58,5 +61,6 @@ pub mod mesh;
 pub mod service;
 pub mod settings;
 pub mod shutdown;
+pub mod spelling;
 pub mod store;
 pub mod telemetry;

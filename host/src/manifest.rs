@@ -5,6 +5,7 @@
 //! there, whether routes of two services conflict) the host checks on deploy.
 
 mod kept;
+mod lines;
 mod policy;
 mod resilience;
 pub(crate) mod route;
@@ -150,6 +151,7 @@ impl Manifest {
             return;
         };
         let service = sections::service(document, name, table, &self.folder);
+        lines::tell(document, name, table, service.settings.faults());
         self.services.insert(name.get_ref().to_string(), service);
     }
 
@@ -166,6 +168,7 @@ impl Manifest {
         }
         if let Some(table) = document.table(name, value) {
             let upstream = upstream::upstream(document, name, table);
+            lines::tell(document, name, table, upstream.faults());
             self.upstreams.insert(name.get_ref().to_string(), upstream);
         }
     }

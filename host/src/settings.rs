@@ -4,7 +4,10 @@
 //! are written as `"250ms"`, `"10s"`, sizes in bytes. Every default stands here,
 //! once, with its reason. Knows nothing of how settings are read or used.
 
+pub mod check;
 mod cors;
+pub mod duration;
+pub mod duration_option;
 mod kept;
 mod load;
 pub mod origin;
@@ -17,6 +20,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use check::SettingFault;
 pub use cors::Cors;
 pub use kept::{Cache, Idempotency, IdempotencyKey};
 pub use load::{Class, Concurrency, OnDisconnect, Priority};
@@ -118,6 +122,13 @@ pub fn secret_name(name: &str) -> Result<(), String> {
     ))
 }
 
+/// Parameters that a route's path may have.
+pub const MAX_PARAMETERS: usize = 8;
+
+/// Segments that a route's path may have: the search for a request's goes one
+/// call deeper with each, and no API has as many.
+pub const MAX_SEGMENTS: usize = 64;
+
 /// One way in over HTTP.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -135,6 +146,10 @@ pub struct Route {
     /// Status of a success; `None` is 200, or 204 where there is no body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
+    /// Where what a success has made is, as `/orders/{id}`: each name is a field of the
+    /// result. Told in the answer's `Location`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
     /// Who may call.
     #[serde(default)]
     pub access: Access,
@@ -168,17 +183,18 @@ pub struct Route {
 impl Route {
     /// The manifest's key for this route: `GET example.com/products/{id}`.
     pub fn key(&self) -> String {
-        let method = self
-            .method
-            .as_deref()
-            .map(|method| format!("{method} "))
-            .unwrap_or_default();
-        format!(
-            "{method}{}{}",
-            self.host.as_deref().unwrap_or_default(),
-            self.path
-        )
+        route_key(self.method.as_deref(), self.host.as_deref(), &self.path)
     }
+}
+
+/// As [`Route::key`].
+pub fn route_key(method: Option<&str>, host: Option<&str>, path: &str) -> String {
+    let method = method.map(|method| format!("{method} "));
+    format!(
+        "{}{}{path}",
+        method.unwrap_or_default(),
+        host.unwrap_or_default()
+    )
 }
 
 /// What a route leads to.
@@ -349,46 +365,4 @@ pub struct Grants {
     /// Secrets that it may read, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<String>,
-}
-
-/// Durations as people write them (`"1m 30s"`).
-pub mod duration {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    /// Writes `"250ms"`.
-    pub fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&humantime::format_duration(*value))
-    }
-
-    /// Reads `"250ms"`.
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-        let text = String::deserialize(from)?;
-        humantime::parse_duration(&text).map_err(|fault| {
-            D::Error::custom(format!(
-                "expected a duration such as \"250ms\" or \"10s\", found {text:?}: {fault}"
-            ))
-        })
-    }
-}
-
-/// The same, where there may be none.
-pub mod duration_option {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    #[derive(Serialize, Deserialize)]
-    struct Text(#[serde(with = "super::duration")] Duration);
-
-    /// Writes `"250ms"` or null.
-    pub fn serialize<S: Serializer>(value: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
-        value.map(Text).serialize(to)
-    }
-
-    /// Reads `"250ms"` or null.
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-        Ok(Option::<Text>::deserialize(from)?.map(|text| text.0))
-    }
 }

@@ -1,6 +1,6 @@
 //! Who calls, and under which conditions.
 //!
-//! The functions ask the host; [`Caller`] and [`check_version`] are plain values,
+//! The functions ask the host; [`Caller`] and [`Conditions`] are plain values,
 //! so that domain logic can be tested with any caller.
 
 use crate::bindings::stoa::service::context;
@@ -38,20 +38,30 @@ pub fn idempotency_key() -> Option<String> {
     context::idempotency_key()
 }
 
-/// The client's `If-Match`, without quotes.
-pub fn if_match() -> Option<String> {
-    context::if_match()
+/// Which version of a thing a call may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conditions {
+    /// What the client of this call allows: its `If-Match` and `If-None-Match`, which the
+    /// host compares.
+    OfClient,
+    /// This one.
+    Version(u64),
 }
 
-/// Fails unless the client's `If-Match` is absent, `*`, or names this version.
-pub fn check_version(version: u64, if_match: Option<&str>) -> Result<(), Error> {
-    match if_match {
-        None | Some("*") => Ok(()),
-        Some(text) if text == version.to_string() => Ok(()),
-        Some(text) => Err(precondition_failed!(
-            "expected version {version}, found If-Match {text:?}: read it again"
-        )),
+/// Fails unless a thing of this version may be changed; without conditions it may. To be
+/// asked inside the compare-and-swap.
+pub fn check_version(version: u64, conditions: Option<Conditions>) -> Result<(), Error> {
+    let holds = match conditions {
+        None => true,
+        Some(Conditions::Version(expected)) => expected == version,
+        Some(Conditions::OfClient) => context::may_change(Some(version)),
+    };
+    if holds {
+        return Ok(());
     }
+    Err(precondition_failed!(
+        "it has version {version} now, and the request is for another (If-Match, If-None-Match): read it again"
+    ))
 }
 
 #[cfg(test)]
@@ -59,18 +69,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn if_match_compares_versions() {
-        for fine in [None, Some("*"), Some("3")] {
+    fn a_version_is_changed_by_who_means_it() {
+        for fine in [None, Some(Conditions::Version(3))] {
             assert_eq!(check_version(3, fine).ok(), Some(()), "{fine:?}");
         }
-        for stale in ["2", "03", "", "x"] {
-            assert!(
-                matches!(
-                    check_version(3, Some(stale)),
-                    Err(Error::PreconditionFailed(_))
-                ),
-                "{stale:?}"
-            );
-        }
+        let stale = check_version(3, Some(Conditions::Version(2)));
+        assert!(matches!(stale, Err(Error::PreconditionFailed(_))));
     }
 }

@@ -312,3 +312,52 @@ async fn what_it_refuses_it_explains() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn what_no_manifest_may_say_is_not_deployed() -> Result<()> {
+    let host = serving(&[hello()]).await?;
+    let admin = host.admin()?;
+    let called = |route: Value| {
+        let mut all =
+            json!({ "target": { "call": "test:hello/greeter.ping" }, "access": "public" });
+        for (key, value) in route.as_object().into_iter().flatten() {
+            all[key] = value.clone();
+        }
+        hello().route("GET /other", all)
+    };
+    let faulty = [
+        hello().call("* /other", "test:hello/greeter.ping"),
+        hello().call("get /other", "test:hello/greeter.ping"),
+        hello().call("GET /a//b", "test:hello/greeter.ping"),
+        hello().call("GET Shop.example/b", "test:hello/greeter.ping"),
+        called(json!({ "cache": { "max_age": "1s", "vary": ["*"] } })),
+        called(json!({ "access": { "scope": "a b" } })),
+        called(json!({ "idempotency": { "key": "required" } })),
+        called(json!({ "location": "/other/{id}" })),
+        hello().set("limits.deadline", json!("0s")),
+        hello().set("limits.deadline", json!("10000years")),
+        hello().set("pool.reuse", json!(0)),
+        hello().set("grants.secrets", json!(["a/b"])),
+        hello().set("links", json!({ "shop:a/b@0.1.0": "b" })),
+        hello().set("retry.retries", json!(1000)),
+    ];
+    for service in faulty {
+        let faults = admin.refused(&service).await?;
+        assert_eq!(faults[0].code, "settings", "{faults:?}");
+    }
+    let upstream = json!({ "targets": ["http://127.0.0.1:1"], "routes": [
+        { "path": "/%41/*", "target": "http", "access": "public" },
+        { "method": "*", "path": "/x", "target": "http", "access": "public" },
+    ] });
+    let refused = admin
+        .json(Method::PUT, "/v1/upstreams/legacy", &upstream)
+        .await?;
+    assert!(refused.status.is_client_error(), "{}", refused.text());
+    assert!(
+        refused.text().contains("expected a method"),
+        "{}",
+        refused.text()
+    );
+    host.get("/ping").await?.expect(200)?;
+    Ok(())
+}

@@ -4,6 +4,7 @@ use anyhow::Result;
 use http::Request;
 use serde_json::json;
 use stoa_tests::client::{Client, empty, get};
+use stoa_tests::raw;
 use stoa_tests::service::Service;
 
 use crate::{guests, hello, serving};
@@ -45,6 +46,29 @@ async fn path_parameters_are_decoded_once() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_path_has_one_reading_or_none() -> Result<()> {
+    let raw = Service::new("raw", guests::HELLO_P2).http("/raw/*");
+    let host = serving(&[hello(), raw]).await?;
+    for base in ["/hello", "/raw"] {
+        host.get(&format!("{base}/a%2Fb")).await?.expect(200)?;
+        host.get(&format!("{base}/...")).await?.expect(200)?;
+        for segment in ["%zz", "%", "a%2", "..", ".", "%2e%2E", ".%2e"] {
+            let path = format!("{base}/{segment}");
+            for mut client in [Client::http1(host.http), Client::http2(host.http)] {
+                let problem = client.get(&path).await?.problem(400)?;
+                assert_eq!(problem["code"], "bad_request", "{path}");
+            }
+        }
+    }
+    for target in ["/hello/a#b", "/ping#", "/ping?a#b"] {
+        let request = format!("GET {target} HTTP/1.1\r\nhost: a\r\n\r\n");
+        let answer = raw::exchange(host.http, request.as_bytes()).await?;
+        assert_eq!(raw::statuses(&answer), [400], "{target}: {answer}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_most_specific_route_wins() -> Result<()> {
     let named = hello().call("GET /hello/ping", "test:hello/greeter.ping");
     let rest = Service::new("rest", guests::HELLO_P2)
@@ -64,6 +88,12 @@ async fn the_most_specific_route_wins() -> Result<()> {
 async fn what_no_route_takes_is_not_found() -> Result<()> {
     let host = serving(&[hello()]).await?;
     let problem = host.get("/nowhere").await?.problem(404)?;
+    assert_eq!(problem["detail"], "no service has a route for this path");
+    let near = host.get("/helo/Ada").await?.problem(404)?;
+    assert_eq!(
+        near["detail"],
+        "no service has a route for this path; did you mean \"GET /hello/{name}\"?"
+    );
     let trace = problem["trace_id"].as_str().unwrap_or_default();
     assert_eq!(trace.len(), 32, "{problem}");
     let answer = host.post("/ping", &json!({})).await?;

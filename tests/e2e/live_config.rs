@@ -165,9 +165,14 @@ async fn a_stale_change_is_refused() -> Result<()> {
     patch_version(&admin, "*", &json!({ "colour": "green" }))
         .await?
         .expect(200)?;
-    patch_version(&admin, "\"new\"", &json!({ "colour": "red" }))
+    for other in ["\"new\"", "W/\"2\"", "2", ""] {
+        patch_version(&admin, other, &json!({ "colour": "red" }))
+            .await?
+            .problem(412)?;
+    }
+    patch_version(&admin, "\"7\", \"2\"", &json!({ "colour": "red" }))
         .await?
-        .problem(400)?;
+        .expect(200)?;
     for path in ["/v1/services/nobody/config", &format!("{CONFIG}/nothing")] {
         admin.get(path).await?.problem(404)?;
     }

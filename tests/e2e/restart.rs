@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use http::Method;
 use serde_json::{Value, json};
+use stoa::store::Store;
 
 use crate::crash::state;
 use crate::{hello, host, serving};
@@ -114,4 +115,37 @@ fn damage_all(directory: &Path, damage: Damage) -> Result<u64> {
         count += 1;
     }
     Ok(count)
+}
+
+/// Older hosts took settings that a deployment refuses now. Nobody asked for a change:
+/// what they stored is served on, and told.
+#[tokio::test]
+async fn settings_of_an_older_host_are_served_and_told() -> Result<()> {
+    let mut host = serving(&[hello()]).await?;
+    host.kill_9().await?;
+    let store = Store::open(&host.data())?;
+    let records = store.records();
+    let mut record = records
+        .get("service", "hello")
+        .await?
+        .context("no record")?;
+    let odd = json!({
+        "method": "*",
+        "path": "/odd",
+        "target": { "call": "test:hello/greeter.ping" },
+        "cache": { "max_age": "1s", "vary": ["*"] },
+    });
+    let routes = record["revisions"][0]["settings"]["routes"].as_array_mut();
+    routes.context("no routes")?.push(odd);
+    records.put("service", "hello", record).await?;
+    drop((records, store));
+
+    let host = host.restart().await?;
+    host.get("/ping").await?.expect(200)?;
+    let told = host.output();
+    told.wait_for(|line| line.contains("expected a method") && line.contains("older host"))
+        .await?;
+    host.admin()?.deploy_one(&hello()).await?;
+    host.get("/ping").await?.expect(200)?;
+    Ok(())
 }

@@ -95,11 +95,13 @@ async fn stocked(shop: &Shop, sku: &str, units: u64) -> Result<String> {
         "variants": [{ "sku": sku, "prices": [{ "minor": 1250, "currency": "EUR" }] }],
     });
     let mut staff = shop.staff();
-    let created = staff
-        .post("/products", &product)
-        .await?
-        .expect(201)?
-        .json()?;
+    let created = staff.post("/products", &product).await?.expect(201)?;
+    let location = created.header("location")?.to_owned();
+    let created = created.json()?;
+    assert_eq!(
+        shop.host.get(&location).await?.expect(200)?.json()?,
+        created
+    );
     let change = json!({ "location": "berlin", "delta": units });
     staff
         .post(&format!("/inventory/{sku}/adjustments"), &change)
@@ -243,6 +245,76 @@ async fn a_stale_version_is_told() -> Result<()> {
     update(&tag, "Once").await?.expect(200)?;
     update(&tag, "Twice").await?.problem(412)?;
     assert_eq!(host.get(&path).await?.json()?["name"], "Once");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_made_is_where_its_answer_says() -> Result<()> {
+    let shop = shop().await?;
+    stocked(&shop, "CUP-1", 2).await?;
+    let place = async || {
+        let mut request = json_request(Method::POST, "/orders", &order("CUP-1", 1))?;
+        let headers = request.headers_mut();
+        headers.insert("idempotency-key", "one".parse()?);
+        shop.ann().send(request).await?.expect(201)
+    };
+    let (first, again) = (place().await?, place().await?);
+    assert_eq!(again.header("idempotency-replayed")?, "true");
+    let location = first.header("location")?;
+    assert_eq!(again.header("location")?, location);
+    let found = shop.ann().get(location).await?.expect(200)?;
+    assert_eq!(found.json()?, first.json()?);
+    Ok(())
+}
+
+/// `If-Match` and `If-None-Match`, and what a read and a change of version 1 get.
+const CONDITIONS: [(&str, &str, u16, u16); 13] = [
+    ("\"1\"", "", 200, 200),
+    ("\"1\", \"7\"", "", 200, 200),
+    ("\"7\", \"1\"", "", 200, 200),
+    ("*", "", 200, 200),
+    ("\"1-gzip\"", "", 200, 200),
+    ("\"7\"", "", 412, 412),
+    (" ", "", 412, 412),
+    ("W/\"1\"", "", 412, 412),
+    ("1", "", 412, 412),
+    ("", "*", 304, 412),
+    ("", "W/\"1\"", 304, 412),
+    ("", "\"7\"", 200, 200),
+    ("\"7\"", "\"1\"", 412, 412),
+];
+
+#[tokio::test]
+async fn reads_and_changes_judge_conditions_alike() -> Result<()> {
+    let shop = shop().await?;
+    for (number, (if_match, if_none_match, read, change)) in CONDITIONS.iter().enumerate() {
+        let sku = format!("CUP-{number}");
+        let id = stocked(&shop, &sku, 1).await?;
+        let product = json!({ "name": "Cup", "variants": [{ "sku": sku, "prices": [{ "minor": 1, "currency": "EUR" }] }] });
+        // The thing's version stands for 1.
+        let asked = async |client: &mut Client, method, path: &str, body: &Value, version: u64| {
+            let mut request = json_request(method, path, body)?;
+            for (name, value) in [("if-match", if_match), ("if-none-match", if_none_match)] {
+                if !value.is_empty() {
+                    let value = value.replace("\"1", &format!("\"{version}"));
+                    request.headers_mut().insert(name, value.parse()?);
+                }
+            }
+            anyhow::Ok(client.send(request).await?.status.as_u16())
+        };
+        let (mut staff, mut ann) = (shop.staff(), shop.ann());
+        let path = format!("/products/{id}");
+        let told = format!("If-Match: {if_match}, If-None-Match: {if_none_match}");
+        let got = asked(&mut staff, Method::GET, &path, &Value::Null, 1).await?;
+        assert_eq!(got, *read, "GET {told}");
+        let placed = ann.post("/orders", &order(&sku, 1)).await?.expect(201)?;
+        let cancel = format!("{}/cancel", placed.header("location")?);
+        let version = placed.json()?["version"].as_u64().context("no version")?;
+        let put = asked(&mut staff, Method::PUT, &path, &product, 1).await?;
+        assert_eq!(put, *change, "PUT {told}");
+        let cancelled = asked(&mut ann, Method::POST, &cancel, &Value::Null, version).await?;
+        assert_eq!(cancelled, *change, "cancel {told}");
+    }
     Ok(())
 }
 

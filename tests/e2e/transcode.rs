@@ -228,3 +228,28 @@ async fn a_name_can_not_be_given_twice() -> Result<()> {
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn a_byte_order_mark_is_told_by_its_name() -> Result<()> {
+    let host = serving(&[values()]).await?;
+    for (mark, named) in [(&b"\xEF\xBB\xBF"[..], "U+FEFF"), (b"\xFF\xFE", "UTF-16")] {
+        let request = Request::post("/string")
+            .header("content-type", "application/json")
+            .body(full([mark, b"\"a\""].concat()))?;
+        let problem = Client::http1(host.http).send(request).await?.problem(400)?;
+        assert_eq!(problem["code"], "malformed_json");
+        let detail = problem["detail"].as_str().unwrap_or_default();
+        assert!(detail.contains(named), "{detail}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_query_has_one_reading_or_none() -> Result<()> {
+    let host = serving(&[values()]).await?;
+    for (query, status) in [("second=1", 200), ("second=1%", 400), ("second=%zz", 400)] {
+        let answer = host.get(&format!("/several/a?{query}")).await?;
+        assert_eq!(answer.status, status, "{query}: {}", answer.text());
+    }
+    Ok(())
+}

@@ -1,6 +1,6 @@
 //! The contract's functions over the host's buckets and links. No logic here.
 
-use stoa_sdk::context::{self, Caller};
+use stoa_sdk::context::{self, Caller, Conditions};
 use stoa_sdk::{Bucket, Error, Index, Timestamp, log};
 
 use crate::bindings::exports::shop::order::orders::{Guest, NewOrder, Order, OrderPage};
@@ -61,11 +61,10 @@ impl Guest for Component {
     }
 
     fn cancel(id: String) -> Result<Order, Error> {
-        let if_match = context::if_match();
         orders()?.cancel(
             &id,
             &Caller::current(),
-            if_match.as_deref(),
+            Some(Conditions::OfClient),
             Timestamp::now(),
         )
     }

@@ -3,7 +3,7 @@
 //! An order is written PENDING before anything is done for it; how it ends is the
 //! saga's part.
 
-use stoa_sdk::context::{Caller, check_version};
+use stoa_sdk::context::{Caller, Conditions, check_version};
 use stoa_sdk::page::{self, Page};
 use stoa_sdk::{
     Bucket, Change, Error, Index, Timestamp, conflict, invalid, not_found, unauthorized,
@@ -127,14 +127,14 @@ impl<W: Warehouse> Orders<W> {
         &self,
         id: &str,
         caller: &Caller,
-        if_match: Option<&str>,
+        conditions: Option<Conditions>,
         now: Timestamp,
     ) -> Result<Order, Error> {
         let check = |order: Option<Order>| {
             let order = order.filter(|order| may(caller, order, WRITE_ALL));
             let order = order.ok_or_else(|| missing(id))?;
             if order.state != State::Cancelled {
-                check_version(order.version, if_match)?;
+                check_version(order.version, conditions)?;
             }
             Ok(order)
         };

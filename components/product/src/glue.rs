@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use stoa_sdk::{Bucket, Error, Index, Timestamp, config, context, log};
+use stoa_sdk::context::Conditions;
+use stoa_sdk::{Bucket, Error, Index, Timestamp, config, log};
 
 use crate::bindings::exports::shop::product::{inventory, maintenance, products};
 use crate::{Inventory, Products};
@@ -41,11 +42,11 @@ impl products::Guest for Component {
     }
 
     fn update(id: String, input: products::NewProduct) -> Result<products::Product, Error> {
-        products()?.update(&id, input, context::if_match().as_deref(), Timestamp::now())
+        products()?.update(&id, input, Some(Conditions::OfClient), Timestamp::now())
     }
 
     fn delete(id: String) -> Result<(), Error> {
-        products()?.delete(&id, context::if_match().as_deref())
+        products()?.delete(&id, Some(Conditions::OfClient))
     }
 
     fn list(limit: Option<u32>, cursor: Option<String>) -> Result<products::ProductPage, Error> {
@@ -75,9 +76,8 @@ impl inventory::Guest for Component {
     }
 
     fn adjust(sku: String, change: inventory::StockChange) -> Result<inventory::Stock, Error> {
-        let if_match = context::if_match();
         let now = Timestamp::now();
-        inventory()?.adjust(&products()?, &sku, &change, if_match.as_deref(), now)
+        inventory()?.adjust(&products()?, &sku, &change, Some(Conditions::OfClient), now)
     }
 
     fn reserve(

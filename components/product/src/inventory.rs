@@ -14,7 +14,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use stoa_sdk::context::check_version;
+use stoa_sdk::context::{Conditions, check_version};
 use stoa_sdk::{Bucket, Change, Error, Timestamp, Violations, conflict, invalid, not_found};
 
 use crate::Products;
@@ -77,7 +77,7 @@ impl Inventory {
         products: &Products,
         sku: &str,
         change: &StockChange,
-        if_match: Option<&str>,
+        conditions: Option<Conditions>,
         now: Timestamp,
     ) -> Result<Stock, Error> {
         let StockChange {
@@ -92,7 +92,7 @@ impl Inventory {
         }
         let shelf = self.shelves.update(sku, |shelf| {
             let mut shelf = shelf.map_or_else(|| new_shelf(products, sku), Ok)?;
-            check_version(shelf.version(), if_match)?;
+            check_version(shelf.version(), conditions)?;
             shelf.adjust(sku, location, *delta)?;
             Ok::<_, Error>(shelf)
         })?;

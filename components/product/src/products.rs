@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use stoa_sdk::context::check_version;
+use stoa_sdk::context::{Conditions, check_version};
 use stoa_sdk::{Bucket, Error, Index, Timestamp, id, invalid, not_found, page};
 
 use crate::bindings::exports::shop::product::products::{
@@ -77,12 +77,12 @@ impl Products {
         &self,
         id: &str,
         input: NewProduct,
-        if_match: Option<&str>,
+        conditions: Option<Conditions>,
         now: Timestamp,
     ) -> Result<Product, Error> {
         check(&input)?;
         let before = self.get(id)?;
-        check_version(before.version, if_match)?;
+        check_version(before.version, conditions)?;
         let had: BTreeSet<_> = before
             .variants
             .iter()
@@ -94,7 +94,7 @@ impl Products {
         let entry = self.entries.update(id, |entry| {
             let current = live(entry).ok_or_else(|| missing(id))?;
             // The claims above are for what was read above.
-            check_version(current.version, Some(&before.version.to_string()))?;
+            check_version(current.version, Some(Conditions::Version(before.version)))?;
             let product = product(
                 id.to_owned(),
                 input.clone(),
@@ -120,10 +120,10 @@ impl Products {
     }
 
     /// Takes a product out of the shop.
-    pub fn delete(&self, id: &str, if_match: Option<&str>) -> Result<(), Error> {
+    pub fn delete(&self, id: &str, conditions: Option<Conditions>) -> Result<(), Error> {
         let Entry { product, .. } = self.entries.update(id, |entry| {
             let product = live(entry).ok_or_else(|| missing(id))?;
-            check_version(product.version, if_match)?;
+            check_version(product.version, conditions)?;
             Ok::<_, Error>(Entry {
                 product,
                 deleted: true,

@@ -1,10 +1,12 @@
 //! A service's live configuration over the wire. `ETag` is the version; a change
 //! with `If-Match` is made to that version or not at all.
 
+use std::convert::Infallible;
+
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
+use axum::http::header;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 
 use super::handlers::Input;
@@ -13,7 +15,7 @@ use super::state::Admin;
 use crate::api::{
     ConfigChanges, ConfigDetail, ConfigRollback, ConfigText, ConfigValue, ConfigVersion, Problem,
 };
-use crate::deploy::Expected;
+use crate::conditions::Conditions;
 
 /// The configuration that a service reads, and who gave each value.
 #[utoipa::path(get, path = "/v1/services/{service}/config", tag = "config", params(("service" = String, Path)),
@@ -34,13 +36,13 @@ pub(super) async fn show(
 pub(super) async fn change(
     State(admin): State<Admin>,
     Path(service): Path<String>,
-    Condition(expected): Condition,
+    Condition(conditions): Condition,
     Input(changes): Input<ConfigChanges>,
 ) -> Result<Response, Refusal> {
     let deployments = &admin.deployments;
     Ok(tagged(
         deployments
-            .change_config(&service, &changes, expected)
+            .change_config(&service, &changes, &conditions)
             .await?,
     ))
 }
@@ -69,14 +71,14 @@ pub(super) async fn show_key(
 pub(super) async fn set(
     State(admin): State<Admin>,
     Path((service, key)): Path<(String, String)>,
-    Condition(expected): Condition,
+    Condition(conditions): Condition,
     Input(text): Input<ConfigText>,
 ) -> Result<Response, Refusal> {
     let changes = ConfigChanges::from([(key, Some(text.value))]);
     let deployments = &admin.deployments;
     Ok(tagged(
         deployments
-            .change_config(&service, &changes, expected)
+            .change_config(&service, &changes, &conditions)
             .await?,
     ))
 }
@@ -89,13 +91,13 @@ pub(super) async fn set(
 pub(super) async fn unset(
     State(admin): State<Admin>,
     Path((service, key)): Path<(String, String)>,
-    Condition(expected): Condition,
+    Condition(conditions): Condition,
 ) -> Result<Response, Refusal> {
     let changes = ConfigChanges::from([(key, None)]);
     let deployments = &admin.deployments;
     Ok(tagged(
         deployments
-            .change_config(&service, &changes, expected)
+            .change_config(&service, &changes, &conditions)
             .await?,
     ))
 }
@@ -119,42 +121,26 @@ pub(super) async fn history(
 pub(super) async fn rollback(
     State(admin): State<Admin>,
     Path(service): Path<String>,
-    Condition(expected): Condition,
+    Condition(conditions): Condition,
     Input(request): Input<ConfigRollback>,
 ) -> Result<Response, Refusal> {
     let deployments = &admin.deployments;
     Ok(tagged(
         deployments
-            .rollback_config(&service, request.to, expected)
+            .rollback_config(&service, request.to, &conditions)
             .await?,
     ))
 }
 
-/// The request's `If-Match`.
-pub(super) struct Condition(Expected);
+/// The request's `If-Match` and `If-None-Match`.
+pub(super) struct Condition(Conditions);
 
 impl<S: Sync> FromRequestParts<S> for Condition {
-    type Rejection = Refusal;
+    type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        condition(&parts.headers).map(Self)
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(Conditions::of(&parts.headers)))
     }
-}
-
-fn condition(headers: &HeaderMap) -> Result<Expected, Refusal> {
-    let Some(given) = headers.get(header::IF_MATCH) else {
-        return Ok(Expected::Any);
-    };
-    let given = given.to_str().unwrap_or_default().trim();
-    if given == "*" {
-        return Ok(Expected::Any);
-    }
-    let version = given.trim_matches('"').parse();
-    version.map(Expected::Version).map_err(|_| {
-        Refusal::Input(format!(
-            "If-Match: expected the ETag of a configuration such as \"3\", found {given:?}"
-        ))
-    })
 }
 
 fn tagged(detail: ConfigDetail) -> Response {

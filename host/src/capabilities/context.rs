@@ -21,6 +21,7 @@ use wasmtime::component::{Access, Linker};
 
 use self::bindings::stoa::service::context as contract;
 use super::{CapabilitiesView, HasCapabilities, View};
+use crate::conditions::Conditions;
 use crate::settings::Priority;
 
 /// What is known of one call. Cheap to clone.
@@ -36,8 +37,8 @@ pub struct CallContext {
     pub deadline: Instant,
     /// The client's `Idempotency-Key` header.
     pub idempotency_key: Option<Arc<str>>,
-    /// The client's `If-Match` header, without quotes; `*` for any.
-    pub if_match: Option<Arc<str>>,
+    /// What the client says of the version that it means, if anything.
+    pub conditions: Option<Arc<Conditions>>,
     /// Calls between services that led here; 0 for the first.
     pub depth: u8,
     /// How much it matters when not all calls can be served.
@@ -87,7 +88,7 @@ impl CallContext {
             trace: TraceContext::root(),
             deadline,
             idempotency_key: None,
-            if_match: None,
+            conditions: None,
             depth: 0,
             priority: Priority::default(),
             tie: None,
@@ -102,7 +103,7 @@ impl CallContext {
         Self {
             trace: self.trace.child(),
             idempotency_key: None,
-            if_match: None,
+            conditions: None,
             depth: self.depth.saturating_add(1),
             tie: None,
             ..self.clone()
@@ -182,7 +183,14 @@ impl<T: View> contract::HostWithStore<T> for HasCapabilities {
     }
 
     fn if_match(store: Access<'_, T, Self>) -> wasmtime::Result<Option<String>> {
-        Ok(call_of(store).if_match.as_deref().map(str::to_owned))
+        Ok(call_of(store)
+            .conditions
+            .and_then(|conditions| conditions.if_match()))
+    }
+
+    fn may_change(store: Access<'_, T, Self>, version: Option<u64>) -> wasmtime::Result<bool> {
+        let conditions = call_of(store).conditions;
+        Ok(conditions.is_none_or(|conditions| conditions.allow_change(version)))
     }
 }
 
@@ -199,7 +207,7 @@ mod tests {
         let first = CallContext {
             principal: Some(Arc::default()),
             idempotency_key: Some("k".into()),
-            if_match: Some("7".into()),
+            conditions: Some(Arc::default()),
             depth: u8::MAX - 1,
             priority: Priority::High,
             tie: Some(Tie::default()),
@@ -215,7 +223,7 @@ mod tests {
         );
         assert_ne!(next.trace.span_id, first.trace.span_id);
         assert_eq!(
-            (next.idempotency_key.clone(), next.if_match.clone()),
+            (next.idempotency_key.clone(), next.conditions.clone()),
             (None, None)
         );
         assert_eq!(next.depth, u8::MAX);

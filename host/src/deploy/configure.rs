@@ -14,6 +14,7 @@ use super::state::Services;
 use super::{ChangeError, Deployed, Deployments, fault};
 use crate::api::{ConfigDetail, ConfigSource, ConfigValue, ConfigVersion, Fault};
 use crate::capabilities::config::{Values, merged};
+use crate::conditions::Conditions;
 use crate::service::config_schema::ConfigSchema;
 
 /// Bytes of a key: keys are names.
@@ -21,15 +22,6 @@ const KEY: usize = 256;
 /// Bytes of all that is set for a service. It is in memory, and each version of
 /// it is kept: files belong in buckets.
 const SET: usize = 256 << 10;
-
-/// Which version a client means to change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expected {
-    /// Whichever there is.
-    Any,
-    /// This one; another is refused.
-    Version(u64),
-}
 
 impl Deployments {
     /// What a service reads now, and from whom.
@@ -69,13 +61,13 @@ impl Deployments {
         &self,
         service: &str,
         changes: &Changes,
-        expected: Expected,
+        conditions: &Conditions,
     ) -> Result<ConfigDetail, ChangeError> {
         let change = |config: &mut ConfigRecord| {
             config.change(changes, now());
             Ok(())
         };
-        self.reconfigure(service, expected, change).await
+        self.reconfigure(service, conditions, change).await
     }
 
     /// Goes back to an old version, as a new one; `None` is the one before.
@@ -87,7 +79,7 @@ impl Deployments {
         &self,
         service: &str,
         to: Option<u64>,
-        expected: Expected,
+        conditions: &Conditions,
     ) -> Result<ConfigDetail, ChangeError> {
         let change = |config: &mut ConfigRecord| {
             let found = to
@@ -99,24 +91,21 @@ impl Deployments {
             config.go_back(to, overrides, now());
             Ok(())
         };
-        self.reconfigure(service, expected, change).await
+        self.reconfigure(service, conditions, change).await
     }
 
     async fn reconfigure(
         &self,
         service: &str,
-        expected: Expected,
+        conditions: &Conditions,
         change: impl FnOnce(&mut ConfigRecord) -> Result<(), ChangeError>,
     ) -> Result<ConfigDetail, ChangeError> {
         let mut services = self.services.turn().await;
         let deployed = self.find(&services, service)?;
         let before = &deployed.record.config;
-        if let Expected::Version(expected) = expected
-            && expected != before.version
-        {
+        if !conditions.allow_change(Some(before.version)) {
             return Err(ChangeError::Stale {
                 what: format!("the configuration of {service}"),
-                expected,
                 found: before.version,
             });
         }

@@ -20,7 +20,6 @@ use crate::service::pool::{self, Pool};
 use crate::service::reuse::Reuse;
 use crate::service::revision::{self, Revision};
 use crate::settings::Settings;
-use crate::settings::origin::OriginGrant;
 
 /// A component that is read and checked.
 pub(super) struct Verified {
@@ -85,7 +84,7 @@ pub(super) fn assemble(
     overrides: Overrides,
 ) -> Result<Loaded, Vec<Fault>> {
     let service: Arc<str> = Arc::from(service);
-    let mut faults = setting_faults(parts, &service, record, &prepared.contract);
+    let mut faults = unservable(parts, &service, record, &prepared.contract);
     let links = links(parts, &service, &record.settings, prepared);
     let handlers = handlers(parts, &service, &record.settings, &prepared.contract);
     let code = match parts.runtime.link(&prepared.compiled, links, handlers) {
@@ -280,7 +279,8 @@ fn links(parts: &Parts, service: &Arc<str>, settings: &Settings, prepared: &Prep
         .collect()
 }
 
-fn setting_faults(
+/// What of its settings this host or this component can't serve.
+fn unservable(
     parts: &Parts,
     service: &str,
     record: &RevisionRecord,
@@ -296,17 +296,6 @@ fn setting_faults(
         ));
     }
     let pool = &settings.pool;
-    if pool.max == 0 || pool.min > pool.max {
-        reasons.push(format!(
-            "pool of {service}: expected min ≤ max and max ≥ 1, found min = {} and max = {}",
-            pool.min, pool.max
-        ));
-    }
-    if pool.concurrency == 0 || pool.reuse == Some(0) {
-        reasons.push(format!(
-            "pool of {service}: concurrency and reuse must be at least 1"
-        ));
-    }
     if pool.concurrency > 1
         && let Some(export) = synchronous_export(contract)
     {
@@ -315,11 +304,6 @@ fn setting_faults(
              call at a time; make it an async func, or raise pool.max instead",
             pool.concurrency
         ));
-    }
-    for grant in &settings.grants.http {
-        if let Err(fault) = OriginGrant::parse(grant) {
-            reasons.push(format!("grants.http of {service}: {fault}"));
-        }
     }
     reasons
         .into_iter()

@@ -64,7 +64,6 @@ use crate::store::secrets::Secrets;
 use crate::store::{KeyValue, Records, StoreError};
 use crate::telemetry::Telemetry;
 pub use components::{ComponentError, Components};
-pub use configure::Expected;
 use record::ServiceRecord;
 use state::{Services, State};
 
@@ -173,12 +172,12 @@ pub enum ChangeError {
     #[error("{}", .0.iter().map(|fault| fault.message.as_str()).collect::<Vec<_>>().join("; "))]
     Invalid(Vec<Fault>),
     /// The client means to change another version than there is.
-    #[error("{what} has version {found}, expected {expected}: read it again and decide anew")]
+    #[error(
+        "{what} has version {found}, and the change is for another: read it again and decide anew"
+    )]
     Stale {
         /// What was to change.
         what: String,
-        /// The version that the client knows.
-        expected: u64,
         /// The version that there is.
         found: u64,
     },

@@ -12,11 +12,12 @@ use super::progress::Progress;
 use super::record::RevisionRecord;
 use super::state::Services;
 use super::{ChangeError, Deployed, Deployments, Loaded, fault};
+use crate::api::upstream::UpstreamDeploy;
 use crate::api::{DeployRequest, Fault, ServiceDeploy, Step};
 use crate::engine::Origin;
 use crate::service::contract::Contract;
 use crate::service::threads::Threads;
-use crate::settings::{Settings, bucket_grant, service_name};
+use crate::settings::{SettingFault, Settings, service_name};
 
 impl Deployments {
     /// Reads and compiles what comes, one after the other: each keeps all cores
@@ -120,12 +121,6 @@ impl Deployments {
                 );
                 faults.push(fault(&request.service, "purging", message));
             }
-            let grants = request.settings.grants.keyvalue.iter();
-            faults.extend(grants.filter_map(|grant| {
-                let reason = bucket_grant(grant).err()?;
-                let message = format!("grants.keyvalue of {}: {reason}", request.service);
-                Some(fault(&request.service, "settings", message))
-            }));
         }
         let mut fresh = Vec::new();
         for (service, prepared) in prepared {
@@ -243,9 +238,11 @@ pub(super) fn request_faults(request: &DeployRequest) -> Vec<Fault> {
         service,
         canary,
         stages,
+        settings,
         ..
     } in &request.services
     {
+        faults.extend(setting_faults(service, settings.faults()));
         if let Some(stages) = stages {
             let ascending = stages.shares.is_sorted_by(|one, next| one < next);
             let range = stages.shares.first() > Some(&0) && stages.shares.last() == Some(&100);
@@ -273,5 +270,18 @@ pub(super) fn request_faults(request: &DeployRequest) -> Vec<Fault> {
             faults.push(fault(service, "canary", message));
         }
     }
+    for UpstreamDeploy { upstream, settings } in &request.upstreams {
+        faults.extend(setting_faults(upstream, settings.faults()));
+    }
     faults
+}
+
+/// What of settings a deployment refuses, as the API tells it.
+pub(super) fn setting_faults(service: &str, found: Vec<SettingFault>) -> Vec<Fault> {
+    let told = found.into_iter().map(|found| {
+        let keys: Vec<_> = found.keys().collect();
+        let message = format!("{} of {service}: {}", keys.join("."), found.message);
+        fault(service, "settings", message)
+    });
+    told.collect()
 }

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::prepare::setting_faults;
 use super::record::{KIND, ServiceRecord};
 use super::state::Services;
 use super::{ChangeError, Deployed, Deployments, table};
 use crate::capabilities::config::Overrides;
+use crate::settings::SettingFault;
 use crate::store::StoreError;
 
 impl Deployments {
@@ -67,6 +69,7 @@ impl Deployments {
             let Some(revision) = record.revision(number) else {
                 continue;
             };
+            tell_faults(name, revision.settings.faults());
             let revived = self.revive(name, revision.clone(), record.scale, overrides.clone());
             match revived.await {
                 Ok(ready) => {
@@ -93,5 +96,17 @@ impl Deployments {
             loaded,
             overrides,
         }
+    }
+}
+
+/// Tells of settings that an older host took and this one would not: they are served as
+/// well as they can be, since nobody asked for a change.
+pub(super) fn tell_faults(service: &str, faults: Vec<SettingFault>) {
+    for fault in setting_faults(service, faults) {
+        tracing::warn!(
+            service.name = service,
+            "its settings are kept from an older host, and a deployment would refuse them now: {}",
+            fault.message
+        );
     }
 }

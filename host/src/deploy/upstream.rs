@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::breakers::released;
 use super::record::rollout::millis;
+use super::restore::tell_faults;
 use super::state::Services;
 use super::traffic::candidates;
 use super::{ChangeError, Deployments, fault, handlers};
@@ -130,7 +131,10 @@ impl Deployments {
             let record = serde_json::from_value::<UpstreamRecord>(record);
             let declared = record
                 .map_err(|error| vec![fault(&name, "record", error.to_string())])
-                .and_then(|record| self.work_out(&name, record));
+                .and_then(|record| {
+                    tell_faults(&name, record.settings.faults());
+                    self.work_out(&name, record)
+                });
             match declared {
                 Ok(declared) => {
                     let upstream = Some(declared.upstream.clone());
@@ -263,15 +267,8 @@ impl Deployments {
     }
 
     fn work_out(&self, name: &str, record: UpstreamRecord) -> Result<Declared, Vec<Fault>> {
-        let made = self
-            .parts
-            .upstreams
-            .make(name, record.number, &record.settings);
-        let upstream = made.map_err(|reasons| {
-            let faults = reasons.into_iter();
-            let of = |reason| fault(name, "settings", format!("upstream {name}: {reason}"));
-            faults.map(of).collect::<Vec<_>>()
-        })?;
+        let upstreams = &self.parts.upstreams;
+        let upstream = upstreams.make(name, record.number, &record.settings);
         let (mut endpoints, mut faults) = (Vec::new(), Vec::new());
         for route in &record.settings.routes {
             match Endpoint::upstream(route, &upstream, &self.parts.telemetry.metrics) {

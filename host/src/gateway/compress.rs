@@ -42,15 +42,31 @@ const DIGESTS: [HeaderName; 4] = [
 #[derive(Debug, Clone, Copy)]
 pub(super) struct WouldGain;
 
+/// Who judges a tag when it comes back in a condition, and so how it tells that a body
+/// is the same thing in other bytes, RFC 9110 section 8.8.3.3.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Judge {
+    /// The host, which knows the tag again that the coding is appended to: it stays
+    /// strong, and who has read a compressed answer can change what it is of.
+    Host,
+    /// The service, which knows its own tags only: it becomes weak.
+    Service,
+}
+
 /// Compresses a response, if it gains by it and the client takes it.
-pub(super) fn finish(mut response: Response, coding: Option<Coding>, method: &Method) -> Response {
+pub(super) fn finish(
+    mut response: Response,
+    coding: Option<Coding>,
+    method: &Method,
+    judge: Judge,
+) -> Response {
     if response.extensions_mut().remove::<WouldGain>().is_some() {
-        return in_place(response, coding);
+        return in_place(response, coding, judge);
     }
     if gains(&response) {
-        compress(response, coding)
+        compress(response, coding, judge)
     } else if method == Method::HEAD {
-        head_alone(response, coding)
+        head_alone(response, coding, judge)
     } else {
         response
     }
@@ -58,7 +74,7 @@ pub(super) fn finish(mut response: Response, coding: Option<Coding>, method: &Me
 
 /// In a frame of its own: encoders are large, and most responses short.
 #[inline(never)]
-fn compress(response: Response, coding: Option<Coding>) -> Response {
+fn compress(response: Response, coding: Option<Coding>, judge: Judge) -> Response {
     let (mut parts, body) = response.into_parts();
     vary(&mut parts.headers, &header::ACCEPT_ENCODING);
     let Some(coding) = coding else {
@@ -73,49 +89,54 @@ fn compress(response: Response, coding: Option<Coding>) -> Response {
         },
         None => ResponseBody::streaming(encoded(coding, body)).into(),
     };
-    mark(&mut parts.headers, coding);
+    mark(&mut parts.headers, coding, judge);
     Response::from_parts(parts, body)
 }
 
 /// A 304 has the tag of the response that it stands for, RFC 9110 section 15.4.5.
-fn in_place(mut response: Response, coding: Option<Coding>) -> Response {
+fn in_place(mut response: Response, coding: Option<Coding>, judge: Judge) -> Response {
     vary(response.headers_mut(), &header::ACCEPT_ENCODING);
-    if coding.is_some() {
-        weaken(response.headers_mut());
+    if let Some(coding) = coding {
+        tell_apart(response.headers_mut(), coding, judge);
     }
     response
 }
 
 /// A component's answer to HEAD that says how long the body is that it does not have:
 /// that of a GET would have another length.
-fn head_alone(mut response: Response, coding: Option<Coding>) -> Response {
+fn head_alone(mut response: Response, coding: Option<Coding>, judge: Judge) -> Response {
     let length = response.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length >= LEAST) && suits(&response) {
         vary(response.headers_mut(), &header::ACCEPT_ENCODING);
         if let Some(coding) = coding {
-            mark(response.headers_mut(), coding);
+            mark(response.headers_mut(), coding, judge);
         }
     }
     response
 }
 
 /// Says in the headers what happened to the body.
-fn mark(headers: &mut HeaderMap, coding: Coding) {
+fn mark(headers: &mut HeaderMap, coding: Coding, judge: Judge) {
     headers.insert(header::CONTENT_ENCODING, coding.value());
     headers.remove(header::CONTENT_LENGTH);
     // A range is one of the bytes that are sent.
     headers.remove(header::ACCEPT_RANGES);
-    weaken(headers);
+    tell_apart(headers, coding, judge);
 }
 
-/// The same thing in other bytes has a weak tag, RFC 9110 section 8.8.3.3.
-fn weaken(headers: &mut HeaderMap) {
-    if let Some(etag) = headers.get(header::ETAG)
-        && !etag.as_bytes().starts_with(b"W/")
-        && let Ok(weak) = HeaderValue::try_from([b"W/", etag.as_bytes()].concat())
-    {
-        headers.insert(header::ETAG, weak);
+/// Gives other bytes another tag; a weak one is for both.
+fn tell_apart(headers: &mut HeaderMap, coding: Coding, judge: Judge) {
+    let Some(etag) = headers.get(header::ETAG).map(HeaderValue::as_bytes) else {
+        return;
+    };
+    let other = match (judge, etag.strip_suffix(b"\"")) {
+        _ if etag.starts_with(b"W/") => return,
+        (Judge::Host, Some(opaque)) => [opaque, coding.suffix().as_bytes(), b"\""].concat(),
+        _ => [b"W/", etag].concat(),
+    };
+    if let Ok(other) = HeaderValue::try_from(other) {
+        headers.insert(header::ETAG, other);
     }
 }
 

@@ -4,6 +4,7 @@ use http::{Method, Version, header};
 use http_body::Body as _;
 
 use super::asked::Asked;
+use super::compress::Judge;
 use super::endpoint::{Destination, Endpoint};
 use super::origin::REQUEST_ID;
 use super::respond::{GatewayBody, Response};
@@ -32,7 +33,11 @@ impl Gateway {
         self.security.finish(asked.client.over_tls(), headers);
         let compressed = endpoint.is_none_or(|endpoint| endpoint.route.compression.is_on());
         if self.settings.compression == Compression::On && compressed {
-            response = compress::finish(response, asked.coding, &asked.method);
+            let judge = match endpoint {
+                Some(endpoint) if endpoint.shows_headers() => Judge::Service,
+                _ => Judge::Host,
+            };
+            response = compress::finish(response, asked.coding, &asked.method, judge);
         }
         if asked.method == Method::HEAD {
             response = head_of(response);

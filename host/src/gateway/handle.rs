@@ -7,6 +7,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Request, StatusCode, Uri, Version, header};
 use hyper::body::Incoming;
 
+use super::Gateway;
 use super::admitted::Admitted;
 use super::asked::Asked;
 use super::cache::Write;
@@ -22,10 +23,10 @@ use super::serve::serve;
 use super::table::{Found, Parameters, Table};
 use super::validators::Condition;
 use super::websocket::{self, Wish};
-use super::{Gateway, spelling};
 use crate::aside::aside;
 use crate::capabilities::context::{CallContext, Tie};
 use crate::config::AccessLog;
+use crate::spelling;
 
 impl Gateway {
     /// Answers a request. There is always an answer.
@@ -88,6 +89,7 @@ impl Gateway {
         if parts.headers.len() > self.settings.max_headers {
             return Err(Refusal::TooManyFields);
         }
+        spelling::check(uri.path()).map_err(Refusal::BadRequest)?;
         let host = host(parts)?;
         let table = self.table.load();
         if let Some(method) = cors::preflight_for(parts)
@@ -116,7 +118,9 @@ impl Gateway {
                 Err(Refusal::Options(methods))
             }
             Found::OtherMethods(methods) => Err(Refusal::MethodNotAllowed(methods)),
-            Found::Nothing => Err(Refusal::NoRoute),
+            Found::Nothing => Err(Refusal::NoRoute {
+                nearest: table.nearest(host, &parts.method, uri.path()),
+            }),
         }
     }
 
@@ -185,7 +189,7 @@ impl Gateway {
             let request = request.writing(target);
             return aside(|| self.idempotency.answer(key, request, body)).await;
         }
-        let condition = Condition::of(&parts, endpoint);
+        let condition = Condition::of(&parts.method, endpoint, &context);
         if let Some(rule) = self.cache.takes(endpoint, &parts) {
             let request = Admitted::new(asked, endpoint, parts, parameters, context);
             let response = aside(|| self.cache.answer(request, body, rule)).await?;

@@ -1,5 +1,7 @@
 //! Reading a request's body for a function.
 
+mod coding;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,16 +12,28 @@ use http::{HeaderMap, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
+use super::compress::Coding;
 use super::pace::{PaceError, Paced};
 use crate::engine::http::BodyError;
 use crate::mesh::{Upload, UploadFault, within};
 use crate::telemetry::Metrics;
 
+/// What the body of a request to a function may be coded in.
+pub(super) const ACCEPTED_CODINGS: &str = "gzip, br, zstd";
+
 /// Why a body could not be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BodyFault {
-    #[error("expected a body of type application/json, found {found:?}")]
+    #[error(
+        "expected a body of type application/json, found {found}: send JSON, with Content-Type: application/json"
+    )]
     MediaType { found: String },
+    #[error(
+        "expected a body as it is, or in one of the content codings {ACCEPTED_CODINGS}, found {found:?}"
+    )]
+    Coding { found: String },
+    #[error("expected a body in {}, as its Content-Encoding says, found none", coding.name())]
+    Encoded { coding: Coding },
     #[error(transparent)]
     Upload(#[from] UploadFault),
 }
@@ -87,7 +101,8 @@ pub(super) async fn read_whole(
         .map_err(|_| UploadFault::TooSlow)?
 }
 
-/// Reads a JSON body whole, at the latest by `deadline`.
+/// Reads a JSON body whole, at the latest by `deadline`. The limit is for what was sent,
+/// and for what that is once it is decoded.
 pub(super) async fn read_json<B>(
     headers: &HeaderMap,
     body: B,
@@ -98,12 +113,18 @@ where
     B: Body<Data = Bytes, Error: Into<BodyFault>> + Unpin,
 {
     announced_within(&body, limit)?;
+    let mut coded = None;
     if !body.is_end_stream() {
         check_media_type(headers)?;
+        coded = coding::of(headers)?;
     }
-    within(deadline, collect(body, limit))
+    let sent = within(deadline, collect(body, limit))
         .await
-        .map_err(|_| UploadFault::TooSlow)?
+        .map_err(|_| UploadFault::TooSlow)??;
+    match coded {
+        Some(coding) => coding::decode(coding, &sent, limit),
+        None => Ok(sent),
+    }
 }
 
 /// Refuses a body whose announced length is over the limit, before it is read.
@@ -120,7 +141,7 @@ fn announced_within(body: &impl Body, limit: u64) -> Result<(), BodyFault> {
 fn check_media_type(headers: &HeaderMap) -> Result<(), BodyFault> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else {
         return Err(BodyFault::MediaType {
-            found: "no Content-Type".to_owned(),
+            found: "none named".to_owned(),
         });
     };
     let text = value.to_str().unwrap_or_default();
@@ -133,7 +154,7 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), BodyFault> {
         Ok(())
     } else {
         Err(BodyFault::MediaType {
-            found: text.to_owned(),
+            found: format!("{text:?}"),
         })
     }
 }

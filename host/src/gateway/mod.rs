@@ -38,7 +38,6 @@ mod rate;
 mod respond;
 mod security;
 mod serve;
-pub(crate) mod spelling;
 pub mod table;
 pub mod tls;
 pub mod transcode;

@@ -28,10 +28,13 @@ use crate::mesh::link::MAX_DEPTH;
 use crate::mesh::upstream::{self, SendError, Upstream, Upstreams};
 use crate::mesh::{Guard, Guards, Registry, Upload};
 use crate::service::revision::Revision;
+use crate::spelling;
 use crate::telemetry::metrics::Metrics;
 
 /// The label of these calls in `stoa_call_duration_seconds`.
 const FUNCTION: &str = "wasi:http";
+/// Its routes are in its contract: its caller needs no guess.
+const NO_ROUTE: Refusal = Refusal::NoRoute { nearest: None };
 
 /// All services of a host, for each other.
 #[derive(Clone)]
@@ -151,7 +154,7 @@ impl Neighbourhood {
             let answered = guard.http(revision, request, context, &upload).await;
             return answered.map(respond::pass).map_err(Refusal::Call);
         }
-        let gateway = self.gateway.upgrade().ok_or(Refusal::NoRoute)?;
+        let gateway = self.gateway.upgrade().ok_or(NO_ROUTE)?;
         let guards = (&*self.guards, from);
         gateway
             .function(guards, &revision.service, request, context, origin)
@@ -220,12 +223,13 @@ impl Gateway {
         origin: &Origin,
     ) -> Result<respond::Response, Refusal> {
         let (parts, body) = request.into_parts();
+        spelling::check(parts.uri.path()).map_err(Refusal::BadRequest)?;
         let table = self.table.load_full();
         let found = table.find_of(service, &parts.method, parts.uri.path());
         let (endpoint, parameters) = match found {
             Found::Endpoint(endpoint, parameters) => (endpoint, parameters),
             Found::OtherMethods(methods) => return Err(Refusal::MethodNotAllowed(methods)),
-            Found::Nothing => return Err(Refusal::NoRoute),
+            Found::Nothing => return Err(NO_ROUTE),
         };
         let Destination::Function {
             revision,
@@ -234,7 +238,7 @@ impl Gateway {
             ..
         } = &endpoint.destination
         else {
-            return Err(Refusal::NoRoute);
+            return Err(NO_ROUTE);
         };
         let (guard, context) = way(guards, revision, from, context);
         let context = with_conditions(&parts.headers, context);

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::capabilities::context::{CallContext, Principal, RequestId, TraceContext};
+use crate::conditions::Conditions;
 use crate::settings::Priority;
 
 /// `x-request-id`.
@@ -66,7 +67,7 @@ impl Origin {
             trace: self.trace,
             deadline,
             idempotency_key: None,
-            if_match: None,
+            conditions: None,
             depth: 0,
             priority,
             tie: None,
@@ -79,15 +80,11 @@ impl Origin {
 pub(super) fn with_conditions(headers: &HeaderMap, context: CallContext) -> CallContext {
     CallContext {
         idempotency_key: text(headers, &IDEMPOTENCY_KEY).map(Arc::from),
-        if_match: text(headers, &header::IF_MATCH).map(|tag| Arc::from(version(tag))),
+        conditions: Some(Conditions::of(headers))
+            .filter(|conditions| !conditions.is_empty())
+            .map(Arc::new),
         ..context
     }
-}
-
-/// The version in an entity tag. A weak one says the same: the gateway makes strong
-/// tags weak where it compresses, and services compare versions, not bytes.
-fn version(tag: &str) -> &str {
-    tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"')
 }
 
 /// A header's value, if it is short and printable.

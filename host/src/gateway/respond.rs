@@ -51,7 +51,10 @@ pub(super) enum Refusal {
     UriTooLong,
     /// More header fields than a request may have.
     TooManyFields,
-    NoRoute,
+    NoRoute {
+        /// The route that may have been meant.
+        nearest: Option<String>,
+    },
     /// The path takes these methods.
     MethodNotAllowed(Vec<Method>),
     /// A list of methods was asked for.
@@ -111,8 +114,15 @@ impl Failure {
 /// A service's answer as a response.
 pub(super) fn reply(reply: Reply, endpoint: &Endpoint, origin: &Origin) -> Response {
     match reply {
-        Reply::Body { json, version } => {
+        Reply::Body {
+            json,
+            version,
+            location,
+        } => {
             let mut response = json_response(success(endpoint, StatusCode::OK), json);
+            if let Some(place) = location.and_then(|path| HeaderValue::try_from(path).ok()) {
+                response.headers_mut().insert(header::LOCATION, place);
+            }
             if let Some(etag) =
                 version.and_then(|version| HeaderValue::try_from(format!("\"{version}\"")).ok())
             {
@@ -165,9 +175,15 @@ pub(super) fn refuse(refusal: Refusal, origin: &Origin) -> Response {
         Refusal::UriTooLong => Problem::new(StatusCode::URI_TOO_LONG, "uri_too_long")
             .detail("the request's target is longer than the host takes")
             .response(origin),
-        Refusal::NoRoute => Problem::new(StatusCode::NOT_FOUND, "no_route")
-            .detail("no service has a route for this path")
-            .response(origin),
+        Refusal::NoRoute { nearest } => {
+            let hint = nearest.map(|route| format!("; did you mean {route:?}?"));
+            Problem::new(StatusCode::NOT_FOUND, "no_route")
+                .detail(format!(
+                    "no service has a route for this path{}",
+                    hint.unwrap_or_default()
+                ))
+                .response(origin)
+        }
         Refusal::MethodNotAllowed(methods) => {
             let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
             allow(

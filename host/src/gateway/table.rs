@@ -5,6 +5,7 @@
 //! trailing wildcard; a route for the method goes before one for any method, and
 //! one for the host before one for any host.
 
+mod nearest;
 pub(crate) mod path;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -14,14 +15,8 @@ use http::Method;
 
 use super::Endpoint;
 use crate::mesh::pick;
+use crate::settings::MAX_PARAMETERS;
 use path::{Pattern, Tree};
-
-/// Parameters that a path may have.
-pub const MAX_PARAMETERS: usize = 8;
-
-/// Segments that a route's path may have: the search for a request's goes one
-/// call deeper with each, and no API has as many.
-pub const MAX_SEGMENTS: usize = 64;
 
 /// All routes of all live revisions.
 #[derive(Default)]

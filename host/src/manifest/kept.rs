@@ -1,9 +1,7 @@
 //! A route's `cache` and `idempotency`, each short or as a table.
 
-use http::HeaderName;
-
 use crate::config::document::{Document, Key, Value};
-use crate::config::values::{duration, positive, word};
+use crate::config::values::{duration, word};
 use crate::settings::{Cache, Idempotency, IdempotencyKey};
 
 const CACHE: &[&str] = &[
@@ -34,7 +32,10 @@ pub fn cache<'t>(document: &mut Document<'t>, key: &Key<'t>, value: &Value<'t>) 
                 document.set(&mut cache.stale_while_revalidate, key, value, duration);
             }
             "stale_if_error" => document.set(&mut cache.stale_if_error, key, value, duration),
-            "vary" => cache.vary = vary(document, key, value),
+            "vary" => {
+                let names = document.strings(key, value).unwrap_or_default();
+                cache.vary = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+            }
             "tags" => cache.tags = document.strings(key, value).unwrap_or_default(),
             _ => document.unknown(key, "cache", CACHE),
         }
@@ -62,30 +63,9 @@ pub fn idempotency<'t>(
     for (key, value) in table {
         match key.get_ref().as_ref() {
             "key" => document.set(&mut idempotency.key, key, value, |v| word(v, &KEYS)),
-            "window" => document.set(&mut idempotency.window, key, value, positive),
+            "window" => document.set(&mut idempotency.window, key, value, duration),
             _ => document.unknown(key, "idempotency", IDEMPOTENCY),
         }
     }
     Some(idempotency)
-}
-
-/// Names of headers, in lower case.
-fn vary<'t>(document: &mut Document<'t>, key: &Key<'t>, value: &Value<'t>) -> Vec<String> {
-    let names = document.strings(key, value).unwrap_or_default();
-    let parsed = names.iter().map(|name| {
-        if name == "*" {
-            return Err(
-                "`*` would keep each answer for one request alone: name the headers, or leave \
-                 `cache` out"
-                    .to_owned(),
-            );
-        }
-        name.parse::<HeaderName>()
-            .map(|name| name.to_string())
-            .map_err(|_| {
-                format!("expected names of headers such as \"accept-language\", found {name:?}")
-            })
-    });
-    let parsed: Result<Vec<_>, _> = parsed.collect();
-    document.check(key, value, parsed).unwrap_or_default()
 }

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::config::document::{Document, Key, Value, expected};
-use crate::config::values::{duration, number, positive, rate as short, word};
+use crate::config::values::{duration, number, rate as short, word};
 use crate::settings::{By, Choice, Compression, Cors, Rate};
 
 const RATE: &[&str] = &["limit", "per", "burst", "by"];
@@ -26,7 +26,7 @@ pub fn choice<T>(value: &Value<'_>) -> Option<Choice<T>> {
 /// Reads `"100/s"`, or `{ limit = 100, per = "1s", burst = 200, by = "principal" }`.
 pub fn rate<'t>(document: &mut Document<'t>, key: &Key<'t>, value: &Value<'t>) -> Option<Rate> {
     if let Some(text) = value.get_ref().as_str() {
-        let rate = short(text).and_then(|(limit, per)| Rate::new(limit, per));
+        let rate = short(text).map(|(limit, per)| Rate::each(limit, per));
         return document.check(key, value, rate);
     }
     let Some(table) = value.get_ref().as_table() else {
@@ -39,7 +39,7 @@ pub fn rate<'t>(document: &mut Document<'t>, key: &Key<'t>, value: &Value<'t>) -
     for (key, value) in table {
         match key.get_ref().as_ref() {
             "limit" => document.set(&mut limit, key, value, |v| requests(v).map(Some)),
-            "per" => document.set(&mut per, key, value, positive),
+            "per" => document.set(&mut per, key, value, duration),
             "burst" => document.set(&mut burst, key, value, |v| requests(v).map(Some)),
             "by" => document.set(&mut by, key, value, |v| word(v, &BY)),
             _ => document.unknown(key, "rate", RATE),
@@ -48,14 +48,12 @@ pub fn rate<'t>(document: &mut Document<'t>, key: &Key<'t>, value: &Value<'t>) -
     if limit.is_none() && !table.keys().any(|key| key.get_ref() == "limit") {
         document.fault(key.span(), "`rate` has no `limit`: say how many requests");
     }
-    let rate = Rate {
+    Some(Rate {
         limit: limit?,
         per,
         burst,
         by,
-    };
-    let checked = rate.check();
-    document.check(key, value, checked).map(|()| rate)
+    })
 }
 
 /// Reads `{ origins = ["https://shop.example"], … }`.
@@ -87,14 +85,7 @@ pub fn cors<'t>(document: &mut Document<'t>, key: &Key<'t>, value: &Value<'t>) -
             None => readable = false,
         }
     }
-    if !readable {
-        return None;
-    }
-    let faults = cors.check().err().unwrap_or_default();
-    for fault in &faults {
-        document.fault(key.span(), format!("`cors`: {fault}"));
-    }
-    faults.is_empty().then_some(cors)
+    readable.then_some(cors)
 }
 
 /// Words for whether answers may be compressed.

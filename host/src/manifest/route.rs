@@ -1,11 +1,12 @@
 //! Routes of a manifest: `"GET /products/{id}" = { call = "…", access = "public" }`.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
+use std::collections::BTreeMap;
 
 use super::{kept, policy};
 use crate::config::document::{Document, Key, Table, Value, expected};
-use crate::config::values::{number, scope, word};
+use crate::config::values::{number, word};
+use crate::settings;
+use crate::settings::check::{self, route::Owner};
 use crate::settings::{
     Access, Choice, Compression, FunctionName, OnDisconnect, Priority, Route, Target,
 };
@@ -16,6 +17,7 @@ const KNOWN: &[&str] = &[
     "access",
     "scope",
     "status",
+    "location",
     "cache",
     "idempotency",
     "errors",
@@ -25,7 +27,6 @@ const KNOWN: &[&str] = &[
     "priority",
     "on_disconnect",
 ];
-const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// Reads the table of a service's routes.
 pub fn routes<'t>(
@@ -34,35 +35,10 @@ pub fn routes<'t>(
     table: &Table<'t>,
     owner: Owner,
 ) -> Vec<Route> {
-    let mut routes: Vec<Route> = Vec::new();
-    for (key, value) in table {
-        let place = parse_key(key.get_ref());
-        let place = place
-            .map_err(|fault| document.fault(key.span(), fault))
-            .ok();
-        // A route with a faulty key is read all the same, for the faults in its value.
-        let place = place.unwrap_or_default();
-        let Some(route) = route(document, section, key, value, place, owner) else {
-            continue;
-        };
-        if routes.iter().any(|other| other.key() == route.key()) && !route.path.is_empty() {
-            document.fault(
-                key.span(),
-                format!("the route {:?} is there twice", route.key()),
-            );
-        }
-        routes.push(route);
-    }
-    routes
-}
-
-/// Whose routes they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
-    /// They lead to a function, or to the component's own handler.
-    Component,
-    /// They lead to an HTTP service outside.
-    Upstream,
+    let routes = table
+        .iter()
+        .filter_map(|(key, value)| route(document, section, key, value, owner));
+    routes.collect()
 }
 
 /// Where a route's requests come in.
@@ -81,23 +57,30 @@ pub struct Place {
 /// # Errors
 /// What was expected and what was found.
 pub fn parse_key(key: &str) -> Result<Place, String> {
+    let place = split_key(key);
+    check::route::place(place.method.as_deref(), place.host.as_deref(), &place.path)?;
+    Ok(place)
+}
+
+impl Place {
+    /// As settings spell it.
+    pub(super) fn key(&self) -> String {
+        settings::route_key(self.method.as_deref(), self.host.as_deref(), &self.path)
+    }
+}
+
+/// The parts of a key, right or wrong.
+pub(super) fn split_key(key: &str) -> Place {
     let (method, rest) = match key.trim().split_once(char::is_whitespace) {
-        Some((method, rest)) => (Some(self::method(method)?), rest.trim_start()),
+        Some((method, rest)) => (Some(method), rest.trim_start()),
         None => (None, key.trim()),
     };
-    let Some(slash) = rest.find('/') else {
-        return Err(format!(
-            "expected a route such as \"GET /products/{{id}}\", found {key:?}, which has no path"
-        ));
-    };
-    let (host, path) = rest.split_at(slash);
-    let host = (!host.is_empty()).then(|| self::host(host)).transpose()?;
-    self::path(path)?;
-    Ok(Place {
-        method,
-        host,
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(0));
+    Place {
+        method: method.map(str::to_owned),
+        host: (!host.is_empty()).then(|| host.to_ascii_lowercase()),
         path: path.to_owned(),
-    })
+    }
 }
 
 /// What stands behind a route's key, before it is known to make sense together.
@@ -114,9 +97,9 @@ fn route<'t>(
     section: &str,
     key: &Key<'t>,
     value: &Value<'t>,
-    Place { method, host, path }: Place,
     owner: Owner,
 ) -> Option<Route> {
+    let Place { method, host, path } = split_key(key.get_ref());
     let (target, access) = (Target::Http, Access::Authenticated);
     let errors = BTreeMap::new();
     let mut route = Route {
@@ -125,6 +108,7 @@ fn route<'t>(
         path,
         target,
         status: None,
+        location: None,
         access,
         cache: None,
         idempotency: None,
@@ -162,7 +146,7 @@ fn route<'t>(
             document.fault(key.span(), fault);
         }
     }
-    for fault in contradictions(&route, &parts, owner) {
+    for fault in exclusive(&parts) {
         document.fault(key.span(), fault);
     }
     if let Some(scope) = parts.scope {
@@ -184,7 +168,7 @@ fn entry<'t>(
     value: &Value<'t>,
 ) {
     match key.get_ref().as_ref() {
-        "call" => parts.call = function(document, key, value),
+        "call" => parts.call = function(document, key, value).or_else(unreadable),
         "http" => {
             document.set(&mut parts.http, key, value, |v| word(v, &[("true", true)]));
         }
@@ -192,15 +176,11 @@ fn entry<'t>(
             let words = [("public", true), ("authenticated", false)];
             document.set(&mut parts.public, key, value, |v| word(v, &words));
         }
-        "scope" => {
-            let text = document.string(key, value);
-            parts.scope = text.and_then(|text| document.check(key, value, scope(&text)));
-        }
+        "scope" => parts.scope = document.string(key, value),
         "status" => {
-            document.set(&mut route.status, key, value, |v| {
-                status(v, 200..=299).map(Some)
-            });
+            document.set(&mut route.status, key, value, |v| status(v).map(Some));
         }
+        "location" => route.location = document.string(key, value),
         "rate" => {
             route.rate = policy::choice(value)
                 .or_else(|| policy::rate(document, key, value).map(Choice::Own));
@@ -229,42 +209,22 @@ fn entry<'t>(
         }
         _ => {
             for (case, value) in document.table(key, value).into_iter().flatten() {
-                let mut found = 0;
-                document.set(&mut found, case, value, |v| status(v, 400..=599));
+                let mut found = 500;
+                document.set(&mut found, case, value, status);
                 route.errors.insert(case.get_ref().to_string(), found);
             }
         }
     }
 }
 
-/// Keys that are right alone and wrong together.
-fn contradictions(route: &Route, parts: &Parts, owner: Owner) -> Vec<&'static str> {
+/// Keys of which one is enough: what is read has room for one.
+fn exclusive(parts: &Parts) -> Vec<&'static str> {
     let mut faults = Vec::new();
-    // The gateway refuses a path that whoever gets it raw could take for another.
-    if (parts.http || owner == Owner::Upstream) && route.path.contains('%') {
-        faults.push(
-            "what sees the whole request gets none with an encoded path of its own: write a parameter such as {name} \
-             where the path has a `%`",
-        );
-    }
     if parts.public && parts.scope.is_some() {
         faults.push("`access = \"public\"` and `scope` exclude each other: leave one out");
     }
     if parts.call.is_some() && parts.http {
         faults.push("`call` and `http` exclude each other: leave one out");
-    }
-    if parts.http && (route.status.is_some() || !route.errors.is_empty()) {
-        faults.push(
-            "with `http = true` the component picks its status: leave `status` and `errors` out",
-        );
-    }
-    let reads = matches!(route.method.as_deref(), None | Some("GET" | "HEAD"));
-    if route.cache.is_some() && !reads {
-        faults.push("`cache` is for answers to GET: leave it out");
-    }
-    let only_reads = matches!(route.method.as_deref(), Some("GET" | "HEAD" | "OPTIONS"));
-    if route.idempotency.is_some() && only_reads {
-        faults.push("`idempotency` is for methods that change something: leave it out");
     }
     faults
 }
@@ -278,85 +238,14 @@ fn function<'t>(
     document.check(key, value, FunctionName::try_from(text))
 }
 
-fn status(text: &str, bounds: RangeInclusive<u16>) -> Result<u16, String> {
-    number(text, bounds).map_err(|fault| fault.replace("a whole number", "a status"))
+fn status(text: &str) -> Result<u16, String> {
+    number(text, 0..=u16::MAX).map_err(|fault| fault.replace("a whole number", "a status"))
 }
 
-fn method(text: &str) -> Result<String, String> {
-    if METHODS.contains(&text) {
-        return Ok(text.to_owned());
-    }
-    Err(format!(
-        "expected a method ({}), found {text:?}",
-        METHODS.join(", ")
-    ))
-}
-
-fn host(text: &str) -> Result<String, String> {
-    let host = text.to_ascii_lowercase();
-    let label = |label: &str| {
-        let letters = label
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        letters && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
-    };
-    if host.split('.').all(label) {
-        return Ok(host);
-    }
-    Err(format!(
-        "expected a host name without a port, such as shop.example.com, found {text:?}"
-    ))
-}
-
-/// Checks a path template.
-fn path(path: &str) -> Result<(), String> {
-    let bad = |why: String| Err(format!("the path {path:?} {why}"));
-    let mut names = BTreeSet::new();
-    let segments: Vec<_> = path[1..].split('/').collect();
-    for (at, segment) in segments.iter().enumerate() {
-        let last = at + 1 == segments.len();
-        match segment
-            .strip_prefix('{')
-            .and_then(|rest| rest.strip_suffix('}'))
-        {
-            Some(name) if !snake_case(name) => {
-                return bad(format!(
-                    "names a parameter {name:?}: expected snake_case, such as order_id"
-                ));
-            }
-            Some(name) if !names.insert(name) => {
-                return bad(format!("has the parameter {{{name}}} twice"));
-            }
-            Some(_) => {}
-            None if *segment == "*" && last => {}
-            None if segment.contains('*') => {
-                return bad("has a `*` that is not its whole last segment".into());
-            }
-            None if segment.is_empty() && path != "/" => return bad("has an empty segment".into()),
-            None if segment.contains(['{', '}']) => {
-                return bad(format!(
-                    "has {segment:?}: a parameter is a whole segment, such as {{id}}"
-                ));
-            }
-            None if matches!(*segment, "." | "..") || !segment.chars().all(path_character) => {
-                return bad(format!(
-                    "has {segment:?}, which a path of a request can't have"
-                ));
-            }
-            None => {}
-        }
-    }
-    Ok(())
-}
-
-fn snake_case(name: &str) -> bool {
-    name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-}
-
-/// RFC 3986, `pchar`, but for `*`, which is the wildcard.
-fn path_character(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "-._~!$&'()+,;=:@%".contains(c)
+/// In the place of a function that can't be read, so that nothing else is said of it.
+fn unreadable() -> Option<FunctionName> {
+    Some(FunctionName {
+        interface: String::new(),
+        function: String::new(),
+    })
 }

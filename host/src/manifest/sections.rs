@@ -3,11 +3,9 @@
 use std::path::{Component, Path, PathBuf};
 
 use crate::config::document::{Document, Key, Table, Value, scalar};
-use crate::config::values::{duration, number, positive, size, word};
-use crate::settings::origin::OriginGrant;
-use crate::settings::{
-    Class, Grants, Limits, Pool, Settings, bucket_grant, secret_name, service_name,
-};
+use crate::config::values::{duration, number, size, word};
+use crate::settings::check::route::Owner;
+use crate::settings::{Class, Grants, Limits, Pool, Settings};
 
 use super::{ServiceManifest, policy, resilience, route, schema};
 
@@ -40,10 +38,6 @@ const POOL: &[&str] = &[
 ];
 const LIMITS: &[&str] = &["deadline", "memory", "body", "concurrency", "connections"];
 const GRANTS: &[&str] = &["keyvalue", "http", "secrets"];
-
-/// The most instances or waiting calls that a pool can be given: beyond, a
-/// number is a slip.
-const MOST: u32 = 1_000_000;
 
 /// Reads the table of one service.
 pub fn service<'t>(
@@ -117,8 +111,7 @@ impl<'t> Reader<'_, 't> {
         match name {
             "routes" => {
                 let section = format!("{}.routes", self.place);
-                settings.routes =
-                    route::routes(self.document, &section, table, route::Owner::Component);
+                settings.routes = route::routes(self.document, &section, table, Owner::Component);
             }
             "pool" => self.pool(&mut settings.pool, table),
             "limits" => self.limits(&mut settings.limits, table),
@@ -144,8 +137,8 @@ impl<'t> Reader<'_, 't> {
             }
             _ => {
                 for (key, value) in table {
-                    if let Some((interface, service)) = self.link(key, value) {
-                        settings.links.insert(interface, service);
+                    if let Some(service) = self.document.string(key, value) {
+                        settings.links.insert(key.get_ref().to_string(), service);
                     }
                 }
             }
@@ -170,27 +163,23 @@ impl<'t> Reader<'_, 't> {
         for (key, value) in table {
             let document = &mut *self.document;
             match key.get_ref().as_ref() {
-                "min" => document.set(&mut pool.min, key, value, |v| number(v, 0..=MOST)),
-                "max" => document.set(&mut pool.max, key, value, |v| number(v, 1..=MOST)),
+                "min" => document.set(&mut pool.min, key, value, |v| number(v, 0..=u32::MAX)),
+                "max" => document.set(&mut pool.max, key, value, |v| number(v, 0..=u32::MAX)),
                 "concurrency" => {
-                    document.set(&mut pool.concurrency, key, value, |v| number(v, 1..=MOST));
+                    document.set(&mut pool.concurrency, key, value, |v| {
+                        number(v, 0..=u32::MAX)
+                    });
                 }
                 "reuse" => {
                     document.set(&mut pool.reuse, key, value, |v| {
-                        number(v, 1..=u64::MAX).map(Some)
+                        number(v, 0..=u64::MAX).map(Some)
                     });
                 }
-                "queue" => document.set(&mut pool.queue, key, value, |v| number(v, 0..=MOST)),
+                "queue" => document.set(&mut pool.queue, key, value, |v| number(v, 0..=u32::MAX)),
                 "queue_deadline" => document.set(&mut pool.queue_deadline, key, value, duration),
                 "queue_target" => document.set(&mut pool.queue_target, key, value, duration),
                 _ => self.unknown(key, "pool", POOL),
             }
-        }
-        if pool.min > pool.max {
-            let fault = format!("`min` is {}, above `max`, which is {}", pool.min, pool.max);
-            let place = table.keys().find(|key| key.get_ref() == "min");
-            let place = place.or_else(|| table.keys().next());
-            self.document.fault(place.map_or(0..0, Key::span), fault);
         }
     }
 
@@ -199,15 +188,15 @@ impl<'t> Reader<'_, 't> {
             match key.get_ref().as_ref() {
                 "deadline" => self
                     .document
-                    .set(&mut limits.deadline, key, value, positive),
-                "memory" => self.document.set(&mut limits.memory, key, value, memory),
+                    .set(&mut limits.deadline, key, value, duration),
+                "memory" => self.document.set(&mut limits.memory, key, value, size),
                 "body" => self.document.set(&mut limits.body, key, value, size),
                 "concurrency" => {
                     self.document
                         .set(&mut limits.concurrency, key, value, str::parse);
                 }
                 "connections" => {
-                    let read = |text: &str| number(text, 1..=MOST);
+                    let read = |text: &str| number(text, 0..=u32::MAX);
                     self.document.set(&mut limits.connections, key, value, read);
                 }
                 "cpu" => self.later(key, "limits.cpu"),
@@ -218,44 +207,17 @@ impl<'t> Reader<'_, 't> {
 
     fn grants(&mut self, grants: &mut Grants, table: &Table<'t>) {
         for (key, value) in table {
-            match key.get_ref().as_ref() {
-                "keyvalue" => {
-                    grants.keyvalue = self.document.strings(key, value).unwrap_or_default();
-                    for bucket in &grants.keyvalue {
-                        self.document.check(key, value, bucket_grant(bucket));
-                    }
+            let list = match key.get_ref().as_ref() {
+                "keyvalue" => &mut grants.keyvalue,
+                "http" => &mut grants.http,
+                "secrets" => &mut grants.secrets,
+                _ => {
+                    self.unknown(key, "grants", GRANTS);
+                    continue;
                 }
-                "http" => {
-                    grants.http = self.document.strings(key, value).unwrap_or_default();
-                    for origin in &grants.http {
-                        let checked = OriginGrant::parse(origin);
-                        self.document.check(key, value, checked);
-                    }
-                }
-                "secrets" => {
-                    grants.secrets = self.document.strings(key, value).unwrap_or_default();
-                    for name in &grants.secrets {
-                        self.document.check(key, value, secret_name(name));
-                    }
-                }
-                _ => self.unknown(key, "grants", GRANTS),
-            }
+            };
+            *list = self.document.strings(key, value).unwrap_or_default();
         }
-    }
-
-    /// A link: interface → service.
-    fn link(&mut self, key: &Key<'t>, value: &Value<'t>) -> Option<(String, String)> {
-        let interface = key.get_ref().as_ref();
-        let plain = interface.contains(':') && interface.contains('/') && !interface.contains('@');
-        if !plain {
-            let fault = format!(
-                "expected an interface without its version such as \"shop:product/inventory\", found {interface:?}"
-            );
-            self.document.fault(key.span(), fault);
-        }
-        let service = self.document.string(key, value)?;
-        let name = service_name(&service).map(str::to_owned);
-        Some((interface.to_owned(), self.document.check(key, value, name)?))
     }
 
     /// A key of a service that is none: of a later version, of a section below,
@@ -301,12 +263,4 @@ fn resolve(folder: &Path, path: &str) -> PathBuf {
         }
     }
     resolved
-}
-
-fn memory(text: &str) -> Result<u64, String> {
-    // One page of Wasm is the least that an instance can have.
-    match size(text)? {
-        bytes if bytes < 64 << 10 => Err(format!("expected 64KiB at least, found {text:?}")),
-        bytes => Ok(bytes),
-    }
 }

@@ -1,3 +1,5 @@
+mod refused;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -196,11 +198,11 @@ maxx = 3
             "app/stoa.toml:1: expected a service name of lower-case letters, digits and dashes that begins with a letter and has 63 characters at most, found \"Product\"",
             "app/stoa.toml:1: [service.Product] has no `component`: give the file of one",
             "app/stoa.toml:2: unknown key `componnet` in [service.Product]: did you mean `component`?",
-            "app/stoa.toml:4: expected a route such as \"GET /products/{id}\", found \"GET products\", which has no path",
             "app/stoa.toml:4: unknown key `cal` in [service.Product.routes]: did you mean `call`?",
-            "app/stoa.toml:4: `scope`: expected a scope such as \"products:write\", without spaces, quotes and backslashes, found \"\"",
             "app/stoa.toml:4: the route \"GET products\" has neither `call` nor `http = true`",
-            "app/stoa.toml:6: `min`: expected a whole number from 0 to 1000000, found \"two\"",
+            "app/stoa.toml:4: expected a route such as \"GET /products/{id}\", found \"products\", which has no path",
+            "app/stoa.toml:4: `scope`: expected a scope such as \"products:write\", without spaces, quotes and backslashes, found \"\"",
+            "app/stoa.toml:6: `min`: expected a whole number from 0 to 4294967295, found \"two\"",
             "app/stoa.toml:7: unknown key `maxx` in [service.Product.pool]: did you mean `max`?",
         ]
     );
@@ -241,7 +243,7 @@ fn each_fault_says_what_to_do() {
         ),
         (
             "limits.memory = \"1KiB\"",
-            "3: `memory`: expected 64KiB at least, found \"1KiB\"",
+            "3: `memory`: expected 64KiB at least, found 1024 bytes",
         ),
         (
             "limits.cpu = \"1s\"",

@@ -1,14 +1,11 @@
 //! The sections of one upstream: `[upstream.NAME]` and what lies below it.
 
-use crate::config::document::{Document, Key, Table, Value};
-use crate::config::values::{number, positive, size, word};
-use crate::settings::upstream::{
-    HealthCheck, HostHeader, UpstreamLimits, UpstreamSettings, target,
-};
-use crate::settings::{Route, Target};
+use crate::config::document::{Document, Key, Table};
+use crate::config::values::{duration, number, size, word};
+use crate::settings::check::route::Owner;
+use crate::settings::upstream::{HealthCheck, HostHeader, UpstreamLimits, UpstreamSettings};
 
-use super::resilience;
-use super::route::{self, Owner};
+use super::{resilience, route};
 
 const UPSTREAM: &[&str] = &[
     "targets",
@@ -27,8 +24,6 @@ const LIMITS: &[&str] = &[
     "connections",
     "websocket_idle",
 ];
-/// The most requests under way or checks in a row: beyond, a number is a slip.
-const MOST: u32 = 1_000_000;
 
 /// Reads the table of one upstream.
 pub fn upstream<'t>(
@@ -42,12 +37,8 @@ pub fn upstream<'t>(
         match key.get_ref().as_ref() {
             "targets" => {
                 settings.targets = document.strings(key, value).unwrap_or_default();
-                for text in &settings.targets {
-                    let checked = target(text);
-                    document.check(key, value, checked);
-                }
             }
-            "strip_prefix" => settings.strip_prefix = path(document, key, value),
+            "strip_prefix" => settings.strip_prefix = document.string(key, value),
             "host" => {
                 let words = [
                     ("client", HostHeader::Client),
@@ -64,14 +55,6 @@ pub fn upstream<'t>(
                 if let Some(table) = document.table(key, value) {
                     let section = format!("{place}.routes");
                     settings.routes = route::routes(document, &section, table, Owner::Upstream);
-                    let calls = |route: &&Route| matches!(route.target, Target::Call(_));
-                    for route in settings.routes.iter().filter(calls) {
-                        let fault = format!(
-                            "the route {:?} has `call`, but an upstream has no functions: leave it out",
-                            route.key()
-                        );
-                        document.fault(key.span(), fault);
-                    }
                 }
             }
             "limits" => {
@@ -95,11 +78,15 @@ fn health<'t>(document: &mut Document<'t>, place: &str, table: &Table<'t>) -> He
     let mut health = HealthCheck::default();
     for (key, value) in table {
         match key.get_ref().as_ref() {
-            "path" => health.path = path(document, key, value).unwrap_or_default(),
-            "every" => document.set(&mut health.every, key, value, positive),
-            "timeout" => document.set(&mut health.timeout, key, value, positive),
-            "rise" => document.set(&mut health.rise, key, value, |v| number(v, 1..=MOST)),
-            "fall" => document.set(&mut health.fall, key, value, |v| number(v, 1..=MOST)),
+            "path" => {
+                if let Some(path) = document.string(key, value) {
+                    health.path = path;
+                }
+            }
+            "every" => document.set(&mut health.every, key, value, duration),
+            "timeout" => document.set(&mut health.timeout, key, value, duration),
+            "rise" => document.set(&mut health.rise, key, value, |v| number(v, 0..=u32::MAX)),
+            "fall" => document.set(&mut health.fall, key, value, |v| number(v, 0..=u32::MAX)),
             _ => document.unknown(key, &format!("{place}.health"), HEALTH),
         }
     }
@@ -114,30 +101,20 @@ fn limits<'t>(
 ) {
     for (key, value) in table {
         match key.get_ref().as_ref() {
-            "deadline" => document.set(&mut limits.deadline, key, value, positive),
-            "connect" => document.set(&mut limits.connect, key, value, positive),
+            "deadline" => document.set(&mut limits.deadline, key, value, duration),
+            "connect" => document.set(&mut limits.connect, key, value, duration),
             "websocket_idle" => {
-                document.set(&mut limits.websocket_idle, key, value, positive);
+                document.set(&mut limits.websocket_idle, key, value, duration);
             }
             "body" => document.set(&mut limits.body, key, value, size),
             "connections" => {
-                document.set(&mut limits.connections, key, value, |v| number(v, 1..=MOST));
+                document.set(&mut limits.connections, key, value, |v| {
+                    number(v, 0..=u32::MAX)
+                });
             }
             _ => document.unknown(key, &format!("{place}.limits"), LIMITS),
         }
     }
-}
-
-fn path<'t>(document: &mut Document<'t>, key: &Key<'t>, value: &Value<'t>) -> Option<String> {
-    let text = document.string(key, value)?;
-    let checked = if text.starts_with('/') {
-        Ok(text)
-    } else {
-        Err(format!(
-            "expected a path that begins with a slash, found {text:?}"
-        ))
-    };
-    document.check(key, value, checked)
 }
 
 #[cfg(test)]

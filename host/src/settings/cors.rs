@@ -32,6 +32,7 @@ impl Default for Cors {
             // What the gateway itself reads.
             headers: names(&[
                 "authorization",
+                "content-encoding",
                 "content-type",
                 "idempotency-key",
                 "if-match",

@@ -107,13 +107,18 @@ impl Rate {
     /// # Errors
     /// Why it can't be kept.
     pub fn new(limit: NonZeroU32, per: Duration) -> Result<Self, String> {
-        let rate = Self {
+        let rate = Self::each(limit, per);
+        rate.check().map(|()| rate)
+    }
+
+    /// A rate for each caller, whether it can be kept or not.
+    pub fn each(limit: NonZeroU32, per: Duration) -> Self {
+        Self {
             limit,
             per,
             burst: None,
             by: By::default(),
-        };
-        rate.check().map(|()| rate)
+        }
     }
 
     /// Requests at once, after a time without any.

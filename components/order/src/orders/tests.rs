@@ -139,14 +139,14 @@ fn cancel_gives_the_stock_back_and_can_be_repeated() {
     let fake = stocked(5);
     let shop = orders(&fake);
     let order = shop.place(&wants(&[("A", 2)]), &ann(), None, NOW).unwrap();
-    let cancel = |if_match| shop.cancel(&order.id, &ann(), if_match, NOW);
+    let cancel = |conditions| shop.cancel(&order.id, &ann(), conditions, NOW);
     assert!(matches!(
-        cancel(Some("1")),
+        cancel(Some(Conditions::Version(1))),
         Err(Error::PreconditionFailed(_))
     ));
     // The link breaks after the order is cancelled: a repeat gives the stock back.
     fake.0.lock().unwrap().breaks = Some((1, fake::When::Before));
-    let cancelled = cancel(Some("2")).unwrap();
+    let cancelled = cancel(Some(Conditions::Version(2))).unwrap();
     assert_eq!(fake.0.lock().unwrap().left, 3);
     assert_eq!(cancel(None).unwrap(), cancelled);
     assert_eq!(

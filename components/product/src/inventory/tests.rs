@@ -92,12 +92,12 @@ fn stock_of_unknown_and_unstocked_skus() {
         Err(Error::NotFound(_))
     ));
     assert!(matches!(
-        inventory.adjust(&products, "A", &change, Some("4"), NOW),
+        inventory.adjust(&products, "A", &change, Some(Conditions::Version(4)), NOW),
         Err(Error::PreconditionFailed(_))
     ));
     assert_eq!(
         inventory
-            .adjust(&products, "A", &change, Some("0"), NOW)
+            .adjust(&products, "A", &change, Some(Conditions::Version(0)), NOW)
             .unwrap()
             .version,
         1

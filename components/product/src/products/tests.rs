@@ -67,7 +67,12 @@ fn update_moves_skus_and_obeys_if_match() {
     let shop = Products::in_memory();
     let made = shop.create(cup(&["A", "B"]), NOW).unwrap();
     let changed = shop
-        .update(&made.id, cup(&["B", "C"]), Some("1"), LATER)
+        .update(
+            &made.id,
+            cup(&["B", "C"]),
+            Some(Conditions::Version(1)),
+            LATER,
+        )
         .unwrap();
     assert_eq!(changed.version, 2);
     assert_eq!(changed.created_at, made.created_at);
@@ -76,7 +81,7 @@ fn update_moves_skus_and_obeys_if_match() {
         skus(&shop.find(&asked(&["A", "B", "C"])).unwrap()),
         ["B", "C"]
     );
-    let stale = shop.update(&made.id, cup(&["B"]), Some("1"), LATER);
+    let stale = shop.update(&made.id, cup(&["B"]), Some(Conditions::Version(1)), LATER);
     assert!(matches!(stale, Err(Error::PreconditionFailed(_))));
     shop.create(cup(&["A"]), LATER).unwrap();
 }
@@ -86,10 +91,10 @@ fn deleted_product_is_gone_and_frees_its_skus() {
     let shop = Products::in_memory();
     let made = shop.create(cup(&["A"]), NOW).unwrap();
     assert!(matches!(
-        shop.delete(&made.id, Some("7")),
+        shop.delete(&made.id, Some(Conditions::Version(7))),
         Err(Error::PreconditionFailed(_))
     ));
-    shop.delete(&made.id, Some("1")).unwrap();
+    shop.delete(&made.id, Some(Conditions::Version(1))).unwrap();
     assert!(matches!(shop.get(&made.id), Err(Error::NotFound(_))));
     assert!(matches!(
         shop.delete(&made.id, None),

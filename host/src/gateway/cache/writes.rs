@@ -15,7 +15,7 @@ use http::{HeaderValue, Uri, header};
 use super::key;
 use crate::gateway::client::Client;
 use crate::gateway::respond::{Refusal, Response};
-use crate::gateway::spelling::laxest;
+use crate::spelling::laxest;
 
 /// How many counts there are: 256 KiB, of which one write in seven meets one of ten
 /// thousand stored answers of other URIs.
@@ -255,7 +255,7 @@ mod tests {
         }
         let cut_off = Err(Refusal::Call(CallError::Deadline));
         assert_eq!(written(&cut_off, &uris), &uris[..2]);
-        assert!(written(&Err(Refusal::NoRoute), &uris).is_empty());
+        assert!(written(&Err(Refusal::NoRoute { nearest: None }), &uris).is_empty());
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use http::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 
+use crate::conditions::CODED;
+
 /// A coding of content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::gateway) enum Coding {
@@ -48,13 +50,33 @@ impl Coding {
             .then_some(coding)
     }
 
+    /// The one that `Content-Encoding` names.
+    pub(in crate::gateway) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|coding| coding.is_called(name))
+    }
+
     /// As `Content-Encoding` names it.
-    pub(super) fn value(self) -> HeaderValue {
-        HeaderValue::from_static(match self {
+    pub(in crate::gateway) fn name(self) -> &'static str {
+        match self {
             Self::Gzip => "gzip",
             Self::Br => "br",
             Self::Zstd => "zstd",
-        })
+        }
+    }
+
+    /// What it appends to the tag of an answer.
+    pub(super) fn suffix(self) -> &'static str {
+        let [gzip, br, zstd] = CODED;
+        match self {
+            Self::Gzip => gzip,
+            Self::Br => br,
+            Self::Zstd => zstd,
+        }
+    }
+
+    /// [`Self::name`], for a header.
+    pub(super) fn value(self) -> HeaderValue {
+        HeaderValue::from_static(self.name())
     }
 
     fn is_called(self, name: &str) -> bool {

@@ -2,6 +2,10 @@ use std::task::Poll;
 
 use super::*;
 
+fn finish(response: Response, coding: Option<Coding>, method: &Method) -> Response {
+    super::finish(response, coding, method, Judge::Service)
+}
+
 fn response(content_type: &str, body: Vec<u8>) -> Response {
     let mut response = Response::new(GatewayBody::whole(body));
     let content_type = HeaderValue::try_from(content_type).unwrap();
@@ -121,6 +125,21 @@ fn a_strong_etag_becomes_a_weak_one() {
         let response = get(response);
         assert_eq!(response.headers()["etag"], after);
         assert!(!response.headers().contains_key("content-length"));
+    }
+}
+
+#[test]
+fn a_tag_that_the_host_judges_stays_strong() {
+    for (coding, after) in [
+        (Coding::Gzip, "\"7-gzip\""),
+        (Coding::Br, "\"7-br\""),
+        (Coding::Zstd, "\"7-zstd\""),
+    ] {
+        let mut response = json(2000);
+        let headers = response.headers_mut();
+        headers.insert(header::ETAG, HeaderValue::from_static("\"7\""));
+        let response = super::finish(response, Some(coding), &Method::GET, Judge::Host);
+        assert_eq!(response.headers()["etag"], after);
     }
 }
 

@@ -142,6 +142,8 @@ mod tests {
             ("GET / HTTP/1.1\r\nHost: a", "\nX: y\r\n\r\n"),
             ("GET / HTTP/1.1\r\nHost: a\r\n", "\nGET"),
             ("", "\nGET / HTTP/1.1\r\n"),
+            ("GET /a#b HTTP/1.1\r", "\nHost: a\r\n\r\n"),
+            ("GET http://a/?b#c HTTP/1.1\r", "\nHost: a\r\n\r\n"),
             (
                 "POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r",
                 "\nabc",

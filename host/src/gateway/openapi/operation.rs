@@ -189,10 +189,14 @@ fn success(function: &Function, route: &Route, schemas: &mut Schemas) -> Map<Str
         return responses;
     };
     let content = json!({ "application/json": { "schema": schemas.of(required(ty)) } });
-    responses.insert(
-        route.status.unwrap_or(200).to_string(),
-        json!({ "description": "The result.", "content": content }),
-    );
+    let mut answer = json!({ "description": "The result.", "content": content });
+    if let Some(template) = &route.location {
+        answer["headers"] = json!({ "Location": {
+            "description": format!("Where it is: {template}, by the result's fields."),
+            "schema": { "type": "string", "format": "uri-reference" },
+        } });
+    }
+    responses.insert(route.status.unwrap_or(200).to_string(), answer);
     if is_option(ty) {
         responses.insert("204".to_owned(), json!({ "description": "There is none." }));
     }

@@ -1,9 +1,11 @@
 //! What a client is told of its own request's content.
 
 use http::StatusCode;
+use http::header::{self, HeaderValue};
 
 use super::problem::Problem;
 use super::{BodyFault, InputFault, Response};
+use crate::gateway::input::ACCEPTED_CODINGS;
 use crate::gateway::origin::Origin;
 use crate::gateway::transcode::{FaultKind, Place};
 use crate::mesh::UploadFault;
@@ -27,15 +29,27 @@ pub(super) fn input_fault(fault: InputFault, origin: &Origin) -> Response {
 
 /// A body that could not be used.
 pub(super) fn body_fault(fault: &BodyFault, origin: &Origin) -> Response {
-    match fault {
-        BodyFault::Upload(fault) => upload_fault(*fault, origin),
-        BodyFault::MediaType { .. } => {
-            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            Problem::new(status, "unsupported_media_type")
-                .detail(fault.to_string())
-                .response(origin)
+    let (status, code) = match fault {
+        BodyFault::Upload(fault) => return upload_fault(*fault, origin),
+        BodyFault::MediaType { .. } | BodyFault::Coding { .. } => {
+            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
         }
-    }
+        BodyFault::Encoded { .. } => (StatusCode::BAD_REQUEST, "malformed_encoding"),
+    };
+    let mut response = Problem::new(status, code)
+        .detail(fault.to_string())
+        .response(origin);
+    // What to send instead: RFC 9110, section 15.5.16, and RFC 7694.
+    let instead = match fault {
+        BodyFault::MediaType { .. } => (header::ACCEPT, "application/json"),
+        BodyFault::Coding { .. } => (header::ACCEPT_ENCODING, ACCEPTED_CODINGS),
+        BodyFault::Upload(_) | BodyFault::Encoded { .. } => return response,
+    };
+    let (name, value) = instead;
+    response
+        .headers_mut()
+        .insert(name, HeaderValue::from_static(value));
+    response
 }
 
 /// A body that its client did not send as it should.

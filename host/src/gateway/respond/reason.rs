@@ -12,7 +12,7 @@ pub(in crate::gateway) fn reason(refusal: &Refusal) -> Option<&'static str> {
         Refusal::BadRequest(_) => "bad_request",
         Refusal::UriTooLong => "uri_too_long",
         Refusal::TooManyFields => "head_too_large",
-        Refusal::NoRoute => "no_route",
+        Refusal::NoRoute { .. } => "no_route",
         Refusal::MethodNotAllowed(_) => "method",
         Refusal::Denied(Denied::Missing | Denied::Invalid(_)) => "unauthorized",
         Refusal::Denied(Denied::Unchecked(_)) => "stale_keys",

@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 
-use super::{MAX_PARAMETERS, MAX_SEGMENTS, Parameters};
+use super::Parameters;
+use crate::settings::{MAX_PARAMETERS, MAX_SEGMENTS};
 
 /// The segments of a template. Names of parameters are left out: two templates
 /// that differ only in them take the same requests.
@@ -108,6 +109,33 @@ impl<T> Tree<T> {
         let mut parameters = Parameters::default();
         let value = self.search(path.strip_prefix('/'), &mut parameters)?;
         Some((value, parameters))
+    }
+
+    /// What is behind this very segment, or else behind any.
+    pub(super) fn child(&self, segment: &str) -> Option<&Self> {
+        let any = self.parameter().filter(|_| !segment.is_empty());
+        self.literals.get(segment).or(any)
+    }
+
+    /// What is behind any segment.
+    pub(super) fn parameter(&self) -> Option<&Self> {
+        self.parameter.as_deref()
+    }
+
+    /// The segments that are known here, and what is behind each.
+    pub(super) fn literals(&self) -> impl ExactSizeIterator<Item = (&str, &Self)> {
+        let literals = self.literals.iter();
+        literals.map(|(literal, behind)| (literal.as_str(), behind))
+    }
+
+    /// What takes a path that ends here.
+    pub(super) fn value(&self) -> Option<&T> {
+        self.value.as_ref()
+    }
+
+    /// What takes a path that goes on so.
+    pub(super) fn taker(&self, rest: Option<&str>) -> Option<&T> {
+        self.search(rest, &mut Parameters::default())
     }
 
     fn search<'p>(&self, rest: Option<&'p str>, parameters: &mut Parameters<'p>) -> Option<&T> {

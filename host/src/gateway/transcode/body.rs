@@ -22,7 +22,34 @@ pub(super) fn decode(plan: &Plan, body: &[u8]) -> Result<Val, InputFault> {
     Reader::new(plan, &trail)
         .deserialize(&mut json)
         .and_then(|value| json.end().map(|()| value))
-        .map_err(|error| trail.fault(&error))
+        .map_err(|error| match byte_order_mark(body) {
+            Some(found) => unreadable(found),
+            None => trail.fault(&error),
+        })
+}
+
+/// What a text begins with that editors put there, and that no JSON has: RFC 8259,
+/// section 8.1.
+fn byte_order_mark(body: &[u8]) -> Option<&'static str> {
+    match body {
+        [0xEF, 0xBB, 0xBF, ..] => {
+            Some("a byte order mark (U+FEFF) before it: send the JSON without that")
+        }
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => {
+            Some("the byte order mark of UTF-16: send UTF-8, without such a mark")
+        }
+        _ => None,
+    }
+}
+
+fn unreadable(found: &str) -> InputFault {
+    InputFault {
+        kind: FaultKind::Syntax,
+        place: Place::Body {
+            pointer: String::new(),
+        },
+        message: format!("expected JSON, found {found}"),
+    }
 }
 
 /// The way to the first fault, kept beside the parser's own error, which has

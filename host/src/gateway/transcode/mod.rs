@@ -53,6 +53,7 @@
 mod body;
 mod fault;
 mod input;
+mod location;
 mod names;
 mod output;
 mod parts;

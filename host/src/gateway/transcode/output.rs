@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::location::Location;
 use super::names::snake_case;
 use super::plan::{Plan, Planner};
 use super::write::{Mismatch, write};
@@ -18,6 +19,8 @@ pub enum Reply {
         json: Vec<u8>,
         /// The `version: u64` field of a record: what an ETag is made of.
         version: Option<u64>,
+        /// Where the thing is that the call has made, if the route says so.
+        location: Option<String>,
     },
     /// No value: the function has no result, or it is `none` or `ok` alone.
     Empty,
@@ -49,6 +52,7 @@ pub(super) struct Output {
     value: Option<Plan>,
     /// Index of the record's field `version`.
     version: Option<usize>,
+    location: Option<Location>,
     error: ErrorOutput,
 }
 
@@ -92,10 +96,14 @@ impl Output {
             None => None,
         };
         let version = ty.as_ref().and_then(version_field);
+        let template = route.location.as_deref();
+        let location =
+            template.and_then(|template| Location::compile(template, ty.as_ref(), planner));
         Some(Self {
             slots: function.results().len(),
             value,
             version,
+            location,
             error: error?,
         })
     }
@@ -137,6 +145,7 @@ impl Output {
                 Ok(Reply::Body {
                     json,
                     version: self.version.and_then(|at| version_of(value, at)),
+                    location: self.location.as_ref().and_then(|place| place.of(value)),
                 })
             }
             _ => Err(Mismatch),

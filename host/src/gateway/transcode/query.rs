@@ -10,6 +10,7 @@ use super::parts::flags_of;
 use super::plan::{Fields, Plan};
 use super::scalar;
 use crate::engine::value::Val;
+use crate::spelling;
 
 /// Reads all fields; the result has them in declared order.
 pub(super) fn decode(
@@ -137,9 +138,12 @@ fn text(encoded: &str, name: &str) -> Result<String, InputFault> {
         false => Cow::Borrowed(encoded),
     };
     match percent_decode_str(&spaced).decode_utf8() {
-        Ok(text) => Ok(text.into_owned()),
-        Err(_) => {
-            let message = format!("expected percent-encoded UTF-8, found {}", Quoted(encoded));
+        Ok(text) if spelling::is_encoded(encoded) => Ok(text.into_owned()),
+        Ok(_) | Err(_) => {
+            let message = format!(
+                "expected percent-encoded UTF-8 (%25 for the sign itself), found {}",
+                Quoted(encoded)
+            );
             Err(InputFault::query(name, message))
         }
     }

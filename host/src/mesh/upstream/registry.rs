@@ -95,23 +95,10 @@ impl Upstreams {
 
     /// Makes an upstream, which gets no traffic before it is published. It has the
     /// members of the one of its name.
-    ///
-    /// # Errors
-    ///
-    /// Everything that is wrong with its settings.
-    pub fn make(
-        &self,
-        name: &str,
-        number: u64,
-        settings: &UpstreamSettings,
-    ) -> Result<Arc<Upstream>, Vec<String>> {
-        let faults = faults(settings);
-        if !faults.is_empty() {
-            return Err(faults);
-        }
+    pub fn make(&self, name: &str, number: u64, settings: &UpstreamSettings) -> Arc<Upstream> {
         let known = self.get(name).map(|before| before.members.clone());
         let members = || Arc::new(Members::new(self.watch(name)));
-        Ok(Arc::new(Upstream {
+        Arc::new(Upstream {
             name: Arc::from(name),
             number,
             settings: settings.clone(),
@@ -119,7 +106,7 @@ impl Upstreams {
             client: self.client(settings, Versions::All),
             switching: self.client(settings, Versions::Http1),
             room: Arc::new(Semaphore::new(settings.limits.connections as usize)),
-        }))
+        })
     }
 
     fn client(&self, settings: &UpstreamSettings, versions: Versions) -> HttpClient {
@@ -183,7 +170,6 @@ impl Upstreams {
         if self.get(name).is_none() {
             let settings = UpstreamSettings::default();
             let made = self.make(name, 0, &settings);
-            let made = made.map_err(|faults| faults.join("; "))?;
             made.members
                 .join(id, registration, &settings.breaker, Instant::now())?;
             self.update(|all| {
@@ -345,51 +331,4 @@ impl Upstreams {
     fn tell(&self) {
         self.changed.send_modify(|count| *count += 1);
     }
-}
-
-fn faults(settings: &UpstreamSettings) -> Vec<String> {
-    let targets = settings.targets.iter();
-    let mut faults: Vec<_> = targets
-        .filter_map(|text| target(text).err())
-        .map(|fault| format!("targets: {fault}"))
-        .collect();
-    if settings.limits.connections == 0 {
-        faults.push("limits.connections: expected at least 1, found 0".to_owned());
-    }
-    let limits = &settings.limits;
-    for (name, time) in [
-        ("deadline", limits.deadline),
-        ("connect", limits.connect),
-        ("websocket_idle", limits.websocket_idle),
-    ] {
-        if time.is_zero() {
-            faults.push(format!(
-                "limits.{name}: expected a time above zero, found 0s"
-            ));
-        }
-    }
-    for (name, path) in [
-        ("strip_prefix", settings.strip_prefix.as_ref()),
-        (
-            "health.path",
-            settings.health.as_ref().map(|health| &health.path),
-        ),
-    ] {
-        if let Some(path) = path
-            && !(path.starts_with('/') && http::uri::PathAndQuery::try_from(path.as_str()).is_ok())
-        {
-            faults.push(format!(
-                "{name}: expected a path that begins with a slash, found {path:?}"
-            ));
-        }
-    }
-    if let Some(health) = &settings.health
-        && (health.every.is_zero()
-            || health.timeout.is_zero()
-            || health.rise == 0
-            || health.fall == 0)
-    {
-        faults.push("health: expected every, timeout, rise and fall above zero".to_owned());
-    }
-    faults
 }

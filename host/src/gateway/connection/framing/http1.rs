@@ -90,6 +90,10 @@ impl Http1 {
                 if PREFACE.strip_suffix(b"\r\n") == Some(line) {
                     return Some(Line::Http2);
                 }
+                // No target has a fragment, section 3.2: some readers cut it off.
+                if target(line).contains(&b'#') {
+                    return None;
+                }
                 Place::Head
             }
             (Place::Head, []) => self.body()?,
@@ -148,6 +152,13 @@ fn after(left: u64, next: Next) -> Place {
         (0, Next::Chunk) => Place::ChunkSize,
         (left, next) => Place::Bytes(left, next),
     }
+}
+
+/// The target in a request's first line: what stands between its method and its version.
+fn target(line: &[u8]) -> &[u8] {
+    let method = line.iter().position(|byte| *byte == b' ').unwrap_or(0);
+    let version = line.iter().rposition(|byte| *byte == b' ').unwrap_or(0);
+    line.get(method..version).unwrap_or_default()
 }
 
 /// The value of a field of this name, without white space around it.

@@ -23,6 +23,7 @@ fn route(key: &str, target: &str) -> Route {
         path: path.to_owned(),
         target,
         status: None,
+        location: None,
         access: Access::Public,
         cache: None,
         idempotency: None,
@@ -481,4 +482,16 @@ fn the_document_is_stable() {
     if let Some(file) = std::env::var_os("STOA_TEST_OPENAPI_OUT") {
         std::fs::write(file, shop().to_string()).unwrap();
     }
+}
+
+#[test]
+fn an_answer_says_that_it_has_a_location() {
+    let wit = "package a:b; interface i { record made { id: string } f: func(name: string) -> made; } world w { export i; }";
+    let mut route = route("POST /f", "a:b/i.f");
+    route.status = Some(201);
+    route.location = Some("/f/{id}".to_owned());
+    let document = document("x", &[("s", &contract(wit, "w"), &[route])]);
+    check(&document);
+    let header = &document["paths"]["/f"]["post"]["responses"]["201"]["headers"]["Location"];
+    assert_eq!(header["schema"]["type"], "string", "{header}");
 }

@@ -131,6 +131,7 @@ pub fn route(key: &str) -> Route {
         path: path.to_owned(),
         target: Target::Http,
         status: None,
+        location: None,
         access: Access::Public,
         cache: None,
         idempotency: None,

@@ -39,6 +39,7 @@ fn body(json: &str, version: Option<u64>) -> Reply {
     Reply::Body {
         json: json.into(),
         version,
+        location: None,
     }
 }
 
@@ -95,6 +96,55 @@ fn a_records_version_comes_with_its_body() {
         operation(Some(versioned("u32"))).encode(&[fields(Val::U32(3))]),
         body(json, None)
     );
+}
+
+#[test]
+fn a_location_is_made_of_the_results_fields() {
+    let made = |location: &str| {
+        let order = record([
+            ("order-id", word("string")),
+            ("number", word("u64")),
+            ("state", enumeration(["being-packed", "sent"])),
+            ("lines", list(word("u8"))),
+        ]);
+        compile(Some(result(Some(order), Some(standard_error()))), |route| {
+            route.status = Some(201);
+            route.location = Some(location.to_owned());
+        })
+    };
+    let told = |location: &str, id: &str| {
+        let fields = Val::Record(vec![
+            ("order-id".to_owned(), Val::String(id.to_owned())),
+            ("number".to_owned(), Val::U64(u64::MAX)),
+            ("state".to_owned(), Val::Enum("being-packed".to_owned())),
+            ("lines".to_owned(), Val::List(Vec::new())),
+        ]);
+        match made(location).unwrap().encode(&ok(fields)) {
+            Reply::Body { location, .. } => location,
+            other => panic!("{other:?}"),
+        }
+    };
+    let at = |path: &str| Some(path.to_owned());
+    assert_eq!(told("/orders/{order_id}", "7"), at("/orders/7"));
+    assert_eq!(
+        told("/{state}/{number}/of/{order_id}", "a/b ü.%"),
+        at("/being_packed/18446744073709551615/of/a%2Fb%20%C3%BC.%25")
+    );
+    assert_eq!(told("/newest", "7"), at("/newest"));
+    for nowhere in ["", ".", ".."] {
+        assert_eq!(told("/orders/{order_id}", nowhere), None, "{nowhere:?}");
+    }
+    let refused = |location: &str| made(location).unwrap_err().join("\n");
+    let unknown = refused("/orders/{id}");
+    assert!(
+        unknown.contains("{id}") && unknown.contains("order_id, number"),
+        "{unknown}"
+    );
+    assert!(refused("/orders/{lines}").contains("another type"));
+    let plain = compile(Some(word("u32")), |route| {
+        route.location = Some("/orders/{id}".to_owned());
+    });
+    assert!(plain.unwrap_err()[0].contains("it is no record"));
 }
 
 #[test]

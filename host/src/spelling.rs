@@ -8,6 +8,48 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
+/// Whether a path is one that RFC 3986 lets a request have, in one reading only.
+///
+/// # Errors
+/// A `%` that begins no escape (section 2.1), or a `.` or `..` for a segment, plain or
+/// encoded, which its sender takes out (sections 5.2.4 and 6.2.2).
+pub fn check(path: &str) -> Result<(), &'static str> {
+    if !is_encoded(path) {
+        return Err(
+            "the path has a `%` that two hexadecimal digits don't follow: write %25 for the sign itself",
+        );
+    }
+    if path.split('/').any(is_dots) {
+        return Err("the path has a segment `.` or `..`: send the path that it leads to");
+    }
+    Ok(())
+}
+
+/// Whether each `%` of a text begins an escape.
+pub fn is_encoded(text: &str) -> bool {
+    text.split('%').skip(1).all(|after| {
+        let digits = after.as_bytes().first_chunk::<2>();
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    })
+}
+
+/// Whether a segment is `.` or `..`, in any of their spellings.
+fn is_dots(segment: &str) -> bool {
+    let mut rest = segment;
+    let mut dots = 0;
+    while !rest.is_empty() && dots < 3 {
+        let encoded = rest
+            .get(..3)
+            .filter(|three| three.eq_ignore_ascii_case("%2e"));
+        let Some(after) = rest.strip_prefix('.').or(encoded.map(|_| &rest[3..])) else {
+            return false;
+        };
+        rest = after;
+        dots += 1;
+    }
+    matches!(dots, 1 | 2)
+}
+
 /// The path as the laxest reader has it: decoded once, backslashes as slashes,
 /// without empty segments, `.` and `..`. Most paths are spelled so already.
 pub fn laxest(path: &str) -> Cow<'_, str> {
@@ -41,7 +83,47 @@ pub fn laxest(path: &str) -> Cow<'_, str> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::laxest;
+    use super::{check, laxest};
+
+    #[test]
+    fn a_path_is_read_in_one_way_or_not_at_all() {
+        for fine in [
+            "/",
+            "*",
+            "",
+            "/a/b",
+            "/a%2Fb",
+            "/100%25",
+            "/%ff",
+            "/a/",
+            "//",
+            "/...",
+            "/.a",
+            "/a.",
+            "/%2e%2e%2e",
+            "/..a",
+            "/%2e%2e%2fa",
+            "/.well-known/x",
+        ] {
+            assert_eq!(check(fine), Ok(()), "{fine}");
+        }
+        for escape in ["/%zz", "/%", "/a%2", "/%2g", "/%25%", "/a%/b", "/%é"] {
+            assert!(check(escape).unwrap_err().contains("%25"), "{escape}");
+        }
+        for dots in [
+            "/.",
+            "/..",
+            "/a/../b",
+            "/./a",
+            "/%2e",
+            "/%2E%2e/a",
+            "/.%2e",
+            "/a/%2e.",
+            "/a/%2e/",
+        ] {
+            assert!(check(dots).unwrap_err().contains("segment"), "{dots}");
+        }
+    }
 
     #[test]
     fn other_spellings_lead_to_one_path() {
