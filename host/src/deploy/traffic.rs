@@ -167,11 +167,7 @@ impl Deployments {
     }
 
     /// What keeps these services from working together, after those that are live now.
-    fn misfits(
-        &self,
-        candidates: &Candidates<'_>,
-        services: &Services,
-    ) -> Vec<Fault> {
+    fn misfits(&self, candidates: &Candidates<'_>, services: &Services) -> Vec<Fault> {
         check::faults(candidates, &present(services), &self.upstream_names())
     }
 
