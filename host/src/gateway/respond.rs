@@ -24,7 +24,6 @@ use super::idempotency;
 use super::identity::Denied;
 use super::input::BodyFault;
 use super::origin::Origin;
-use super::rate::seconds;
 use super::transcode::{InputFault, Reply};
 use crate::engine::Fault;
 use crate::engine::http::ResponseBody;
@@ -199,7 +198,7 @@ pub(super) fn refuse(refusal: Refusal, origin: &Origin) -> Response {
             allow(response, &methods)
         }
         Refusal::Denied(denied) => denied::response(&denied, origin),
-        Refusal::TooManyRequests { wait } => too_many_requests(seconds(wait).max(1), origin),
+        Refusal::TooManyRequests { wait } => denied::too_many_requests(wait, origin),
         Refusal::Body(fault) => body_fault(&fault, origin),
         Refusal::Input(fault) => input_fault(fault, origin),
         Refusal::Call(error) => call_error(&error, origin),
@@ -266,19 +265,6 @@ fn service_error(error: ServiceError, origin: &Origin) -> Response {
     } else {
         problem.response(origin)
     }
-}
-
-fn too_many_requests(wait: u64, origin: &Origin) -> Response {
-    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests");
-    let mut response = problem
-        .detail(format!(
-            "the limit of requests is used up: try again in {wait} s"
-        ))
-        .response(origin);
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, HeaderValue::from(wait));
-    response
 }
 
 /// A call that got no answer.

@@ -1,5 +1,7 @@
 //! Refusals of callers, with the challenge that RFC 6750 section 3 asks for.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use http::header::{self, HeaderValue};
 
@@ -7,6 +9,7 @@ use super::Response;
 use super::problem::Problem;
 use crate::gateway::identity::Denied;
 use crate::gateway::origin::Origin;
+use crate::gateway::rate::seconds;
 
 pub(super) fn response(denied: &Denied, origin: &Origin) -> Response {
     let (status, code, detail, challenge) = match denied {
@@ -58,5 +61,20 @@ pub(super) fn response(denied: &Denied, origin: &Origin) -> Response {
             .headers_mut()
             .insert(header::WWW_AUTHENTICATE, challenge);
     }
+    response
+}
+
+/// A caller that has used up its limit, and should wait this long.
+pub(super) fn too_many_requests(wait: Duration, origin: &Origin) -> Response {
+    let wait = seconds(wait).max(1);
+    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests");
+    let mut response = problem
+        .detail(format!(
+            "the limit of requests is used up: try again in {wait} s"
+        ))
+        .response(origin);
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(wait));
     response
 }
