@@ -156,23 +156,31 @@ impl Shelf {
         gets.into_iter().chain([orders.collect()]).collect()
     }
 
-    /// Orders that are neither confirmed nor cancelled, and units that are reserved.
+    /// Orders that are neither confirmed nor cancelled, and units that are held for no
+    /// confirmed one: those stay until they are shipped.
     fn left_behind(&self) -> Result<u64> {
-        let (mut open, mut cursor) = (0, Some(String::new()));
+        let (mut open, mut confirmed) = (0, 0);
+        let mut cursor = Some(String::new());
         while let Some(from) = cursor {
             let page = self.send(self.get(&format!("/orders?limit=100{from}")))?;
-            let items = page["items"].as_array().context("a page has items")?;
-            let ended = |order: &&Value| {
-                ["confirmed", "cancelled"].contains(&order["state"].as_str().unwrap_or_default())
-            };
-            open += (items.len() - items.iter().filter(ended).count()) as u64;
+            for order in page["items"].as_array().context("a page has items")? {
+                match order["state"].as_str() {
+                    Some("confirmed") => confirmed += 1,
+                    Some("cancelled") => {}
+                    _ => open += 1,
+                }
+            }
             cursor = page["next"].as_str().map(|next| format!("&cursor={next}"));
         }
+        let mut reserved = 0;
         for number in 0..PRODUCTS {
             let stock = self.send(self.get(&format!("/inventory/{}", sku(number))))?;
-            open += stock["reserved"].as_u64().context("stock has a number")?;
+            reserved += stock["reserved"].as_u64().context("stock has a number")?;
         }
-        Ok(open)
+        say(&format!(
+            "{confirmed} orders are confirmed, {open} open, {reserved} units reserved"
+        ));
+        Ok(open + reserved.abs_diff(confirmed))
     }
 
     fn get(&self, path: &str) -> Request {
