@@ -28,7 +28,9 @@ pub(super) struct Watch {
 
 impl Watch {
     fn see(&self, access: Access) -> Result<(), Error> {
-        let add = |to: &AtomicUsize, n| drop(to.fetch_add(n, Ordering::SeqCst));
+        let add = |to: &AtomicUsize, n| {
+            to.fetch_add(n, Ordering::SeqCst);
+        };
         match access {
             Access::List(keys) => add(&self.keys, keys),
             Access::Read(values) => add(&self.values, values),
