@@ -10,8 +10,13 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
+use x509_parser::public_key::PublicKey;
 
 use super::watch::{File, Pair};
+
+/// Bits of an RSA key at least: shorter ones can be broken, and no verifier of today takes
+/// them.
+const RSA_BITS: usize = 2048;
 
 /// Certificates with their keys.
 #[derive(Debug)]
@@ -70,11 +75,28 @@ pub(super) fn chain(file: &File) -> Result<Vec<CertificateDer<'static>>> {
     Ok(chain)
 }
 
+/// Refuses a certificate whose RSA key is shorter than any TLS client or this host's own
+/// verifier takes.
+pub(super) fn check_length(certificate: &CertificateDer<'_>, file: &File) -> Result<()> {
+    let path = file.path.display();
+    let (_, parsed) = X509Certificate::from_der(certificate)
+        .with_context(|| format!("{path} holds no X.509 certificate"))?;
+    match parsed.public_key().parsed() {
+        Ok(PublicKey::RSA(key)) if key.key_size() < RSA_BITS => bail!(
+            "expected an RSA key of {RSA_BITS} bits at least in the certificate in {path}, found {}",
+            key.key_size()
+        ),
+        _ => Ok(()),
+    }
+}
+
 fn certified(pair: &Pair, provider: &CryptoProvider) -> Result<CertifiedKey> {
     let path = pair.key.path.display();
     let key = PrivateKeyDer::from_pem_slice(&pair.key.text)
         .with_context(|| format!("expected a private key in {path}"))?;
-    CertifiedKey::from_der(chain(&pair.cert)?, key, provider).with_context(|| {
+    let chain = chain(&pair.cert)?;
+    check_length(&chain[0], &pair.cert)?;
+    CertifiedKey::from_der(chain, key, provider).with_context(|| {
         format!(
             "the key in {path} does not go with the certificate in {}",
             pair.cert.path.display()
@@ -108,4 +130,57 @@ fn names(certificate: &CertificateDer<'_>, pair: &Pair) -> Result<Vec<String>> {
             _ => None,
         })
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Its key has 1024 bits, made by OpenSSL: what makes certificates for tests makes no
+    /// such keys.
+    const SHORT: &str = "\
+-----BEGIN CERTIFICATE-----
+MIICGDCCAYGgAwIBAgIUBita7ZmOytNM0gPd+GmAwqiaq1YwDQYJKoZIhvcNAQEL
+BQAwEDEOMAwGA1UEAwwFc2hvcnQwIBcNMjYxMTI3MjMwOTA3WhgPMjEyNjExMDMy
+MzA5MDdaMBAxDjAMBgNVBAMMBXNob3J0MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCB
+iQKBgQCzx67bfiB7+dWaKDbv/Jpwzlub7mgK7aDiYpBjoNDBAwKC92gXGwTiZxuN
+I4fiDuxiv5NlQHCWHZIUauyVAOsCLYxdlI6Nd/cicuWCs3aVCEf9uYBoUli8keAU
+R6z+NIKiPTNKMz1+vE3stG564znyg7vYzTlJ8yYhZ8taI+KkSwIDAQABo20wazAd
+BgNVHQ4EFgQUBe0zp9zvFgz2nedQYA8awO0RqnkwHwYDVR0jBBgwFoAUBe0zp9zv
+Fgz2nedQYA8awO0RqnkwDwYDVR0TAQH/BAUwAwEB/zAYBgNVHREEETAPgg1zaG9y
+dC5leGFtcGxlMA0GCSqGSIb3DQEBCwUAA4GBAI3RK61C4Xqr8AdDNbefwjjTtVXh
+yBbSMG0g0SoautFls2VRKPDk2AVrdaq0Dmor/NS6srJLt8NlyeB9BJMnnrytr1gD
+A8t65SoG0Ee6eCR3zfjKOw6dMhal9Rhs5kiy2qqRF8QCTD7vLBwUh91PFJEiXjua
+HnbUl8rsgLeZoVLS
+-----END CERTIFICATE-----
+";
+
+    #[test]
+    fn a_short_rsa_key_is_refused() {
+        let file = |text: &str| File {
+            path: "a.pem".into(),
+            text: text.into(),
+        };
+        let short = file(SHORT);
+        let certificate = chain(&short).unwrap();
+        let fault = check_length(&certificate[0], &short).unwrap_err();
+        assert_eq!(
+            fault.to_string(),
+            "expected an RSA key of 2048 bits at least in the certificate in a.pem, found 1024"
+        );
+        // Whatever its key is, it is refused for what it is itself.
+        let pair = Pair {
+            cert: short,
+            key: file(&rcgen::KeyPair::generate().unwrap().serialize_pem()),
+        };
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let fault = certified(&pair, &provider).unwrap_err().to_string();
+        assert!(fault.contains("found 1024"), "{fault}");
+
+        let pair =
+            rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048);
+        let params = rcgen::CertificateParams::new(["a.example".to_owned()]).unwrap();
+        let good = params.self_signed(&pair.unwrap()).unwrap();
+        check_length(good.der(), &file("")).unwrap();
+    }
 }

@@ -134,6 +134,7 @@ fn verifier(
 ) -> Result<Arc<dyn rustls::server::danger::ClientCertVerifier>> {
     let mut roots = rustls::RootCertStore::empty();
     for authority in certificates::chain(authorities)? {
+        certificates::check_length(&authority, authorities)?;
         roots
             .add(authority)
             .with_context(|| format!("{} holds no authority", authorities.path.display()))?;
