@@ -45,7 +45,7 @@ cert = "$scratch/own.pem"
 key = "$scratch/own.key"
 TOML
     : >"$scratch/host.output"
-    "$stoa" up "$services" --listen 127.0.0.1:0 --admin 127.0.0.1:0 --data "$scratch/data" \
+    XDG_CONFIG_HOME="$scratch/user" "$stoa" up "$services" --listen 127.0.0.1:0 --admin 127.0.0.1:0 --data "$scratch/data" \
         --config "$scratch/stoa-host.toml" >"$scratch/host.output" 2>&1 &
     host=$!
     local second

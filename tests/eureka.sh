@@ -21,7 +21,7 @@ trap finish EXIT
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check "py-eureka-client==$CLIENT"
 
-"$stoa" serve --listen 127.0.0.1:0 --admin 127.0.0.1:0 --data "$data/stoa" 2>"$data/log" &
+XDG_CONFIG_HOME="$data/user" "$stoa" serve --listen 127.0.0.1:0 --admin 127.0.0.1:0 --data "$data/stoa" 2>"$data/log" &
 host=$!
 admin=
 for _ in $(seq 100); do

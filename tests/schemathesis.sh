@@ -55,7 +55,7 @@ address() {
 }
 
 start() {
-    "$STOA" serve --listen 127.0.0.1:0 --admin 127.0.0.1:0 --data "$scratch/data" 2>"$scratch/host.log" &
+    XDG_CONFIG_HOME="$scratch/user" "$STOA" serve --listen 127.0.0.1:0 --admin 127.0.0.1:0 --data "$scratch/data" 2>"$scratch/host.log" &
     host=$!
     until [ -n "$(address 'Admin API')" ]; do
         kill -0 "$host"

@@ -57,7 +57,7 @@ address() {
 }
 
 start() {
-    "$stoa" serve --listen 127.0.0.1:0 --admin 127.0.0.1:0 --data "$scratch/data" 2>"$scratch/host.log" &
+    XDG_CONFIG_HOME="$scratch/user" "$stoa" serve --listen 127.0.0.1:0 --admin 127.0.0.1:0 --data "$scratch/data" 2>"$scratch/host.log" &
     host=$!
     local try
     for try in $(seq 100); do

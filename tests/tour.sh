@@ -146,6 +146,7 @@ put() {
 # The manifest of the shop names target/ itself.
 unset CARGO_TARGET_DIR
 PATH=$PWD/target/release:$PATH
+export XDG_CONFIG_HOME=$scratch/user
 extract
 for block in "$scratch"/[0-9]*; do
     case $block in

@@ -25,7 +25,7 @@ trap finish EXIT
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 \
     -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
     -keyout "$data/own.key" -out "$data/own.pem" 2>/dev/null
-"$stoa" serve --listen 127.0.0.1:0 --admin 127.0.0.1:0 --data "$data/stoa" \
+XDG_CONFIG_HOME="$data/user" "$stoa" serve --listen 127.0.0.1:0 --admin 127.0.0.1:0 --data "$data/stoa" \
     --tls-listen 127.0.0.1:0 --tls-cert "$data/own.pem" --tls-key "$data/own.key" 2>"$data/log" &
 host=$!
 told() {

@@ -3,6 +3,7 @@
 mod breaker;
 mod config;
 mod discovery;
+mod drain;
 mod keys;
 mod rollout;
 mod secret;
@@ -22,6 +23,7 @@ pub use config::{
     ConfigVersion,
 };
 pub use discovery::{Directory, Member, MemberKind, MemberState, WatchEvent};
+pub use drain::{DrainState, HostDrain};
 pub use keys::{KeyRequest, KeySummary, NewKey};
 pub use rollout::{RolloutState, Stages};
 pub use secret::{KeyRotation, SecretSummary};
@@ -151,6 +153,12 @@ pub struct ServiceSummary {
     pub kind: ServiceKind,
     /// Live revisions, heaviest first.
     pub live: Vec<LiveRevision>,
+    /// How far its drain is, if it is drained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain: Option<DrainState>,
+    /// Breakers of live revisions, or of instances, that let not every call through.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open_breakers: Vec<BreakerState>,
     /// Calls answered since the host started.
     pub calls: u64,
     /// Number of routes.
@@ -330,6 +338,9 @@ pub struct Problem {
     pub detail: Option<String>,
     /// For programs.
     pub code: String,
+    /// The request's trace, as the host's log names it.
+    #[serde(default)]
+    pub trace_id: String,
     /// Single reasons, where there are several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,

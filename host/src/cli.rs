@@ -13,10 +13,13 @@ mod config;
 mod contract;
 mod deploy;
 mod discovery;
+mod drain;
 mod key;
 mod logs;
 mod ls;
+mod next_steps;
 mod output;
+mod place;
 mod promote;
 mod release;
 mod revisions;
@@ -41,10 +44,10 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::admin::client::{Client, ClientError};
-use crate::config::{ADMIN_PORT, DATA};
 use crate::settings::service_name;
 
 use output::{Closed, Format, Output};
+use place::{Given, LastHost, Place};
 
 /// A WebAssembly application server: services as components in pools behind a gateway.
 #[derive(Debug, Parser)]
@@ -62,13 +65,13 @@ struct Shared {
     /// How results are printed.
     #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
     output: Format,
-    /// Address of the host's admin API [default: http://127.0.0.1:8081].
+    /// Address of the host's admin API [default: that of the host that was started last].
     #[arg(long, global = true, value_name = "URL", env = "STOA_HOST")]
     host: Option<String>,
     /// Token of the admin API [default: the file `token` of the data directory].
     #[arg(long, global = true, env = "STOA_TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// The host's data directory [default: .stoa].
+    /// The host's data directory [default: .stoa, or that of the host that was started last].
     #[arg(long, global = true, value_name = "DIR", env = "STOA_DATA")]
     data: Option<PathBuf>,
 }
@@ -92,6 +95,7 @@ enum Command {
     Config(config::Config),
     Secret(secret::Secret),
     Discovery(discovery::Discovery),
+    Drain(drain::Drain),
     Logs(logs::Logs),
     Key(key::Key),
     Token(token::Token),
@@ -122,31 +126,41 @@ impl Arguments {
     /// # Errors
     /// Why it could not be done, for people.
     pub async fn run(self) -> anyhow::Result<()> {
-        let shared = &self.shared;
-        match self.command {
-            Command::Up(command) => command.run(shared).await,
-            Command::Serve(command) => command.run(shared).await,
-            Command::Build(command) => command.run(shared).await,
-            Command::Deploy(command) => command.run(shared).await,
-            Command::Rollback(command) => command.run(shared).await,
-            Command::Promote(command) => command.run(shared).await,
-            Command::Ls(command) => command.run(shared).await,
-            Command::Show(command) => command.run(shared).await,
-            Command::Revisions(command) => command.run(shared).await,
-            Command::Routes(command) => command.run(shared).await,
-            Command::Contract(command) => command.run(shared).await,
-            Command::Scale(command) => command.run(shared).await,
-            Command::Cache(command) => command.run(shared).await,
-            Command::Breaker(command) => command.run(shared).await,
-            Command::Config(command) => command.run(shared).await,
-            Command::Secret(command) => command.run(shared).await,
-            Command::Discovery(command) => command.run(shared).await,
-            Command::Logs(command) => command.run(shared).await,
-            Command::Key(command) => command.run(shared).await,
-            Command::Token(command) => command.run(shared).await,
-            Command::Undeploy(command) => command.run(shared).await,
-            Command::Completions(command) => command.run(shared),
+        let is_host = self.threads() == Threads::Cores;
+        let Self { shared, command } = self;
+        let outcome = run(command, &shared).await;
+        if is_host {
+            return outcome;
         }
+        outcome.map_err(|fault| shared.advise(fault))
+    }
+}
+
+async fn run(command: Command, shared: &Shared) -> anyhow::Result<()> {
+    match command {
+        Command::Up(command) => command.run(shared).await,
+        Command::Serve(command) => command.run(shared).await,
+        Command::Build(command) => command.run(shared).await,
+        Command::Deploy(command) => command.run(shared).await,
+        Command::Rollback(command) => command.run(shared).await,
+        Command::Promote(command) => command.run(shared).await,
+        Command::Ls(command) => command.run(shared).await,
+        Command::Show(command) => command.run(shared).await,
+        Command::Revisions(command) => command.run(shared).await,
+        Command::Routes(command) => command.run(shared).await,
+        Command::Contract(command) => command.run(shared).await,
+        Command::Scale(command) => command.run(shared).await,
+        Command::Cache(command) => command.run(shared).await,
+        Command::Breaker(command) => command.run(shared).await,
+        Command::Config(command) => command.run(shared).await,
+        Command::Secret(command) => command.run(shared).await,
+        Command::Discovery(command) => command.run(shared).await,
+        Command::Drain(command) => command.run(shared).await,
+        Command::Logs(command) => command.run(shared).await,
+        Command::Key(command) => command.run(shared).await,
+        Command::Token(command) => command.run(shared).await,
+        Command::Undeploy(command) => command.run(shared).await,
+        Command::Completions(command) => command.run(shared),
     }
 }
 
@@ -176,21 +190,32 @@ impl Shared {
 
     /// A client of the host that the command is for.
     fn client(&self) -> Result<Client, ClientError> {
-        let address = match &self.host {
-            Some(address) => address.clone(),
-            None => format!("http://127.0.0.1:{ADMIN_PORT}"),
-        };
-        Client::new(&address, self.token())
+        let place = self.place();
+        Client::new(&place.address, place.token)
     }
 
-    /// The token as given, or as the host left it. Without one, the host's answer
-    /// says where to find it.
-    fn token(&self) -> Option<String> {
-        let token = self.token.clone().or_else(|| {
-            let data = self.data.clone().unwrap_or_else(|| DATA.into());
-            std::fs::read_to_string(data.join("token")).ok()
-        });
-        token.map(|token| token.trim().to_owned())
+    fn place(&self) -> Place {
+        let here = std::env::current_dir().unwrap_or_default();
+        Place::of(self.given(), &here, LastHost::recall())
+    }
+
+    fn given(&self) -> Given<'_> {
+        Given {
+            host: self.host.as_deref(),
+            token: self.token.as_deref(),
+            data: self.data.as_deref(),
+        }
+    }
+
+    /// Adds to a failure what to set, where the host was not found or does not take the
+    /// token.
+    fn advise(&self, fault: anyhow::Error) -> anyhow::Error {
+        let told = fault.downcast_ref::<ClientError>();
+        let advice = told.and_then(|told| self.place().advice(told, self.given()));
+        match advice {
+            Some(advice) => anyhow::anyhow!("{fault:#}\n  {advice}"),
+            None => fault,
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::admin::hosts::Hosts;
 use crate::admin::state::Admin;
 use crate::admin::{self, eureka};
 use crate::capabilities::outbound::trust::Trust;
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, Development, LogFormat};
 use crate::deploy::{Components, Deployments, Parts};
 use crate::engine::{EngineSettings, Runtime};
 use crate::gateway::accept::Transport;
@@ -26,7 +26,7 @@ use crate::mesh::upstream::Upstreams;
 use crate::mesh::upstream::gauges::Gauges;
 use crate::mesh::{Guards, Registry};
 use crate::service::threads::Threads;
-use crate::shutdown::{Drained, Drainer};
+use crate::shutdown::{Drained, Drainer, Stop};
 use crate::store::secrets::Secrets;
 use crate::store::{self, Store, make_secret, read_secret};
 use crate::telemetry::{Telemetry, logs};
@@ -45,11 +45,13 @@ const LOG_FLUSH: Duration = Duration::from_secs(2);
 /// A running host.
 pub struct Host {
     gateway_addr: SocketAddr,
+    tls_addr: Option<SocketAddr>,
     admin_addr: SocketAddr,
     token: Arc<str>,
     config: Config,
     telemetry: Telemetry,
     drainer: Drainer,
+    stop: Stop,
     store: Store,
 }
 
@@ -83,9 +85,29 @@ impl Host {
         self.admin_addr
     }
 
+    /// Where the gateway listens for TLS, if it does.
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.tls_addr
+    }
+
+    /// Whether `stoa token` is answered.
+    pub fn development_tokens(&self) -> Development {
+        self.config.jwt.development
+    }
+
     /// The admin API's bearer token.
     pub fn token(&self) -> &str {
         &self.token
+    }
+
+    /// Completes its [`Stop::asked`] when an operator asks for the host's end.
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> &Path {
+        &self.config.data
     }
 
     /// Serves until `shutdown` completes, then drains: no new connections, calls
@@ -124,7 +146,7 @@ impl Host {
         let (records, metrics) = (store.records(), &telemetry.metrics);
         let identity = Identity::open(&config, &token, records, metrics).await?;
         let identity = Arc::new(identity);
-        let drainer = Drainer::new();
+        let (drainer, stop) = (Drainer::new(), Stop::new(config.drain));
         let gateway = Gateway::new(
             &config,
             identity.clone(),
@@ -137,8 +159,10 @@ impl Host {
         let deployments = deployments(&config, &telemetry, &gateway, &store, secrets, discovery)?;
 
         let mut announced = format!("Serving HTTP on http://{gateway_addr}/\n");
-        if let Some((listener, _)) = &tls {
-            announced += &format!("Serving HTTPS on https://{}/\n", listener.local_addr()?);
+        let tls_addr = tls.as_ref().map(|(listener, _)| listener.local_addr());
+        let tls_addr = tls_addr.transpose()?;
+        if let Some(address) = tls_addr {
+            announced += &format!("Serving HTTPS on https://{address}/\n");
         }
         announced += &format!("Admin API on http://{admin_addr}/");
         telemetry.logs.announce(&announced);
@@ -175,6 +199,7 @@ impl Host {
             telemetry: telemetry.clone(),
             hosts: Hosts::of(admin_addr, &config.admin_hosts),
             token: token.clone(),
+            stop: stop.clone(),
             drain: drainer.drain(),
         };
         tokio::spawn(admin::serve(admin, admin_listener, drainer.drain()));
@@ -184,11 +209,13 @@ impl Host {
         tokio::spawn(async move { identity.tend(drain).await });
         Ok(Self {
             gateway_addr,
+            tls_addr,
             admin_addr,
             token,
             config,
             telemetry,
             drainer,
+            stop,
             store,
         })
     }
@@ -255,11 +282,12 @@ fn deployments(
         .context("the folder for components can't be made")?;
     let trust = Trust::new(config.outbound_ca.as_deref()).map_err(anyhow::Error::msg)?;
     let trust = Arc::new(trust);
-    let upstreams = Upstreams::new(trust.clone(), telemetry.metrics.clone());
+    let guards = Guards::new(&telemetry.metrics, &discovery);
+    let (metrics, intakes) = (telemetry.metrics.clone(), guards.intakes().clone());
+    let upstreams = Upstreams::new(trust.clone(), metrics, intakes);
     upstreams.begin_sweeps();
     telemetry.metrics.register(Gauges::new(&upstreams));
     let registry = Arc::new(Registry::default());
-    let guards = Guards::new(&telemetry.metrics, &discovery);
     let neighbours = Neighbourhood {
         guards: guards.clone(),
         gateway: Arc::downgrade(gateway),

@@ -5,18 +5,20 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal as listen};
 use tokio::sync::{mpsc, watch};
 
-/// Completes at the first SIGINT or SIGTERM. A second one ends the process at
-/// once, with the exit code that shells give for an interrupt.
+/// Completes at the first SIGINT or SIGTERM, or when the host is asked to `stop`. A
+/// signal after that ends the process at once, with the exit code that shells give for
+/// an interrupt.
 ///
 /// # Errors
 ///
 /// When the system refuses the signal handlers.
-pub async fn signal() -> std::io::Result<()> {
+pub async fn signal(stop: &Stop) -> std::io::Result<()> {
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+        () = stop.asked() => {}
     }
     tokio::spawn(async move {
         tokio::select! {
@@ -26,6 +28,13 @@ pub async fn signal() -> std::io::Result<()> {
         std::process::exit(130);
     });
     Ok(())
+}
+
+/// Asks the host to end, from within.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    asked: watch::Sender<bool>,
+    limit: Duration,
 }
 
 /// Held by everything that must end before the host does.
@@ -57,6 +66,31 @@ pub enum Drained {
     All,
     /// The time was over; what was left is cut off.
     InPart,
+}
+
+impl Stop {
+    /// Nobody has asked yet. The drain that follows lasts for `limit` at most.
+    pub fn new(limit: Duration) -> Self {
+        let asked = watch::Sender::new(false);
+        Self { asked, limit }
+    }
+
+    /// Asks for the end.
+    pub fn ask(&self) {
+        self.asked.send_replace(true);
+    }
+
+    /// How long what is under way may go on.
+    pub fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Completes when the end is asked for.
+    pub async fn asked(&self) {
+        let mut asked = self.asked.subscribe();
+        // This very value keeps the other end.
+        let _ = asked.wait_for(|asked| *asked).await;
+    }
 }
 
 impl Drain {

@@ -7,7 +7,7 @@ use http::{Method, Request};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use stoa_tests::admin::Admin;
-use stoa_tests::client::{Client, PATIENCE, empty, get};
+use stoa_tests::client::{Client, PATIENCE, empty, full, get};
 use stoa_tests::service::Service;
 use tokio::time::timeout;
 
@@ -184,11 +184,15 @@ async fn it_describes_itself() -> Result<()> {
         }
     }
     assert!(paths["/v1/components/{sha256}"]["head"].is_object());
+    let problem = &description["components"]["schemas"]["Problem"]["properties"];
+    assert!(problem["trace_id"].is_object(), "{problem}");
     for path in [
         "/v1/services",
         "/v1/services/{service}",
         "/v1/deployments",
         "/v1/routes",
+        "/v1/drain",
+        "/v1/services/{service}/drain",
     ] {
         assert!(
             description["paths"][path].is_object(),
@@ -359,5 +363,50 @@ async fn what_no_manifest_may_say_is_not_deployed() -> Result<()> {
         refused.text()
     );
     host.get("/ping").await?.expect(200)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn problems_and_their_log_lines_name_the_trace() -> Result<()> {
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    let host = serving(&[hello()]).await?;
+    let admin = host.admin()?;
+    let ask = |path: &str, token: &str| {
+        let request = Request::get(path)
+            .header("authorization", format!("Bearer {token}"))
+            .header("traceparent", format!("00-{TRACE}-b7ad6b7169203331-01"));
+        request.body(empty())
+    };
+    for (path, token, status) in [
+        ("/v1/services/nobody", admin.token.as_str(), 404),
+        ("/v1/nothing", admin.token.as_str(), 404),
+        ("/v1/services", "wrong", 401),
+        ("/v1/logs?level=loud", admin.token.as_str(), 400),
+    ] {
+        let request = ask(path, token)?;
+        let answer = Client::http1(host.admin_address).send(request).await?;
+        let problem = answer.problem(status)?;
+        assert_eq!(problem["trace_id"], TRACE, "{path}");
+    }
+    // Without one, a trace begins.
+    let problem = admin.get("/v1/nothing").await?.problem(404)?;
+    let begun = problem["trace_id"].as_str().unwrap_or_default();
+    assert!(begun.len() == 32 && begun != TRACE, "{problem}");
+
+    let request = Request::patch("/v1/services/hello/config")
+        .header("authorization", format!("Bearer {}", admin.token))
+        .header("content-type", "application/json")
+        .header("traceparent", format!("00-{TRACE}-b7ad6b7169203331-01"))
+        .body(full("{\"colour\": \"red\"}"))?;
+    let changed = Client::http1(host.admin_address).send(request).await?;
+    changed.expect(200)?;
+    let line = host
+        .output()
+        .wait_for(|line| line.contains("configuration changed"))
+        .await?;
+    let record: Value = serde_json::from_str(&line)?;
+    assert_eq!(record["trace.id"], TRACE, "{record}");
+    // The revision that reads it.
+    assert_eq!(record["service.version"], "1", "{record}");
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result, bail};
+use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -20,14 +21,19 @@ pub struct Ran {
     pub stderr: String,
 }
 
-/// Runs `stoa` as a command.
+/// Where a command finds the user's settings.
+pub const SETTINGS: &str = "XDG_CONFIG_HOME";
+
+/// Runs `stoa` as a command, for a user without settings unless the environment says so.
 ///
 /// # Errors
 /// When it can't be run, or does not end.
 pub async fn cli(binary: &Path, arguments: &[&str], environment: &[(&str, String)]) -> Result<Ran> {
+    let user = TempDir::with_prefix("user-")?;
     let mut command = Command::new(binary);
     command
         .args(arguments)
+        .env(SETTINGS, user.path())
         .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .kill_on_drop(true);

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::admin::Admin;
 use crate::client::{self, Answer, PATIENCE};
-use crate::command::{Ran, cli};
+use crate::command::{Ran, SETTINGS, cli};
 use crate::output::Output;
 
 /// A host that runs. Dropping it kills it; its data directory goes with the
@@ -40,6 +40,8 @@ pub struct HostOptions {
     pub config: Option<String>,
     /// Environment variables.
     pub environment: Vec<(String, String)>,
+    /// Runs `stoa up` on this folder, in place of `stoa serve`.
+    pub up: Option<PathBuf>,
 }
 
 // === impl HostProcess ===
@@ -182,6 +184,11 @@ impl HostProcess {
         self.directory.path().join("data")
     }
 
+    /// The user's settings, which the host leaves word of itself in.
+    pub fn settings(&self) -> PathBuf {
+        self.directory.path().join("settings")
+    }
+
     /// The process's number.
     pub fn id(&self) -> Option<u32> {
         self.child.id()
@@ -217,6 +224,7 @@ impl HostProcess {
         let environment = [
             ("STOA_HOST", format!("http://{}", admin.address)),
             ("STOA_TOKEN", admin.token),
+            (SETTINGS, self.settings().display().to_string()),
         ];
         cli(&self.binary, arguments, &environment).await
     }
@@ -232,8 +240,11 @@ impl Drop for HostProcess {
 
 fn command(binary: &Path, options: &HostOptions, directory: &TempDir) -> Result<Command> {
     let mut command = Command::new(binary);
+    match &options.up {
+        Some(folder) => command.arg("up").arg(folder),
+        None => command.arg("serve"),
+    };
     command.args([
-        "serve",
         "--listen",
         "127.0.0.1:0",
         "--admin",
@@ -248,6 +259,7 @@ fn command(binary: &Path, options: &HostOptions, directory: &TempDir) -> Result<
     }
     command
         .args(&options.arguments)
+        .env(SETTINGS, directory.path().join("settings"))
         .envs(options.environment.iter().cloned());
     command.env_remove("STOA_TOKEN").env_remove("STOA_HOST");
     command

@@ -7,6 +7,7 @@ use super::handlers::Input;
 use super::problem::Refusal;
 use super::state::Admin;
 use crate::api::{Problem, PurgeReply, PurgeRequest};
+use crate::config::faults::meant;
 
 /// Removes answers from the response cache: of a service, with a tag, or all.
 #[utoipa::path(post, path = "/v1/cache/purge", tag = "cache", request_body = PurgeRequest,
@@ -17,6 +18,17 @@ pub(super) async fn purge(
 ) -> Result<Json<PurgeReply>, Refusal> {
     if let Some(service) = &request.service {
         admin.deployments.check_name(service)?;
+    }
+    if let Some(tag) = &request.tag {
+        let known = admin.gateway.cache_tags();
+        if !known.contains(tag) {
+            let known = known.iter().map(String::as_str);
+            let look = "`tags` of a route's `cache` in the manifest gives it one";
+            return Err(Refusal::NoTag {
+                tag: tag.clone(),
+                hint: meant(tag, known, look),
+            });
+        }
     }
     let purged = admin
         .gateway

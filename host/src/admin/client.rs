@@ -5,6 +5,7 @@
 
 mod config;
 mod discovery;
+mod drain;
 mod error;
 mod exchange;
 mod keys;

@@ -55,11 +55,8 @@ pub(super) async fn show_key(
     State(admin): State<Admin>,
     Path((service, key)): Path<(String, String)>,
 ) -> Result<Response, Refusal> {
-    let mut detail = admin.deployments.config(&service)?;
-    let Some(value) = detail.values.remove(&key) else {
-        return Err(Refusal::NoKey { service, key });
-    };
-    Ok(([(header::ETAG, etag(&detail))], Json(value)).into_response())
+    let (value, version) = admin.deployments.config_value(&service, &key)?;
+    Ok(([(header::ETAG, etag(version))], Json(value)).into_response())
 }
 
 /// Sets one value.
@@ -144,9 +141,9 @@ impl<S: Sync> FromRequestParts<S> for Condition {
 }
 
 fn tagged(detail: ConfigDetail) -> Response {
-    ([(header::ETAG, etag(&detail))], Json(detail)).into_response()
+    ([(header::ETAG, etag(detail.version))], Json(detail)).into_response()
 }
 
-fn etag(detail: &ConfigDetail) -> String {
-    format!("\"{}\"", detail.version)
+fn etag(version: u64) -> String {
+    format!("\"{version}\"")
 }

@@ -10,6 +10,7 @@ use futures::StreamExt;
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
+use tracing::Instrument as _;
 use utoipa::IntoParams;
 
 use super::problem::Refusal;
@@ -86,11 +87,13 @@ pub(super) async fn deploy(
 ) -> Response {
     let (events, progress) = mpsc::unbounded_channel();
     // It goes on when the client goes away: half a deployment is none.
-    tokio::spawn(async move {
+    let deployment = async move {
         if let Err(error) = admin.deployments.deploy(request, events).await {
-            tracing::warn!("deployment refused: {error}");
+            // Its client is told all of it.
+            tracing::warn!("deployment refused: {}", error.in_short());
         }
-    });
+    };
+    tokio::spawn(deployment.in_current_span());
     let lines = UnboundedReceiverStream::new(progress).map(|event: DeployEvent| {
         let mut line = serde_json::to_vec(&event)?;
         line.push(b'\n');

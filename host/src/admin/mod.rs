@@ -11,6 +11,7 @@ pub mod client;
 mod config;
 mod discovery;
 mod document;
+mod drain;
 pub mod eureka;
 mod guard;
 mod handlers;
@@ -22,6 +23,7 @@ mod secrets;
 mod server;
 pub mod state;
 mod tokens;
+mod trace;
 mod upstreams;
 
 pub use accept::serve;

@@ -1,10 +1,12 @@
 //! What the admin API refuses, and with which status: RFC 9457 problems.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::api::Problem;
+use crate::api::{Fault, Problem};
 use crate::deploy::{ChangeError, ComponentError};
 use crate::gateway::identity::{KeyError, TokenError};
 use crate::mesh::upstream::NotRegistered;
@@ -33,13 +35,13 @@ pub(super) enum Refusal {
     NoComponent,
     NotRegistered(NotRegistered),
     Secrets(SecretsError),
+    /// No route has such a tag.
+    NoTag {
+        tag: String,
+        hint: String,
+    },
     /// Changes that are forgotten; the registry is at this revision.
     Compacted(u64),
-    /// A service has no such value in its configuration.
-    NoKey {
-        service: String,
-        key: String,
-    },
 }
 
 impl From<ChangeError> for Refusal {
@@ -78,6 +80,11 @@ impl From<SecretsError> for Refusal {
     }
 }
 
+/// It begins, and is not waited for.
+pub(super) fn accepted() -> StatusCode {
+    StatusCode::ACCEPTED
+}
+
 /// Done, and nothing to say.
 pub(super) fn no_content() -> StatusCode {
     StatusCode::NO_CONTENT
@@ -112,12 +119,13 @@ impl Refusal {
             Self::Change(ChangeError::Stale { .. }) => (StatusCode::PRECONDITION_FAILED, "stale"),
             Self::Change(ChangeError::NoVersion(_)) => (StatusCode::NOT_FOUND, "no_version"),
             Self::Compacted(_) => (StatusCode::GONE, "compacted"),
-            Self::NoKey { .. } => (StatusCode::NOT_FOUND, "no_key"),
+            Self::Change(ChangeError::NoKey(_)) => (StatusCode::NOT_FOUND, "no_key"),
+            Self::NoTag { .. } => (StatusCode::NOT_FOUND, "no_tag"),
             Self::Secrets(SecretsError::Name(_)) => (StatusCode::BAD_REQUEST, "bad_name"),
             Self::Secrets(SecretsError::Value(_)) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "bad_secret")
             }
-            Self::Secrets(SecretsError::Missing(_)) => (StatusCode::NOT_FOUND, "no_secret"),
+            Self::Secrets(SecretsError::Missing { .. }) => (StatusCode::NOT_FOUND, "no_secret"),
             Self::Secrets(
                 SecretsError::Key(_) | SecretsError::Damaged(_) | SecretsError::Store(_),
             ) => (StatusCode::INTERNAL_SERVER_ERROR, "secrets"),
@@ -137,9 +145,20 @@ impl Refusal {
             Self::Development(TokenError::Input(_)) => (StatusCode::BAD_REQUEST, "bad_request"),
             Self::Development(TokenError::Key(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "store"),
             Self::Key(KeyError::Input(_)) => (StatusCode::BAD_REQUEST, "bad_request"),
-            Self::Key(KeyError::NoKey(_)) => (StatusCode::NOT_FOUND, "no_key"),
+            Self::Key(KeyError::NoKey { .. }) => (StatusCode::NOT_FOUND, "no_key"),
             Self::Key(KeyError::Random(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "random"),
             Self::Key(KeyError::Store(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "store"),
+        }
+    }
+
+    fn faults(&self) -> &[Fault] {
+        match self {
+            Self::Change(
+                ChangeError::Refused(faults)
+                | ChangeError::Invalid(faults)
+                | ChangeError::NoKey(faults),
+            ) => faults,
+            _ => &[],
         }
     }
 
@@ -170,40 +189,51 @@ impl Refusal {
                 "the changes after that revision are forgotten: take a new snapshot; the registry is at revision {revision}"
             ),
             Self::Secrets(error) => error.to_string(),
-            Self::NoKey { service, key } => format!("the configuration of {service} has no value for {key:?}"),
+            Self::NoTag { tag, hint } => format!("no route has the tag {tag:?}{hint}"),
             Self::Development(error) => error.to_string(),
         }
     }
 }
 
+/// The problem itself is written by [`told`], which knows the request's trace.
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, code) = self.status_and_code();
-        let detail = Some(self.detail());
         if status.is_server_error() {
             tracing::error!(code, "admin request failed: {self:?}");
         }
-        let faults = match self {
-            Self::Change(ChangeError::Refused(faults) | ChangeError::Invalid(faults)) => faults,
-            _ => Vec::new(),
-        };
-        let title = status.canonical_reason().unwrap_or("Error").to_owned();
-        let problem = Problem {
-            status: status.as_u16(),
-            title,
-            detail,
-            code: code.to_owned(),
-            faults,
-        };
-        let mut response = (status, Json(problem)).into_response();
-        let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
-        if status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
+        let mut response = status.into_response();
+        response.extensions_mut().insert(Arc::new(self));
         response
     }
+}
+
+/// The response as its client gets it: a refusal as a problem that names its trace.
+pub(super) fn told(mut response: Response, trace_id: &str) -> Response {
+    match response.extensions_mut().remove::<Arc<Refusal>>() {
+        Some(refusal) => problem(&refusal, trace_id),
+        None => response,
+    }
+}
+
+fn problem(refusal: &Refusal, trace_id: &str) -> Response {
+    let (status, code) = refusal.status_and_code();
+    let problem = Problem {
+        status: status.as_u16(),
+        title: status.canonical_reason().unwrap_or("Error").to_owned(),
+        detail: Some(refusal.detail()),
+        code: code.to_owned(),
+        trace_id: trace_id.to_owned(),
+        faults: refusal.faults().to_vec(),
+    };
+    let mut response = (status, Json(problem)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
 }

@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
+use tracing::Instrument as _;
 
 use super::problem::{Refusal, no_content};
 use super::state::Admin;
@@ -75,7 +76,7 @@ pub(super) async fn remove(
 pub(super) async fn rotate_key(State(admin): State<Admin>) -> Result<Json<KeyRotation>, Refusal> {
     let rotation = async move { admin.deployments.secrets().rotate_key().await };
     // A client that goes away must not stop it half-way.
-    let secrets = tokio::spawn(rotation)
+    let secrets = tokio::spawn(rotation.in_current_span())
         .await
         .map_err(|_| Refusal::Interrupted)??;
     tracing::info!(secrets, "the key of secrets was rotated");

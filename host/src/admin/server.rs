@@ -12,8 +12,8 @@ use utoipa_axum::routes;
 use super::problem::Refusal;
 use super::state::Admin;
 use super::{
-    breakers, cache, config, discovery, document, eureka, guard, handlers, keys, logs, secrets,
-    tokens, upstreams,
+    breakers, cache, config, discovery, document, drain, eureka, guard, handlers, keys, logs,
+    secrets, tokens, trace, upstreams,
 };
 use crate::telemetry::metrics::CONTENT_TYPE;
 
@@ -28,6 +28,8 @@ pub fn router(admin: Admin) -> Router {
         .routes(routes!(handlers::traffic))
         .routes(routes!(handlers::scale))
         .routes(routes!(breakers::list, breakers::force))
+        .routes(routes!(drain::show, drain::begin, drain::undo))
+        .routes(routes!(drain::host))
         .routes(routes!(config::show, config::change))
         .routes(routes!(config::show_key, config::set, config::unset))
         .routes(routes!(config::history))
@@ -76,6 +78,7 @@ pub fn router(admin: Admin) -> Router {
             admin.clone(),
             guard::browsers,
         ))
+        .layer(middleware::from_fn(trace::traced))
         .with_state(admin)
 }
 

@@ -7,7 +7,7 @@ use super::hosts::Hosts;
 use crate::deploy::Deployments;
 use crate::gateway::Gateway;
 use crate::gateway::identity::Identity;
-use crate::shutdown::Drain;
+use crate::shutdown::{Drain, Stop};
 use crate::telemetry::Telemetry;
 
 /// What the handlers work on. Cheap to clone.
@@ -27,6 +27,8 @@ pub struct Admin {
     pub hosts: Hosts,
     /// What a client must send as bearer token.
     pub token: Arc<str>,
+    /// Ends the host.
+    pub stop: Stop,
     /// Ends what a client follows, when the host ends.
     pub drain: Drain,
 }

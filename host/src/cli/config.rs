@@ -1,9 +1,9 @@
 //! `stoa config`: a service's configuration, live.
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand};
 
-use crate::api::{ConfigChanges, ConfigDetail, ConfigSource, ConfigVersion};
+use crate::api::{ConfigChanges, ConfigDetail, ConfigSource, ConfigValue, ConfigVersion};
 
 use super::{Shared, Usage, service};
 
@@ -68,7 +68,7 @@ impl Config {
         let action = self.action.unwrap_or(Action::Get { key: None });
         let detail = match action {
             Action::Get { key: Some(key) } => {
-                return print_value(shared, client.config(service).await?, service, &key);
+                return print_value(shared, &client.config_value(service, &key).await?);
             }
             Action::History => {
                 return print_history(shared, &client.config_history(service).await?);
@@ -105,15 +105,7 @@ fn pair_of(text: &str) -> anyhow::Result<(String, Option<String>)> {
     }
 }
 
-fn print_value(
-    shared: &Shared,
-    detail: ConfigDetail,
-    service: &str,
-    key: &str,
-) -> anyhow::Result<()> {
-    let found = detail.values.get(key).with_context(|| {
-        format!("{service} has no value for {key:?}; `stoa config {service}` lists what it has")
-    })?;
+fn print_value(shared: &Shared, found: &ConfigValue) -> anyhow::Result<()> {
     let output = shared.output();
     if output.is_json() {
         return output.json(found);

@@ -17,6 +17,7 @@ impl Ls {
         let heads = [
             "SERVICE",
             "KIND",
+            "STATE",
             "REVISIONS",
             "INSTANCES",
             "QUEUED",
@@ -27,7 +28,7 @@ impl Ls {
     }
 }
 
-fn row(service: &ServiceSummary) -> [String; 7] {
+fn row(service: &ServiceSummary) -> [String; 8] {
     let sum = |of: fn(&LiveRevision) -> u32| service.live.iter().map(of).sum::<u32>();
     let share = |one: &LiveRevision| match one.weight {
         100 => one.revision.to_string(),
@@ -42,6 +43,7 @@ fn row(service: &ServiceSummary) -> [String; 7] {
     [
         service.service.clone(),
         kind.to_owned(),
+        state(service),
         revisions.join(", "),
         format!("{instances}/{}", sum(|one| one.pool.max)),
         sum(|one| one.pool.queued).to_string(),
@@ -50,10 +52,58 @@ fn row(service: &ServiceSummary) -> [String; 7] {
     ]
 }
 
+/// Whether there is anything that could take its calls.
+fn is_served(service: &ServiceSummary) -> bool {
+    match service.kind {
+        ServiceKind::Component => !service.live.is_empty(),
+        ServiceKind::Upstream => {
+            let up = |one: &LiveRevision| one.pool.busy + one.pool.idle;
+            service.live.iter().map(up).sum::<u32>() > 0
+        }
+    }
+}
+
+/// Whether it takes calls, and which of its breakers don't let all of them through.
+fn state(service: &ServiceSummary) -> String {
+    let own = match &service.drain {
+        Some(drain) if drain.under_way > 0 => "draining",
+        Some(_) => "drained",
+        None if !is_served(service) => "down",
+        None => "up",
+    };
+    let breakers = service.open_breakers.iter().map(|one| {
+        let of = one.instance.as_ref().unwrap_or(&one.link);
+        let revision = match service.live.len() {
+            0 | 1 => String::new(),
+            _ => format!(" of {}", one.revision),
+        };
+        format!("breaker {} ({of}{revision})", one.state)
+    });
+    let all: Vec<_> = std::iter::once(own.to_owned()).chain(breakers).collect();
+    all.join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::PoolState;
+    use crate::api::{BreakerState, DrainState, PoolState};
+
+    fn open(revision: u64, link: &str) -> BreakerState {
+        BreakerState {
+            revision,
+            instance: None,
+            link: link.into(),
+            state: "open".into(),
+            forced: false,
+            reason: String::new(),
+            since: String::new(),
+            succeeded: 0,
+            failed: 0,
+            slow: 0,
+            consecutive: 0,
+            next_probe_ms: None,
+        }
+    }
 
     #[test]
     fn a_row_sums_the_live_revisions() {
@@ -75,12 +125,47 @@ mod tests {
             service: "a".into(),
             live,
             kind: ServiceKind::Component,
+            drain: None,
+            open_breakers: vec![open(3, "gateway"), open(2, "order")],
             calls: 7,
             routes: 5,
         };
         assert_eq!(
             row(&service),
-            ["a", "component", "2 (90%), 3 (10%)", "6/16", "8", "7", "5"]
+            [
+                "a",
+                "component",
+                "up, breaker open (gateway of 3), breaker open (order of 2)",
+                "2 (90%), 3 (10%)",
+                "6/16",
+                "8",
+                "7",
+                "5"
+            ]
         );
+    }
+
+    #[test]
+    fn a_drain_is_its_state() {
+        let drain = |under_way| {
+            Some(DrainState {
+                drained: true,
+                under_way,
+            })
+        };
+        let mut service = ServiceSummary {
+            service: "a".into(),
+            live: Vec::new(),
+            kind: ServiceKind::Component,
+            drain: drain(2),
+            open_breakers: Vec::new(),
+            calls: 0,
+            routes: 0,
+        };
+        assert_eq!(state(&service), "draining");
+        service.drain = drain(0);
+        assert_eq!(state(&service), "drained");
+        service.drain = None;
+        assert_eq!(state(&service), "down", "nothing of it is live");
     }
 }

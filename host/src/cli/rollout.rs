@@ -27,7 +27,14 @@ pub async fn tell_shares(
 ) -> anyhow::Result<()> {
     for service in client.services().await? {
         let is_component = service.kind == ServiceKind::Component;
-        if let Some(revision) = revisions.get(&service.service).filter(|_| is_component) {
+        let deployed = revisions.get(&service.service);
+        if let (Some(_), Some(_)) = (deployed, &service.drain) {
+            let name = &service.service;
+            output.note(&format!(
+                "{name} is drained: it takes no calls until `stoa drain {name} --undo`"
+            ));
+        }
+        if let Some(revision) = deployed.filter(|_| is_component) {
             say_share(&service.live, &service.service, *revision, output)?;
         }
     }

@@ -6,8 +6,9 @@ use clap::Args;
 
 use crate::config::{Config, Flag};
 use crate::host::Host;
-use crate::shutdown;
+use crate::shutdown::{self, Stop};
 
+use super::place::LastHost;
 use super::{Shared, Usage};
 
 /// Run a host until it is told to stop.
@@ -51,13 +52,15 @@ impl Serve {
     pub async fn run(self, shared: &Shared) -> anyhow::Result<()> {
         let config = self.flags.config(shared)?;
         let host = Host::start(config).await?;
-        host.run(told_to_stop()).await
+        LastHost::remember(&host);
+        let stop = host.stop();
+        host.run(told_to_stop(stop)).await
     }
 }
 
 /// Completes when the host is told to stop, or can't hear it when it is.
-pub async fn told_to_stop() {
-    if let Err(fault) = shutdown::signal().await {
+pub async fn told_to_stop(stop: Stop) {
+    if let Err(fault) = shutdown::signal(&stop).await {
         tracing::error!("signals can't be heard, so that the host stops at once: {fault}");
     }
 }

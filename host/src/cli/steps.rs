@@ -96,7 +96,7 @@ impl Drop for View {
 }
 
 /// Turns on a terminal; elsewhere it shows nothing.
-fn spinner() -> ProgressBar {
+pub fn spinner() -> ProgressBar {
     let spinner = ProgressBar::new_spinner();
     let style = ProgressStyle::with_template("{spinner} {msg}");
     spinner.set_style(style.expect("the template is right"));

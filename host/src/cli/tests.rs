@@ -33,6 +33,10 @@ fn every_command_is_understood() {
         "stoa breaker product",
         "stoa breaker product open --link gateway",
         "stoa breaker product auto",
+        "stoa drain",
+        "stoa drain product",
+        "stoa drain product --timeout 10s",
+        "stoa drain product --undo",
         "stoa logs",
         "stoa logs product -f --level warn",
         "stoa undeploy product --purge",
@@ -54,6 +58,8 @@ fn wrong_usage_is_exit_code_2() {
         "stoa scale product",
         "stoa scale product --max 0",
         "stoa breaker product ajar",
+        "stoa drain --undo",
+        "stoa drain Product",
         "stoa breaker product --link gateway",
         "stoa ls -o yaml",
         "stoa logs --level loud",
@@ -103,7 +109,7 @@ fn a_token_is_given_or_found_in_the_data_directory() {
     let data = format!("--data {}", data.path().display());
     let token = |flags: &str| {
         let line = format!("stoa ls {flags}");
-        parse(&line).unwrap().shared.token()
+        parse(&line).unwrap().shared.place().token
     };
     assert_eq!(token(&data).as_deref(), Some("secret"));
     assert_eq!(

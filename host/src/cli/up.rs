@@ -1,18 +1,20 @@
 //! `stoa up`: a host, and on it what a manifest says, in one command.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
 use tokio::sync::oneshot;
 
 use crate::admin::client::Client;
+use crate::config::LogFormat;
 use crate::host::Host;
 use crate::manifest::Manifest;
 
 use super::application::Application;
-use super::output::{self, Tone};
+use super::next_steps::Running;
+use super::output;
+use super::place::{LastHost, reachable};
 use super::serve::{HostFlags, told_to_stop};
 use super::watch::{Changes, Watcher};
 use super::{Shared, routes};
@@ -32,43 +34,49 @@ pub struct Up {
 
 impl Up {
     pub async fn run(self, shared: &Shared) -> anyhow::Result<()> {
-        let config = self.flags.config(shared)?;
+        let mut config = self.flags.config(shared)?;
+        // Its log is part of what it tells a person.
+        if config.log.format == LogFormat::Auto && !shared.output().is_json() {
+            config.log.format = LogFormat::Pretty;
+        }
         let manifest = Manifest::load(&self.dir)?;
         let host = Host::start(config).await?;
+        LastHost::remember(&host);
+        let (running, asked) = (Running::of(&host), host.stop());
         let address = format!("http://{}", reachable(host.admin_addr()));
         let client = Client::new(&address, Some(host.token().to_owned()))?;
         let application = Application::new(manifest, client, shared.output());
 
         // Dropping `stop` stops the host, as a signal does.
         let (stop, stopped) = oneshot::channel::<Infallible>();
-        let running = host.run(async {
+        let life = host.run(async {
             tokio::select! {
-                () = told_to_stop() => {}
+                () = told_to_stop(asked) => {}
                 _ = stopped => {}
             }
         });
-        tokio::pin!(running);
+        tokio::pin!(life);
         let outcome = tokio::select! {
-            ended = &mut running => return ended,
-            outcome = self.operate(application) => outcome,
+            ended = &mut life => return ended,
+            outcome = self.operate(application, &running) => outcome,
         };
         if outcome.is_err() {
             drop(stop);
-            let drained = running.await;
+            let drained = life.await;
             return outcome.and(drained);
         }
-        running.await
+        life.await
     }
 
     /// Brings the services up; with `--watch`, again whenever they change.
-    async fn operate(&self, mut application: Application) -> anyhow::Result<()> {
+    async fn operate(&self, mut application: Application, running: &Running) -> anyhow::Result<()> {
         if !self.watch {
-            return bring_up(&mut application).await;
+            return bring_up(&mut application, running).await;
         }
         // Before the first build, so that no change during it is missed.
         let mut watcher = Watcher::default();
         watcher.watch(application.manifest(), application.output())?;
-        show(bring_up(&mut application).await);
+        show(bring_up(&mut application, running).await);
         loop {
             let changes = watcher.changes().await;
             show(react(&mut application, &mut watcher, changes).await);
@@ -76,10 +84,10 @@ impl Up {
     }
 }
 
-async fn bring_up(application: &mut Application) -> anyhow::Result<()> {
+async fn bring_up(application: &mut Application, running: &Running) -> anyhow::Result<()> {
     application.learn().await?;
     application.bring_up(|_| true).await?;
-    announce(application).await
+    announce(application, running).await
 }
 
 async fn react(
@@ -103,37 +111,12 @@ fn show(outcome: anyhow::Result<()>) {
     }
 }
 
-async fn announce(application: &Application) -> anyhow::Result<()> {
+async fn announce(application: &Application, running: &Running) -> anyhow::Result<()> {
     let (client, output) = (application.client(), application.output());
-    routes::show(&client.routes().await?, output)?;
-    if !output.is_json() {
-        output.line(&output.paint(Tone::Quiet, &format!("Admin API on {}/", client.address())))?;
+    let routes = client.routes().await?;
+    routes::show(&routes, output)?;
+    if output.is_json() {
+        return Ok(());
     }
-    Ok(())
-}
-
-/// Where a listener is reached from this machine.
-fn reachable(listener: SocketAddr) -> SocketAddr {
-    let ip = match listener.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listener.port())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_listener_on_all_addresses_is_reached_on_loopback() {
-        for (listener, expected) in [
-            ("0.0.0.0:1", "127.0.0.1:1"),
-            ("[::]:2", "[::1]:2"),
-            ("10.0.0.1:3", "10.0.0.1:3"),
-        ] {
-            assert_eq!(reachable(listener.parse().unwrap()).to_string(), expected);
-        }
-    }
+    running.show(&routes, &client.app_openapi().await?, output)
 }

@@ -94,6 +94,15 @@ pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
         .map(|(_, known)| known)
 }
 
+/// What follows the name of something that is not there: which one was most likely
+/// meant, or else where to `look`.
+pub fn meant<'k>(name: &str, known: impl IntoIterator<Item = &'k str>, look: &str) -> String {
+    match nearest(name, known) {
+        Some(known) => format!(": did you mean {known:?}?"),
+        None => format!("; {look}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -80,9 +80,11 @@ impl Deployed {
 
     /// Those that should be live, and those that are kept for the way back.
     fn members(&self, service: &str, guards: &Guards) -> Vec<Member> {
+        let is_drained = guards.intakes().is_drained(service);
         let live = self.record.live.iter().map(|live| {
             let number = live.revision;
             let state = match self.loaded.contains_key(&number) {
+                true if is_drained => MemberState::OutOfService,
                 true if !guards.is_cut_off(service, number) => MemberState::Up,
                 _ => MemberState::Down,
             };

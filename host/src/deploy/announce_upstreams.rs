@@ -48,26 +48,36 @@ impl Deployments {
         }
         for (name, upstream) in all.iter() {
             let instances = upstream.members.all();
-            let members = instances.iter().map(|instance| member(name, instance));
+            let drained = upstream.intake.is_closed();
+            let members = instances.iter().map(|one| member(name, one, drained));
             discovery.set(name, MemberKind::Upstream, members.collect());
         }
     }
 }
 
-fn member(service: &str, instance: &Instance) -> Member {
+fn member(service: &str, instance: &Instance, drained: bool) -> Member {
+    let state = state(instance);
     Member {
         service: service.to_owned(),
         kind: MemberKind::Upstream,
         id: instance.id.clone(),
-        state: match instance.standing() {
-            Status::Starting => MemberState::Starting,
-            Status::Up => MemberState::Up,
-            Status::Draining => MemberState::Draining,
-            Status::Down => MemberState::Down,
-            Status::OutOfService => MemberState::OutOfService,
+        state: match state {
+            MemberState::Up if drained && instance.in_flight() > 0 => MemberState::Draining,
+            MemberState::Up if drained => MemberState::OutOfService,
+            other => other,
         },
         weight: None,
         address: instance.origin.authority().map(ToString::to_string),
         metadata: instance.metadata.clone(),
+    }
+}
+
+fn state(instance: &Instance) -> MemberState {
+    match instance.standing() {
+        Status::Starting => MemberState::Starting,
+        Status::Up => MemberState::Up,
+        Status::Draining => MemberState::Draining,
+        Status::Down => MemberState::Down,
+        Status::OutOfService => MemberState::OutOfService,
     }
 }

@@ -4,8 +4,9 @@
 use super::record::rollout::millis;
 use super::state::Services;
 use super::{ChangeError, Deployed, Deployments, fault};
-use crate::api::{BreakerForce, BreakerRequest, BreakerState};
-use crate::mesh::breaker::{Forced, Reading};
+use crate::api::{BreakerForce, BreakerRequest, BreakerState, ServiceSummary};
+use crate::config::faults::meant;
+use crate::mesh::breaker::{Forced, Reading, State};
 use crate::mesh::upstream::Upstream;
 use crate::mesh::{Forces, GATEWAY};
 use crate::store::{Change, StoreError};
@@ -24,10 +25,41 @@ impl Deployments {
         if let Some(upstream) = self.parts.upstreams.get(service) {
             return Ok(of_instances(&upstream));
         }
-        self.find(&self.services.read(), service)?;
+        let services = self.services.read();
+        self.find(&services, service)?;
+        Ok(self.of_links(service))
+    }
+
+    /// What `stoa ls` shows of a service beside its numbers: a drain, and breakers that
+    /// cut it off.
+    pub(super) fn with_standing(
+        &self,
+        services: &Services,
+        summary: ServiceSummary,
+    ) -> ServiceSummary {
+        let name = &summary.service;
+        let state = self.state_of(services, name).ok();
+        let deployed = services.get(name);
+        let breakers = match (deployed, self.parts.upstreams.get(name)) {
+            (Some(_), _) => self.of_links(name),
+            (None, upstream) => upstream.iter().flat_map(|one| of_instances(one)).collect(),
+        };
+        let live = |one: &BreakerState| match deployed {
+            Some(deployed) => deployed.record.weight(one.revision) > 0,
+            None => true,
+        };
+        let is_open = |one: &BreakerState| one.state != State::Closed.name() && live(one);
+        ServiceSummary {
+            drain: state.filter(|state| state.drained),
+            open_breakers: breakers.into_iter().filter(is_open).collect(),
+            ..summary
+        }
+    }
+
+    fn of_links(&self, service: &str) -> Vec<BreakerState> {
         let breakers = self.parts.guards.list(service).into_iter();
         let shown = breakers.map(|(revision, link, reading)| show(revision, link, &reading));
-        Ok(shown.collect())
+        shown.collect()
     }
 
     /// Holds the breakers of a service open or closed, or lets them go. What is held
@@ -85,7 +117,9 @@ impl Deployments {
     /// Makes the guards of the links that an operator holds, where no call has come
     /// over one yet: they are shown like any other.
     pub(super) fn guard_held_links(&self, service: &str, deployed: Option<&Deployed>) {
-        for link in self.parts.guards.forces(service).links.keys() {
+        let forces = self.parts.guards.forces(service);
+        let held = forces.links.keys().map(String::as_str);
+        for link in held.chain(forces.all.map(|_| GATEWAY)) {
             for (_, loaded) in deployed.into_iter().flat_map(Deployed::live) {
                 self.parts.guards.of(&loaded.revision, link);
             }
@@ -110,10 +144,9 @@ impl Deployments {
         if link != GATEWAY && !services.contains_key(link) && !forces.links.contains_key(link) {
             let links = std::iter::once(GATEWAY).chain(services.keys().map(String::as_str));
             let links: Vec<_> = links.filter(|link| *link != service).collect();
-            let message = format!(
-                "expected where calls come from, one of {}; found {link:?}",
-                links.join(", ")
-            );
+            let all = format!("expected one of {}", links.join(", "));
+            let hint = meant(link, links, &all);
+            let message = format!("no calls to {service} come from {link:?}{hint}");
             return Err(ChangeError::Refused(vec![fault(service, "link", message)]));
         }
         match forced {

@@ -6,6 +6,7 @@
 //! whose schema it breaks is refused. A rollback of the service is never refused
 //! for it: the way back stays open, and the log says what does not fit.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -15,7 +16,8 @@ use super::{ChangeError, Deployed, Deployments, fault};
 use crate::api::{ConfigDetail, ConfigSource, ConfigValue, ConfigVersion, Fault};
 use crate::capabilities::config::{Values, merged};
 use crate::conditions::Conditions;
-use crate::service::config_schema::ConfigSchema;
+use crate::config::faults::meant;
+use crate::service::config_schema::{ConfigSchema, names};
 
 /// Bytes of a key: keys are names.
 const KEY: usize = 256;
@@ -63,11 +65,36 @@ impl Deployments {
         changes: &Changes,
         conditions: &Conditions,
     ) -> Result<ConfigDetail, ChangeError> {
-        let change = |config: &mut ConfigRecord| {
+        let change = |deployed: &Deployed, config: &mut ConfigRecord| {
+            let unset = changes.iter().filter(|(_, value)| value.is_none());
+            let strange = unset.filter_map(|(key, _)| unknown_key(service, deployed, key));
+            let strange: Vec<_> = strange.collect();
+            if !strange.is_empty() {
+                return Err(ChangeError::NoKey(strange));
+            }
             config.change(changes, now());
             Ok(())
         };
         self.reconfigure(service, conditions, change).await
+    }
+
+    /// One value that a service reads, and the version that it is of.
+    ///
+    /// # Errors
+    ///
+    /// When the service is not there, or has no such value.
+    pub fn config_value(
+        &self,
+        service: &str,
+        key: &str,
+    ) -> Result<(ConfigValue, u64), ChangeError> {
+        let services = self.services.read();
+        let deployed = self.find(&services, service)?;
+        let mut detail = deployed.config_detail();
+        match detail.values.remove(key) {
+            Some(value) => Ok((value, detail.version)),
+            None => Err(ChangeError::NoKey(vec![no_key(service, deployed, key)])),
+        }
     }
 
     /// Goes back to an old version, as a new one; `None` is the one before.
@@ -81,7 +108,7 @@ impl Deployments {
         to: Option<u64>,
         conditions: &Conditions,
     ) -> Result<ConfigDetail, ChangeError> {
-        let change = |config: &mut ConfigRecord| {
+        let change = |_: &Deployed, config: &mut ConfigRecord| {
             let found = to
                 .or(config.version.checked_sub(1))
                 .and_then(|to| Some((to, config.at(to)?)));
@@ -98,7 +125,7 @@ impl Deployments {
         &self,
         service: &str,
         conditions: &Conditions,
-        change: impl FnOnce(&mut ConfigRecord) -> Result<(), ChangeError>,
+        change: impl FnOnce(&Deployed, &mut ConfigRecord) -> Result<(), ChangeError>,
     ) -> Result<ConfigDetail, ChangeError> {
         let mut services = self.services.turn().await;
         let deployed = self.find(&services, service)?;
@@ -110,7 +137,7 @@ impl Deployments {
             });
         }
         let mut config = ConfigRecord::clone(before);
-        change(&mut config)?;
+        change(deployed, &mut config)?;
         let faults = change_faults(service, deployed, &config);
         if !faults.is_empty() {
             return Err(ChangeError::Invalid(faults));
@@ -123,9 +150,9 @@ impl Deployments {
             self.keep(&next, &[service.to_owned()]).await?;
             services.commit(next);
             let deployed = &services[service];
-            let config = &deployed.record.config;
-            deployed.overrides.replace(config.overrides.clone());
-            log_change(service, config);
+            let overrides = deployed.record.config.overrides.clone();
+            deployed.overrides.replace(overrides);
+            log_change(service, deployed);
         }
         Ok(services[service].config_detail())
     }
@@ -238,17 +265,41 @@ fn no_version(service: &str, config: &ConfigRecord, version: Option<u64>) -> Cha
 }
 
 /// Keys only: what a value holds is nobody's business in a log.
-fn log_change(service: &str, config: &ConfigRecord) {
+fn log_change(service: &str, deployed: &Deployed) {
+    let config = &deployed.record.config;
     let keys = config.history.last().map(|entry| {
         let keys: Vec<_> = entry.changes.keys().map(String::as_str).collect();
         keys.join(", ")
     });
+    let live = deployed.record.live.iter();
+    let live: Vec<_> = live.map(|live| live.revision.to_string()).collect();
     tracing::info!(
         service.name = service,
+        service.version = live.first(),
         version = config.version,
         keys,
-        "configuration changed"
+        "configuration changed: version {} is what revision {} reads",
+        config.version,
+        live.join(" and ")
     );
+}
+
+/// What is wrong with unsetting a key: it is set by nobody, and no schema knows it.
+fn unknown_key(service: &str, deployed: &Deployed, key: &str) -> Option<Fault> {
+    let known = deployed.config_keys();
+    (!known.contains(key)).then(|| no_key(service, deployed, key))
+}
+
+fn no_key(service: &str, deployed: &Deployed, key: &str) -> Fault {
+    let known = deployed.config_keys();
+    let known = known.iter().map(String::as_str);
+    let hint = meant(
+        key,
+        known,
+        &format!("`stoa config {service}` lists what it has"),
+    );
+    let message = format!("the configuration of {service} has no value for {key:?}{hint}");
+    fault(service, "no_key", message)
 }
 
 fn now() -> String {
@@ -258,6 +309,18 @@ fn now() -> String {
 // === impl Deployed ===
 
 impl Deployed {
+    /// The keys that are set, by whomever, and those that a live revision's schema names.
+    fn config_keys(&self) -> BTreeSet<String> {
+        let live = self.record.live.iter();
+        let live = live.filter_map(|live| self.record.revision(live.revision));
+        let mut keys: BTreeSet<_> = self.record.config.overrides.keys().cloned().collect();
+        for RevisionRecord { settings, .. } in live {
+            keys.extend(settings.config.keys().cloned());
+            keys.extend(settings.config_schema.iter().flat_map(names));
+        }
+        keys
+    }
+
     pub(super) fn config_detail(&self) -> ConfigDetail {
         let config = &self.record.config;
         let manifest = self

@@ -13,7 +13,7 @@
 //! - [`Deployments`] is the facade; [`state`] is what readers find meanwhile, without
 //!   waiting; [`record`] is what is kept on disk;
 //! - [`rollout`] walks canaries and swaps back what [`verdict`] finds worse,
-//!   [`breakers`] shows and holds breakers;
+//!   [`breakers`] shows and holds breakers, [`drain`] has services take no calls;
 //! - [`change`] deploys, [`traffic`] moves traffic and sizes, [`configure`] sets
 //!   values, [`restore`] starts over after a restart, [`sweep`] removes what nothing
 //!   needs any more, [`view`] tells what is there.
@@ -25,6 +25,7 @@ mod change;
 mod check;
 mod components;
 mod configure;
+mod drain;
 mod guest_log;
 mod handlers;
 mod load;
@@ -50,7 +51,7 @@ use crate::capabilities::config::Overrides;
 use crate::capabilities::outbound::outgoing::Neighbours;
 use crate::capabilities::outbound::trust::Trust;
 use crate::config::Keep;
-use crate::config::faults::nearest;
+use crate::config::faults::meant;
 use crate::engine::{Runtime, RuntimeError};
 use crate::gateway::table::{ServiceRoutes, Table};
 use crate::gateway::{Endpoint, Gateway};
@@ -138,7 +139,7 @@ struct Loaded {
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
     /// The change itself is at fault.
-    #[error("{}", .0.iter().map(|fault| fault.message.as_str()).collect::<Vec<_>>().join("; "))]
+    #[error("{}", together(.0))]
     Refused(Vec<Fault>),
     /// There is no such service.
     #[error("there is no service {service:?}{hint}")]
@@ -169,8 +170,11 @@ pub enum ChangeError {
         known: String,
     },
     /// Values don't fit what they are for.
-    #[error("{}", .0.iter().map(|fault| fault.message.as_str()).collect::<Vec<_>>().join("; "))]
+    #[error("{}", together(.0))]
     Invalid(Vec<Fault>),
+    /// Its configuration has no such keys.
+    #[error("{}", together(.0))]
+    NoKey(Vec<Fault>),
     /// The client means to change another version than there is.
     #[error(
         "{what} has version {found}, and the change is for another: read it again and decide anew"
@@ -194,11 +198,20 @@ impl ChangeError {
     fn no_service<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Self {
         Self::NoService {
             service: name.to_owned(),
-            hint: match nearest(name, known) {
-                Some(known) => format!(": did you mean {known:?}?"),
-                None => "; `stoa ls` lists those that are deployed".to_owned(),
-            },
+            hint: meant(name, known, "`stoa ls` lists those that are deployed"),
         }
+    }
+
+    /// Which services are at fault, and with what: for who is told the rest elsewhere.
+    pub fn in_short(&self) -> String {
+        let (Self::Refused(faults) | Self::Invalid(faults) | Self::NoKey(faults)) = self else {
+            return self.to_string();
+        };
+        let short = |fault: &Fault| match &fault.service {
+            Some(service) => format!("{service} ({})", fault.code),
+            None => fault.code.clone(),
+        };
+        faults.iter().map(short).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -254,13 +267,18 @@ impl Deployments {
 
     fn find<'s>(&self, services: &'s Services, name: &str) -> Result<&'s Deployed, ChangeError> {
         services.get(name).ok_or_else(|| {
-            let upstreams = self.parts.upstreams.all();
-            if upstreams.contains_key(name) {
+            if self.parts.upstreams.get(name).is_some() {
                 return ChangeError::IsUpstream(name.to_owned());
             }
-            let upstreams = upstreams.keys().map(|upstream| &**upstream);
-            ChangeError::no_service(name, services.keys().map(String::as_str).chain(upstreams))
+            self.unknown(services, name)
         })
+    }
+
+    /// Neither a service nor an upstream has this name.
+    fn unknown(&self, services: &Services, name: &str) -> ChangeError {
+        let upstreams = self.parts.upstreams.all();
+        let upstreams = upstreams.keys().map(|upstream| &**upstream);
+        ChangeError::no_service(name, services.keys().map(String::as_str).chain(upstreams))
     }
 
     /// Puts services into the registry and the gateway, in one step each.
@@ -276,6 +294,12 @@ impl Deployments {
         });
         self.parts.registry.publish(changes.collect());
         self.parts.gateway.publish(table);
+        for name in changed.iter().filter(|name| self.is_drained(name)) {
+            services
+                .get(name)
+                .into_iter()
+                .for_each(Deployed::empty_pools);
+        }
     }
 }
 
@@ -336,6 +360,11 @@ fn table(services: &Services, upstreams: &upstream::AllDeclared) -> Result<Table
             .map(|conflict| fault(&conflict.service, "route_conflict", conflict.message))
             .collect()
     })
+}
+
+fn together(faults: &[Fault]) -> String {
+    let messages: Vec<_> = faults.iter().map(|fault| fault.message.as_str()).collect();
+    messages.join("; ")
 }
 
 fn fault(service: &str, code: &str, message: impl Into<String>) -> Fault {

@@ -21,6 +21,7 @@ impl Deployments {
     /// When the records can't be read.
     pub async fn restore(self: &Arc<Self>) -> Result<(), StoreError> {
         self.restore_breakers().await?;
+        self.restore_drains().await?;
         let mut services = self.services.turn().await;
         let mut restored = Services::new();
         for (name, record) in self.parts.records.list(KIND).await? {

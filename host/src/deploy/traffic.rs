@@ -11,7 +11,7 @@ use super::prepare::present;
 use super::progress::Progress;
 use super::record::{LiveRecord, ScaleRecord, ServiceRecord};
 use super::state::{Services, Turn};
-use super::{ChangeError, Deployed, Deployments, Loaded, breakers, fault, table};
+use super::{ChangeError, Deployed, Deployments, Loaded, breakers, drain, fault, table};
 use crate::api::{Fault, PoolState, ScaleRequest, TrafficReply, TrafficRequest};
 use crate::capabilities::config::Overrides;
 use crate::service::threads::Threads;
@@ -143,7 +143,7 @@ impl Deployments {
         }
         let table = table(&next, &self.declared()).map_err(ChangeError::Refused)?;
         let changed = [service.to_owned()];
-        let further = vec![breakers::released(service)];
+        let further = vec![breakers::released(service), drain::released(service)];
         self.keep_all(&next, &changed, further).await?;
         self.publish(&next, &changed, table);
         let loaded: Vec<u64> = services[service].loaded.keys().copied().collect();
@@ -151,6 +151,7 @@ impl Deployments {
         self.announce(service, None, &retired);
         // Before a service of its name may come: it begins with these numbers again.
         self.release_breakers(service);
+        self.release_drain(service);
         for number in loaded {
             self.parts.forget(service, number);
         }

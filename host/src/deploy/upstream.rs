@@ -8,12 +8,11 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::breakers::released;
 use super::record::rollout::millis;
 use super::restore::tell_faults;
 use super::state::Services;
 use super::traffic::candidates;
-use super::{ChangeError, Deployments, fault, handlers};
+use super::{ChangeError, Deployments, breakers, drain, fault, handlers};
 use crate::api::upstream::{
     InstanceBreaker, InstanceDetail, Registration, Status, UpstreamDeploy, UpstreamDetail,
 };
@@ -179,7 +178,11 @@ impl Deployments {
         let table = super::table(services, &all).map_err(ChangeError::Refused)?;
         self.parts
             .records
-            .apply(vec![Change::remove(KIND, name), released(name)])
+            .apply(vec![
+                Change::remove(KIND, name),
+                breakers::released(name),
+                drain::released(name),
+            ])
             .await?;
         self.parts.gateway.publish(table);
         let gone = self.declared().remove(name);
@@ -187,6 +190,7 @@ impl Deployments {
             .upstreams
             .publish([(name.to_owned(), None)].into());
         self.release_breakers(name);
+        self.release_drain(name);
         if let Some(gone) = gone {
             let metrics = &self.parts.telemetry.metrics;
             metrics.forget_revision(name, gone.record.number);
@@ -371,6 +375,8 @@ fn summary(upstream: &Upstream) -> ServiceSummary {
             },
             reuse: None,
         }],
+        drain: None,
+        open_breakers: Vec::new(),
         calls: members.iter().map(|one| one.requests()).sum(),
         routes: upstream.settings.routes.len(),
     }

@@ -19,7 +19,9 @@ impl Deployments {
         let components = services
             .iter()
             .map(|(name, deployed)| deployed.summary(name));
-        let mut all: Vec<_> = components.chain(self.upstream_summaries()).collect();
+        let all = components.chain(self.upstream_summaries());
+        let all = all.map(|one| self.with_standing(&services, one));
+        let mut all: Vec<_> = all.collect();
         all.sort_by(|a, b| a.service.cmp(&b.service));
         all
     }
@@ -30,11 +32,12 @@ impl Deployments {
     ///
     /// When it is not there.
     pub fn show(&self, service: &str) -> Result<ServiceDetail, ChangeError> {
+        let services = self.services.read();
         self.with(service, |deployed| {
             let (_, primary) = deployed.live().next()?;
             let revision = &primary.revision;
             Some(ServiceDetail {
-                summary: deployed.summary(service),
+                summary: self.with_standing(&services, deployed.summary(service)),
                 exports: revision
                     .contract
                     .exports()
@@ -229,6 +232,8 @@ impl Deployed {
             service: name.to_owned(),
             kind: ServiceKind::Component,
             live: self.live_revisions(),
+            drain: None,
+            open_breakers: Vec::new(),
             calls: self
                 .loaded
                 .values()

@@ -11,9 +11,10 @@ use http::{HeaderName, HeaderValue, Method};
 use super::astray;
 use super::cors::Cors;
 use super::rate::Limiter;
+use super::respond::Refusal;
 use super::transcode::Operation;
 use crate::engine::FunctionIndex;
-use crate::mesh::upstream::Upstream;
+use crate::mesh::upstream::{SendError, Upstream};
 use crate::mesh::{GATEWAY, Guard, Guards};
 use crate::service::revision::Revision;
 use crate::settings::{self, Access, Choice, OnDisconnect, Rate, Route, Target};
@@ -153,6 +154,24 @@ impl Endpoint {
     /// The revision that serves it, unless an upstream does.
     pub fn revision(&self) -> Option<&Arc<Revision>> {
         self.destination.revision()
+    }
+
+    /// Lets a request through to a service that takes some.
+    ///
+    /// # Errors
+    ///
+    /// While the service is drained.
+    pub(super) fn check_intake(&self) -> Result<(), Refusal> {
+        match &self.destination {
+            Destination::Function { guard, .. } | Destination::Http { guard, .. } => {
+                guard.check().map_err(Refusal::Call)
+            }
+            Destination::Upstream(upstream) => {
+                let drained = |_| SendError::Drained(upstream.name.clone());
+                let checked = upstream.intake.check().map_err(drained);
+                checked.map_err(Refusal::Upstream)
+            }
+        }
     }
 
     /// When a request that came at `began` must be answered.

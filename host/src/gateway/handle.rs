@@ -140,6 +140,8 @@ impl Gateway {
             let told = cors.preflight(asked.page.as_ref(), &method);
             return Ok(respond::preflight(told));
         }
+        // Before all else that could answer: what is kept is not served meanwhile either.
+        endpoint.check_intake()?;
         let access = &endpoint.route.access;
         let identified = (self.identity).identify(access, &parts.headers, asked.client, last);
         let caller = match identified.await {

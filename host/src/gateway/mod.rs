@@ -45,6 +45,7 @@ mod validators;
 mod vary;
 mod websocket;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -144,6 +145,16 @@ impl Gateway {
     /// Says how many there were.
     pub fn purge_cache(&self, service: Option<&str>, tag: Option<&str>) -> u64 {
         self.cache.purge(service, tag)
+    }
+
+    /// The tags that cached answers can have.
+    pub fn cache_tags(&self) -> BTreeSet<String> {
+        let table = self.table.load();
+        let routes = table.routes().iter();
+        let caches = routes.filter_map(|(_, endpoint)| endpoint.route.cache.as_ref());
+        caches
+            .flat_map(|cache| cache.tags.iter().cloned())
+            .collect()
     }
 
     /// Forgets the answers that are kept for keys of requests to a service.

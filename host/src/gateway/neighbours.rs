@@ -199,7 +199,7 @@ async fn outside(
     let told = (own.min(context.deadline), context.trace);
     let answered = upstream::send(upstream, request, &upload, told).await;
     answered.map(respond::pass).map_err(|error| {
-        if !matches!(error, SendError::Upload(_)) {
+        if !matches!(error, SendError::Upload(_) | SendError::Drained(_)) {
             tracing::warn!(
                 service.name = &*upstream.name,
                 service.version = upstream.number,

@@ -29,8 +29,8 @@ use crate::engine::Fault;
 use crate::engine::http::ResponseBody;
 pub(super) use crate::engine::http::Taken;
 use crate::engine::service_error::{ErrorCase, ServiceError};
-use crate::mesh::CallError;
 use crate::mesh::upstream::SendError;
+use crate::mesh::CallError;
 use crate::service::pool::PoolError;
 use crate::settings::Priority;
 pub(super) use body::GatewayBody;
@@ -267,6 +267,9 @@ fn service_error(error: ServiceError, origin: &Origin) -> Response {
     }
 }
 
+/// What is told of a service that an operator drains.
+const DRAINING: &str = "the service takes no requests for a while: its operator drains it";
+
 /// A call that got no answer.
 pub(super) fn call_error(error: &CallError, origin: &Origin) -> Response {
     let (status, code, detail) = match error {
@@ -285,6 +288,7 @@ pub(super) fn call_error(error: &CallError, origin: &Origin) -> Response {
             "breaker_open",
             "the service has failed too often and is left alone for a while",
         ),
+        CallError::Drained => (StatusCode::SERVICE_UNAVAILABLE, "draining", DRAINING),
         CallError::Deadline | CallError::LittleTime | CallError::DeadlineInQueue => (
             StatusCode::GATEWAY_TIMEOUT,
             "deadline",
@@ -321,12 +325,7 @@ pub(super) fn call_error(error: &CallError, origin: &Origin) -> Response {
         ),
     };
     let problem = Problem::new(status, code).detail(detail);
-    let wait = error.retry_after();
-    match wait {
-        Some(wait) => problem.retry_after_in(wait).response(origin),
-        None if status == StatusCode::SERVICE_UNAVAILABLE => problem.retry_after().response(origin),
-        None => problem.response(origin),
-    }
+    waited_for(problem, error.retry_after()).response(origin)
 }
 
 /// A failure that another request met with.
@@ -337,11 +336,7 @@ fn awaited(failure: &Failure, origin: &Origin) -> Response {
         Failure::Answered(status) => {
             let problem = Problem::new(*status, "failed")
                 .detail("the service failed in a call that was made for several requests");
-            if *status == StatusCode::SERVICE_UNAVAILABLE {
-                problem.retry_after().response(origin)
-            } else {
-                problem.response(origin)
-            }
+            waited_for(problem, None).response(origin)
         }
     }
 }
@@ -349,6 +344,7 @@ fn awaited(failure: &Failure, origin: &Origin) -> Response {
 /// An upstream that gave no answer.
 pub(super) fn upstream_error(error: &SendError, origin: &Origin) -> Response {
     let (status, code, detail) = match error {
+        SendError::Drained(_) => (StatusCode::SERVICE_UNAVAILABLE, "draining", DRAINING),
         SendError::NoInstance(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
             "no_instance",
@@ -382,12 +378,15 @@ pub(super) fn upstream_error(error: &SendError, origin: &Origin) -> Response {
         ),
     };
     let problem = Problem::new(status, code).detail(detail);
-    match error {
-        SendError::Open { retry_after, .. } => {
-            problem.retry_after_in(*retry_after).response(origin)
-        }
-        _ if status == StatusCode::SERVICE_UNAVAILABLE => problem.retry_after().response(origin),
-        _ => problem.response(origin),
+    waited_for(problem, error.retry_after()).response(origin)
+}
+
+/// With when to try again: as soon as is known to help, or soon.
+fn waited_for(problem: Problem<'_>, wait: Option<Duration>) -> Problem<'_> {
+    match wait {
+        Some(wait) => problem.retry_after_in(wait),
+        None if problem.status == StatusCode::SERVICE_UNAVAILABLE => problem.retry_after(),
+        None => problem,
     }
 }
 

@@ -132,7 +132,7 @@ fn report_own_error(endpoint: &Endpoint, case: &str, detail: &[u8], origin: &Ori
 
 /// The client learns only that the upstream gave no answer.
 pub(super) fn report_upstream(endpoint: &Endpoint, error: &SendError, origin: &Origin) {
-    if let SendError::Upload(_) = error {
+    if let SendError::Upload(_) | SendError::Drained(_) = error {
         return;
     }
     tracing::warn!(

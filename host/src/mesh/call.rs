@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::breaker::Breaker;
 use super::deadline::{Elapsed, within};
+use super::intake;
 use super::retry::outcome;
 use super::threads::{self, Begun};
 use super::upload::{Upload, UploadFault};
@@ -39,6 +40,9 @@ pub enum CallError {
         /// When it is worth trying again.
         retry_after: Duration,
     },
+    /// The service takes no new calls.
+    #[error("the service is drained: it takes no calls until `stoa drain` lets it go on")]
+    Drained,
     /// The component failed.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -53,7 +57,9 @@ impl CallError {
         match self {
             Self::Deadline | Self::LittleTime | Self::Upload(_) => true,
             Self::Fault(fault) => !matches!(fault, Fault::Request(_)),
-            Self::Pool(_) | Self::DeadlineInQueue | Self::BreakerOpen { .. } => false,
+            Self::Pool(_) | Self::DeadlineInQueue | Self::BreakerOpen { .. } | Self::Drained => {
+                false
+            }
         }
     }
 
@@ -62,6 +68,7 @@ impl CallError {
         match self {
             Self::Pool(error) => error.retry_after(),
             Self::BreakerOpen { retry_after } => Some(*retry_after),
+            Self::Drained => Some(intake::RETRY_AFTER),
             Self::Fault(Fault::Dependency { retry_after, .. }) => *retry_after,
             Self::Deadline
             | Self::LittleTime

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use super::breaker::{Breaker, Outcome, Rejected};
 use super::call::{self, CallError};
 use super::health::Health;
+use super::intake::{Drained, Intake};
 use super::retry::{Repeat, Retries, outcome};
 use super::upload::Upload;
 use crate::capabilities::context::CallContext;
@@ -28,6 +29,7 @@ pub struct Guard {
     pub(super) retries: Retries,
     pub(super) health: Arc<Health>,
     pub(super) metrics: Arc<RetryMetrics>,
+    pub(super) intake: Arc<Intake>,
 }
 
 impl From<Rejected> for CallError {
@@ -38,12 +40,27 @@ impl From<Rejected> for CallError {
     }
 }
 
+impl From<Drained> for CallError {
+    fn from(_: Drained) -> Self {
+        Self::Drained
+    }
+}
+
 impl Guard {
+    /// Lets a call through to a service that takes some; each call is asked for again.
+    ///
+    /// # Errors
+    ///
+    /// While the service is drained.
+    pub fn check(&self) -> Result<(), CallError> {
+        Ok(self.intake.check()?)
+    }
+
     /// Calls a function of the guarded revision, as [`call::call`] does.
     ///
     /// # Errors
     ///
-    /// As [`call::call`], and when the breaker is open.
+    /// As [`call::call`], and when the breaker is open or the service is drained.
     pub async fn call(
         &self,
         revision: &Arc<Revision>,
@@ -84,7 +101,7 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// As [`call::http`], and when the breaker is open.
+    /// As [`call::http`], and when the breaker is open or the service is drained.
     pub async fn http<B>(
         &self,
         revision: &Arc<Revision>,
@@ -96,6 +113,7 @@ impl Guard {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,
     {
+        self.check()?;
         let permit = self.breaker.admit(context.deadline.into())?;
         let began = tokio::time::Instant::now();
         let fair = revision.has_fair_time(began.into_std(), context.deadline);
@@ -124,6 +142,7 @@ impl Guard {
         params: &[Val],
         results: &mut [Val],
     ) -> Result<(), CallError> {
+        self.check()?;
         let permit = self.breaker.admit(context.deadline.into())?;
         let began = tokio::time::Instant::now();
         let fair = revision.has_fair_time(began.into_std(), context.deadline);

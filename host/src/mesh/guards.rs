@@ -10,6 +10,7 @@ use super::breaker::{Breaker, Forced, Reading, State, Transition};
 use super::discovery::Discovery;
 use super::guard::Guard;
 use super::health::Health;
+use super::intake::Intakes;
 use super::retry::Retries;
 use crate::api::MemberState;
 use crate::service::revision::Revision;
@@ -36,6 +37,7 @@ pub struct Guards {
     discovery: Arc<Discovery>,
     /// Told of each breaker that opens.
     opened: Arc<Notify>,
+    intakes: Intakes,
     all: Mutex<All>,
 }
 
@@ -60,8 +62,14 @@ impl Guards {
             metrics: metrics.clone(),
             discovery: discovery.clone(),
             opened: Arc::default(),
+            intakes: Intakes::default(),
             all: Mutex::default(),
         })
+    }
+
+    /// Which services take calls.
+    pub fn intakes(&self) -> &Intakes {
+        &self.intakes
     }
 
     /// Waits until a breaker opens; those that opened since the last wait count.
@@ -182,6 +190,7 @@ impl Guards {
             retries: Retries::new(retry.clone(), breaker.window),
             health: of.health.clone(),
             metrics: self.metrics.retries(service),
+            intake: self.intakes.of(service),
         });
         if forced.is_some() {
             guard.breaker.force(forced);

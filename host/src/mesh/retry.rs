@@ -105,6 +105,7 @@ pub fn outcome(error: &CallError, fair: bool) -> Outcome {
         | CallError::LittleTime
         | CallError::DeadlineInQueue
         | CallError::BreakerOpen { .. }
+        | CallError::Drained
         | CallError::Upload(_)
         // The dependency's own breaker counts it; another call's crash counts there.
         | CallError::Fault(

@@ -9,13 +9,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
 use serde_json::{Map, Value};
 
+use crate::config::faults::meant;
 use crate::settings::Settings;
 
 /// A schema, ready to check with.
-pub struct ConfigSchema(Validator);
+pub struct ConfigSchema {
+    validator: Validator,
+    /// The keys that it names.
+    names: Vec<String>,
+}
 
 impl ConfigSchema {
     /// The schema of these settings, if they have one.
@@ -24,7 +30,10 @@ impl ConfigSchema {
     /// Why it is no JSON Schema.
     pub fn of(settings: &Settings) -> Result<Option<Self>, String> {
         let compile = |schema: &Value| match jsonschema::validator_for(schema) {
-            Ok(validator) => Ok(Self(validator)),
+            Ok(validator) => Ok(Self {
+                validator,
+                names: names(schema),
+            }),
             Err(fault) => Err(format!(
                 "config_schema: expected a JSON Schema that stands alone, but at {:?}: {fault}",
                 fault.instance_path().as_str()
@@ -54,14 +63,37 @@ impl ConfigSchema {
     /// Key → what is wrong with its value; `""` is the object itself.
     fn errors(&self, object: &Value) -> BTreeMap<String, BTreeSet<String>> {
         let mut errors = BTreeMap::<String, BTreeSet<String>>::new();
-        for error in self.0.iter_errors(object) {
+        for error in self.validator.iter_errors(object) {
             errors
                 .entry(key_of(&error))
                 .or_default()
-                .insert(explain(&error));
+                .insert(self.explain(&error));
         }
         errors
     }
+
+    fn explain(&self, error: &ValidationError<'_>) -> String {
+        match (error.instance_path().as_str(), error.kind()) {
+            ("", ValidationErrorKind::AdditionalProperties { unexpected }) => {
+                let unexpected = unexpected.iter().map(|key| self.unknown(key));
+                unexpected.collect::<Vec<_>>().join("; ")
+            }
+            ("", _) => error.to_string(),
+            (pointer, _) => format!("{pointer}: {error}"),
+        }
+    }
+
+    fn unknown(&self, key: &str) -> String {
+        let names = self.names.iter().map(String::as_str);
+        let known = format!("it knows {}", self.names.join(", "));
+        format!("the schema has no key {key:?}{}", meant(key, names, &known))
+    }
+}
+
+/// The keys that a schema names, for its configuration as a whole.
+pub fn names(schema: &Value) -> Vec<String> {
+    let named = schema.get("properties").and_then(Value::as_object);
+    named.map_or_else(Vec::new, |named| named.keys().cloned().collect())
 }
 
 /// First segment of the pointer (RFC 6901) to where the error is.
@@ -72,13 +104,6 @@ fn key_of(error: &ValidationError<'_>) -> String {
         .unwrap_or_default()
         .replace("~1", "/")
         .replace("~0", "~")
-}
-
-fn explain(error: &ValidationError<'_>) -> String {
-    match error.instance_path().as_str() {
-        "" => error.to_string(),
-        pointer => format!("{pointer}: {error}"),
-    }
 }
 
 #[cfg(test)]
@@ -130,7 +155,12 @@ mod tests {
                 "{}",
                 "/region.eu: \"currency\" is a required property",
             ),
-            ("regoin.eu", "{}", "regoin.eu"),
+            (
+                "regoin.eu",
+                "{}",
+                "no key \"regoin.eu\"; it knows code, either, on, ttl",
+            ),
+            ("cod", "1", "no key \"cod\": did you mean \"code\"?"),
         ] {
             let found = faults(schema.clone(), &[("ttl", "1"), (key, value)]).join("\n");
             assert!(found.contains(said), "{key} = {value}: {found}");

@@ -71,7 +71,9 @@ impl Stoa {
                 "127.0.0.1:0",
                 "--data",
             ])
-            .arg(data.path());
+            .arg(data.path())
+            // The user's own settings stay as they are.
+            .env("XDG_CONFIG_HOME", data.path().join("user"));
         let server = Server::start("stoa", command)?;
         let addr = server.address(SERVING)?;
         let admin = server.address("Admin API on http://")?;

@@ -123,12 +123,12 @@ fn lists_of_a_currency_follow_the_prices() {
     abroad.variants[0].prices = vec![price("USD"), price("EUR")];
     let first = shop.create(abroad, NOW).unwrap().id;
     let second = shop.create(cup(&["B"]), LATER).unwrap().id;
-    assert_eq!(sold_in(&shop, "EUR"), [&first, &second]);
-    assert_eq!(sold_in(&shop, "USD"), [&first]);
+    assert_eq!(sold_in(&shop, "EUR"), [first.as_str(), &second]);
+    assert_eq!(sold_in(&shop, "USD"), [first.as_str()]);
     let mut yen = cup(&["A"]);
     yen.variants[0].prices = vec![price("JPY")];
     shop.update(&first, yen, None, LATER).unwrap();
-    assert_eq!(sold_in(&shop, "USD"), [""; 0]);
+    assert!(sold_in(&shop, "USD").is_empty());
     assert_eq!(sold_in(&shop, "JPY"), [first]);
 }
 

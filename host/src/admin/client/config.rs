@@ -3,8 +3,8 @@
 use http::{Method, header};
 use http_body_util::{BodyExt, Full};
 
-use super::{Client, ClientError, json, of};
-use crate::api::{ConfigChanges, ConfigDetail, ConfigRollback, ConfigVersion};
+use super::{Client, ClientError, json, of, segment};
+use crate::api::{ConfigChanges, ConfigDetail, ConfigRollback, ConfigValue, ConfigVersion};
 
 impl Client {
     /// What a service reads now.
@@ -13,6 +13,15 @@ impl Client {
     /// If the host can't be reached or refuses.
     pub async fn config(&self, service: &str) -> Result<ConfigDetail, ClientError> {
         self.get(&of(service, "/config")).await
+    }
+
+    /// One value that a service reads now.
+    ///
+    /// # Errors
+    /// If the host can't be reached or refuses, as for a value that is not there.
+    pub async fn config_value(&self, service: &str, key: &str) -> Result<ConfigValue, ClientError> {
+        let path = format!("/config/{}", segment(key));
+        self.get(&of(service, &path)).await
     }
 
     /// The operator's changes, newest first.

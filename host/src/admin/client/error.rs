@@ -90,27 +90,39 @@ fn root(fault: &(dyn Error + 'static)) -> String {
 }
 
 fn refusal(problem: &Problem) -> String {
-    let mut text = problem
-        .detail
-        .clone()
-        .unwrap_or_else(|| problem.title.clone());
-    // One fault is the detail itself.
-    if let [one] = problem.faults.as_slice()
-        && text == one.message
-    {
-        return describe(one);
-    }
-    for fault in &problem.faults {
+    let detail = problem.detail.as_ref().unwrap_or(&problem.title);
+    let faults = &problem.faults;
+    // A detail that is the faults themselves would tell them twice.
+    let tells_all = faults.iter().all(|fault| detail.contains(&fault.message));
+    let mut text = match faults.as_slice() {
+        [] => detail.clone(),
+        [one] if tells_all => return describe(one),
+        several if tells_all => format!("the host refuses it for {} reasons:", several.len()),
+        _ => detail.clone(),
+    };
+    for fault in faults {
         // Writing to a string can't fail.
         let _ = write!(text, "\n  {}", describe(fault));
+    }
+    if problem.status >= 500 && !problem.trace_id.is_empty() {
+        let _ = write!(text, " (trace {} in the host's log)", problem.trace_id);
     }
     text
 }
 
-/// A fault in one line: the service and the reason.
+/// A fault in one line: the service, unless the reason begins with it, and the reason.
 pub(crate) fn describe(fault: &Fault) -> String {
-    match &fault.service {
-        Some(service) => format!("{service}: {}", fault.message),
-        None => fault.message.clone(),
+    let Fault {
+        service, message, ..
+    } = fault;
+    let is_named = |service: &String| {
+        let rest = message.strip_prefix(service.as_str());
+        rest.is_some_and(|rest| {
+            !rest.starts_with(|next: char| next.is_alphanumeric() || next == '-')
+        })
+    };
+    match service.as_ref().filter(|service| !is_named(service)) {
+        Some(service) => format!("{service}: {message}"),
+        None => message.clone(),
     }
 }

@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::api::{DeployEvent, Fault, Step};
+use crate::api::{DeployEvent, Fault, Problem, Step};
 
 /// What one request got.
 struct Answer {
@@ -174,6 +174,47 @@ async fn a_deployment_is_followed_to_its_end() {
     let asked = server.asked.lock().unwrap();
     assert_eq!(asked[0].0, "POST /v1/deployments");
     assert_eq!(asked[0].2, "{\"services\":[],\"wait\":true}");
+}
+
+#[test]
+fn a_refusal_tells_each_fault_once() {
+    let fault = |service: &str, message: &str| Fault {
+        service: Some(service.into()),
+        code: "x".into(),
+        message: message.into(),
+    };
+    let told = |status, detail: &str, faults: Vec<Fault>| {
+        let problem = Problem {
+            status,
+            title: "Conflict".into(),
+            detail: Some(detail.into()),
+            code: "refused".into(),
+            trace_id: "4bf9".into(),
+            faults,
+        };
+        ClientError::Refused(Box::new(problem)).to_string()
+    };
+    let (one, two) = (fault("a", "it is old"), fault("b", "b needs it"));
+    assert_eq!(told(409, "nothing else", vec![]), "nothing else");
+    assert_eq!(told(409, "it is old", vec![one.clone()]), "a: it is old");
+    assert_eq!(
+        told(409, "it is old; b needs it", vec![one.clone(), two.clone()]),
+        "the host refuses it for 2 reasons:\n  a: it is old\n  b needs it"
+    );
+    assert_eq!(
+        told(409, "something else", vec![one]),
+        "something else\n  a: it is old"
+    );
+    // What is not the client's doing is in the log.
+    assert_eq!(
+        told(500, "the disk failed", vec![]),
+        "the disk failed (trace 4bf9 in the host's log)"
+    );
+    let longer = fault("b", "b-side is another");
+    assert_eq!(
+        told(409, "b-side is another", vec![longer]),
+        "b: b-side is another"
+    );
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 use super::Denied;
 use crate::api::{KeyRequest, KeySummary, NewKey};
 use crate::capabilities::context::Principal;
+use crate::config::faults::meant;
 use crate::config::values;
 use crate::gateway::client::now;
 use crate::shutdown::Drain;
@@ -57,8 +58,13 @@ pub enum KeyError {
     #[error("{0}")]
     Input(String),
     /// There is no such key.
-    #[error("there is no API key {0:?}; `stoa key ls` shows those that there are")]
-    NoKey(String),
+    #[error("there is no API key {id:?}{hint}")]
+    NoKey {
+        /// What was asked for.
+        id: String,
+        /// What may have been meant.
+        hint: String,
+    },
     /// The system gives no random bytes.
     #[error("the system gives no random bytes: {0}")]
     Random(String),
@@ -140,11 +146,25 @@ impl ApiKeys {
         self.publish(|keys| known = keys.remove(id).is_some());
         // A revocation that could not be written is tried again by repeating it.
         if !known && self.records.get(KIND, id).await?.is_none() {
-            return Err(KeyError::NoKey(id.to_owned()));
+            return Err(self.no_key(id));
         }
         self.records.remove(KIND, id).await?;
         tracing::info!(id, "API key revoked");
         Ok(())
+    }
+
+    /// Who names a key rather than its id means one of that name.
+    fn no_key(&self, id: &str) -> KeyError {
+        let keys = self.list();
+        let named = keys.iter().filter(|key| key.name == id);
+        let named: Vec<_> = named.map(|key| key.id.as_str()).collect();
+        let ids = keys.iter().map(|key| key.id.as_str());
+        let hint = match named.as_slice() {
+            [] => meant(id, ids, "`stoa key ls` shows those that there are"),
+            ids => format!(": its name was given, its id is {}", ids.join(" or ")),
+        };
+        let id = id.to_owned();
+        KeyError::NoKey { id, hint }
     }
 
     /// Who has this key, at `now` in seconds since 1970.

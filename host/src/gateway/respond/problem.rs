@@ -16,7 +16,7 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
 /// A problem in the making.
 pub(super) struct Problem<'a> {
-    status: StatusCode,
+    pub(super) status: StatusCode,
     code: &'a str,
     detail: Option<String>,
     errors: Vec<(String, String)>,

@@ -53,6 +53,7 @@ fn call_reason(error: &CallError) -> &'static str {
         },
         CallError::Pool(PoolError::Start(_)) => "no_instance",
         CallError::BreakerOpen { .. } => "breaker_open",
+        CallError::Drained => "draining",
         CallError::Deadline | CallError::LittleTime | CallError::DeadlineInQueue => "deadline",
         CallError::Fault(Fault::Dependency { .. }) => "dependency",
         CallError::Fault(Fault::Memory { .. }) => "memory",
@@ -64,6 +65,7 @@ fn call_reason(error: &CallError) -> &'static str {
 
 fn upstream_reason(error: &SendError) -> &'static str {
     match error {
+        SendError::Drained(_) => "draining",
         SendError::NoInstance(_) => "no_instance",
         SendError::Open { .. } => "breaker_open",
         SendError::Busy { .. } => "upstream_limit",

@@ -42,6 +42,7 @@ pub use registry::{NotRegistered, Upstreams};
 pub use send::{SendError, send};
 pub use switch::{FarEnd, Held, Switched, switch};
 
+use super::intake::Intake;
 use crate::settings::upstream::UpstreamSettings;
 use head::Wants;
 
@@ -55,6 +56,8 @@ pub struct Upstream {
     pub number: u64,
     /// What it was declared with.
     pub settings: UpstreamSettings,
+    /// Whether it takes requests.
+    pub intake: Arc<Intake>,
     /// Who serves it; declared anew, it keeps them.
     pub members: Arc<Members>,
     client: HttpClient,

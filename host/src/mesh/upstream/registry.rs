@@ -17,7 +17,9 @@ use super::instance::{Registration, Status};
 use super::watch::{Forces, Watch};
 use super::{HttpClient, Members, Upstream, health};
 use crate::capabilities::outbound::trust::Trust;
+use crate::config::faults::meant;
 use crate::mesh::breaker::Forced;
+use crate::mesh::intake::Intakes;
 use crate::settings::upstream::{UpstreamSettings, target};
 use crate::telemetry::Metrics;
 
@@ -36,6 +38,7 @@ pub struct Upstreams {
     change: Mutex<()>,
     changed: watch::Sender<u64>,
     forces: Forces,
+    intakes: Intakes,
     trust: Arc<Trust>,
     metrics: Arc<Metrics>,
 }
@@ -51,12 +54,14 @@ enum Versions {
 
 /// No instance of that name has joined: its holder should join anew.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{upstream} has no instance {id:?} that joined; join with PUT first")]
+#[error("{upstream} has no instance {id:?} that joined{hint}")]
 pub struct NotRegistered {
     /// The upstream.
     pub upstream: String,
     /// The instance.
     pub id: String,
+    /// What may have been meant.
+    pub hint: String,
 }
 
 impl fmt::Debug for Upstreams {
@@ -66,13 +71,14 @@ impl fmt::Debug for Upstreams {
 }
 
 impl Upstreams {
-    /// None yet.
-    pub fn new(trust: Arc<Trust>, metrics: Arc<Metrics>) -> Arc<Self> {
+    /// None yet; which of them take requests is said by `intakes`.
+    pub fn new(trust: Arc<Trust>, metrics: Arc<Metrics>, intakes: Intakes) -> Arc<Self> {
         Arc::new(Self {
             current: ArcSwap::default(),
             change: Mutex::default(),
             changed: watch::Sender::default(),
             forces: Forces::default(),
+            intakes,
             trust,
             metrics,
         })
@@ -102,6 +108,7 @@ impl Upstreams {
             name: Arc::from(name),
             number,
             settings: settings.clone(),
+            intake: self.intakes.of(name),
             members: known.unwrap_or_else(members),
             client: self.client(settings, Versions::All),
             switching: self.client(settings, Versions::Http1),
@@ -244,10 +251,7 @@ impl Upstreams {
     pub fn leave(&self, name: &str, id: &str) -> Result<(), NotRegistered> {
         let left = self.get(name).is_some_and(|one| one.members.leave(id));
         if !left {
-            return Err(NotRegistered {
-                upstream: name.to_owned(),
-                id: id.to_owned(),
-            });
+            return Err(self.not_registered(name, id));
         }
         self.forget_empty();
         self.tell();
@@ -299,10 +303,18 @@ impl Upstreams {
     fn instance(&self, name: &str, id: &str) -> Result<Arc<super::Instance>, NotRegistered> {
         self.get(name)
             .and_then(|upstream| upstream.members.get(id))
-            .ok_or_else(|| NotRegistered {
-                upstream: name.to_owned(),
-                id: id.to_owned(),
-            })
+            .ok_or_else(|| self.not_registered(name, id))
+    }
+
+    fn not_registered(&self, name: &str, id: &str) -> NotRegistered {
+        let members = self.get(name).map(|upstream| upstream.members.all());
+        let known = members.iter().flat_map(|members| members.iter());
+        let known = known.map(|member| member.id.as_str());
+        NotRegistered {
+            upstream: name.to_owned(),
+            id: id.to_owned(),
+            hint: meant(id, known, "join with PUT first"),
+        }
     }
 
     fn watch(&self, name: &str) -> Watch {
@@ -328,7 +340,8 @@ impl Upstreams {
         self.tell();
     }
 
-    fn tell(&self) {
+    /// Tells who counts the changes of one more.
+    pub fn tell(&self) {
         self.changed.send_modify(|count| *count += 1);
     }
 }

@@ -19,6 +19,7 @@ use crate::capabilities::context::TraceContext;
 use crate::engine::http::{ResponseBody, WasiBody};
 use crate::mesh::breaker::Outcome;
 use crate::mesh::deadline::within;
+use crate::mesh::intake;
 use crate::mesh::upload::{Upload, UploadFault};
 
 /// Instances that one request is tried on at most: three that are dead tell that
@@ -28,6 +29,9 @@ const ATTEMPTS: usize = 3;
 /// Why an upstream gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
+    /// It takes no new requests.
+    #[error("{0} is drained: it takes no requests until `stoa drain` lets it go on")]
+    Drained(Arc<str>),
     /// It has no instance that may get traffic.
     #[error("{0} has no instance that is up")]
     NoInstance(Arc<str>),
@@ -76,6 +80,17 @@ pub enum SendError {
     /// The request's body failed before there was an answer.
     #[error("the request could not be sent on whole: {0}")]
     Upload(UploadFault),
+}
+
+impl SendError {
+    /// When another try may work; `None` if that is not known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Open { retry_after, .. } => Some(*retry_after),
+            Self::Drained(_) => Some(intake::RETRY_AFTER),
+            _ => None,
+        }
+    }
 }
 
 /// Why one attempt failed.
@@ -146,6 +161,8 @@ pub(super) async fn ask(
     upload: &Upload,
     deadline: Instant,
 ) -> Result<Answered, SendError> {
+    let drained = |_| SendError::Drained(upstream.name.clone());
+    upstream.intake.check().map_err(drained)?;
     let room = upstream.room.clone();
     let permit = room.try_acquire_owned().map_err(|_| SendError::Busy {
         upstream: upstream.name.clone(),

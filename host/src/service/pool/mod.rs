@@ -217,13 +217,18 @@ impl Pool {
     /// Undoes [`Pool::drain`].
     pub fn resume(&self) {
         self.lock().undrain();
+        self.settled.notify_waiters();
     }
 
-    /// Waits until no call is under way.
+    /// Waits until a drain is over: no call is under way, or the pool serves again.
     pub async fn settled(&self) {
         loop {
             let settled = self.settled.notified();
-            if self.lock().busy() == 0 {
+            let is_over = {
+                let state = self.lock();
+                state.busy() == 0 || !state.is_draining()
+            };
+            if is_over {
                 return;
             }
             settled.await;

@@ -20,6 +20,7 @@ use tokio::sync::Mutex;
 use self::key::KeyFile;
 use self::seal::{Key, Sealed};
 use super::{Change, Records, StoreError};
+use crate::config::faults::meant;
 use crate::settings::secret_name;
 
 pub use self::seal::Secret;
@@ -63,8 +64,13 @@ pub enum SecretsError {
     #[error("the value of a secret must be UTF-8 text of 1 to {LONGEST} bytes: {0}")]
     Value(&'static str),
     /// There is no such secret.
-    #[error("there is no secret {0:?}; `stoa secret ls` lists those that are set")]
-    Missing(String),
+    #[error("there is no secret {name:?}{hint}")]
+    Missing {
+        /// What was asked for.
+        name: String,
+        /// What may have been meant.
+        hint: String,
+    },
     /// The key's file can't be used.
     #[error("{0}")]
     Key(String),
@@ -192,7 +198,11 @@ impl Secrets {
         let held = self.held.load_full();
         let mut sealed = held.sealed.clone();
         if sealed.remove(name).is_none() {
-            return Err(SecretsError::Missing(name.to_owned()));
+            let known = held.sealed.keys().map(String::as_str);
+            return Err(SecretsError::Missing {
+                name: name.to_owned(),
+                hint: meant(name, known, "`stoa secret ls` lists those that are set"),
+            });
         }
         self.records.remove(KIND, name).await?;
         let key = held.key.clone();

@@ -51,7 +51,7 @@ async fn a_secret_is_kept_sealed_and_comes_back() {
     assert!(again.list().is_empty() && text(&again, "stripe").is_none());
     assert!(matches!(
         again.remove("stripe").await,
-        Err(SecretsError::Missing(_))
+        Err(SecretsError::Missing { .. })
     ));
 }
 

@@ -55,7 +55,7 @@ async fn keys_and_their_use_outlive_the_host_and_revoked_ones_do_not() {
     assert!(keys.check(&kept.key, now()).is_ok());
     assert!(keys.check(&gone.key, now()).is_err());
     let again = keys.revoke(&gone.summary.id).await;
-    assert!(matches!(again, Err(KeyError::NoKey(_))));
+    assert!(matches!(again, Err(KeyError::NoKey { .. })));
 }
 
 #[tokio::test]

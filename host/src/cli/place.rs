@@ -1,0 +1,309 @@
+//! Where the host is that a command is for, and how it shows that it may.
+//!
+//! What was given goes first, then the data directory of this folder, then the host that
+//! was started last, which each host leaves word of in the user's settings: its address
+//! and its data directory, never its token.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+use crate::admin::client::ClientError;
+use crate::config::{ADMIN_PORT, DATA};
+use crate::host::Host;
+
+/// The file in the user's folder of settings.
+const FILE: &str = "stoa/host.toml";
+const TOKEN: &str = "token";
+
+/// A host that was started here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastHost {
+    /// Its admin API, `http://HOST:PORT`.
+    host: String,
+    /// Its data directory, from the root.
+    data: PathBuf,
+}
+
+/// What was given for a command, by flags or the environment.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Given<'a> {
+    pub host: Option<&'a str>,
+    pub token: Option<&'a str>,
+    pub data: Option<&'a Path>,
+}
+
+/// The host that a command is for.
+#[derive(Debug)]
+pub struct Place {
+    /// Its admin API.
+    pub address: String,
+    /// The token for it. Without one, the host's answer says that it wants one.
+    pub token: Option<String>,
+    /// Where its data would be, if that is known.
+    data: Option<PathBuf>,
+    last: Option<LastHost>,
+}
+
+// === impl LastHost ===
+
+impl LastHost {
+    /// Leaves word of a host that has just started. That it can't is no failure: not
+    /// every host has a user with a home.
+    pub fn remember(host: &Host) {
+        let Some(file) = file() else { return };
+        let last = Self {
+            host: format!("http://{}", reachable(host.admin_addr())),
+            data: real(host.data()),
+        };
+        if let Err(fault) = last.write(&file) {
+            tracing::info!("other folders' commands will not find this host: {fault:#}");
+        }
+    }
+
+    /// The host that was started last.
+    pub fn recall() -> Option<Self> {
+        toml::from_str(&std::fs::read_to_string(file()?).ok()?).ok()
+    }
+
+    fn write(&self, file: &Path) -> anyhow::Result<()> {
+        let folder = file.parent().context("it has a folder")?;
+        let text = format!(
+            "# Of the host that was started last; commands of `stoa` find it by this.\n{}",
+            toml::to_string(self)?
+        );
+        // In one step: another host may start now, too.
+        let new = file.with_extension(std::process::id().to_string());
+        std::fs::create_dir_all(folder)
+            .and_then(|()| std::fs::write(&new, text))
+            .and_then(|()| std::fs::rename(&new, file))
+            .with_context(|| format!("{} can't be written", file.display()))
+    }
+}
+
+// === impl Place ===
+
+impl Place {
+    /// By what was given, from the folder `here`.
+    pub fn of(given: Given<'_>, here: &Path, last: Option<LastHost>) -> Self {
+        let own = here.join(DATA);
+        let own = own.join(TOKEN).is_file().then_some(own);
+        let data = given.data.map(Path::to_owned).or(own);
+        let is_meant =
+            |last: &&LastHost| data.as_deref().is_none_or(|data| real(data) == last.data);
+        let meant = last.as_ref().filter(is_meant);
+        let address = match (given.host, meant) {
+            (Some(given), _) => given.to_owned(),
+            (None, Some(last)) => last.host.clone(),
+            (None, None) => format!("http://127.0.0.1:{ADMIN_PORT}"),
+        };
+        // Its token is for nobody else.
+        let of_last = meant.filter(|last| last.host == address.trim_end_matches('/'));
+        let data = data.or_else(|| Some(of_last?.data.clone()));
+        let found = || std::fs::read_to_string(data.as_ref()?.join(TOKEN)).ok();
+        let token = given.token.map(str::to_owned).or_else(found);
+        Self {
+            token: token.map(|token| token.trim().to_owned()),
+            address,
+            data,
+            last,
+        }
+    }
+
+    /// What to set, when the host can't be reached or does not take the token; `given`
+    /// as for [`Place::of`].
+    pub fn advice(&self, fault: &ClientError, given: Given<'_>) -> Option<String> {
+        let mut advice = match (fault, &self.data) {
+            (ClientError::Unreachable { .. }, _) => String::new(),
+            (ClientError::Unauthorized { .. }, _) if given.token.is_some() => {
+                "the token is that of --token or STOA_TOKEN".to_owned()
+            }
+            (ClientError::Unauthorized { .. }, Some(data)) => {
+                let file = data.join(TOKEN);
+                match self.token {
+                    Some(_) => format!("the token is that of {}", file.display()),
+                    None => format!("no token was found: {} can't be read", file.display()),
+                }
+            }
+            (ClientError::Unauthorized { .. }, None) => {
+                format!("no token was found: there is no {DATA} in this folder")
+            }
+            _ => return None,
+        };
+        if let Some(LastHost { host, data }) = &self.last {
+            let (host, data) = (host, data.display());
+            // Writing to a string can't fail.
+            let _ = match *host == self.address {
+                true => write!(
+                    advice,
+                    "\nthe host that was started last was there, with its data in {data}"
+                ),
+                false => write!(
+                    advice,
+                    "\nthe host that was started last is at {host}: for it, set --host {host} --data {data}, or \
+                     STOA_HOST and STOA_DATA"
+                ),
+            };
+        }
+        (!advice.is_empty()).then(|| advice.trim_start().replace('\n', "\n  "))
+    }
+}
+
+/// Where a listener is reached from this machine.
+pub fn reachable(listener: SocketAddr) -> SocketAddr {
+    let ip = match listener.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listener.port())
+}
+
+/// As the system knows it, whatever it is called by.
+pub fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// By the XDG base directory specification: a relative folder is as none.
+fn file() -> Option<PathBuf> {
+    let set = |name: &str| {
+        let folder = std::env::var_os(name).map(PathBuf::from);
+        folder.filter(|folder| folder.is_absolute())
+    };
+    let folder = set("XDG_CONFIG_HOME").or_else(|| Some(set("HOME")?.join(".config")));
+    Some(folder?.join(FILE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder with a data directory that holds this token.
+    fn folder(token: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join(DATA)).unwrap();
+        std::fs::write(folder.path().join(DATA).join(TOKEN), format!("{token}\n")).unwrap();
+        folder
+    }
+
+    fn host_of(folder: &Path, host: &str) -> LastHost {
+        LastHost {
+            host: host.to_owned(),
+            data: real(&folder.join(DATA)),
+        }
+    }
+
+    fn found(place: &Place) -> (&str, Option<&str>) {
+        (&place.address, place.token.as_deref())
+    }
+
+    #[test]
+    fn a_command_finds_its_host_from_any_folder() {
+        let (shop, other, empty) = (
+            folder("shop"),
+            folder("other"),
+            tempfile::tempdir().unwrap(),
+        );
+        let (shop, other, empty) = (shop.path(), other.path(), empty.path());
+        let last = || Some(host_of(shop, "http://127.0.0.1:9"));
+        let none = Given::default();
+        let usual = "http://127.0.0.1:8081";
+        let data = shop.join(DATA);
+        let to_data = Given {
+            data: Some(&data),
+            ..none
+        };
+        let to_host = Given {
+            host: Some("http://127.0.0.1:7"),
+            ..none
+        };
+        let to_last = Given {
+            host: Some("http://127.0.0.1:9/"),
+            ..none
+        };
+        let by_token = Given {
+            token: Some("given"),
+            ..none
+        };
+        for (given, here, last, expected) in [
+            (none, empty, None, (usual, None)),
+            (none, empty, last(), ("http://127.0.0.1:9", Some("shop"))),
+            (none, shop, last(), ("http://127.0.0.1:9", Some("shop"))),
+            (none, shop, None, (usual, Some("shop"))),
+            // A folder with data of its own means the host of that data.
+            (none, other, last(), (usual, Some("other"))),
+            (to_data, other, last(), ("http://127.0.0.1:9", Some("shop"))),
+            (to_data, empty, None, (usual, Some("shop"))),
+            (
+                to_last,
+                empty,
+                last(),
+                ("http://127.0.0.1:9/", Some("shop")),
+            ),
+            // Nobody else gets the last host's token.
+            (to_host, empty, last(), ("http://127.0.0.1:7", None)),
+            (
+                by_token,
+                empty,
+                last(),
+                ("http://127.0.0.1:9", Some("given")),
+            ),
+        ] {
+            let place = Place::of(given, here, last);
+            assert_eq!(found(&place), expected, "{given:?} in {}", here.display());
+        }
+    }
+
+    #[test]
+    fn who_is_not_let_in_is_told_what_to_set() {
+        let (shop, other) = (folder("shop"), folder("other"));
+        let last = host_of(shop.path(), "http://127.0.0.1:9");
+        let data = last.data.display().to_string();
+        let none = Given::default();
+        let refused = ClientError::Unauthorized {
+            address: "a".into(),
+        };
+        let place = Place::of(none, other.path(), Some(last.clone()));
+        let advice = place.advice(&refused, none).unwrap();
+        let own = other.path().join(DATA).join(TOKEN).display().to_string();
+        for said in [&own, "http://127.0.0.1:9", &data, "--data", "STOA_DATA"] {
+            assert!(advice.contains(said), "no {said} in {advice}");
+        }
+        let gone = ClientError::Unreachable {
+            address: "a".into(),
+            cause: "b".into(),
+        };
+        let place = Place::of(none, shop.path(), Some(last));
+        let advice = place.advice(&gone, none).unwrap();
+        assert!(
+            advice.contains("was there") && advice.contains(&data),
+            "{advice}"
+        );
+        let strange = ClientError::Request("x".into());
+        assert_eq!(place.advice(&strange, none), None);
+    }
+
+    #[test]
+    fn word_of_a_host_is_read_as_it_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("new/host.toml");
+        let last = host_of(folder.path(), "http://[::1]:9");
+        last.write(&file).unwrap();
+        let read = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(toml::from_str::<LastHost>(&read).unwrap(), last);
+    }
+
+    #[test]
+    fn a_listener_on_all_addresses_is_reached_on_loopback() {
+        for (listener, expected) in [
+            ("0.0.0.0:1", "127.0.0.1:1"),
+            ("[::]:2", "[::1]:2"),
+            ("10.0.0.1:3", "10.0.0.1:3"),
+        ] {
+            assert_eq!(reachable(listener.parse().unwrap()).to_string(), expected);
+        }
+    }
+}
