@@ -2,7 +2,7 @@
 
 use http::uri::PathAndQuery;
 use stoa::fuzzing::{Place, find_path, laxest_path, route_place};
-use stoa::gateway::table::{MAX_PARAMETERS, MAX_SEGMENTS};
+use stoa::settings::{MAX_PARAMETERS, MAX_SEGMENTS};
 
 /// What stands for a parameter of a template, one after the other.
 const FILLED: [&str; 5] = ["x", "a%2Fb", "{id}", "*", "..."];

@@ -50,8 +50,8 @@ fn lapsed_holds_stand_in_nobodys_way() {
     conflict_text(inventory.adjust(&products, "A", &change, None, NOW));
     let later = NOW + TTL;
     let seen = inventory.get(&products, "A", later).unwrap().version;
-    let seen = seen.to_string();
-    let left = inventory.adjust(&products, "A", &change, Some(&seen), later);
+    let seen = Some(Conditions::Version(seen));
+    let left = inventory.adjust(&products, "A", &change, seen, later);
     assert_eq!(left.unwrap().on_hand, 0);
     conflict_text(inventory.commit("late"));
 }
