@@ -37,7 +37,7 @@ pub struct Served {
     pub refused: u64,
     /// Requests that were sent later than they should.
     pub late: u64,
-    /// How long requests were sent, in seconds.
+    /// From the first request to the last answer, in seconds.
     pub seconds: f64,
 }
 
@@ -77,7 +77,7 @@ impl Paced<'_> {
             all.late += lane.late;
         }
         all.times.sort_unstable();
-        all.seconds = self.duration.as_secs_f64();
+        all.seconds = start.elapsed().as_secs_f64();
         Ok(all)
     }
 
