@@ -50,7 +50,7 @@ impl Deployments {
         live: Vec<LiveRecord>,
         edit: impl FnOnce(&mut ServiceRecord),
     ) -> Result<(), ChangeError> {
-        let mut next = Services::clone(&services);
+        let mut next = Services::clone(services);
         let Some(deployed) = next.get_mut(service) else {
             return self.find(services, service).map(|_| ());
         };

@@ -31,6 +31,7 @@ use super::serve::report_upstream;
 use crate::capabilities::context::CallContext;
 use crate::config::AccessLog;
 use crate::mesh::upstream::{self, FarEnd, SendError, Switched};
+use crate::settings::OnDisconnect;
 use crate::shutdown::Drain;
 use tunnel::{Carried, Times};
 
@@ -126,6 +127,10 @@ impl Wish {
             request
                 .headers_mut()
                 .insert(header::SEC_WEBSOCKET_KEY, key());
+        }
+        // Nobody else has a use for it, whatever its route says.
+        if let Some(tie) = &context.tie {
+            tie.wait(OnDisconnect::Cancel);
         }
         let told = (context.deadline, context.trace);
         let switched = upstream::switch(upstream, request, &upload, told).await;
