@@ -87,6 +87,12 @@ fn imports() -> Vec<Case> {
             &["nothing does", "deploy the service"],
         ),
         of(
+            "wasi:http/handler@0.3.0",
+            plain,
+            "unlinked_handler",
+            &["wasi:http/handler", "links"],
+        ),
+        of(
             "wasi:random/random@0.2.99",
             plain,
             "not_linkable",

@@ -110,7 +110,7 @@ impl Deployments {
         // The linker would say the same of them, in its own words.
         let unmet: BTreeSet<_> = faults
             .iter()
-            .filter(|fault| ["unknown_import", "handles_in_link"].contains(&&*fault.code))
+            .filter(|fault| UNMET.contains(&&*fault.code))
             .filter_map(|fault| fault.service.clone())
             .collect();
         for request in requests {
@@ -162,6 +162,9 @@ impl Deployments {
         }
     }
 }
+
+/// Faults of an import that the linker finds, too.
+const UNMET: &[&str] = &["unknown_import", "unlinked_handler", "handles_in_link"];
 
 /// Warms up what is new, one after the other.
 ///
