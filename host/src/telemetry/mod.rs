@@ -12,11 +12,13 @@
 
 pub mod logs;
 pub mod metrics;
+mod seldom;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use logs::LogHandle;
 pub use metrics::Metrics;
+pub use seldom::Seldom;
 
 /// The two of them together, as a host hands them around.
 #[derive(Debug, Clone)]

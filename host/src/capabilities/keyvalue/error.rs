@@ -3,6 +3,10 @@
 use wasmtime::component::ResourceTableError;
 
 use crate::store::StoreError;
+use crate::telemetry::Seldom;
+
+/// The disk fails each call of each service at once.
+static UNUSABLE: Seldom = Seldom::new();
 
 /// `wasi:keyvalue/store.error`, or a trap where the guest broke the rules of the
 /// component model.
@@ -31,7 +35,9 @@ impl From<StoreError> for Error {
             | S::Io(_)
             | S::Stopped(_)
             | S::Closed => {
-                tracing::error!(%fault, "a bucket can't be used");
+                if UNUSABLE.is_due() {
+                    tracing::error!(%fault, "a bucket can't be used");
+                }
                 Self::Other("the store can't do this now: the host's log has the reason".to_owned())
             }
         }

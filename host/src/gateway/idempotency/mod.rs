@@ -32,13 +32,17 @@ use crate::mesh::CallError;
 use crate::settings::IdempotencyKey;
 use crate::shutdown::Holds;
 use crate::store::{Expiring, Place, StoreError};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Seldom};
 use claims::{Claim, Claims};
 pub(super) use record::Record;
 
 /// Longest body that is kept, in bytes. Answers to what moves stock or money are
 /// far shorter; a longer one is sent and never replayed, nor is its call run twice.
 const LONGEST_BODY: usize = 256 << 10;
+
+/// The disk fails each request with a key at once.
+static UNREADABLE: Seldom = Seldom::new();
+static LOST: Seldom = Seldom::new();
 
 /// Answers that are removed at once when their time is over: a write for the disk
 /// that others don't wait long for.
@@ -207,7 +211,9 @@ impl Idempotency {
                 .transpose()
         });
         kept.map_err(|fault| {
-            tracing::error!(%fault, "an answer kept for an idempotency key can't be read");
+            if UNREADABLE.is_due() {
+                tracing::error!(%fault, "an answer kept for an idempotency key can't be read");
+            }
             Refusal::Store
         })
     }
@@ -264,7 +270,9 @@ impl Idempotency {
                 .inc(),
             // The call has run: its answer is better than none.
             Err(fault) => {
-                tracing::error!(%fault, "an answer could not be kept for its idempotency key");
+                if LOST.is_due() {
+                    tracing::error!(%fault, "an answer could not be kept for its idempotency key");
+                }
                 self.metrics.idempotency("lost").inc()
             }
         };

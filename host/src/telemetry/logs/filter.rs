@@ -14,18 +14,10 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 pub struct FilterError(String);
 
 /// Libraries that tell more than an operator wants, unless the filter names them.
-const QUIET: [&str; 7] = [
-    "wasmtime",
-    "cranelift",
-    "regalloc2",
-    "sled",
-    "mio",
-    "tower",
-    "notify",
-];
+const QUIET: [&str; 6] = ["cranelift", "regalloc2", "sled", "mio", "tower", "notify"];
 /// Those that warn of what a client does, which anybody can do a thousand times a second
 /// and which says nothing of the service or the trace: the host tells what matters of it.
-const PROVOKED: [&str; 3] = ["wasmtime_wasi", "hyper", "h2"];
+const PROVOKED: [&str; 3] = ["wasmtime", "hyper", "h2"];
 
 /// Reads a filter; empty parts are skipped and the empty filter is `info`.
 pub(super) fn parse(text: &str) -> Result<Targets, FilterError> {
