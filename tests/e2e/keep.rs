@@ -14,8 +14,8 @@ use tokio::time::timeout;
 
 use crate::{hello, host, host_with};
 
-/// Few revisions, and not for long.
-const KEEP: &str = "[keep]\nrevisions = 2\nuploads = \"1s\"\n";
+/// Few revisions, and for no longer than a deployment may take where cores are few.
+const KEEP: &str = "[keep]\nrevisions = 2\nuploads = \"15s\"\n";
 
 /// The same component with other bytes: a custom section that says its number.
 fn nth(number: u8) -> Service {

@@ -273,6 +273,18 @@ async fn one_of_an_instance_that_leaves_is_ended() -> Result<()> {
 }
 
 #[tokio::test]
+async fn who_leaves_before_the_answer_ends_its_request() -> Result<()> {
+    let origin = Origin::start("one", Behaviour::Silent).await?;
+    let host = host().await?;
+    declare(&host, &origin, json!({ "deadline": "10m" }), json!({})).await?;
+    let asks = handshake("/chat/room", "");
+    let stream = raw::begin(host.http, asks.as_bytes()).await?;
+    under_way(&host, 1).await?;
+    drop(stream);
+    under_way(&host, 0).await
+}
+
+#[tokio::test]
 async fn a_new_declaration_ends_none() -> Result<()> {
     let (host, origin) = serving(json!({})).await?;
     let (mut stream, _) = open(&host).await?;
