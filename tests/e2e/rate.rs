@@ -160,6 +160,7 @@ async fn a_rate_that_can_not_be_kept_is_refused() -> Result<()> {
     let host = serving(&[hello()]).await?;
     let never = limited(json!({ "limit": 4_000_000_000_u32, "per": "1s" }));
     let faults = host.admin()?.refused(&never).await?;
-    assert!(faults[0].message.contains("`rate`: expected"), "{faults:?}");
+    let told = "rate of hello: expected a rate of one request a nanosecond at most";
+    assert!(faults[0].message.contains(told), "{faults:?}");
     Ok(())
 }
