@@ -230,9 +230,17 @@ mod tests {
         Conditions::of(&headers)
     }
 
+    type Row = (
+        Option<&'static str>,
+        Option<&'static str>,
+        Outcome,
+        bool,
+        bool,
+    );
+
     /// `If-Match`, `If-None-Match`, what a read of version 7 comes to, and whether
     /// version 7, and what is not there, may be changed.
-    const TABLE: [(Option<&str>, Option<&str>, Outcome, bool, bool); 24] = {
+    const TABLE: [Row; 24] = {
         use Outcome::{Holds, Known, Other};
         [
             (None, None, Holds, true, true),

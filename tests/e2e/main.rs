@@ -63,7 +63,7 @@ mod upstreams;
 mod values;
 mod websocket;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use stoa_tests::client::{Answer, PATIENCE};
 use stoa_tests::process::{HostOptions, HostProcess};
 use stoa_tests::service::Service;
@@ -122,6 +122,26 @@ async fn rejections(host: &HostProcess, reason: &str, least: u64) -> Result<u64>
     };
     let counted = tokio::time::timeout(PATIENCE, counted).await;
     counted.with_context(|| format!("not {least} refusals for {reason}"))?
+}
+
+/// Calls that compute without end: at least one did so up to its deadline, and the turn of
+/// others may not have come.
+fn ended_at_their_deadline(answers: &[Answer]) -> Result<()> {
+    let mut stopped = 0;
+    for answer in answers {
+        if answer.status == 503 {
+            answer.problem(503)?;
+        } else {
+            ensure!(
+                answer.problem(504)?["code"] == "deadline",
+                "{}",
+                answer.text()
+            );
+            stopped += 1;
+        }
+    }
+    ensure!(stopped > 0, "no call ran up to its deadline");
+    Ok(())
 }
 
 /// Asks again and again until an answer is as wanted: each answer is an event, and

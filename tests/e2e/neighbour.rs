@@ -12,7 +12,7 @@ use stoa_tests::process::HostProcess;
 use stoa_tests::service::Service;
 
 use crate::passthrough::ping_pong;
-use crate::{guests, hello, serving};
+use crate::{ended_at_their_deadline, guests, hello, serving};
 
 fn batch(service: Service) -> Service {
     service.set("class", json!("batch"))
@@ -56,9 +56,7 @@ async fn a_batch_that_uses_all_cores_leaves_its_neighbour_alone() -> Result<()> 
     };
     let (spins, pool) = tokio::try_join!(spins, neighbour)?;
     assert_ne!(pool["busy"], 0, "they still compute when it has ended");
-    for spin in spins {
-        assert_eq!(spin.problem(504)?["code"], "deadline");
-    }
+    ended_at_their_deadline(&spins)?;
     if cfg!(target_os = "linux") {
         const IDLE: u64 = 5;
         let (ticks, policies) = threads(&host, "stoa-batch")?;
