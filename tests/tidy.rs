@@ -99,6 +99,7 @@ fn leaves_use_no_room() {
             "shutdown",
             "spelling",
             "telemetry",
+            "turns",
             "api",
         ]
         .contains(&room(source));

@@ -9,7 +9,8 @@
 //!                              ▼              ▼
 //!                             mesh ───► service ───► engine ─► capabilities ─► store
 //!
-//!  api, aside, config, listener, settings, telemetry, shutdown: leaves that all may use
+//!  api, aside, conditions, config, listener, settings, shutdown, spelling, telemetry, turns:
+//!  leaves that all may use
 //! ```
 //!
 //! | room | what it is for |
@@ -64,3 +65,4 @@ pub mod shutdown;
 pub mod spelling;
 pub mod store;
 pub mod telemetry;
+pub mod turns;

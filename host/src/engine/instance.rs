@@ -12,9 +12,10 @@ use super::fault::{Fault, TrapReport};
 use super::link::LinkFailure;
 use super::state::State;
 use super::value::Val;
-use super::watch::{Waits, watch, yielded};
+use super::watch::{Waits, watch};
 use crate::capabilities::Granted;
 use crate::capabilities::context::CallContext;
+use crate::turns;
 
 /// What every instance of a revision is made with.
 pub struct InstanceSettings {
@@ -67,9 +68,7 @@ impl Instance {
         // goes on after all that is ready, once the sockets were looked at: a plain
         // yield would let guests alone take turns for dozens of ticks.
         store.epoch_deadline_callback(|_| {
-            yielded();
-            let others = tokio::task::yield_now();
-            Ok(UpdateDeadline::YieldCustom(1, Box::pin(others)))
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(turns::hand_back())))
         });
         store.set_epoch_deadline(1);
         let instance = code

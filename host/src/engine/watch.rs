@@ -4,11 +4,12 @@
 //! to go on. One that waits (for the store, another service, an answer from outside)
 //! needs no core: what came before it can begin another call meanwhile.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
+
+use crate::turns;
 
 /// Ticks that a call computes before it counts as one that waits. It is no longer what
 /// the others may be made to wait for: half a second at the usual epoch.
@@ -20,17 +21,6 @@ pub trait Waits: Send + Sync {
     fn begin(self: Arc<Self>);
     /// A guest does not wait any more.
     fn end(&self);
-}
-
-thread_local! {
-    /// Whether the guest that was polled last here handed its thread back, though it
-    /// could go on. A guest whose callee did is none that waits: both run in one poll.
-    static YIELDED: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Notes that the guest on this thread hands it back, though it could go on.
-pub(super) fn yielded() {
-    YIELDED.set(true);
 }
 
 /// Runs `guest`, and tells `waits` when it waits.
@@ -62,10 +52,9 @@ impl<F: Future> Future for Watched<'_, F> {
         if *this.ticks < LONG {
             *this.waiting = None;
         }
-        YIELDED.set(false);
-        let polled = this.guest.poll(cx);
+        // A guest whose callee computes is none that waits: both run in one poll.
+        let (polled, computes) = turns::polled(|| this.guest.poll(cx));
         if polled.is_pending() && this.waiting.is_none() {
-            let computes = YIELDED.get();
             *this.ticks += u32::from(computes);
             if !computes || *this.ticks >= LONG {
                 *this.waiting = this.waits.and_then(Weak::upgrade).map(Waiting::begin);
@@ -138,7 +127,7 @@ mod tests {
             }
             left -= 1;
             if computes {
-                yielded();
+                turns::could_go_on();
             }
             Poll::Pending
         })

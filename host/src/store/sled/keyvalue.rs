@@ -13,6 +13,7 @@ use super::fault;
 use super::large::{INLINE_MAX, LargeValues, NewFile};
 use super::stored::{self, Stored};
 use crate::store::{BucketId, Current, KeyValue, Page, Reply, StoreError, ready, waiting};
+use crate::turns;
 
 /// Entries handled between two chances for other tasks of the thread.
 const SLICE: usize = 64;
@@ -366,7 +367,7 @@ fn number(key: &str, value: &[u8]) -> Result<i64, StoreError> {
 
 async fn breathe(at: usize) {
     if at % SLICE == SLICE - 1 {
-        tokio::task::yield_now().await;
+        turns::hand_back().await;
     }
 }
 
