@@ -308,8 +308,9 @@ impl Default for Pool {
             // Warm instances are worth a factor of eight, but not every toolchain's
             // bear it.
             reuse: None,
-            // A burst of this size drains well within the deadline.
-            queue: 1024,
+            // One for each connection that the gateway takes. Time bounds the queue of a
+            // service that is slower than a thousand calls a second; this bounds the memory.
+            queue: 10_000,
             // Longer, and the client has given up: many do after 10 s.
             queue_deadline: Duration::from_secs(10),
             // Longer is what people call slow; shorter refuses who would have been served.
