@@ -43,8 +43,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::admin::client::{Client, ClientError};
-use crate::settings::service_name;
+use stoa_control::admin::client::{Client, ClientError};
+use stoa_settings::service_name;
 
 use output::{Closed, Format, Output};
 use place::{Given, LastHost, Place};

@@ -10,26 +10,27 @@ use anyhow::{Context, Result};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
-use crate::admin::hosts::Hosts;
-use crate::admin::state::Admin;
-use crate::admin::{self, eureka};
-use crate::capabilities::outbound::trust::Trust;
-use crate::config::{Config, Development, LogFormat};
-use crate::deploy::{Components, Deployments, Parts};
-use crate::engine::{EngineSettings, Runtime};
-use crate::gateway::accept::Transport;
-use crate::gateway::identity::Identity;
-use crate::gateway::tls::Tls;
-use crate::gateway::{Gateway, Neighbourhood, accept};
-use crate::mesh::discovery::Discovery;
-use crate::mesh::upstream::Upstreams;
-use crate::mesh::upstream::gauges::Gauges;
-use crate::mesh::{Guards, Registry};
-use crate::service::threads::Threads;
-use crate::shutdown::{Drained, Drainer, Stop};
-use crate::store::secrets::Secrets;
-use crate::store::{self, Store, make_secret, read_secret};
-use crate::telemetry::{Telemetry, logs};
+use stoa_control::admin::hosts::Hosts;
+use stoa_control::admin::state::Admin;
+use stoa_control::admin::{self, eureka};
+use stoa_control::deploy::{Components, Deployments, Parts};
+use stoa_engine::capabilities::outbound::trust::Trust;
+use stoa_engine::{EngineSettings, Runtime};
+use stoa_gateway::accept::Transport;
+use stoa_gateway::identity::Identity;
+use stoa_gateway::tls::Tls;
+use stoa_gateway::{Gateway, Neighbourhood, accept};
+use stoa_http::shutdown::{Drained, Drainer, Stop};
+use stoa_mesh::discovery::Discovery;
+use stoa_mesh::upstream::Upstreams;
+use stoa_mesh::upstream::gauges::Gauges;
+use stoa_mesh::{Guards, Registry};
+use stoa_service::threads::Threads;
+use stoa_settings::config::{Config, Development, LogFormat};
+use stoa_store as store;
+use stoa_store::secrets::Secrets;
+use stoa_store::{Store, make_secret, read_secret};
+use stoa_telemetry::{Telemetry, logs};
 
 /// How often pools look at the peak of their use. Six such windows are looked
 /// back on: a burst keeps its instances for a minute.

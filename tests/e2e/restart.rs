@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use http::Method;
 use serde_json::{Value, json};
-use stoa::store::Store;
+use stoa_store::Store;
 
 use crate::crash::state;
 use crate::{hello, host, serving};

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::admin::client::Client;
-use crate::api::upstream::UpstreamDeploy;
-use crate::api::{ServiceDeploy, ServiceDetail, ServiceKind};
-use crate::manifest::{Manifest, ServiceManifest};
-use crate::settings::Settings;
-use crate::settings::upstream::UpstreamSettings;
+use stoa_api::upstream::UpstreamDeploy;
+use stoa_api::{ServiceDeploy, ServiceDetail, ServiceKind};
+use stoa_control::admin::client::Client;
+use stoa_settings::Settings;
+use stoa_settings::manifest::{Manifest, ServiceManifest};
+use stoa_settings::upstream::UpstreamSettings;
 
 use super::output::Output;
 use super::{build, release};

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::api::{BreakerForce, BreakerRequest, BreakerState};
+use stoa_api::{BreakerForce, BreakerRequest, BreakerState};
 
 use super::{Shared, service};
 

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use tokio::process::Command;
 
-use crate::manifest::{Manifest, ServiceManifest};
+use stoa_settings::manifest::{Manifest, ServiceManifest};
 
 use super::Shared;
 use super::output::Output;

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use crate::api::PurgeRequest;
+use stoa_api::PurgeRequest;
 
 use super::output::Tone;
 use super::{Shared, service};

@@ -3,7 +3,7 @@
 use anyhow::bail;
 use clap::{Args, Subcommand};
 
-use crate::api::{ConfigChanges, ConfigDetail, ConfigSource, ConfigValue, ConfigVersion};
+use stoa_api::{ConfigChanges, ConfigDetail, ConfigSource, ConfigValue, ConfigVersion};
 
 use super::{Shared, Usage, service};
 

@@ -6,13 +6,13 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::Args;
 
-use crate::api::upstream::UpstreamDeploy;
-use crate::api::{ServiceDeploy, Stages};
-use crate::config::faults::nearest;
-use crate::config::values::positive;
-use crate::manifest::{FILE, Manifest, ServiceManifest};
-use crate::settings::service_name;
-use crate::settings::upstream::UpstreamSettings;
+use stoa_api::upstream::UpstreamDeploy;
+use stoa_api::{ServiceDeploy, Stages};
+use stoa_settings::config::faults::nearest;
+use stoa_settings::config::values::positive;
+use stoa_settings::manifest::{FILE, Manifest, ServiceManifest};
+use stoa_settings::service_name;
+use stoa_settings::upstream::UpstreamSettings;
 
 use super::{Shared, Usage, release};
 

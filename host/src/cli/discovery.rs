@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::api::{Member, MemberKind, WatchEvent};
+use stoa_api::{Member, MemberKind, WatchEvent};
 
 use super::Shared;
 use super::output::Output;

@@ -7,9 +7,9 @@ use clap::Args;
 use indicatif::ProgressBar;
 use tokio::time::{Instant, interval};
 
-use crate::admin::client::Client;
-use crate::api::DrainState;
-use crate::config::values::positive;
+use stoa_api::DrainState;
+use stoa_control::admin::client::Client;
+use stoa_settings::config::values::positive;
 
 use super::output::{Output, Tone};
 use super::{Shared, service, steps};

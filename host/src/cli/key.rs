@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use crate::api::{KeyRequest, KeySummary};
-use crate::config::values;
+use stoa_api::{KeyRequest, KeySummary};
+use stoa_settings::config::values;
 
 use super::Shared;
 

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use crate::admin::client::{LogEnd, LogQuery};
-use crate::telemetry::logs::{Colour, Level, pretty_line};
+use stoa_control::admin::client::{LogEnd, LogQuery};
+use stoa_telemetry::logs::{Colour, Level, pretty_line};
 
 use super::{Shared, service};
 

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::api::{LiveRevision, ServiceKind, ServiceSummary};
+use stoa_api::{LiveRevision, ServiceKind, ServiceSummary};
 
 use super::Shared;
 
@@ -86,7 +86,7 @@ fn state(service: &ServiceSummary) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{BreakerState, DrainState, PoolState};
+    use stoa_api::{BreakerState, DrainState, PoolState};
 
     fn open(revision: u64, link: &str) -> BreakerState {
         BreakerState {

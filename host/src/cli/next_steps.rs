@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::api::RouteSummary;
-use crate::config::{ADMIN_PORT, DATA, Development};
 use crate::host::Host;
+use stoa_api::RouteSummary;
+use stoa_settings::config::{ADMIN_PORT, DATA, Development};
 
 use super::output::Output;
 use super::place::{reachable, real};

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-use crate::admin::client::ClientError;
-use crate::config::{ADMIN_PORT, DATA};
 use crate::host::Host;
+use stoa_control::admin::client::ClientError;
+use stoa_settings::config::{ADMIN_PORT, DATA};
 
 /// The file in the user's folder of settings.
 const FILE: &str = "stoa/host.toml";

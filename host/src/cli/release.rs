@@ -8,9 +8,9 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 
-use crate::admin::client::Client;
-use crate::api::upstream::UpstreamDeploy;
-use crate::api::{DeployRequest, ServiceDeploy};
+use stoa_api::upstream::UpstreamDeploy;
+use stoa_api::{DeployRequest, ServiceDeploy};
+use stoa_control::admin::client::Client;
 
 use super::output::{Output, Size};
 use super::{rollout, steps};

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::api::TrafficRequest;
+use stoa_api::TrafficRequest;
 
 use super::{Shared, service, traffic};
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::bail;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
-use crate::admin::client::{Client, ClientError};
-use crate::api::{LiveRevision, ServiceDetail, ServiceKind};
+use stoa_api::{LiveRevision, ServiceDetail, ServiceKind};
+use stoa_control::admin::client::{Client, ClientError};
 
 use super::output::Output;
 

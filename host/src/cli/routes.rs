@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::api::RouteSummary;
+use stoa_api::RouteSummary;
 
 use super::Shared;
 use super::output::Output;

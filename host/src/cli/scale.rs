@@ -3,7 +3,7 @@
 use anyhow::bail;
 use clap::Args;
 
-use crate::api::ScaleRequest;
+use stoa_api::ScaleRequest;
 
 use super::{Shared, Usage, service};
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use crate::api::SecretSummary;
-use crate::settings::secret_name;
+use stoa_api::SecretSummary;
+use stoa_settings::secret_name;
 
 use super::Shared;
 use super::output::Output;

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::{Config, Flag};
 use crate::host::Host;
-use crate::shutdown::{self, Stop};
+use stoa_http::shutdown::{self, Stop};
+use stoa_settings::config::{Config, Flag};
 
 use super::place::LastHost;
 use super::{Shared, Usage};

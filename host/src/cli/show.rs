@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::api::{
+use stoa_api::{
     ConfigSource, LiveRevision, Reuse, RolloutState, ServiceDetail, ServiceKind, ServiceSummary,
 };
-use crate::settings::Settings;
+use stoa_settings::Settings;
 
 use super::output::short;
 use super::{Shared, service, upstream};
@@ -163,7 +163,7 @@ fn grants(settings: &Settings) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::PoolState;
+    use stoa_api::PoolState;
 
     #[test]
     fn says_how_long_instances_live_and_why() {

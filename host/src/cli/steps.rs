@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::bail;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::admin::client::{Progress, describe};
-use crate::api::{DeployEvent, Fault, Step};
+use stoa_api::{DeployEvent, Fault, Step};
+use stoa_control::admin::client::{Progress, describe};
 
 use super::output::{Output, Tone, Took};
 
@@ -121,9 +121,9 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::admin::client::Client;
-    use crate::api::DeployRequest;
     use crate::cli::output::Format;
+    use stoa_api::DeployRequest;
+    use stoa_control::admin::client::Client;
 
     /// Follows a deployment whose host sends these events and leaves the
     /// connection open, or closes it.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::api::TokenRequest;
-use crate::config::values;
+use stoa_api::TokenRequest;
+use stoa_settings::config::values;
 
 use super::Shared;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::api::{LiveRevision, TrafficReply, TrafficRequest};
+use stoa_api::{LiveRevision, TrafficReply, TrafficRequest};
 
 use super::Shared;
 use super::output::{Tone, Took};
@@ -44,7 +44,7 @@ pub fn shares(live: &[LiveRevision]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::PoolState;
+    use stoa_api::PoolState;
 
     #[test]
     fn shares_are_told_where_there_are_several() {

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::admin::client::State;
+use stoa_control::admin::client::State;
 
 use super::output::Tone;
 use super::{Shared, service};

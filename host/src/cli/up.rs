@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use clap::Args;
 use tokio::sync::oneshot;
 
-use crate::admin::client::Client;
-use crate::config::LogFormat;
 use crate::host::Host;
-use crate::manifest::Manifest;
+use stoa_control::admin::client::Client;
+use stoa_settings::config::LogFormat;
+use stoa_settings::manifest::Manifest;
 
 use super::application::Application;
 use super::next_steps::Running;

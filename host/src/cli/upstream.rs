@@ -1,7 +1,7 @@
 //! `stoa show` of an upstream: its instances and its settings.
 
-use crate::api::upstream::{InstanceBreaker, InstanceDetail, UpstreamDetail};
-use crate::settings::upstream::UpstreamSettings;
+use stoa_api::upstream::{InstanceBreaker, InstanceDetail, UpstreamDetail};
+use stoa_settings::upstream::UpstreamSettings;
 
 use super::output::Output;
 

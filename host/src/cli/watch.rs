@@ -12,7 +12,7 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-use crate::manifest::{Manifest, ServiceManifest};
+use stoa_settings::manifest::{Manifest, ServiceManifest};
 
 use super::output::Output;
 

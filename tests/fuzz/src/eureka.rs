@@ -1,7 +1,14 @@
 //! What Eureka's clients register, in JSON and XML.
 
+use http::{HeaderMap, HeaderValue, header};
 use serde_json::{Value, json};
-use stoa::fuzzing::{Instance, Language, read_registration, read_xml, write_xml};
+use stoa_control::admin::eureka::model::Instance;
+use stoa_control::admin::eureka::wire;
+use stoa_control::admin::eureka::xml::{read as read_xml, write as write_xml};
+
+/// What Eureka's clients speak.
+const JSON: &str = "application/json";
+const XML: &str = "application/xml";
 
 /// Reads a body as XML and as either language's registration. What is read must be
 /// read again from what is written of it, as the same.
@@ -14,7 +21,7 @@ pub fn eureka(bytes: &[u8]) {
     {
         document(&root, &value);
     }
-    for language in [Language::Json, Language::Xml] {
+    for language in [JSON, XML] {
         if let Ok(instance) = read_registration(language, bytes) {
             registration(&instance);
         }
@@ -34,7 +41,7 @@ fn reread(root: &str, value: &Value) -> (String, Value) {
 
 fn registration(instance: &Instance) {
     let json = json!({ "instance": instance.json() }).to_string();
-    let again = read_registration(Language::Json, json.as_bytes());
+    let again = read_registration(JSON, json.as_bytes());
     assert_eq!(again.as_ref(), Ok(instance), "{json}");
     // Keys of metadata become names, and spaces around a text are none of it.
     let once = through_xml(instance);
@@ -43,6 +50,11 @@ fn registration(instance: &Instance) {
 
 fn through_xml(instance: &Instance) -> Instance {
     let written = write_xml("instance", &instance.json());
-    let again = read_registration(Language::Xml, written.as_bytes());
+    let again = read_registration(XML, written.as_bytes());
     again.unwrap_or_else(|fault| panic!("{fault}: {written}"))
+}
+
+fn read_registration(language: &'static str, body: &[u8]) -> Result<Instance, String> {
+    let kind = (header::CONTENT_TYPE, HeaderValue::from_static(language));
+    wire::read(&HeaderMap::from_iter([kind]), body)
 }

@@ -4,9 +4,11 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use stoa::fuzzing::{find_path, laxest_path};
-use stoa::manifest::Manifest;
-use stoa::settings::{Route, Target};
+use stoa_settings::manifest::Manifest;
+use stoa_settings::spelling::laxest;
+use stoa_settings::{Route, Target};
+
+use crate::route::find_path;
 
 /// Reads a manifest. What is read must come through the admin API's JSON as it was;
 /// what is not has its faults on lines of the text.
@@ -51,7 +53,7 @@ fn is_plain(route: &Route) {
         literal => literal,
     });
     let path = filled.collect::<Vec<_>>().join("/");
-    let lax = laxest_path(&path);
+    let lax = laxest(&path);
     if let Ok(found) = find_path(&[&route.path], &lax) {
         assert!(found.is_some(), "{:?} does not take {lax:?}", route.path);
     }

@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use stoa::engine::value::FunctionType;
+use stoa_engine::value::FunctionType;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::{Config, Engine};

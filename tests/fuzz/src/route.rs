@@ -1,8 +1,10 @@
 //! The keys of routes, and the paths of requests.
 
 use http::uri::PathAndQuery;
-use stoa::fuzzing::{Place, find_path, laxest_path, route_place};
-use stoa::settings::{MAX_PARAMETERS, MAX_SEGMENTS};
+use stoa_gateway::table::path::{Pattern, Tree};
+use stoa_settings::manifest::route::{Place, parse_key as route_place};
+use stoa_settings::spelling::laxest;
+use stoa_settings::{MAX_PARAMETERS, MAX_SEGMENTS};
 
 /// What stands for a parameter of a template, one after the other.
 const FILLED: [&str; 5] = ["x", "a%2Fb", "{id}", "*", "..."];
@@ -83,9 +85,28 @@ fn takes_its_own(template: &str) {
     }
 }
 
+/// The most specific of these templates for a path, and the path's parameters.
+///
+/// # Errors
+/// Why a template can't be used.
+pub(crate) fn find_path(
+    templates: &[&str],
+    path: &str,
+) -> Result<Option<(usize, Vec<String>)>, String> {
+    let mut tree = Tree::default();
+    for (at, template) in templates.iter().enumerate() {
+        tree.insert(&Pattern::parse(template)?, at);
+    }
+    let found = tree.find(path).map(|(at, parameters)| {
+        let parameters = parameters.as_slice().iter();
+        (*at, parameters.map(ToString::to_string).collect())
+    });
+    Ok(found)
+}
+
 /// The laxest spelling has no trick left in it.
 fn lax(path: &str) {
-    let lax = laxest_path(path);
+    let lax = laxest(path);
     let plain = |segment: &str| segment != "." && segment != "..";
     if path.starts_with('/') {
         assert!(

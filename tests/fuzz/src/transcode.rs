@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use serde_json::{Value, json};
-use stoa::engine::value::{FunctionType, Type, Val};
-use stoa::gateway::transcode::{FaultKind, InputFault, Operation, Place, Reply};
+use stoa_engine::value::{FunctionType, Type, Val};
+use stoa_gateway::transcode::{FaultKind, InputFault, Operation, Place, Reply};
 
 use crate::recipe;
 use crate::values::Source;

@@ -1,6 +1,6 @@
 //! Values of a type, from bytes.
 
-use stoa::engine::value::{Type, Val};
+use stoa_engine::value::{Type, Val};
 
 /// Bytes that decide; when there are no more, zeros.
 pub struct Source<'a>(pub &'a [u8]);

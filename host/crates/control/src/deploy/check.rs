@@ -1,0 +1,230 @@
+//! Whether a set of services fits together: every import has somebody to meet
+//! it, and nobody loses what it depends on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::fault;
+use super::handlers::{self, Behind};
+use stoa_api::Fault;
+use stoa_engine::{host_instead, host_meets};
+use stoa_service::contract::{Contract, Interface, compat};
+use stoa_settings::Settings;
+use stoa_settings::config::faults::nearest;
+
+/// A revision as far as its neighbours are concerned.
+#[derive(Clone, Copy)]
+pub(super) struct Candidate<'a> {
+    pub(super) contract: &'a Contract,
+    pub(super) settings: &'a Settings,
+    /// Whether the change brings it, or it is there already.
+    pub(super) is_new: bool,
+}
+
+/// Service → each of its revisions that will be live.
+pub(super) type Candidates<'a> = BTreeMap<&'a str, Vec<Candidate<'a>>>;
+
+/// Service → each of its revisions that is live now.
+pub(super) type Present<'a> = BTreeMap<&'a str, Vec<&'a Contract>>;
+
+/// Everything that keeps these services, and `upstreams`, from working together.
+pub(super) fn faults(
+    candidates: &Candidates<'_>,
+    present: &Present<'_>,
+    upstreams: &BTreeSet<String>,
+) -> Vec<Fault> {
+    let behind = Behind {
+        candidates,
+        present,
+        upstreams,
+    };
+    let mut faults = handlers::circles(candidates);
+    for (service, revisions) in candidates {
+        for revision in revisions {
+            for import in revision.contract.imports() {
+                faults.extend(if handlers::is_handler(import) {
+                    handlers::import_fault(service, *revision, import, &behind)
+                } else {
+                    import_fault(service, *revision, import, candidates, present)
+                });
+            }
+        }
+    }
+    faults
+}
+
+fn providers<'a>(import: &Interface, candidates: &Candidates<'a>) -> Vec<&'a str> {
+    let exports = |candidate: &Candidate<'a>| export(candidate.contract, import).is_some();
+    candidates
+        .iter()
+        .filter(|(_, revisions)| revisions.iter().any(exports))
+        .map(|(name, _)| *name)
+        .collect()
+}
+
+fn export<'a>(contract: &'a Contract, import: &Interface) -> Option<&'a Interface> {
+    contract
+        .exports()
+        .iter()
+        .find(|export| import.name.compatible_with(&export.name))
+}
+
+fn import_fault(
+    service: &str,
+    revision: Candidate<'_>,
+    import: &Interface,
+    candidates: &Candidates<'_>,
+    present: &Present<'_>,
+) -> Option<Fault> {
+    if host_meets(&import.name.to_string()) || import.is_types_only() {
+        return None;
+    }
+    let providers = providers(import, candidates);
+    let chosen = revision.settings.links.get(&import.name.unversioned());
+    let provider = match (providers.as_slice(), chosen) {
+        ([], _) => return Some(nobody(service, revision, import, candidates, present)),
+        (several, Some(chosen)) => match several.iter().find(|name| *name == chosen) {
+            Some(provider) => *provider,
+            None => return Some(not_chosen(service, import, chosen, several)),
+        },
+        ([one], None) => *one,
+        (several, None) => return Some(ambiguous(service, import, several)),
+    };
+    if let Some(handles) = &import.handles {
+        let name = &import.name;
+        let message = format!(
+            "{service} imports {name} from {provider}, but {handles}: handles can't cross from one service to \
+             another; pass plain values instead"
+        );
+        return Some(fault(service, "handles_in_link", message));
+    }
+    candidates[provider]
+        .iter()
+        .find_map(|candidate| mismatch(service, revision, import, provider, *candidate))
+}
+
+fn mismatch(
+    service: &str,
+    revision: Candidate<'_>,
+    import: &Interface,
+    provider: &str,
+    candidate: Candidate<'_>,
+) -> Option<Fault> {
+    let Some(export) = export(candidate.contract, import) else {
+        let message = format!(
+            "{service} imports {}, which this revision of {provider} does not export",
+            import.name
+        );
+        return Some(blame(service, revision, provider, candidate, message));
+    };
+    let refused = compat::provides(
+        candidate.contract,
+        &export.name,
+        revision.contract,
+        &import.name,
+    )
+    .err()?;
+    let message = format!(
+        "{service} imports {} and {provider} exports {}: {refused}",
+        import.name, export.name
+    );
+    Some(blame(service, revision, provider, candidate, message))
+}
+
+/// Whoever comes new is at fault.
+fn blame(
+    service: &str,
+    revision: Candidate<'_>,
+    provider: &str,
+    candidate: Candidate<'_>,
+    message: String,
+) -> Fault {
+    if candidate.is_new && !revision.is_new {
+        fault(provider, "breaks_dependent", message)
+    } else {
+        fault(service, "incompatible_import", message)
+    }
+}
+
+fn nobody(
+    service: &str,
+    revision: Candidate<'_>,
+    import: &Interface,
+    candidates: &Candidates<'_>,
+    present: &Present<'_>,
+) -> Fault {
+    let name = &import.name;
+    let until_now = present.iter().find(|(_, revisions)| {
+        revisions
+            .iter()
+            .any(|contract| export(contract, import).is_some())
+    });
+    if let Some((provider, _)) = until_now.filter(|_| !revision.is_new) {
+        let message = format!(
+            "{service} imports {name}, which {provider} exports now and would not any more; keep the interface, or \
+             change {service} first"
+        );
+        return fault(provider, "breaks_dependent", message);
+    }
+    let others = other_versions(import, candidates);
+    let message = match host_instead(&name.to_string()) {
+        Some(instead) if others.is_empty() => format!("{service} imports {name}; {instead}"),
+        _ => format!(
+            "{service} imports {name}: expected the host or a service to export a compatible version, but {}; deploy \
+             the service that exports it first or together with {service}",
+            if others.is_empty() {
+                similar(import, candidates)
+            } else {
+                others.join(", ")
+            }
+        ),
+    };
+    fault(service, "unknown_import", message)
+}
+
+fn other_versions(import: &Interface, candidates: &Candidates<'_>) -> Vec<String> {
+    exports(candidates)
+        .filter(|(_, export)| export.name.unversioned() == import.name.unversioned())
+        .map(|(provider, export)| format!("{provider} exports {}", export.name))
+        .collect()
+}
+
+/// Says that nobody exports it, and what may have been meant.
+fn similar(import: &Interface, candidates: &Candidates<'_>) -> String {
+    let names: Vec<_> = exports(candidates)
+        .filter(|(_, export)| export.name.package == import.name.package)
+        .map(|(_, export)| export.name.to_string())
+        .collect();
+    match nearest(&import.name.to_string(), names.iter().map(String::as_str)) {
+        Some(near) => format!("nothing does (did you mean {near}?)"),
+        None => "nothing does".to_owned(),
+    }
+}
+
+fn exports<'a>(candidates: &'a Candidates<'_>) -> impl Iterator<Item = (&'a str, &'a Interface)> {
+    candidates.iter().flat_map(|(provider, revisions)| {
+        let exports = revisions
+            .iter()
+            .flat_map(|candidate| candidate.contract.exports());
+        exports.map(|export| (*provider, export))
+    })
+}
+
+fn ambiguous(service: &str, import: &Interface, providers: &[&str]) -> Fault {
+    let message = format!(
+        "{service} imports {}, which {} export; choose one with [service.{service}.links] \"{}\" = \"{}\"",
+        import.name,
+        providers.join(" and "),
+        import.name.unversioned(),
+        providers[0]
+    );
+    fault(service, "ambiguous_import", message)
+}
+
+fn not_chosen(service: &str, import: &Interface, chosen: &str, providers: &[&str]) -> Fault {
+    let message = format!(
+        "[service.{service}.links] says that {chosen} exports {}, but it is {}",
+        import.name,
+        providers.join(" and ")
+    );
+    fault(service, "unknown_import", message)
+}

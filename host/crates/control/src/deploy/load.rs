@@ -1,0 +1,330 @@
+//! From a component's digest to a revision that is ready to serve.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+
+use super::guest_log::RevisionLog;
+use super::record::{RevisionRecord, ScaleRecord};
+use super::{ComponentError, Loaded, Parts, contract_fault, fault, runtime_fault};
+use stoa_api::Fault;
+use stoa_engine::capabilities::config::{LiveConfig, Overrides};
+use stoa_engine::capabilities::outbound::outgoing::Outgoing;
+use stoa_engine::capabilities::{Granted, keyvalue};
+use stoa_engine::handler_link::{Handler, HandlerLink};
+use stoa_engine::link::Link;
+use stoa_engine::{Code, Compiled, InstanceSettings, Origin, host_meets};
+use stoa_gateway::Endpoint;
+use stoa_mesh::link::ServiceLink;
+use stoa_service::contract::Contract;
+use stoa_service::pool::{self, Pool};
+use stoa_service::reuse::Reuse;
+use stoa_service::revision::{self, Revision};
+use stoa_settings::Settings;
+
+/// A component that is read and checked.
+pub(super) struct Verified {
+    bytes: Vec<u8>,
+    contract: Contract,
+}
+
+/// A component that is compiled, but not linked.
+pub(super) struct Prepared {
+    pub(super) contract: Arc<Contract>,
+    pub(super) compiled: Compiled,
+    pub(super) origin: Origin,
+    /// Bytes of the component.
+    pub(super) size: u64,
+}
+
+/// Reads a component and its contract. For a thread that may block.
+pub(super) fn verify(parts: &Parts, service: &str, digest: &str) -> Result<Verified, Vec<Fault>> {
+    let bytes = parts.components.read(digest).map_err(|error| {
+        let message = match error {
+            ComponentError::Io(error) if error.kind() == ErrorKind::NotFound => format!(
+                "{service} is to run the component {digest}, which is not on this host: upload it first, with PUT \
+                 /v1/components/{digest}"
+            ),
+            error => format!("the component {digest} of {service} can't be read: {error}"),
+        };
+        vec![fault(service, "no_component", message)]
+    })?;
+    let contract =
+        Contract::read(&bytes).map_err(|refused| vec![contract_fault(service, &refused)])?;
+    Ok(Verified { bytes, contract })
+}
+
+/// Makes native code, or finds it in the cache. Takes as long as compiling does:
+/// for a thread that may block.
+pub(super) fn compile(
+    parts: &Parts,
+    service: &str,
+    digest: &str,
+    verified: Verified,
+) -> Result<Prepared, Vec<Fault>> {
+    let Verified { bytes, contract } = verified;
+    let (compiled, origin) = parts
+        .runtime
+        .compile(&bytes, digest, contract.is_async())
+        .map_err(|error| vec![runtime_fault(service, &error)])?;
+    Ok(Prepared {
+        contract: Arc::new(contract),
+        compiled,
+        origin,
+        size: bytes.len() as u64,
+    })
+}
+
+/// Links a component and works its routes out.
+pub(super) fn assemble(
+    parts: &Parts,
+    service: &str,
+    record: &RevisionRecord,
+    prepared: &Prepared,
+    scale: Option<ScaleRecord>,
+    overrides: Overrides,
+) -> Result<Loaded, Vec<Fault>> {
+    let service: Arc<str> = Arc::from(service);
+    let mut faults = unservable(parts, &service, record, &prepared.contract);
+    let links = links(parts, &service, &record.settings, prepared);
+    let handlers = handlers(parts, &service, &record.settings, &prepared.contract);
+    let code = match parts.runtime.link(&prepared.compiled, links, handlers) {
+        Ok(code) => Arc::new(code),
+        Err(error) => {
+            faults.push(runtime_fault(&service, &error));
+            return Err(faults);
+        }
+    };
+    let revision = Arc::new(make_revision(
+        parts, &service, record, prepared, code, scale, overrides,
+    ));
+    let mut endpoints = Vec::new();
+    for route in &record.settings.routes {
+        match Endpoint::new(route, &revision, &parts.telemetry.metrics, &parts.guards) {
+            Ok(endpoint) => endpoints.push(Arc::new(endpoint)),
+            Err(reasons) => faults.extend(reasons.into_iter().map(|reason| {
+                fault(
+                    &service,
+                    "route_target",
+                    format!("route {:?} of {service}: {reason}", route.key()),
+                )
+            })),
+        }
+    }
+    if faults.is_empty() {
+        Ok(Loaded {
+            revision,
+            endpoints,
+        })
+    } else {
+        Err(faults)
+    }
+}
+
+/// Makes the first instances and asks the service whether it is well.
+pub(super) async fn warm(loaded: &Loaded) -> Result<String, Vec<Fault>> {
+    let revision = &loaded.revision;
+    let refuse = |reason: String| vec![fault(&revision.service, "unhealthy", reason)];
+    revision.pool.resume();
+    let no_start =
+        |reason: String| refuse(format!("{} could not start: {reason}", revision.service));
+    let warmed = revision.pool.warm().await;
+    warmed.map_err(|error| no_start(error.to_string()))?;
+    let proved = revision.pool.prove().await;
+    proved.map_err(|error| no_start(error.to_string()))?;
+    if let Some(check) = health_function(&revision.code) {
+        stoa_mesh::check_health(revision, check)
+            .await
+            .map_err(|reason| {
+                refuse(format!(
+                    "{} says that it is not healthy: {reason}",
+                    revision.service
+                ))
+            })?;
+    }
+    let (minimum, _) = revision.pool.bounds();
+    let s = if minimum == 1 { "" } else { "s" };
+    let each = match revision.reuse.calls {
+        Some(1) => ", a fresh one for each call",
+        _ => "",
+    };
+    Ok(format!("{minimum} instance{s}{each}"))
+}
+
+fn health_function(code: &Code) -> Option<stoa_engine::FunctionIndex> {
+    code.find("stoa:service/health", "check")
+}
+
+fn make_revision(
+    parts: &Parts,
+    service: &Arc<str>,
+    record: &RevisionRecord,
+    prepared: &Prepared,
+    code: Arc<Code>,
+    scale: Option<ScaleRecord>,
+    overrides: Overrides,
+) -> Revision {
+    let settings = Arc::new(record.settings.clone());
+    let log = RevisionLog {
+        logs: parts.telemetry.logs.clone(),
+        service: service.clone(),
+        revision: record.number,
+    };
+    let granted = Granted {
+        service: service.clone(),
+        keyvalue: parts.keyvalue.clone(),
+        buckets: settings.grants.keyvalue.clone(),
+        limits: keyvalue::Limits::default(),
+        config: LiveConfig::new(settings.config.clone(), overrides),
+        secrets: parts.secrets.clone(),
+        secret_names: settings.grants.secrets.clone(),
+        outgoing: Arc::new(outgoing(parts, service, &settings)),
+        refused: parts.telemetry.metrics.rejected("grant"),
+        log: Arc::new(log),
+        region: parts.region.clone(),
+    };
+    let instance = InstanceSettings {
+        service: service.clone(),
+        memory: settings.limits.memory,
+        memory_in_use: Arc::default(),
+        granted: Arc::new(granted),
+    };
+    let bounds = match scale {
+        Some(scale) => (scale.min, scale.max),
+        None => (settings.pool.min, settings.pool.max),
+    };
+    let metrics = &parts.telemetry.metrics;
+    let reuse = Reuse::of(&prepared.contract, &settings.pool);
+    let made_of = pool::Parts {
+        code: code.clone(),
+        instance,
+        revision: record.number,
+        bounds,
+        reuse: reuse.calls,
+        threads: parts.threads.clone(),
+        metrics: metrics.pool(service, record.number),
+    };
+    let pool = Pool::new(made_of, &settings);
+    let reading: std::sync::Weak<Pool> = Arc::downgrade(&pool);
+    metrics.register_pool(reading);
+    Revision::new(revision::Parts {
+        service: service.clone(),
+        number: record.number,
+        component: record.component.clone(),
+        settings,
+        contract: prepared.contract.clone(),
+        code,
+        reuse,
+        pool,
+    })
+}
+
+/// What a revision may send out over HTTP.
+fn outgoing(parts: &Parts, service: &Arc<str>, settings: &Settings) -> Outgoing {
+    Outgoing::new(
+        service,
+        &settings.grants.http,
+        settings.limits.connections,
+        &parts.trust,
+        parts.telemetry.metrics.rejected("grant"),
+        parts.neighbours.clone(),
+    )
+}
+
+/// The handlers that it imports. One that no service is named for is refused by
+/// [`super::check`], in better words than a linker's.
+fn handlers(
+    parts: &Parts,
+    service: &Arc<str>,
+    settings: &Settings,
+    contract: &Contract,
+) -> Vec<HandlerLink> {
+    let imports = contract.imports().iter();
+    let handlers = imports.filter_map(|import| {
+        let interface = import.name.to_string();
+        let to = settings.links.get(&import.name.unversioned());
+        Some(HandlerLink {
+            handler: Handler::of(&interface)?,
+            interface,
+            from: service.clone(),
+            to: to.map(|name| Arc::from(&**name)).unwrap_or_default(),
+            neighbours: parts.neighbours.clone(),
+        })
+    });
+    handlers.collect()
+}
+
+/// The imports that functions of other services meet.
+fn links(parts: &Parts, service: &Arc<str>, settings: &Settings, prepared: &Prepared) -> Vec<Link> {
+    let imports = prepared.contract.imports().iter();
+    let linked = imports.filter(|import| {
+        let name = import.name.to_string();
+        !host_meets(&name) && Handler::of(&name).is_none()
+    });
+    linked
+        .map(|import| {
+            let functions = prepared
+                .compiled
+                .imported_functions(&import.name.to_string());
+            let chosen = settings.links.get(&import.name.unversioned()).cloned();
+            let metrics = &parts.telemetry.metrics;
+            ServiceLink::link(
+                (&parts.registry, &parts.guards),
+                metrics,
+                service,
+                import.name.clone(),
+                chosen,
+                functions,
+            )
+        })
+        .collect()
+}
+
+/// What of its settings this host or this component can't serve.
+fn unservable(
+    parts: &Parts,
+    service: &str,
+    record: &RevisionRecord,
+    contract: &Contract,
+) -> Vec<Fault> {
+    let settings = &record.settings;
+    let mut reasons = Vec::new();
+    if settings.limits.memory > parts.max_memory {
+        reasons.push(format!(
+            "limits.memory of {service} is {} bytes, but this host gives an instance at most {} (setting \
+             engine.max_memory)",
+            settings.limits.memory, parts.max_memory
+        ));
+    }
+    let pool = &settings.pool;
+    if pool.concurrency > 1
+        && let Some(export) = synchronous_export(contract)
+    {
+        reasons.push(format!(
+            "pool.concurrency of {service} is {}, but its export {export} is synchronous: an instance then serves one \
+             call at a time; make it an async func, or raise pool.max instead",
+            pool.concurrency
+        ));
+    }
+    reasons
+        .into_iter()
+        .map(|reason| fault(service, "settings", reason))
+        .collect()
+}
+
+/// An export that can't be called while another call is under way in the same instance.
+fn synchronous_export(contract: &Contract) -> Option<String> {
+    if contract.serves_http().p2 {
+        return Some("wasi:http/incoming-handler@0.2".to_owned());
+    }
+    let exports = contract.exports().iter();
+    let callable = exports.filter(|export| export.name.unversioned() != "stoa:service/health");
+    let mut functions = callable.flat_map(|export| {
+        export
+            .functions
+            .iter()
+            .map(move |function| (export, function))
+    });
+    functions
+        .find(|(_, function)| !function.is_async)
+        .map(|(export, function)| format!("{}.{}", export.name, function.name))
+}

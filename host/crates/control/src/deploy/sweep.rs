@@ -1,0 +1,79 @@
+//! Components and compiled code that no revision needs: they go after a while.
+//!
+//! Removing has a turn of the services. A deployment reads its component before, and
+//! makes sure in its own turn that it is still there.
+
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use super::state::Services;
+use super::{ChangeError, Deployments, fault};
+use stoa_api::ServiceDeploy;
+
+impl Deployments {
+    /// How often that should be, at least as often as `usual`.
+    pub fn sweeps_every(&self, usual: Duration) -> Duration {
+        usual.min(self.parts.keep.uploads)
+    }
+
+    /// Removes what no revision needs any more; to be called now and then.
+    pub async fn sweep_components(&self) {
+        let services = self.services.turn().await;
+        self.sweep(&services);
+    }
+
+    /// As [`Deployments::sweep_components`], for these services.
+    pub(super) fn sweep(&self, services: &Services) {
+        if self.unread.load(Ordering::Relaxed) {
+            return;
+        }
+        let revisions = services
+            .values()
+            .flat_map(|deployed| &deployed.record.revisions);
+        let used: HashSet<String> = revisions
+            .map(|revision| revision.component.clone())
+            .collect();
+        let before = SystemTime::now()
+            .checked_sub(self.parts.keep.uploads)
+            .unwrap_or(SystemTime::UNIX_EPOCH);
+        let swept = match self.parts.components.sweep(&used, before) {
+            Ok(swept) => swept,
+            Err(error) => {
+                tracing::warn!("old components could not be removed: {error}");
+                return;
+            }
+        };
+        let compiled = self.parts.runtime.sweep(&swept.kept, before);
+        let metrics = &self.parts.telemetry.metrics;
+        metrics.disk("components", swept.bytes);
+        metrics.disk("compiled", compiled);
+        if swept.removed > 0 {
+            tracing::info!(
+                components = swept.removed,
+                "removed: no revision needs them any more"
+            );
+        }
+    }
+
+    /// Makes sure that what is deployed was not removed since it was read.
+    pub(super) fn check_components(&self, requests: &[ServiceDeploy]) -> Result<(), ChangeError> {
+        let gone = requests.iter().filter(|request| {
+            let found = self.parts.components.has(&request.component);
+            !found.unwrap_or_default()
+        });
+        let faults: Vec<_> = gone
+            .map(|request| {
+                let message = format!(
+                    "the component {} of {} was removed meanwhile: upload it again",
+                    request.component, request.service
+                );
+                fault(&request.service, "no_component", message)
+            })
+            .collect();
+        match faults.is_empty() {
+            true => Ok(()),
+            false => Err(ChangeError::Refused(faults)),
+        }
+    }
+}

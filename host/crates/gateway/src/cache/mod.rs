@@ -1,0 +1,296 @@
+//! The response cache, RFC 9111: answers to GET from memory.
+//!
+//! Only routes with `cache` come here. An answer is shared between clients unless
+//! the request shows who asks (a principal, an `Authorization` header, or a cookie
+//! where the service gets to see it): then the service itself must have said that
+//! anyone may have it. Many requests that miss at once make one call, and fail
+//! together. An answer is stored as the service gave it; tags and 304, and what
+//! later stages add, come after.
+//!
+//! A write to a URI, by whichever route, takes what is stored for it.
+//!
+//! A key holds the endpoint, which is new with each revision: no revision serves
+//! what another answered.
+
+mod directives;
+mod entry;
+mod fetch;
+mod flights;
+mod key;
+mod shelf;
+mod status;
+mod storable;
+mod writes;
+
+use std::sync::Arc;
+
+use http::header::{self, HeaderName};
+use http::request::Parts;
+use http::{HeaderMap, Method};
+use hyper::body::Body as _;
+use tokio::time::Instant;
+
+use super::admitted::Admitted;
+use super::client::Client;
+use super::endpoint::{Destination, Endpoint};
+use super::input::RequestBody;
+use super::respond::{self, Refusal, Response};
+use super::validators;
+use directives::Asks;
+use entry::{Entry, Use};
+use flights::Flights;
+use shelf::{Item, Moment, Shelf};
+use status::Forwarded;
+use stoa_settings::Cache;
+use stoa_telemetry::Metrics;
+use stoa_telemetry::metrics::CacheMetrics;
+use writes::Writes;
+pub(super) use writes::{Target, Write};
+
+/// What requests with the same answer have in common.
+type Key = [u8; 32];
+
+/// The shared answers of one host.
+pub(super) struct ResponseCache {
+    shelf: Shelf,
+    flights: Arc<Flights>,
+    writes: Arc<Writes>,
+    metrics: CacheMetrics,
+}
+
+/// What a request is, to the cache.
+struct Wanted {
+    /// Without the headers that answers may differ by.
+    primary: Key,
+    key: Key,
+    /// When it came here.
+    asked: Moment,
+    asks: Asks,
+    /// The request shows who asks.
+    personal: bool,
+    /// It neither waits for another's answer nor has others wait for its own.
+    alone: bool,
+}
+
+/// What is stored for a request.
+struct Recalled {
+    entry: Option<(Arc<Entry>, Use)>,
+    /// Why the service is asked, if it is.
+    why: Forwarded,
+}
+
+impl ResponseCache {
+    /// A cache of at most `bytes`; with 0 nothing is stored.
+    pub(super) fn new(bytes: u64, metrics: &Metrics) -> Arc<Self> {
+        let metrics = metrics.cache();
+        let writes = Arc::<Writes>::default();
+        Arc::new(Self {
+            shelf: Shelf::new(bytes, metrics.bytes.clone(), writes.clone()),
+            flights: Arc::default(),
+            writes,
+            metrics,
+        })
+    }
+
+    /// By which rule a request is answered here; `None` if it is not.
+    pub(super) fn takes<'e>(&self, endpoint: &'e Endpoint, parts: &Parts) -> Option<&'e Cache> {
+        let reads = matches!(parts.method, Method::GET | Method::HEAD);
+        endpoint.route.cache.as_ref().filter(|_| reads)
+    }
+
+    /// Makes ready for these endpoints, before they get requests.
+    pub(super) fn expect<'e>(&self, mut endpoints: impl Iterator<Item = &'e Arc<Endpoint>>) {
+        if endpoints.any(|endpoint| endpoint.route.cache.is_some()) {
+            self.writes.heed();
+        }
+    }
+
+    /// What a request may change of what is stored.
+    pub(super) fn target(&self, client: &Client, parts: &Parts) -> Option<Box<Target>> {
+        self.writes.target(client, parts)
+    }
+
+    /// Removes answers of a service, or with a tag, or all. Says how many there were.
+    pub(super) fn purge(&self, service: Option<&str>, tag: Option<&str>) -> u64 {
+        self.shelf.purge(|entry| {
+            service.is_none_or(|service| *entry.service == *service)
+                && tag.is_none_or(|tag| entry.tags.iter().any(|own| own == tag))
+        })
+    }
+
+    /// Frees the answers of endpoints that are gone.
+    pub(super) fn keep(&self, live: impl Iterator<Item = u64>) {
+        self.shelf.keep(live);
+    }
+
+    /// Answers a request from memory, or has it answered.
+    pub(super) async fn answer(
+        self: &Arc<Self>,
+        request: Admitted,
+        body: RequestBody,
+        rule: &Cache,
+    ) -> Result<Response, Refusal> {
+        let (asks, headers) = (Asks::of(&request.parts.headers), &request.parts.headers);
+        let personal = request.context.principal.is_some()
+            || headers.contains_key(header::AUTHORIZATION)
+            || is_known_by_cookie(&request.endpoint, headers);
+        if is_for_service(&request.parts, &body, &asks) {
+            if asks.only_if_cached {
+                return Err(Refusal::NotCached);
+            }
+            let why = Forwarded::Bypass;
+            return self.pass(request, body, rule, personal, why).await;
+        }
+        let reads_whole = request.parts.method == Method::GET;
+        let (wanted, recalled) = self.recall(&request, asks, personal);
+        match recalled.entry {
+            Some((entry, Use::Serve)) => {
+                self.metrics.hit.inc();
+                Ok(give(&entry, None))
+            }
+            Some((entry, Use::ServeAndRefresh)) if reads_whole => {
+                self.metrics.stale.inc();
+                self.refresh(wanted, request);
+                Ok(give(&entry, Some(Forwarded::Stale)))
+            }
+            _ if wanted.asks.only_if_cached => Err(Refusal::NotCached),
+            entry => {
+                let fallback = entry.filter(|(_, good_for)| *good_for != Use::Nothing);
+                let fallback = fallback.map(|(entry, _)| entry);
+                if reads_whole {
+                    return self.fetch(wanted, request, recalled.why, fallback).await;
+                }
+                // Only an answer to GET has all that is to be stored.
+                let why = Forwarded::Method;
+                let passed = self.pass(request, body, rule, personal, why).await;
+                self.covered(passed, fallback)
+            }
+        }
+    }
+
+    /// What is stored for a request, if it may have it.
+    fn recall(&self, request: &Admitted, asks: Asks, personal: bool) -> (Wanted, Recalled) {
+        let (endpoint, parts) = (&request.endpoint, &request.parts);
+        let primary = key::primary(endpoint.id, &request.client, parts, &endpoint.vary);
+        let place = self.writes.place(&request.client, parts);
+        let asked = self.shelf.moment(place);
+        let (key, item) = self.look(primary, &parts.headers, &asked);
+        let now = Instant::now();
+        // Who wants a new answer does not take one that was asked for before.
+        let mut alone = personal || asks.no_cache;
+        let (entry, why) = match item {
+            Some(Item::Answer(entry)) if entry.anyone || !personal => {
+                let good_for = entry.good_for(now, &asks);
+                let why = if asks.no_cache {
+                    Forwarded::Request
+                } else {
+                    Forwarded::Stale
+                };
+                (Some((entry, good_for)), why)
+            }
+            Some(Item::Vary(_)) => (None, Forwarded::VaryMiss),
+            Some(Item::Own(until)) => {
+                alone |= until > now;
+                (None, Forwarded::UriMiss)
+            }
+            _ => (None, Forwarded::UriMiss),
+        };
+        let wanted = Wanted {
+            primary,
+            key,
+            asked,
+            asks,
+            personal,
+            alone,
+        };
+        (wanted, Recalled { entry, why })
+    }
+
+    /// What stands at a request's key, by the headers that answers differ by.
+    fn look(&self, primary: Key, headers: &HeaderMap, now: &Moment) -> (Key, Option<Item>) {
+        match self.shelf.get(&primary, now) {
+            Some(Item::Vary(names)) => {
+                let key = key::secondary(&primary, headers, &names);
+                // Without an answer for these headers it is still known that they matter.
+                (key, self.shelf.get(&key, now).or(Some(Item::Vary(names))))
+            }
+            item => (primary, item),
+        }
+    }
+
+    /// Has a request answered that the cache is not for.
+    async fn pass(
+        &self,
+        request: Admitted,
+        body: RequestBody,
+        rule: &Cache,
+        personal: bool,
+        why: Forwarded,
+    ) -> Result<Response, Refusal> {
+        self.metrics.bypass.inc();
+        let endpoint = request.endpoint.clone();
+        let mut response = request.serve(body).await?;
+        dress(&mut response, &endpoint, rule, personal);
+        status::forwarded(&mut response, why, false);
+        Ok(response)
+    }
+}
+
+fn give(entry: &Entry, forwarded: Option<Forwarded>) -> Response {
+    let now = Instant::now();
+    let mut response = respond::stored(entry.status, entry.headers.clone(), entry.body.clone());
+    status::stored(
+        &mut response,
+        entry.age(now),
+        entry.fresh_for(now),
+        forwarded,
+    );
+    response
+}
+
+/// Whether a request is about what the service has now, or not to be stored.
+fn is_for_service(parts: &Parts, body: &RequestBody, asks: &Asks) -> bool {
+    const CONDITIONS: [HeaderName; 3] =
+        [header::RANGE, header::IF_MATCH, header::IF_UNMODIFIED_SINCE];
+    let about_now = CONDITIONS
+        .iter()
+        .any(|name| parts.headers.contains_key(name));
+    about_now || asks.no_store || !body.is_end_stream()
+}
+
+/// Whether the service may know its client by a cookie. A route that names cookies
+/// among what its answers differ by keeps them apart itself.
+fn is_known_by_cookie(endpoint: &Endpoint, headers: &HeaderMap) -> bool {
+    headers.contains_key(header::COOKIE)
+        && endpoint.shows_headers()
+        && !endpoint.vary.contains(&header::COOKIE)
+}
+
+/// Gives an answer its tag, and the headers that its route says.
+fn dress(response: &mut Response, endpoint: &Endpoint, rule: &Cache, personal: bool) {
+    if matches!(endpoint.destination, Destination::Function { .. })
+        && response.status().is_success()
+    {
+        validators::tag(response);
+    }
+    let success = response.status().is_success();
+    let headers = response.headers_mut();
+    if let Some(cache) = &endpoint.cache_control
+        && success
+        && !storable::speaks(headers)
+    {
+        let value = if headers.contains_key(header::CACHE_CONTROL) {
+            &cache.age
+        } else if personal {
+            &cache.personal
+        } else {
+            &cache.usual
+        };
+        headers.append(header::CACHE_CONTROL, value.clone());
+    }
+    for name in &rule.vary {
+        if let Ok(name) = name.parse() {
+            headers.append(header::VARY, name);
+        }
+    }
+}

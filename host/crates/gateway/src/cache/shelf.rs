@@ -1,0 +1,223 @@
+//! The memory of the cache, bounded by bytes.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::HeaderName;
+use moka::sync::Cache;
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::time::Instant;
+
+use super::Key;
+use super::entry::Entry;
+use super::writes::{Place, Writes};
+
+/// What stands at a key.
+#[derive(Debug, Clone)]
+pub(super) enum Item {
+    /// An answer.
+    Answer(Arc<Entry>),
+    /// Answers differ by these request headers, and stand at keys of their own.
+    Vary(Arc<[HeaderName]>),
+    /// The answers can't be shared: until then nobody waits for another's.
+    Own(Instant),
+}
+
+/// When a service was asked: an answer is stored only if there was neither a purge nor
+/// a write to its URI since, and is good until the next write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(super) struct Moment {
+    purges: u64,
+    place: Place,
+    writes: u32,
+}
+
+/// Items by key.
+pub(super) struct Shelf {
+    items: Cache<Key, Kept>,
+    used: Gauge,
+    purges: AtomicU64,
+    writes: Arc<Writes>,
+}
+
+#[derive(Clone)]
+struct Kept {
+    item: Item,
+    /// The endpoint that it came from.
+    endpoint: u64,
+    asked: Moment,
+}
+
+impl Shelf {
+    pub(super) fn new(bytes: u64, used: Gauge, writes: Arc<Writes>) -> Self {
+        let shown = used.clone();
+        let items = Cache::builder()
+            .max_capacity(bytes)
+            .weigher(|_, kept: &Kept| u32::try_from(size(&kept.item)).unwrap_or(u32::MAX))
+            .eviction_listener(move |_, kept, _| {
+                shown.dec_by(gauge(size(&kept.item)));
+            })
+            .build();
+        Self {
+            items,
+            used,
+            purges: AtomicU64::new(0),
+            writes,
+        }
+    }
+
+    /// What stands at a key, for who asks now.
+    pub(super) fn get(&self, key: &Key, now: &Moment) -> Option<Item> {
+        let kept = self.items.get(key)?;
+        (kept.asked.writes == now.writes).then_some(kept.item)
+    }
+
+    /// To be taken before a stored answer is looked for, or its service asked.
+    pub(super) fn moment(&self, place: Place) -> Moment {
+        Moment {
+            purges: self.purges.load(Ordering::Acquire),
+            place,
+            writes: self.writes.count(place),
+        }
+    }
+
+    pub(super) fn put(&self, key: Key, endpoint: u64, item: Item, asked: Moment) {
+        let has_room = self.items.policy().max_capacity() != Some(0);
+        if has_room && self.moment(asked.place) == asked {
+            self.used.inc_by(gauge(size(&item)));
+            let kept = Kept {
+                item,
+                endpoint,
+                asked,
+            };
+            self.items.insert(key, kept);
+            // A purge in between did not see it.
+            if self.moment(asked.place) != asked {
+                self.items.invalidate(&key);
+            }
+            self.make_room();
+        }
+    }
+
+    /// By themselves the items are counted now and then: many large ones may come
+    /// before that. Their writer pays, who has waited for a service.
+    fn make_room(&self) {
+        let most = self.items.policy().max_capacity().unwrap_or(u64::MAX);
+        if u64::try_from(self.used.get()).is_ok_and(|used| used > most) {
+            self.items.run_pending_tasks();
+        }
+    }
+
+    /// Removes the answers that `which` names, and says how many there were.
+    pub(super) fn purge(&self, which: impl Fn(&Entry) -> bool) -> u64 {
+        self.remove(|kept| match &kept.item {
+            Item::Answer(entry) => which(entry),
+            Item::Vary(_) | Item::Own(_) => false,
+        })
+    }
+
+    /// Removes everything of endpoints that are not live.
+    pub(super) fn keep(&self, live: impl Iterator<Item = u64>) {
+        if self.used.get() > 0 {
+            let live: HashSet<u64> = live.collect();
+            self.remove(|kept| !live.contains(&kept.endpoint));
+        }
+    }
+
+    /// Says how many were good.
+    fn remove(&self, which: impl Fn(&Kept) -> bool) -> u64 {
+        self.purges.fetch_add(1, Ordering::AcqRel);
+        let mut removed = 0;
+        for (key, kept) in &self.items {
+            if which(&kept) {
+                self.items.invalidate(&*key);
+                removed += u64::from(kept.asked.writes == self.writes.count(kept.asked.place));
+            }
+        }
+        self.items.run_pending_tasks();
+        removed
+    }
+}
+
+/// Bytes that an item takes, about.
+fn size(item: &Item) -> usize {
+    /// Its key and its place in the tables of the memory.
+    const BESIDE: usize = 200;
+    match item {
+        Item::Answer(entry) => BESIDE + entry.size(),
+        Item::Vary(names) => BESIDE + names.iter().map(|name| name.as_str().len()).sum::<usize>(),
+        Item::Own(_) => BESIDE,
+    }
+}
+
+fn gauge(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+impl Moment {
+    /// After so many writes.
+    pub(super) fn after(writes: u32) -> Self {
+        Self {
+            writes,
+            ..Self::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::cache::entry::Lives;
+
+    fn answer(service: &str, tag: &str, length: usize) -> Item {
+        Item::Answer(Arc::new(Entry {
+            status: http::StatusCode::OK,
+            headers: http::HeaderMap::new(),
+            body: vec![0; length].into(),
+            service: service.into(),
+            tags: vec![tag.to_owned()],
+            anyone: false,
+            key: [0; 32],
+            vary: Vec::new(),
+            lives: Lives::default(),
+            stored: Instant::now(),
+        }))
+    }
+
+    #[test]
+    fn it_never_holds_more_than_its_bytes() {
+        let used = Gauge::default();
+        let shelf = Shelf::new(10_000, used.clone(), Arc::default());
+        for n in 0..100 {
+            shelf.put([n; 32], 1, answer("a", "t", 1000), Moment::default());
+            assert!(used.get() <= 10_000, "{}", used.get());
+        }
+        assert!(used.get() > 5_000, "{}", used.get());
+        shelf.keep(std::iter::empty());
+        assert_eq!(used.get(), 0);
+    }
+
+    #[test]
+    fn a_purge_takes_what_it_names_and_what_was_asked_for_before() {
+        let shelf = Shelf::new(1 << 20, Gauge::default(), Arc::default());
+        let asked = shelf.moment(Place::default());
+        shelf.put([1; 32], 1, answer("a", "t", 10), asked);
+        shelf.put([2; 32], 2, answer("b", "t", 10), asked);
+        shelf.put(
+            [3; 32],
+            2,
+            Item::Own(Instant::now() + Duration::from_secs(1)),
+            asked,
+        );
+        assert_eq!(shelf.purge(|entry| &*entry.service == "a"), 1);
+        assert!(shelf.get(&[1; 32], &asked).is_none() && shelf.get(&[2; 32], &asked).is_some());
+        shelf.put([1; 32], 1, answer("a", "t", 10), asked);
+        assert!(shelf.get(&[1; 32], &asked).is_none());
+        shelf.keep(std::iter::once(1));
+        assert!(shelf.get(&[2; 32], &asked).is_none() && shelf.get(&[3; 32], &asked).is_none());
+    }
+}

@@ -1,0 +1,397 @@
+//! What a connection is doing, as seen from its beats.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use super::framing::{End, Flood};
+use stoa_call::Tie;
+
+/// Parts of the time that a client has to read: how exact its end is.
+const PARTS: u32 = 4;
+/// More than [`PARTS`], so that a part is over before its place is taken again.
+const PLACES: usize = 8;
+
+/// Shared by a connection's socket, its requests and its beats. All run on one
+/// task, mostly: the order of these loads and stores does not matter.
+pub(crate) struct Activity {
+    /// Beats so far.
+    beat: AtomicU32,
+    /// Requests that are being answered.
+    serving: AtomicUsize,
+    /// Requests so far.
+    requests: AtomicU64,
+    /// A part of a request's head has come, and not yet the rest.
+    in_head: AtomicBool,
+    /// The socket takes no more: the client does not read.
+    blocked: AtomicBool,
+    /// Bytes have left since the last beat.
+    wrote: AtomicBool,
+    /// Requests share the connection, each with a window of its own.
+    http2: AtomicBool,
+    /// Beats in a [part](PARTS) of the time to read.
+    part: u32,
+    /// Response bodies that wait for the client, by the part in which they began to.
+    waiting: [AtomicU32; PLACES],
+    /// What comes is HTTP no longer.
+    left_http: AtomicBool,
+    /// The client asked for too much.
+    flood: OnceLock<Flood>,
+    /// On HTTP/1, which has one call at a time: to the client.
+    tie: Tie,
+}
+
+/// A request that is being answered, until it is dropped.
+pub(crate) struct Serving {
+    activity: Arc<Activity>,
+    /// Its place among those that wait for the client.
+    waits: Option<usize>,
+    /// Of its call to the client.
+    tie: Tie,
+}
+
+/// How many beats each thing may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// A request's head.
+    pub(super) head: u32,
+    /// Having no request.
+    pub(super) idle: u32,
+    /// Taking nothing of a response.
+    pub(super) read: u32,
+}
+
+/// What a beat finds.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Fine,
+    /// Nothing has happened for the idle timeout.
+    Idle,
+    /// A request's head has been on its way for the head's timeout.
+    Stalled,
+    /// The client does not read what it asked for.
+    Unread,
+}
+
+/// Counts beats without progress.
+pub(super) struct Watch {
+    limits: Limits,
+    requests: u64,
+    stalled: u32,
+    idle: u32,
+    blocked: u32,
+}
+
+// === impl Activity ===
+
+impl Activity {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            beat: AtomicU32::new(0),
+            serving: AtomicUsize::new(0),
+            requests: AtomicU64::new(0),
+            in_head: AtomicBool::new(false),
+            blocked: AtomicBool::new(false),
+            wrote: AtomicBool::new(false),
+            http2: AtomicBool::new(false),
+            part: limits.read.div_ceil(PARTS).max(1),
+            waiting: Default::default(),
+            left_http: AtomicBool::new(false),
+            flood: OnceLock::new(),
+            tie: Tie::default(),
+        }
+    }
+
+    /// Notes that a request's head is complete.
+    pub(crate) fn serve(self: &Arc<Self>) -> Serving {
+        self.serving.fetch_add(1, Ordering::Relaxed);
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let tie = match self.is_http2() {
+            true => Tie::default(),
+            false => self.tie.clone(),
+        };
+        Serving {
+            activity: Arc::clone(self),
+            waits: None,
+            tie,
+        }
+    }
+
+    /// Notes that the connection carries another protocol after the request that it has.
+    pub(crate) fn leaves_http(&self) {
+        self.left_http.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether what comes has no framing of HTTP.
+    pub(super) fn has_left_http(&self) -> bool {
+        self.left_http.load(Ordering::Relaxed)
+    }
+
+    /// What ties the call of an HTTP/1 connection to its client.
+    pub(super) fn tie(&self) -> &Tie {
+        &self.tie
+    }
+
+    /// Whether requests share the connection.
+    pub(super) fn is_http2(&self) -> bool {
+        self.http2.load(Ordering::Relaxed)
+    }
+
+    /// The number of the beat.
+    pub(super) fn beat(&self) -> u32 {
+        self.beat.load(Ordering::Relaxed)
+    }
+
+    /// Notes where the bytes that have come so far end.
+    pub(super) fn received(&self, end: End) {
+        self.in_head.store(end == End::InHead, Ordering::Relaxed);
+        if end == End::Http2 {
+            self.http2.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes whether the socket took what it was given.
+    pub(super) fn sent(&self, taken: bool) {
+        self.blocked.store(!taken, Ordering::Relaxed);
+        if taken {
+            self.wrote.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The number of requests so far, if all of them are answered, one after the other.
+    pub(super) fn answered(&self) -> Option<u64> {
+        let between = !self.is_http2() && self.serving.load(Ordering::Relaxed) == 0;
+        between.then(|| self.requests.load(Ordering::Relaxed))
+    }
+
+    /// Notes that the client asks for too much.
+    pub(super) fn flooded(&self, flood: Flood) {
+        // The first reason counts.
+        let _ = self.flood.set(flood);
+    }
+
+    /// What the client asked too much of.
+    pub(super) fn flood(&self) -> Option<Flood> {
+        self.flood.get().copied()
+    }
+
+    /// Whether a part of a request's head has come, and not yet the rest.
+    pub(super) fn is_in_head(&self) -> bool {
+        self.in_head.load(Ordering::Relaxed)
+    }
+
+    fn place(&self, parts_ago: u32) -> usize {
+        (self.beat() / self.part).wrapping_sub(parts_ago) as usize % PLACES
+    }
+
+    /// Whether a response body has waited for the client all the time it has. Whole
+    /// parts are counted, the one in which it began is not.
+    fn is_forgotten(&self) -> bool {
+        self.waiting[self.place(PARTS + 1)].load(Ordering::Relaxed) > 0
+    }
+}
+
+// === impl Serving ===
+
+impl Serving {
+    /// What ties its call to the client.
+    pub(super) fn tie(&self) -> &Tie {
+        &self.tie
+    }
+
+    /// Notes that more of the response is there, and waits for the client to take
+    /// it. On HTTP/1 the socket tells; on HTTP/2 each stream has a window.
+    pub(crate) fn waits_for_client(&mut self) {
+        if self.activity.is_http2() {
+            self.waits_for_service();
+            let place = self.activity.place(0);
+            self.activity.waiting[place].fetch_add(1, Ordering::Relaxed);
+            self.waits = Some(place);
+        }
+    }
+
+    /// Notes that the client has all that there is of the response.
+    pub(crate) fn waits_for_service(&mut self) {
+        if let Some(place) = self.waits.take() {
+            self.activity.waiting[place].fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.waits_for_service();
+        self.tie.loosen();
+        self.activity.serving.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+// === impl Watch ===
+
+impl Watch {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            requests: 0,
+            stalled: 0,
+            idle: 0,
+            blocked: 0,
+        }
+    }
+
+    pub(super) fn beat(&mut self, activity: &Activity) -> Verdict {
+        activity.beat.fetch_add(1, Ordering::Relaxed);
+        if self.is_unread(activity) {
+            return Verdict::Unread;
+        }
+        let requests = activity.requests.load(Ordering::Relaxed);
+        let progress = requests != self.requests || activity.serving.load(Ordering::Relaxed) > 0;
+        self.requests = requests;
+        if progress {
+            self.stalled = 0;
+            self.idle = 0;
+            return Verdict::Fine;
+        }
+        // A client that connects and says nothing is as stuck as one in mid-head.
+        if activity.is_in_head() || requests == 0 {
+            self.stalled += 1;
+            return if self.stalled > self.limits.head {
+                Verdict::Stalled
+            } else {
+                Verdict::Fine
+            };
+        }
+        self.stalled = 0;
+        self.idle += 1;
+        if self.idle >= self.limits.idle {
+            self.idle = 0;
+            Verdict::Idle
+        } else {
+            Verdict::Fine
+        }
+    }
+
+    fn is_unread(&mut self, activity: &Activity) -> bool {
+        let wrote = activity.wrote.swap(false, Ordering::Relaxed);
+        if wrote || !activity.blocked.load(Ordering::Relaxed) {
+            self.blocked = 0;
+        } else {
+            self.blocked += 1;
+        }
+        self.blocked > self.limits.read || activity.is_forgotten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        head: 2,
+        idle: 10,
+        read: 4,
+    };
+
+    fn watched(limits: Limits) -> (Watch, Arc<Activity>) {
+        (Watch::new(limits), Arc::new(Activity::new(&limits)))
+    }
+
+    fn beats(watch: &mut Watch, activity: &Activity, count: u32) -> Vec<Verdict> {
+        (0..count).map(|_| watch.beat(activity)).collect()
+    }
+
+    #[test]
+    fn a_silent_client_is_cut_off_after_the_heads_time() {
+        let (mut watch, activity) = watched(LIMITS);
+        assert_eq!(
+            beats(&mut watch, &activity, 3),
+            [Verdict::Fine, Verdict::Fine, Verdict::Stalled]
+        );
+    }
+
+    #[test]
+    fn a_connection_that_serves_is_left_alone() {
+        let (mut watch, activity) = watched(Limits { idle: 3, ..LIMITS });
+        let serving = activity.serve();
+        activity.received(End::Between);
+        assert!(
+            beats(&mut watch, &activity, 20)
+                .iter()
+                .all(|verdict| *verdict == Verdict::Fine)
+        );
+        drop(serving);
+        assert_eq!(beats(&mut watch, &activity, 3).last(), Some(&Verdict::Idle));
+    }
+
+    #[test]
+    fn a_slow_second_head_is_cut_off() {
+        let (mut watch, activity) = watched(LIMITS);
+        drop(activity.serve());
+        assert_eq!(
+            watch.beat(&activity),
+            Verdict::Fine,
+            "a request has come since the last beat"
+        );
+        activity.received(End::InHead);
+        assert_eq!(
+            beats(&mut watch, &activity, 3).last(),
+            Some(&Verdict::Stalled)
+        );
+    }
+
+    #[test]
+    fn pings_keep_an_idle_http2_connection_no_longer_than_any() {
+        let (mut watch, activity) = watched(LIMITS);
+        drop(activity.serve());
+        watch.beat(&activity);
+        for _ in 0..2 {
+            for _ in 1..LIMITS.idle {
+                activity.received(End::Http2);
+                assert_eq!(watch.beat(&activity), Verdict::Fine);
+            }
+            assert_eq!(watch.beat(&activity), Verdict::Idle, "and again");
+        }
+    }
+
+    #[test]
+    fn a_client_that_takes_nothing_is_cut_off_and_a_slow_one_is_not() {
+        let (mut watch, activity) = watched(LIMITS);
+        let _serving = activity.serve();
+        for _ in 0..20 {
+            activity.sent(true);
+            activity.sent(false);
+            assert_eq!(watch.beat(&activity), Verdict::Fine);
+        }
+        let verdicts = beats(&mut watch, &activity, LIMITS.read + 1);
+        assert_eq!(verdicts.last(), Some(&Verdict::Unread));
+        assert_eq!(
+            verdicts.iter().filter(|v| **v == Verdict::Unread).count(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_stream_without_a_window_is_noticed_among_busy_ones() {
+        let (mut watch, activity) = watched(LIMITS);
+        activity.received(End::Http2);
+        let (mut stuck, mut busy, mut slow) =
+            (activity.serve(), activity.serve(), activity.serve());
+        stuck.waits_for_client();
+        slow.waits_for_client();
+        slow.waits_for_service();
+        let mut fine = 0;
+        loop {
+            busy.waits_for_client();
+            activity.sent(true);
+            match watch.beat(&activity) {
+                Verdict::Fine => fine += 1,
+                verdict => break assert_eq!(verdict, Verdict::Unread),
+            }
+        }
+        assert!((LIMITS.read..=LIMITS.read + 2).contains(&fine), "{fine}");
+        drop(stuck);
+        for _ in 0..20 {
+            busy.waits_for_client();
+            assert_eq!(watch.beat(&activity), Verdict::Fine);
+        }
+    }
+}

@@ -1,0 +1,503 @@
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::document;
+use stoa_service::contract::Contract;
+use stoa_settings::{Access, Compression, Idempotency, IdempotencyKey, Route, Target};
+use stoa_test_components::{SHOP, component};
+
+mod types;
+
+/// The contract of a component that is made of this WIT.
+fn contract(wit: &str, world: &str) -> Contract {
+    Contract::read(&component(wit, world)).unwrap()
+}
+
+fn route(key: &str, target: &str) -> Route {
+    let (method, path) = match key.split_once(' ') {
+        Some((method, path)) => (Some(method.to_owned()), path),
+        None => (None, key),
+    };
+    let target = match target {
+        "http" => Target::Http,
+        call => Target::Call(call.to_owned().try_into().unwrap()),
+    };
+    Route {
+        method,
+        host: None,
+        path: path.to_owned(),
+        target,
+        status: None,
+        location: None,
+        access: Access::Public,
+        cache: None,
+        idempotency: None,
+        errors: Default::default(),
+        rate: None,
+        cors: None,
+        compression: Compression::On,
+        priority: Default::default(),
+        on_disconnect: None,
+    }
+}
+
+fn shop() -> Value {
+    let routes = [
+        route("GET /products/{id}", "shop:product/products.get"),
+        Route {
+            status: Some(201),
+            access: Access::Scope("products:write".to_owned()),
+            ..route("POST /products", "shop:product/products.create")
+        },
+        Route {
+            access: Access::Authenticated,
+            ..route("DELETE /products/{id}", "shop:product/products.delete")
+        },
+        route("GET /products", "shop:product/products.find"),
+        Route {
+            errors: [("err".to_owned(), 409)].into(),
+            ..route("/orders/{order}/reserve", "shop:product/inventory.reserve")
+        },
+        route("POST /inventory/{sku}", "shop:product/inventory.adjust"),
+        route("GET /gone", "shop:product/products.gone"),
+        route("/legacy/*", "http"),
+        route("GET /page", "http"),
+    ];
+    let document = document("shop", &[("product", &contract(SHOP, "product"), &routes)]);
+    check(&document);
+    document
+}
+
+/// What OpenAPI 3.1 demands of a document, as far as this one goes.
+fn check(document: &Value) {
+    assert_eq!(document["openapi"], "3.1.0");
+    for field in ["title", "version"] {
+        assert!(document["info"][field].is_string(), "info.{field}");
+    }
+    let mut ids = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        assert!(path.starts_with('/'), "{path}");
+        for (method, operation) in item.as_object().unwrap() {
+            if !super::METHODS.contains(&method.as_str()) {
+                assert!(
+                    ["parameters", "summary", "description"].contains(&method.as_str()),
+                    "{path} {method}"
+                );
+                continue;
+            }
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(ids.insert(id.to_owned()), "{id} stands twice");
+            check_parameters(path, item, operation);
+            let responses = operation["responses"].as_object().unwrap();
+            assert!(!responses.is_empty(), "{id}");
+            for (status, response) in responses {
+                assert!(
+                    status == "default" || matches!(status.parse(), Ok(200..=599)),
+                    "{id} {status}"
+                );
+                assert!(response["description"].is_string(), "{id} {status}");
+            }
+        }
+    }
+    check_references(document, document);
+    for name in document["components"]["schemas"]
+        .as_object()
+        .unwrap()
+        .keys()
+    {
+        assert!(
+            name.chars()
+                .all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c)),
+            "{name}"
+        );
+    }
+}
+
+fn check_parameters(path: &str, item: &Value, operation: &Value) {
+    let empty = Vec::new();
+    let of = |value: &Value| value["parameters"].as_array().unwrap_or(&empty).clone();
+    let mut seen = BTreeSet::new();
+    for parameter in of(item).into_iter().chain(of(operation)) {
+        let (name, place) = (
+            parameter["name"].as_str().unwrap(),
+            parameter["in"].as_str().unwrap(),
+        );
+        assert!(
+            seen.insert((name.to_owned(), place.to_owned())),
+            "{path}: {name} in {place} stands twice"
+        );
+        assert!(
+            place == "query" || parameter["required"] == true,
+            "{path}: {name}"
+        );
+        assert!(parameter["schema"].is_object(), "{path}: {name}");
+    }
+    for name in super::operation::path_parameters(path) {
+        assert!(
+            seen.contains(&(name.to_owned(), "path".to_owned())),
+            "{path}: {name} is not described"
+        );
+    }
+}
+
+fn check_references(document: &Value, value: &Value) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(reference) = fields.get("$ref") {
+                let pointer = reference.as_str().unwrap().strip_prefix('#').unwrap();
+                assert!(
+                    document.pointer(pointer).is_some(),
+                    "{reference} leads nowhere"
+                );
+            }
+            fields
+                .values()
+                .for_each(|value| check_references(document, value));
+        }
+        Value::Array(items) => items
+            .iter()
+            .for_each(|value| check_references(document, value)),
+        _ => {}
+    }
+}
+
+fn statuses(operation: &Value) -> Vec<&str> {
+    operation["responses"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
+}
+
+#[test]
+fn path_parameters_bind_by_name() {
+    let document = shop();
+    let get = &document["paths"]["/products/{id}"]["get"];
+    assert_eq!(
+        get["parameters"],
+        json!([{ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } }])
+    );
+    assert_eq!(get["operationId"], "product_products_get");
+    assert_eq!(get["tags"], json!(["product"]));
+    assert!(get.get("requestBody").is_none());
+    let product = json!({ "$ref": "#/components/schemas/shop.product.Product" });
+    assert_eq!(
+        get["responses"]["200"]["content"]["application/json"]["schema"],
+        product
+    );
+}
+
+#[test]
+fn the_rest_is_the_query_or_the_body() {
+    let document = shop();
+    let find = &document["paths"]["/products"]["get"];
+    assert_eq!(
+        find["parameters"][0],
+        json!({ "name": "sku", "in": "query", "required": true, "schema": { "type": "string" } })
+    );
+    let price = json!({ "type": "integer", "format": "uint32", "minimum": 0, "maximum": u32::MAX });
+    assert_eq!(
+        find["parameters"][1],
+        json!({ "name": "max_price", "in": "query", "required": false, "schema": price })
+    );
+    let whole = &document["paths"]["/products"]["post"]["requestBody"];
+    assert_eq!(
+        whole["content"]["application/json"]["schema"]["$ref"],
+        "#/components/schemas/shop.product.Product"
+    );
+    assert_eq!(whole["required"], true);
+    let single = &document["paths"]["/inventory/{sku}"]["post"]["requestBody"]["content"]["application/json"]
+        ["schema"];
+    assert_eq!(single["format"], "int32");
+}
+
+#[test]
+fn several_parameters_are_the_fields_of_the_body() {
+    let wit = "package a:b; interface i { f: func(first-name: string, age: option<u8>); g: func(a: option<u8>, b: option<u8>); } world w { export i; }";
+    let routes = [route("POST /f", "a:b/i.f"), route("PUT /g", "a:b/i.g")];
+    let document = document("x", &[("s", &contract(wit, "w"), &routes)]);
+    check(&document);
+    let body = &document["paths"]["/f"]["post"]["requestBody"];
+    let schema = &body["content"]["application/json"]["schema"];
+    assert_eq!(
+        (&body["required"], &schema["required"]),
+        (&json!(true), &json!(["first_name"]))
+    );
+    assert_eq!(schema["additionalProperties"], false);
+    assert_eq!(
+        schema["properties"]["age"]["anyOf"][1],
+        json!({ "type": "null" })
+    );
+    assert_eq!(
+        document["paths"]["/g"]["put"]["requestBody"]["required"],
+        false
+    );
+}
+
+#[test]
+fn a_record_in_the_query_gives_its_fields() {
+    let wit = "package a:b; interface i { flags fl { x, y } record q { tags: list<string>, page-size: option<u8>, only: fl, raw: list<u8> } f: func(q: q) -> u8; }
+        world w { export i; }";
+    let document = document(
+        "x",
+        &[("s", &contract(wit, "w"), &[route("GET /f", "a:b/i.f")])],
+    );
+    check(&document);
+    let parameters = document["paths"]["/f"]["get"]["parameters"]
+        .as_array()
+        .unwrap();
+    let facts: Vec<_> = parameters
+        .iter()
+        .map(|p| {
+            (
+                p["name"].as_str().unwrap(),
+                p["required"].as_bool().unwrap(),
+                p.get("explode").is_some(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        facts,
+        [
+            ("tags", false, true),
+            ("page_size", false, false),
+            ("only", false, true),
+            ("raw", true, false)
+        ]
+    );
+}
+
+#[test]
+fn success_and_problems_have_their_status() {
+    let document = shop();
+    let paths = &document["paths"];
+    let standard = ["404", "409", "422"];
+    let of = |path: &str, method: &str| statuses(&paths[path][method]);
+    let with = |more: &[&'static str]| {
+        let mut all: Vec<_> = standard.iter().chain(more).copied().collect();
+        all.sort_unstable();
+        all
+    };
+    assert_eq!(
+        of("/products/{id}", "get"),
+        with(&["200", "304", "400", "default"])
+    );
+    assert_eq!(
+        of("/products", "post"),
+        with(&["201", "400", "401", "403", "413", "415", "default"])
+    );
+    assert_eq!(
+        of("/products/{id}", "delete"),
+        with(&["204", "400", "401", "default"])
+    );
+    assert_eq!(
+        of("/orders/{order}/reserve", "post"),
+        ["204", "400", "409", "413", "415", "422", "default"]
+    );
+    assert_eq!(
+        of("/inventory/{sku}", "post"),
+        ["200", "400", "413", "415", "422", "default"]
+    );
+    assert!(
+        paths["/products/{id}"]["delete"]["responses"]["204"]
+            .get("content")
+            .is_none()
+    );
+    let missing = &paths["/products/{id}"]["get"]["responses"]["404"];
+    assert_eq!(
+        missing["content"]["application/problem+json"]["schema"]["$ref"],
+        "#/components/schemas/Problem"
+    );
+}
+
+#[test]
+fn a_route_that_keeps_answers_takes_a_key() {
+    let keyed = Route {
+        idempotency: Some(Idempotency::new(IdempotencyKey::Required)),
+        ..route("POST /products", "shop:product/products.create")
+    };
+    let document = document("shop", &[("product", &contract(SHOP, "product"), &[keyed])]);
+    check(&document);
+    let post = &document["paths"]["/products"]["post"];
+    let key = &post["parameters"][0];
+    assert_eq!(
+        (&key["name"], &key["required"]),
+        (&json!("Idempotency-Key"), &json!(true))
+    );
+    let conflict = post["responses"]["409"]["description"].as_str().unwrap();
+    assert!(conflict.contains("still under way"), "{conflict}");
+}
+
+#[test]
+fn own_errors_are_mapped_by_the_route_or_internal() {
+    let wit = "package a:b; interface i { variant e { too-big(u8), other } f: func() -> result<option<u8>, e>; } world w { export i; }";
+    let mapped = Route {
+        errors: [("too_big".to_owned(), 413)].into(),
+        ..route("GET /f", "a:b/i.f")
+    };
+    let document = document("x", &[("s", &contract(wit, "w"), &[mapped])]);
+    check(&document);
+    let get = &document["paths"]["/f"]["get"];
+    assert_eq!(
+        statuses(get),
+        ["200", "204", "304", "413", "500", "default"]
+    );
+    assert_eq!(
+        get["responses"]["413"]["description"],
+        "The service answered too_big."
+    );
+}
+
+#[test]
+fn only_public_routes_are_open() {
+    let document = shop();
+    let security =
+        |path: &str, method: &str| document["paths"][path][method].get("security").cloned();
+    assert_eq!(security("/products/{id}", "get"), None);
+    assert_eq!(
+        security("/products", "post"),
+        Some(json!([{ "bearer": ["products:write"] }, { "api_key": ["products:write"] }]))
+    );
+    assert_eq!(
+        security("/products/{id}", "delete"),
+        Some(json!([{ "bearer": [] }, { "api_key": [] }]))
+    );
+    assert_eq!(
+        document["components"]["securitySchemes"]["bearer"]["scheme"],
+        "bearer"
+    );
+    assert_eq!(
+        document["components"]["securitySchemes"]["api_key"]["name"],
+        "X-API-Key"
+    );
+}
+
+#[test]
+fn routes_that_are_no_calls_show_their_path() {
+    let document = shop();
+    let legacy = document["paths"]["/legacy/{path}"].as_object().unwrap();
+    assert_eq!(
+        legacy.keys().collect::<Vec<_>>(),
+        ["description", "parameters", "summary"]
+    );
+    assert_eq!(
+        document["paths"]["/page"]["get"]["operationId"],
+        "product_http"
+    );
+    assert!(document["paths"].get("/gone").is_none());
+}
+
+#[test]
+fn a_route_of_any_method_is_shown_under_several() {
+    let document = shop();
+    let item = document["paths"]["/orders/{order}/reserve"]
+        .as_object()
+        .unwrap();
+    let ids: Vec<_> = item
+        .values()
+        .map(|operation| operation["operationId"].as_str().unwrap())
+        .collect();
+    assert_eq!(item.keys().collect::<Vec<_>>(), ["patch", "post", "put"]);
+    assert_eq!(
+        ids,
+        [
+            "product_inventory_reserve_patch",
+            "product_inventory_reserve",
+            "product_inventory_reserve_put"
+        ]
+    );
+}
+
+#[test]
+fn hosts_are_servers() {
+    let wit = "package a:b; interface i { f: func(); g: func(); } world w { export i; }";
+    let on = |host: &str, call: &str| Route {
+        host: Some(host.to_owned()),
+        ..route("GET /f", call)
+    };
+    let document = document(
+        "x",
+        &[(
+            "s",
+            &contract(wit, "w"),
+            &[on("one.example", "a:b/i.f"), on("two.example", "a:b/i.g")],
+        )],
+    );
+    check(&document);
+    let get = &document["paths"]["/f"]["get"];
+    assert_eq!(get["servers"], json!([{ "url": "//one.example/" }]));
+    assert_eq!(get["description"], "On two.example: a:b/i.g");
+}
+
+#[test]
+fn named_types_stand_once_unless_they_differ() {
+    let wit = |price: &str| {
+        format!(
+            "package a:b; interface i {{ record item {{ price: {price} }} f: func() -> list<item>; }}
+             interface j {{ record item {{ price: string }} g: func(item: item); }} world w {{ export i; export j; }}"
+        )
+    };
+    let contracts = [
+        contract(&wit("u8"), "w"),
+        contract(&wit("u8"), "w"),
+        contract(&wit("u16"), "w"),
+    ];
+    let routes = |prefix: &str| {
+        [
+            route(&format!("GET /{prefix}/f"), "a:b/i.f"),
+            route(&format!("POST /{prefix}/g"), "a:b/j.g"),
+        ]
+    };
+    let (first, second, third) = (routes("1"), routes("2"), routes("3"));
+    let document = document(
+        "x",
+        &[
+            ("one", &contracts[0], &first),
+            ("two", &contracts[1], &second),
+            ("three", &contracts[2], &third),
+        ],
+    );
+    check(&document);
+    let names: Vec<_> = document["components"]["schemas"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .collect();
+    assert_eq!(names, ["Problem", "a.b.Item", "a.b.i.Item", "a.b.j.Item"]);
+    let item = |path: &str| {
+        document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+            ["items"]["$ref"]
+            .clone()
+    };
+    assert_eq!(
+        (item("/1/f"), item("/3/f")),
+        (
+            json!("#/components/schemas/a.b.Item"),
+            json!("#/components/schemas/a.b.i.Item")
+        )
+    );
+    assert_eq!(item("/1/f"), item("/2/f"));
+}
+
+/// For a look at the whole, and for validators outside of this project.
+#[test]
+fn the_document_is_stable() {
+    assert_eq!(shop(), shop());
+    if let Some(file) = std::env::var_os("STOA_TEST_OPENAPI_OUT") {
+        std::fs::write(file, shop().to_string()).unwrap();
+    }
+}
+
+#[test]
+fn an_answer_says_that_it_has_a_location() {
+    let wit = "package a:b; interface i { record made { id: string } f: func(name: string) -> made; } world w { export i; }";
+    let mut route = route("POST /f", "a:b/i.f");
+    route.status = Some(201);
+    route.location = Some("/f/{id}".to_owned());
+    let document = document("x", &[("s", &contract(wit, "w"), &[route])]);
+    check(&document);
+    let header = &document["paths"]["/f"]["post"]["responses"]["201"]["headers"]["Location"];
+    assert_eq!(header["schema"]["type"], "string", "{header}");
+}

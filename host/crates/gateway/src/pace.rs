@@ -1,0 +1,188 @@
+//! How slowly a request's body may come.
+//!
+//! A body has a time that it may let its service wait, and each byte that comes adds
+//! to it: a slow line is let be, a client that sends as little as it can is not. The
+//! time that the service takes for itself does not count.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+
+use stoa_engine::http::BodyError;
+use stoa_settings::config;
+
+/// A request's body that must come in time.
+pub(super) struct Paced<B = Incoming> {
+    body: B,
+    pace: Pace,
+    received: u64,
+    waited: Duration,
+    waiting: Option<Waiting>,
+}
+
+/// How slow is slow.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// What a body may wait without a byte.
+    grace: Duration,
+    /// Bytes that earn a second more.
+    rate: u64,
+}
+
+/// Why a body ended early.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PaceError<E> {
+    #[error("the body comes too slowly")]
+    TooSlow,
+    #[error(transparent)]
+    Broken(E),
+}
+
+impl From<PaceError<hyper::Error>> for BodyError {
+    fn from(fault: PaceError<hyper::Error>) -> Self {
+        match fault {
+            PaceError::TooSlow => Self::ConnectionReadTimeout,
+            PaceError::Broken(fault) => Self::Hyper(fault),
+        }
+    }
+}
+
+struct Waiting {
+    since: Instant,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Pace {
+    pub(super) fn of(settings: &config::Gateway) -> Self {
+        Self {
+            grace: settings.body_timeout,
+            rate: settings.body_rate,
+        }
+    }
+}
+
+impl<B> Paced<B> {
+    pub(super) fn new(body: B, pace: Pace) -> Self {
+        Self {
+            body,
+            pace,
+            received: 0,
+            waited: Duration::ZERO,
+            waiting: None,
+        }
+    }
+
+    /// A timer is set only when the body is not there: most are.
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let waiting = self.waiting.get_or_insert_with(|| {
+            let since = Instant::now();
+            let earned = Duration::from_secs(self.received / self.pace.rate.max(1));
+            let left = (self.pace.grace + earned).saturating_sub(self.waited);
+            let timer = Box::pin(tokio::time::sleep_until(since + left));
+            Waiting { since, timer }
+        });
+        waiting.timer.as_mut().poll(cx)
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Paced<B> {
+    type Data = Bytes;
+    type Error = PaceError<B::Error>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let this = &mut *self;
+        match Pin::new(&mut this.body).poll_frame(cx) {
+            Poll::Ready(frame) => {
+                if let Some(waiting) = this.waiting.take() {
+                    this.waited += waiting.since.elapsed();
+                }
+                if let Some(Ok(frame)) = &frame {
+                    this.received += frame.data_ref().map_or(0, |data| data.len() as u64);
+                }
+                Poll::Ready(frame.map(|frame| frame.map_err(PaceError::Broken)))
+            }
+            Poll::Pending => this.poll_late(cx).map(|()| Some(Err(PaceError::TooSlow))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http_body_util::{BodyExt as _, StreamBody};
+
+    use super::*;
+
+    const PACE: Pace = Pace {
+        grace: Duration::from_secs(20),
+        rate: 100,
+    };
+
+    /// Pieces of this size, one each so many seconds.
+    fn pieces(
+        count: u32,
+        size: usize,
+        every: u64,
+    ) -> impl Body<Data = Bytes, Error = Infallible> + Unpin {
+        let stream = futures::stream::unfold(0, move |sent| async move {
+            if sent == count {
+                return None;
+            }
+            tokio::time::sleep(Duration::from_secs(every)).await;
+            Some((Ok(Frame::data(Bytes::from(vec![0; size]))), sent + 1))
+        });
+        StreamBody::new(Box::pin(stream))
+    }
+
+    /// Bytes that come, until the end or a fault.
+    async fn read(body: impl Body<Data = Bytes, Error = Infallible> + Unpin) -> (usize, bool) {
+        let mut body = Paced::new(body, PACE);
+        let mut received = 0;
+        while let Some(frame) = body.frame().await {
+            match frame {
+                Ok(frame) => received += frame.into_data().unwrap().len(),
+                Err(PaceError::TooSlow) => return (received, false),
+                Err(PaceError::Broken(never)) => match never {},
+            }
+        }
+        (received, true)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_line_is_let_be_and_a_trickle_is_not() {
+        assert_eq!(read(pieces(100, 1000, 10)).await, (100_000, true));
+        assert_eq!(
+            read(pieces(10, 1, 1)).await,
+            (10, true),
+            "short, and soon over"
+        );
+        assert!(!read(pieces(1000, 10, 1)).await.1);
+        assert_eq!(read(pieces(1, 10, 21)).await, (0, false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_readers_own_time_does_not_count() {
+        let mut body = Paced::new(pieces(10, 1, 1), PACE);
+        while let Some(frame) = body.frame().await {
+            frame.unwrap();
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+    }
+}

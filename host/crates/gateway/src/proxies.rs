@@ -1,0 +1,210 @@
+//! Proxies before the gateway: whom to believe about where a request comes from.
+//!
+//! Only a proxy that the settings name is believed. What anybody else says of it
+//! neither counts here nor reaches a component.
+
+mod forwarded;
+mod protocol;
+
+use std::borrow::Cow;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderMap;
+use ipnet::IpNet;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::client::{Client, Told};
+use stoa_settings::config::{self, ProxyProtocol};
+
+/// The proxies of one host.
+pub(super) struct Proxies {
+    trusted: Vec<IpNet>,
+    protocol: ProxyProtocol,
+    timeout: Duration,
+}
+
+/// Why a connection is not taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Untold {
+    #[error("expected a connection of a trusted proxy")]
+    Stranger,
+    #[error("the header of the PROXY protocol did not come in time")]
+    Timeout,
+    #[error("expected a header of the PROXY protocol: {0}")]
+    Header(#[from] io::Error),
+}
+
+impl Proxies {
+    pub(super) fn new(settings: &config::Gateway) -> Self {
+        Self {
+            trusted: settings.trusted_proxies.clone(),
+            protocol: settings.proxy_protocol,
+            timeout: settings.header_timeout,
+        }
+    }
+
+    pub(super) fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.trusted
+            .iter()
+            .any(|network| network.contains(&address))
+    }
+
+    /// Whose connection this is, by the PROXY protocol where it is spoken.
+    ///
+    /// One of which the header names no client (`UNKNOWN`, `LOCAL`, or a family that has
+    /// no addresses here) is the proxy's own, as the protocol's specification has it: a
+    /// health check. The proxy did not look at what it carries, so nobody is believed
+    /// there about others.
+    pub(super) async fn introduced(
+        &self,
+        stream: &mut TcpStream,
+        peer: SocketAddr,
+    ) -> Result<Client, Untold> {
+        if self.protocol == ProxyProtocol::Off {
+            return Ok(Client::new(peer));
+        }
+        if !self.trusts(peer.ip()) {
+            return Err(Untold::Stranger);
+        }
+        let told = timeout(self.timeout, protocol::read(stream)).await;
+        Ok(match told.map_err(|_| Untold::Timeout)?? {
+            Some(client) => Client::new(client),
+            None => Client::new(peer).of_itself(),
+        })
+    }
+
+    /// The client of a request, by what trusted proxies say of it: from the right,
+    /// each trusted address vouches for the one before it.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong when the two kinds of headers name different clients: a
+    /// proxy writes one kind and passes the other on as it came.
+    pub(super) fn client<'c>(
+        &self,
+        client: &'c Arc<Client>,
+        headers: &HeaderMap,
+    ) -> Result<Cow<'c, Arc<Client>>, &'static str> {
+        if self.trusted.is_empty() || client.is_of_itself() || !self.trusts(client.address()) {
+            return Ok(Cow::Borrowed(client));
+        }
+        let known = |address| self.trusts(address);
+        let standard = forwarded::standard(headers, client.address(), known)?;
+        let common = forwarded::common(headers, client.address(), known);
+        let told = match (standard, common) {
+            (None, None) => return Ok(Cow::Borrowed(client)),
+            (Some(told), None) | (None, Some(told)) => told,
+            (Some(standard), Some(common)) if standard.address == common.address => Told {
+                // The kind that the proxy does not write is the client's own word.
+                secure: standard.secure.filter(|_| standard.secure == common.secure),
+                host: standard
+                    .host
+                    .filter(|host| Some(host) == common.host.as_ref()),
+                ..common
+            },
+            (Some(_), Some(_)) => {
+                return Err("the headers Forwarded and X-Forwarded-For name different clients");
+            }
+        };
+        let client = Client::clone(client).told(told);
+        Ok(Cow::Owned(Arc::new(client)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn proxies() -> Proxies {
+        let settings = config::Gateway {
+            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()],
+            ..config::Gateway::default()
+        };
+        Proxies::new(&settings)
+    }
+
+    fn seen(peer: &str, headers: &[(&'static str, &'static str)]) -> Result<String, &'static str> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_static(value));
+        }
+        let client = Arc::new(Client::new(peer.parse().unwrap()));
+        let found = proxies().client(&client, &map)?;
+        Ok(found.address().to_string())
+    }
+
+    #[test]
+    fn only_trusted_proxies_are_believed() {
+        let told = [
+            ("x-forwarded-for", "192.0.2.1"),
+            ("forwarded", "for=192.0.2.1"),
+        ];
+        assert_eq!(seen("198.51.100.7:1", &told).unwrap(), "198.51.100.7");
+        assert_eq!(seen("10.1.2.3:1", &told).unwrap(), "192.0.2.1");
+        assert_eq!(seen("[::ffff:10.1.2.3]:1", &told).unwrap(), "192.0.2.1");
+        assert_eq!(seen("10.1.2.3:1", &[]).unwrap(), "10.1.2.3");
+    }
+
+    #[test]
+    fn the_walk_ends_at_the_first_who_is_not_trusted() {
+        for (value, expected) in [
+            ("192.0.2.66, 192.0.2.1", "192.0.2.1"),
+            ("192.0.2.66, 192.0.2.1, 10.9.9.9", "192.0.2.1"),
+            ("192.0.2.66, nonsense, 10.9.9.9", "10.9.9.9"),
+            ("10.8.8.8, 10.9.9.9", "10.8.8.8"),
+            ("192.0.2.1:4711", "192.0.2.1"),
+            ("2001:db8::7", "2001:db8::7"),
+            ("[2001:db8::7]:80, fd00::1", "2001:db8::7"),
+            ("", "10.1.2.3"),
+        ] {
+            let found = seen("10.1.2.3:1", &[("x-forwarded-for", value)]);
+            assert_eq!(found.unwrap(), expected, "{value:?}");
+        }
+        let lines = [
+            ("x-forwarded-for", "192.0.2.66"),
+            ("x-forwarded-for", "192.0.2.1"),
+        ];
+        assert_eq!(seen("10.1.2.3:1", &lines).unwrap(), "192.0.2.1");
+    }
+
+    #[test]
+    fn rfc_7239_is_read_with_its_quotes() {
+        for (value, expected) in [
+            ("for=192.0.2.66, for=192.0.2.1;proto=https", "192.0.2.1"),
+            ("For=\"[2001:db8::7]:4711\"", "2001:db8::7"),
+            (
+                "for=192.0.2.66;host=\"a, for=192.0.2.9\", for=192.0.2.1",
+                "192.0.2.1",
+            ),
+            ("proto=https;for=\"192.0.2.1:80\"; by=10.0.0.1", "192.0.2.1"),
+            ("for=unknown", "10.1.2.3"),
+            ("for=_hidden, for=10.9.9.9", "10.9.9.9"),
+        ] {
+            let found = seen("10.1.2.3:1", &[("forwarded", value)]);
+            assert_eq!(found.unwrap(), expected, "{value:?}");
+        }
+        let hidden = [("forwarded", "for=\"x, for=192.0.2.1")];
+        assert!(
+            seen("10.1.2.3:1", &hidden).is_err(),
+            "a quote hides what the proxy adds"
+        );
+        let quoted = [("x-forwarded-for", "\", 192.0.2.1")];
+        assert_eq!(seen("10.1.2.3:1", &quoted).unwrap(), "192.0.2.1");
+    }
+
+    #[test]
+    fn headers_that_contradict_each_other_are_refused() {
+        let told = [
+            ("x-forwarded-for", "192.0.2.1"),
+            ("forwarded", "for=192.0.2.66"),
+        ];
+        assert!(seen("10.1.2.3:1", &told).is_err());
+    }
+}

@@ -1,0 +1,114 @@
+//! The body of every response of the gateway.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::connection::Serving;
+use stoa_call::deadline::{Elapsed, within};
+use stoa_engine::http::{BodyError, ResponseBody, Taken};
+use stoa_service::revision::Revision;
+
+/// A body, and the mark of a request that is being answered until it is sent.
+pub(crate) struct GatewayBody {
+    body: ResponseBody,
+    serving: Option<Serving>,
+    /// Who writes it, if its trailers will be lost.
+    unannounced: Option<Arc<Revision>>,
+}
+
+impl GatewayBody {
+    pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
+        ResponseBody::whole(bytes).into()
+    }
+
+    pub(crate) fn empty() -> Self {
+        Self::whole(Bytes::new())
+    }
+
+    /// The content, for a stage that changes it.
+    pub(crate) fn into_content(self) -> ResponseBody {
+        self.body
+    }
+
+    /// All of it, if it is there.
+    pub(crate) fn as_whole(&self) -> Option<&Bytes> {
+        self.body.as_whole()
+    }
+
+    /// Waits until it is there, or more than `limit` bytes of it are. Nothing of it
+    /// is lost, also not at the deadline.
+    ///
+    /// # Errors
+    /// When `deadline` comes first.
+    pub(crate) async fn take_in(
+        &mut self,
+        limit: usize,
+        deadline: Instant,
+    ) -> Result<Taken, Elapsed> {
+        within(deadline, self.body.take_in(limit)).await
+    }
+
+    /// The same, whose trailers its client does not get.
+    pub(crate) fn without_trailers(self, writer: &Arc<Revision>) -> Self {
+        Self {
+            unannounced: Some(writer.clone()),
+            ..self
+        }
+    }
+
+    pub(crate) fn with_guard(self, mut serving: Serving) -> Self {
+        serving.waits_for_client();
+        Self {
+            serving: Some(serving),
+            ..self
+        }
+    }
+}
+
+impl From<ResponseBody> for GatewayBody {
+    fn from(body: ResponseBody) -> Self {
+        Self {
+            body,
+            serving: None,
+            unannounced: None,
+        }
+    }
+}
+
+impl Body for GatewayBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let Some(serving) = &mut self.serving {
+            match frame {
+                Poll::Ready(_) => serving.waits_for_client(),
+                Poll::Pending => serving.waits_for_service(),
+            }
+        }
+        if let Poll::Ready(Some(Ok(frame))) = &frame
+            && frame.is_trailers()
+            && let Some(writer) = self.unannounced.take()
+        {
+            writer.loses_trailers();
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

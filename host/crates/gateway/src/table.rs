@@ -1,0 +1,333 @@
+//! Which endpoint takes a request: by method, host and path, most specific wins.
+//!
+//! Segments are matched as a whole: `/products` does not take `/products-for-sale`.
+//! At each segment a literal goes before a parameter and a parameter before the
+//! trailing wildcard; a route for the method goes before one for any method, and
+//! one for the host before one for any host.
+
+mod nearest;
+pub mod path;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use http::Method;
+
+use super::Endpoint;
+use path::{Pattern, Tree};
+use stoa_mesh::pick;
+use stoa_settings::MAX_PARAMETERS;
+
+/// All routes of all live revisions.
+#[derive(Default)]
+pub struct Table {
+    hosts: HashMap<String, Paths>,
+    any_host: Paths,
+    services: HashMap<Arc<str>, Paths>,
+    routes: Vec<(Arc<str>, Arc<Endpoint>)>,
+}
+
+/// A service's live revisions with their endpoints.
+pub struct ServiceRoutes {
+    /// The service's name.
+    pub service: Arc<str>,
+    /// Weight in per cent and endpoints, heaviest first.
+    pub live: Vec<(u8, Vec<Arc<Endpoint>>)>,
+}
+
+/// Two services that want the same requests, or a path that can't be used.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The service that came second.
+    pub service: Arc<str>,
+    /// What is wrong, with both sides.
+    pub message: String,
+}
+
+/// The endpoints of one route, by weight.
+type Choices = Vec<(u8, Arc<Endpoint>)>;
+
+/// What a look-up found.
+pub(super) enum Found<'p> {
+    Endpoint(Arc<Endpoint>, Parameters<'p>),
+    /// The path is there, for these methods.
+    OtherMethods(Vec<Method>),
+    Nothing,
+}
+
+/// Raw path parameters, in the template's order.
+#[derive(Default)]
+pub struct Parameters<'p> {
+    values: [&'p str; MAX_PARAMETERS],
+    length: usize,
+}
+
+/// [`Parameters`] without the path that they are of.
+#[derive(Clone)]
+pub(super) struct Places {
+    starts_and_ends: [(usize, usize); MAX_PARAMETERS],
+    length: usize,
+}
+
+impl Places {
+    /// The parameters of an equal path.
+    pub(super) fn of<'p>(&self, path: &'p str) -> Parameters<'p> {
+        let mut parameters = Parameters::default();
+        for (start, end) in &self.starts_and_ends[..self.length] {
+            parameters.push(path.get(*start..*end).unwrap_or_default());
+        }
+        parameters
+    }
+}
+
+impl<'p> Parameters<'p> {
+    /// Where the parameters stand in their path.
+    pub(super) fn places(&self, path: &str) -> Places {
+        let place = |value: &str| {
+            let start = (value.as_ptr() as usize).saturating_sub(path.as_ptr() as usize);
+            (start, start + value.len())
+        };
+        Places {
+            starts_and_ends: self.values.map(place),
+            length: self.length,
+        }
+    }
+
+    /// The values, in the order of the names in the template.
+    pub fn as_slice(&self) -> &[&'p str] {
+        &self.values[..self.length]
+    }
+
+    /// A pattern has no more parameters than there is room for.
+    fn push(&mut self, value: &'p str) {
+        self.values[self.length] = value;
+        self.length += 1;
+    }
+
+    fn pop(&mut self) {
+        self.length -= 1;
+    }
+}
+
+impl Table {
+    /// Puts the routes of all services together.
+    ///
+    /// # Errors
+    ///
+    /// Every conflict between two services.
+    pub fn build(services: &[ServiceRoutes]) -> Result<Self, Vec<Conflict>> {
+        let mut routes: BTreeMap<Key, (Arc<str>, Choices)> = BTreeMap::new();
+        let mut conflicts = Vec::new();
+        for service in services {
+            for (weight, endpoints) in &service.live {
+                for endpoint in endpoints {
+                    if let Err(message) = add(&mut routes, &service.service, *weight, endpoint) {
+                        conflicts.push(Conflict {
+                            service: service.service.clone(),
+                            message,
+                        });
+                    }
+                }
+            }
+        }
+        if !conflicts.is_empty() {
+            return Err(conflicts);
+        }
+        Ok(Self::assemble(routes))
+    }
+
+    /// Every route with its service and its endpoint in the heaviest revision.
+    pub fn routes(&self) -> &[(Arc<str>, Arc<Endpoint>)] {
+        &self.routes
+    }
+
+    /// Every endpoint, of every live revision.
+    pub(super) fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
+        let paths = self.hosts.values().chain([&self.any_host]);
+        paths
+            .flat_map(|paths| &paths.patterns)
+            .flat_map(|(_, _, choices)| choices.iter().map(|(_, endpoint)| endpoint))
+    }
+
+    pub(super) fn find<'p>(&self, host: Option<&str>, method: &Method, path: &'p str) -> Found<'p> {
+        let own = match host {
+            Some(host) if !self.hosts.is_empty() => self.hosts.get(&host.to_ascii_lowercase()),
+            _ => None,
+        };
+        for paths in own.into_iter().chain([&self.any_host]) {
+            if let Some((endpoint, parameters)) = paths.find(method, path) {
+                return Found::Endpoint(endpoint, parameters);
+            }
+        }
+        let mut others: Vec<Method> = own
+            .into_iter()
+            .chain([&self.any_host])
+            .flat_map(|paths| paths.methods(path))
+            .collect();
+        others.dedup();
+        if others.is_empty() {
+            Found::Nothing
+        } else {
+            Found::OtherMethods(others)
+        }
+    }
+
+    /// As [`Table::find`], for who names a service in the place of a host: its routes are
+    /// all there is, those for any host before those for one.
+    pub(super) fn find_of<'p>(&self, service: &str, method: &Method, path: &'p str) -> Found<'p> {
+        let Some(paths) = self.services.get(service) else {
+            return Found::Nothing;
+        };
+        if let Some((endpoint, parameters)) = paths.find(method, path) {
+            return Found::Endpoint(endpoint, parameters);
+        }
+        match paths.methods(path) {
+            none if none.is_empty() => Found::Nothing,
+            others => Found::OtherMethods(others),
+        }
+    }
+
+    fn assemble(routes: BTreeMap<Key, (Arc<str>, Choices)>) -> Self {
+        let mut table = Self::default();
+        let mut methods: BTreeSet<String> =
+            routes.keys().filter_map(|key| key.method.clone()).collect();
+        methods.insert(Method::HEAD.to_string());
+        for (key, (service, choices)) in &routes {
+            table.routes.push((service.clone(), choices[0].1.clone()));
+            let paths = match &key.host {
+                Some(host) => table.hosts.entry(host.clone()).or_default(),
+                None => &mut table.any_host,
+            };
+            let own = table.services.entry(service.clone()).or_default();
+            for paths in [paths, own] {
+                let pattern = (key.method.clone(), key.pattern.clone(), choices.clone());
+                paths.patterns.push(pattern);
+            }
+        }
+        let by_host = table.hosts.values_mut().chain([&mut table.any_host]);
+        for paths in by_host.chain(table.services.values_mut()) {
+            paths.compile(&methods);
+        }
+        table
+    }
+}
+
+/// What makes two routes the same.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    host: Option<String>,
+    pattern: Pattern,
+    method: Option<String>,
+}
+
+fn add(
+    routes: &mut BTreeMap<Key, (Arc<str>, Choices)>,
+    service: &Arc<str>,
+    weight: u8,
+    endpoint: &Arc<Endpoint>,
+) -> Result<(), String> {
+    let route = &endpoint.route;
+    let key = Key {
+        host: route.host.clone(),
+        pattern: Pattern::parse(&route.path)?,
+        method: route.method.clone(),
+    };
+    let (owner, choices) = routes
+        .entry(key)
+        .or_insert_with(|| (service.clone(), Vec::new()));
+    let twice = choices
+        .iter()
+        .find(|(_, other)| *owner != *service || other.number() == endpoint.number());
+    if let Some((_, other)) = twice {
+        return Err(format!(
+            "the route {:?} of {service} takes the same requests as {:?} of {owner}; change one of them",
+            route.key(),
+            other.route.key()
+        ));
+    }
+    choices.push((weight, endpoint.clone()));
+    Ok(())
+}
+
+/// The routes of one host, or of one service.
+#[derive(Default)]
+struct Paths {
+    patterns: Vec<(Option<String>, Pattern, Choices)>,
+    methods: HashMap<Method, Tree<Choices>>,
+    /// For methods that no route names.
+    any_method: Tree<Choices>,
+}
+
+impl Paths {
+    fn find<'p>(&self, method: &Method, path: &'p str) -> Option<(Arc<Endpoint>, Parameters<'p>)> {
+        let tree = self.methods.get(method).unwrap_or(&self.any_method);
+        let (choices, parameters) = tree.find(path)?;
+        Some((pick(choices, |choice| choice.0).1.clone(), parameters))
+    }
+
+    fn methods(&self, path: &str) -> Vec<Method> {
+        let mut methods: Vec<_> = self
+            .methods
+            .iter()
+            .filter(|(_, tree)| tree.find(path).is_some())
+            .map(|(method, _)| method.clone())
+            .collect();
+        methods.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        methods
+    }
+
+    fn compile(&mut self, methods: &BTreeSet<String>) {
+        for name in methods {
+            let Ok(method) = Method::from_bytes(name.as_bytes()) else {
+                continue;
+            };
+            let tree = self.tree(Some(name));
+            self.methods.insert(method, tree);
+        }
+        self.any_method = self.tree(None);
+    }
+
+    /// What one method sees: its own routes, for HEAD those of GET, then those for any.
+    fn tree(&self, method: Option<&str>) -> Tree<Choices> {
+        let mut ranks = vec![method];
+        if method == Some("HEAD") {
+            ranks.push(Some("GET"));
+        }
+        if method.is_some() {
+            ranks.push(None);
+        }
+        let mut tree = Tree::default();
+        // The first at a place keeps it.
+        for rank in ranks {
+            for (of, pattern, choices) in &self.patterns {
+                if of.as_deref() == rank {
+                    tree.insert(pattern, choices.clone());
+                }
+            }
+        }
+        tree
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_found_again_in_an_equal_path() {
+        let path = "/orders/7/lines/a%2Fb".to_owned();
+        let mut parameters = Parameters::default();
+        parameters.push(&path[8..9]);
+        parameters.push(&path[16..]);
+        let again = path.clone();
+        let found = parameters.places(&path).of(&again);
+        assert_eq!(found.as_slice(), ["7", "a%2Fb"]);
+        assert!(
+            Parameters::default()
+                .places(&path)
+                .of(&again)
+                .as_slice()
+                .is_empty()
+        );
+    }
+}

@@ -1,0 +1,114 @@
+//! Entity tags of answers, RFC 9110 section 8.8.3, and answers that are none because of them.
+//!
+//! An answer of a function to GET or HEAD always has a strong tag: its `version`,
+//! else a hash of its body. A client that has that answer already gets 304; one that
+//! wants another gets 412. A component that sees the request's headers judges
+//! `If-Match` itself, and so does every write.
+
+use std::sync::Arc;
+
+use http::Method;
+use http::header::{self, HeaderMap, HeaderValue};
+
+use super::endpoint::Endpoint;
+use super::respond::{self, Refusal, Response};
+use stoa_call::CallContext;
+use stoa_call::conditions::{Conditions, Current, Outcome};
+
+/// Bytes of a body's hash that its tag has: 128 bits never meet by chance.
+const TAG_BYTES: usize = 16;
+
+/// Which answer a client has already, and which it wants.
+#[derive(Debug, Default)]
+pub(super) struct Condition {
+    reads: bool,
+    conditions: Option<Arc<Conditions>>,
+}
+
+impl Condition {
+    /// What a GET or HEAD says.
+    pub(super) fn of(method: &Method, endpoint: &Endpoint, context: &CallContext) -> Self {
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            return Self::default();
+        }
+        let mut conditions = context.conditions.clone();
+        if endpoint.shows_headers() {
+            conditions = conditions.map(|all| Arc::new(Conditions::clone(&all).without_if_match()));
+        }
+        Self {
+            reads: true,
+            conditions,
+        }
+    }
+
+    /// The answer with its tag, or 304 in its place.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub(super) fn apply(&self, mut response: Response) -> Result<Response, Refusal> {
+        if !self.reads || !response.status().is_success() {
+            return Ok(response);
+        }
+        tag(&mut response);
+        self.check(response)
+    }
+
+    /// 304 in the place of an answer that the client has.
+    ///
+    /// # Errors
+    /// That it is another than the client wants.
+    pub(super) fn check(&self, response: Response) -> Result<Response, Refusal> {
+        let Some(conditions) = &self.conditions else {
+            return Ok(response);
+        };
+        if !response.status().is_success() {
+            return Ok(response);
+        }
+        let tag = response.headers().get(header::ETAG);
+        let current = tag.map_or(Current::Untagged, |tag| Current::Tagged(tag.as_bytes()));
+        match conditions.judge(current) {
+            Outcome::Holds => Ok(response),
+            Outcome::Other => Err(Refusal::NoMatch),
+            Outcome::Known => Ok(respond::not_modified(response)),
+        }
+    }
+}
+
+/// Gives an answer that is there whole its tag, unless it has one.
+pub(super) fn tag(response: &mut Response) {
+    if response.headers().contains_key(header::ETAG) {
+        return;
+    }
+    let Some(body) = response.body().as_whole().filter(|body| !body.is_empty()) else {
+        return;
+    };
+    let hash = blake3::hash(body);
+    let mut tag = [b'"'; 2 * TAG_BYTES + 2];
+    let digits = hex::encode_to_slice(&hash.as_bytes()[..TAG_BYTES], &mut tag[1..=2 * TAG_BYTES]);
+    if let (Ok(()), Ok(tag)) = (digits, HeaderValue::from_bytes(&tag)) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+}
+
+/// The headers that a 304 has, RFC 9110 section 15.4.5, and those that tell how
+/// it came.
+pub(super) fn of_not_modified(headers: &HeaderMap) -> HeaderMap {
+    const KEPT: [&str; 8] = [
+        "etag",
+        "cache-control",
+        "content-location",
+        "date",
+        "expires",
+        "vary",
+        "age",
+        "cache-status",
+    ];
+    let kept = headers
+        .iter()
+        .filter(|(name, _)| KEPT.contains(&name.as_str()));
+    let mut left = HeaderMap::with_capacity(KEPT.len());
+    kept.for_each(|(name, value)| {
+        left.append(name, value.clone());
+    });
+    left
+}

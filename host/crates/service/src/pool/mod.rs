@@ -1,0 +1,355 @@
+//! The instances of one revision.
+//!
+//! A call takes a [`Lease`]: an idle instance, the one used last first; a new one
+//! while the pool has room; or its turn in a bounded queue. Giving a lease back
+//! serves the queue first. Idle instances go when the windowed peak of use says
+//! that they are not needed, never by a clock of their own.
+//!
+//! ```text
+//!  acquire ── idle? ─────────────────────────► lease ──► sound ──► waiter, else idle
+//!     │                                          │
+//!     ├── room? ── instantiate ─────────────────►│ └───► spoiled ─► dropped, a waiter may start one
+//!     └── queue (by priority, bounded, deadline) ┘
+//! ```
+//!
+//! Room is what the maximum leaves, and the limit of calls that are worked on at the
+//! same time. Unless the settings name a number, that is as many guests as compute on
+//! the cores that there are: more of them would only share those. A call that waits for
+//! the host (for the store, another service, an answer from outside) does not count, so
+//! that a service which waits much may fill its pool. The others wait in the queue, as
+//! long as they can be served in their time; see [`queue`].
+
+mod error;
+mod lanes;
+mod lease;
+mod peak;
+mod pressure;
+mod queue;
+mod slot;
+mod state;
+mod turn;
+
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+use crate::threads::{Away, Threads};
+pub use error::PoolError;
+pub use lease::{ExclusiveLease, Lease, SharedLease};
+use pressure::Pressure;
+use queue::Queue;
+use slot::{Handoff, Seats, Slot};
+use state::{Claim, State};
+use stoa_call::CallContext;
+use stoa_engine::{Code, Fault, Instance, InstanceSettings, Waits};
+use stoa_settings::{Class, Concurrency, Settings};
+use stoa_telemetry::metrics::{PoolMetrics, PoolReading, PoolSample};
+
+/// What makes a [`Pool`], beside the settings of its revision.
+pub struct Parts {
+    /// What instances are made of.
+    pub code: Arc<Code>,
+    /// What each is given.
+    pub instance: InstanceSettings,
+    /// The number of the revision.
+    pub revision: u64,
+    /// Instances at least and at most.
+    pub bounds: (u32, u32),
+    /// Calls that an instance serves in its life; `None` is no end.
+    pub reuse: Option<u64>,
+    /// What calls run on.
+    pub threads: Arc<Threads>,
+    /// Where waits are recorded.
+    pub metrics: Arc<PoolMetrics>,
+}
+
+/// The pool of one revision.
+pub struct Pool {
+    code: Arc<Code>,
+    instance: InstanceSettings,
+    service: Arc<str>,
+    revision: u64,
+    concurrency: u32,
+    reuse: u64,
+    queue: u32,
+    queue_deadline: Duration,
+    /// Calls that are worked on at the same time.
+    limit: u32,
+    /// Whether those that wait for the host count among them.
+    counts_waiting: bool,
+    class: Class,
+    threads: Arc<Threads>,
+    seats: Arc<Seats>,
+    state: Mutex<State>,
+    settled: Notify,
+    calls: AtomicU64,
+    metrics: Arc<PoolMetrics>,
+}
+
+impl Pool {
+    /// An empty pool. [`Pool::warm`] makes its minimum.
+    pub fn new(parts: Parts, settings: &Settings) -> Arc<Self> {
+        let target = match settings.class {
+            Class::Interactive => settings.pool.queue_target,
+            // Nobody waits for its answers: its queue may be as long as it gets.
+            Class::Batch => Duration::MAX,
+        };
+        let Parts {
+            code,
+            instance,
+            revision,
+            bounds: (min, max),
+            reuse,
+            threads,
+            metrics,
+        } = parts;
+        let size = &settings.pool;
+        let pressure = Pressure::new(target, size.queue_deadline);
+        let concurrency = size.concurrency.max(1);
+        let limit = match settings.limits.concurrency {
+            // Calls that share an instance compute one after another.
+            Concurrency::Adaptive if concurrency == 1 => computing(threads.count(settings.class)),
+            Concurrency::Adaptive | Concurrency::Off => u32::MAX,
+            Concurrency::AtMost(calls) => calls,
+        };
+        Arc::new(Self {
+            service: instance.service.clone(),
+            revision,
+            code,
+            instance,
+            concurrency,
+            reuse: reuse.unwrap_or(u64::MAX),
+            queue: size.queue,
+            queue_deadline: size.queue_deadline,
+            limit,
+            counts_waiting: settings.limits.concurrency != Concurrency::Adaptive,
+            class: settings.class,
+            threads,
+            seats: Arc::default(),
+            state: Mutex::new(State::new(min, max, Queue::new(size.queue, pressure))),
+            settled: Notify::new(),
+            calls: AtomicU64::new(0),
+            metrics,
+        })
+    }
+
+    /// The threads that a call must move to before it asks for an instance; `None`
+    /// if the current thread is one of them.
+    pub fn elsewhere(&self) -> Option<&Handle> {
+        self.threads.elsewhere(self.class)
+    }
+
+    /// An instance for one call, at the latest by its deadline.
+    ///
+    /// # Errors
+    ///
+    /// When the queue is full, the wait too long, the service overloaded, or no
+    /// instance can be made.
+    pub async fn acquire(self: &Arc<Self>, context: &CallContext) -> Result<Lease, PoolError> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        // What began is to end: the limit must not have a call wait for those that have
+        // not begun, nor for its own caller where services call each other in a circle.
+        let nested = context.is_nested();
+        let claim = self.lock().claim(&self.seats, self.limit, nested);
+        match claim {
+            Claim::Idle(slot) => {
+                self.metrics.queue_wait.observe(Duration::ZERO);
+                Ok(Lease::new(self, slot))
+            }
+            // Boxed: the common way out is the one above, and its future should be small.
+            Claim::Start(seat) => Box::pin(self.start(Handoff::start(self, seat))).await,
+            Claim::Wait => Box::pin(self.wait(context)).await,
+        }
+    }
+
+    /// Makes instances until the minimum is there, on the threads that serve them.
+    ///
+    /// # Errors
+    ///
+    /// The first instance that can't be made.
+    pub async fn warm(self: &Arc<Self>) -> Result<(), Fault> {
+        let pool = Arc::clone(self);
+        self.there(async move { pool.make_minimum().await }).await
+    }
+
+    /// Makes an instance and drops it, if there is none: a component that can't
+    /// start is found out before it gets traffic.
+    ///
+    /// # Errors
+    ///
+    /// When the instance can't be made.
+    pub async fn prove(self: &Arc<Self>) -> Result<(), Fault> {
+        if self.seats.live() > 0 {
+            return Ok(());
+        }
+        let pool = Arc::clone(self);
+        let made = async move {
+            let made = Instance::new(&pool.code, &pool.instance, None).await;
+            made.map(drop)
+        };
+        self.there(made).await
+    }
+
+    /// Changes the size. Idle instances beyond the minimum go at once, busy ones
+    /// above the maximum as their calls end.
+    pub fn scale(self: &Arc<Self>, min: u32, max: u32) {
+        let surplus = self.lock().scale(min, max, self.seats.live());
+        drop(surplus);
+        self.settle();
+    }
+
+    /// Drops the idle instances that the peak of the last windows did not need.
+    pub fn shrink(&self) {
+        let surplus = self.lock().shrink();
+        drop(surplus);
+    }
+
+    /// Keeps no instance from now on. Calls are still served: some may be on their way.
+    pub fn drain(&self) {
+        let idle = self.lock().drain();
+        drop(idle);
+    }
+
+    /// Undoes [`Pool::drain`].
+    pub fn resume(&self) {
+        self.lock().undrain();
+        self.settled.notify_waiters();
+    }
+
+    /// Waits until a drain is over: no call is under way, or the pool serves again.
+    pub async fn settled(&self) {
+        loop {
+            let settled = self.settled.notified();
+            let is_over = {
+                let state = self.lock();
+                state.busy() == 0 || !state.is_draining()
+            };
+            if is_over {
+                return;
+            }
+            settled.await;
+        }
+    }
+
+    /// Calls that asked for an instance.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// The size that is set now: minimum, maximum.
+    pub fn bounds(&self) -> (u32, u32) {
+        let state = self.lock();
+        (state.min(), state.max())
+    }
+
+    async fn there(
+        &self,
+        work: impl Future<Output = Result<(), Fault>> + Send + 'static,
+    ) -> Result<(), Fault> {
+        match self.elsewhere() {
+            Some(there) => Away::start(there, work)
+                .await
+                .unwrap_or(Err(Fault::InstanceLost)),
+            None => work.await,
+        }
+    }
+
+    async fn make_minimum(self: &Arc<Self>) -> Result<(), Fault> {
+        loop {
+            let seat = self.lock().claim_missing(&self.seats);
+            let Some(seat) = seat else { return Ok(()) };
+            let slot = self.instantiate(Handoff::start(self, seat)).await?;
+            // A lease that is given back unused is an idle instance.
+            Lease::new(self, slot).keep();
+        }
+    }
+
+    /// Uses what was handed over: an instance, or the right to make one.
+    async fn start(self: &Arc<Self>, handoff: Handoff) -> Result<Lease, PoolError> {
+        let slot = self.instantiate(handoff).await?;
+        Ok(Lease::new(self, slot))
+    }
+
+    async fn instantiate(self: &Arc<Self>, mut handoff: Handoff) -> Result<Slot, Fault> {
+        if let Some(slot) = handoff.open() {
+            return Ok(slot);
+        }
+        let began = Instant::now();
+        let instance = Instance::new(&self.code, &self.instance, self.waits()).await?;
+        self.metrics.instantiate.observe(began.elapsed());
+        let slot = if self.concurrency == 1 {
+            handoff.seat_exclusive(instance)
+        } else {
+            let mut slots =
+                handoff.seat_shared(instance, self.code.functions().len(), self.concurrency)?;
+            let slot = slots.pop();
+            self.lock().offer(slots);
+            self.settle();
+            slot
+        };
+        Ok(slot.expect("a handoff without an instance holds a seat"))
+    }
+
+    /// Who is told when an instance waits for the host.
+    fn waits(self: &Arc<Self>) -> Option<Weak<dyn Waits>> {
+        let pool: Weak<Self> = Arc::downgrade(self);
+        (!self.counts_waiting).then_some(pool)
+    }
+
+    /// Takes an instance back, or the place of one that is gone.
+    fn give_back(self: &Arc<Self>, slot: Option<Slot>) {
+        let usable = slot.filter(|slot| slot.is_usable(self.reuse));
+        let given = self.lock().give_back(usable, self.seats.live());
+        // Its memory is unmapped here, outside the lock; its seat is free then.
+        drop(given.surplus);
+        if given.awaited {
+            self.settle();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere must not take the service with it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Guests that compute at the same time on so many threads: while one hands over, the
+/// next one computes.
+fn computing(threads: usize) -> u32 {
+    let calls = threads + threads.div_ceil(4);
+    u32::try_from(calls).unwrap_or(u32::MAX)
+}
+
+impl PoolReading for Pool {
+    fn service(&self) -> &str {
+        &self.service
+    }
+
+    fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    fn read(&self) -> PoolSample {
+        let state = self.lock();
+        let busy = u64::from(state.busy());
+        let (busy, draining) = if state.is_draining() {
+            (0, busy)
+        } else {
+            (busy, 0)
+        };
+        PoolSample {
+            // An instance that is being made serves a call that waits for it.
+            starting: 0,
+            idle: u64::from(state.idle()),
+            busy,
+            draining,
+            queued: u64::from(state.queued()),
+            limit: u64::from(self.limit.min(state.max().saturating_mul(self.concurrency))),
+            memory_bytes: self.instance.memory_in_use.load(Ordering::Relaxed) as u64,
+        }
+    }
+}

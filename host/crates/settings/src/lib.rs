@@ -1,0 +1,372 @@
+//! The settings that a revision is deployed with.
+//!
+//! One shape serves the manifest, the admin API and the stored record: durations
+//! are written as `"250ms"`, `"10s"`, sizes in bytes. Every default stands here,
+//! once, with its reason. Knows nothing of how settings are read or used.
+
+pub mod check;
+pub mod config;
+mod cors;
+pub mod duration;
+pub mod duration_option;
+mod kept;
+mod load;
+pub mod manifest;
+pub mod origin;
+mod policy;
+mod resilience;
+pub mod spelling;
+pub mod upstream;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use check::SettingFault;
+pub use cors::Cors;
+pub use kept::{Cache, Idempotency, IdempotencyKey};
+pub use load::{Class, Concurrency, OnDisconnect, Priority};
+pub use policy::{By, Choice, Compression, Rate};
+pub use resilience::{Breaker, Retry, Rollout};
+
+/// Everything about a revision but its component.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// HTTP routes into the service.
+    pub routes: Vec<Route>,
+    /// How many instances, and how they are used.
+    pub pool: Pool,
+    /// What one call may use.
+    pub limits: Limits,
+    /// When calls stop because the service fails.
+    pub breaker: Breaker,
+    /// When a failed call is tried again.
+    pub retry: Retry,
+    /// How a new revision takes over.
+    pub rollout: Rollout,
+    /// Values that the component reads through `wasi:config/store`.
+    pub config: BTreeMap<String, String>,
+    /// JSON Schema of `config`: of the object that its keys and values make.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config_schema: Option<serde_json::Value>,
+    /// Capabilities beyond the service's own buckets.
+    pub grants: Grants,
+    /// Imported interface (without version) → the service that serves it, for
+    /// when more than one exports it.
+    pub links: BTreeMap<String, String>,
+    /// What a caller may send to each route that has no `rate` of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
+    /// Which pages of other origins may use each route that has no `cors` of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Cors>,
+    /// Which threads serve it.
+    pub class: Class,
+}
+
+/// Checks a service's name, which stands in metrics, paths and host names.
+///
+/// # Errors
+///
+/// What was expected and what was found. The rule is that of DNS labels (RFC 1035).
+pub fn service_name(name: &str) -> Result<&str, String> {
+    let letters = name
+        .bytes()
+        .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+    if letters && name.len() <= 63 && name.starts_with(|first: char| first.is_ascii_lowercase()) {
+        return Ok(name);
+    }
+    Err(format!(
+        "expected a service name of lower-case letters, digits and dashes that begins with a letter and has 63 \
+         characters at most, found {name:?}"
+    ))
+}
+
+/// Checks a grant of buckets: `product`, or `product/stock`.
+///
+/// # Errors
+///
+/// What was expected and what was found.
+pub fn bucket_grant(grant: &str) -> Result<(), String> {
+    let (service, bucket) = match grant.split_once('/') {
+        Some((service, bucket)) => (service, Some(bucket)),
+        None => (grant, None),
+    };
+    let names_one = bucket.is_none_or(|bucket| !bucket.is_empty() && !bucket.contains(['/', '*']));
+    if names_one && service_name(service).is_ok() {
+        return Ok(());
+    }
+    Err(format!(
+        "expected a service, such as \"product\", for all of its buckets, or one, such as \"product/stock\", found \
+         {grant:?}"
+    ))
+}
+
+/// Checks a secret's name, which stands in paths.
+///
+/// # Errors
+///
+/// What was expected and what was found.
+pub fn secret_name(name: &str) -> Result<(), String> {
+    // As long as any other name that people type.
+    const LONGEST: usize = 128;
+    let letters = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
+    let begins = name.starts_with(|first: char| first.is_ascii_alphanumeric());
+    if letters && begins && name.len() <= LONGEST {
+        return Ok(());
+    }
+    Err(format!(
+        "expected a secret's name of letters, digits, `.`, `_` and `-` that begins with a letter or a digit and has \
+         {LONGEST} characters at most, found {name:?}"
+    ))
+}
+
+/// Parameters that a route's path may have.
+pub const MAX_PARAMETERS: usize = 8;
+
+/// Segments that a route's path may have: the search for a request's goes one
+/// call deeper with each, and no API has as many.
+pub const MAX_SEGMENTS: usize = 64;
+
+/// One way in over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// Upper-case method; `None` is any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// Lower-case host name without a port; `None` is any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// `/products/{id}`, or with a trailing wildcard `/files/*`.
+    pub path: String,
+    /// What answers.
+    pub target: Target,
+    /// Status of a success; `None` is 200, or 204 where there is no body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Where what a success has made is, as `/orders/{id}`: each name is a field of the
+    /// result. Told in the answer's `Location`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// Who may call.
+    #[serde(default)]
+    pub access: Access,
+    /// How long answers to GET may be kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Cache>,
+    /// Whether answers are kept for a client that asks again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency: Option<Idempotency>,
+    /// Case of the function's own error type → status. The standard
+    /// `stoa:service/types.error` needs none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub errors: BTreeMap<String, u16>,
+    /// How many requests a caller may send.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Choice<Rate>>,
+    /// Which pages of other origins may use the route.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Choice<Cors>>,
+    /// Whether answers may be compressed.
+    #[serde(default, skip_serializing_if = "Compression::is_on")]
+    pub compression: Compression,
+    /// How much its calls matter when the service has too many.
+    #[serde(default, skip_serializing_if = "Priority::is_default")]
+    pub priority: Priority,
+    /// What becomes of a call whose client leaves; `None` is what its method says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_disconnect: Option<OnDisconnect>,
+}
+
+impl Route {
+    /// The manifest's key for this route: `GET example.com/products/{id}`.
+    pub fn key(&self) -> String {
+        route_key(self.method.as_deref(), self.host.as_deref(), &self.path)
+    }
+}
+
+/// As [`Route::key`].
+pub fn route_key(method: Option<&str>, host: Option<&str>, path: &str) -> String {
+    let method = method.map(|method| format!("{method} "));
+    format!(
+        "{}{}{path}",
+        method.unwrap_or_default(),
+        host.unwrap_or_default()
+    )
+}
+
+/// What a route leads to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    /// An exported function: `shop:product/products.get`.
+    Call(FunctionName),
+    /// The service's own HTTP: the component's `wasi:http` handler, or what an
+    /// upstream answers.
+    Http,
+}
+
+/// An interface, without its version, and a function of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct FunctionName {
+    /// `shop:product/products`.
+    pub interface: String,
+    /// `get`.
+    pub function: String,
+}
+
+impl TryFrom<String> for FunctionName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        // A version (`@0.1.0`) may stand before the function; routes don't need it.
+        let bad = || {
+            format!(
+                "expected PACKAGE/INTERFACE.FUNCTION such as shop:product/products.get, found {text:?}"
+            )
+        };
+        let slash = text.find('/').ok_or_else(bad)?;
+        // The last one: a version has dots of its own.
+        let end = slash + text[slash..].rfind(['.', '#']).ok_or_else(bad)?;
+        let (interface, function) = (&text[..end], &text[end + 1..]);
+        let interface = interface
+            .split_once('@')
+            .map_or(interface, |(name, _)| name);
+        let named = function.starts_with(|first: char| first.is_ascii_alphabetic());
+        if !interface.contains(':') || interface.ends_with('/') || !named {
+            return Err(bad());
+        }
+        Ok(Self {
+            interface: interface.to_owned(),
+            function: function.to_owned(),
+        })
+    }
+}
+
+impl From<FunctionName> for String {
+    fn from(name: FunctionName) -> Self {
+        name.to_string()
+    }
+}
+
+impl std::fmt::Display for FunctionName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.interface, self.function)
+    }
+}
+
+/// Who may use a route. Nothing is public by silence.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Anyone.
+    Public,
+    /// Any authenticated principal.
+    #[default]
+    Authenticated,
+    /// An authenticated principal that has this scope.
+    Scope(String),
+}
+
+/// The instances of a revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Pool {
+    /// Instances kept warm; 0 scales to zero.
+    pub min: u32,
+    /// Instances at most.
+    pub max: u32,
+    /// Calls that one instance of an async contract serves at the same time.
+    pub concurrency: u32,
+    /// Calls that an instance serves in its life; `None` is as many as are sound for
+    /// the component.
+    pub reuse: Option<u64>,
+    /// Calls that may wait for an instance.
+    pub queue: u32,
+    /// How long a call may wait for an instance.
+    #[serde(with = "duration")]
+    pub queue_deadline: Duration,
+    /// How long a call may wait while more come than are served.
+    #[serde(with = "duration")]
+    pub queue_target: Duration,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self {
+            // The first call to an idle service waits tens of microseconds: no
+            // reason to hold memory for each service that nobody uses.
+            min: 0,
+            // Enough for calls that wait on other services; a CPU-bound service
+            // gains nothing over the number of cores.
+            max: 64,
+            // A trap ends every call of its instance: sharing one is a choice.
+            concurrency: 1,
+            // Warm instances are worth a factor of eight, but not every toolchain's
+            // bear it.
+            reuse: None,
+            // One for each connection that the gateway takes. Time bounds the queue of a
+            // service that is slower than a thousand calls a second; this bounds the memory.
+            queue: 10_000,
+            // Longer, and the client has given up: many do after 10 s.
+            queue_deadline: Duration::from_secs(10),
+            // Longer is what people call slow; shorter refuses who would have been served.
+            queue_target: Duration::from_millis(500),
+        }
+    }
+}
+
+/// What one call may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Wall time of a call, with all that it waits for.
+    #[serde(with = "duration")]
+    pub deadline: Duration,
+    /// Linear memory of one instance, in bytes.
+    pub memory: u64,
+    /// Request body, in bytes.
+    pub body: u64,
+    /// Calls that are worked on at the same time.
+    pub concurrency: Concurrency,
+    /// Outgoing HTTP requests under way at a time.
+    pub connections: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // What load balancers and browsers wait at least.
+            deadline: Duration::from_secs(30),
+            // A Rust or JavaScript guest needs a few MiB; this is where a leak
+            // is caught before it is the machine's problem.
+            memory: 128 << 20,
+            // JSON requests are far smaller; uploads raise it for their service.
+            body: 1 << 20,
+            // What the cores can carry is for the host to know, not for who deploys.
+            concurrency: Concurrency::Adaptive,
+            // Twice as many as the instances of a pool; each holds a file descriptor.
+            connections: 128,
+        }
+    }
+}
+
+/// What a service may use beyond its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Grants {
+    /// Buckets of other services: `product` for all of them, `product/stock` for one.
+    pub keyvalue: Vec<String>,
+    /// Origins that outgoing HTTP may reach: `https://api.example.com`,
+    /// `https://*.example.com`, `http://NAME.svc`.
+    pub http: Vec<String>,
+    /// Secrets that it may read, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
+}
