@@ -64,7 +64,7 @@ fn start(dir: &Path, round: usize) -> (Child, ChildStdout) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "store::sled::crash_tests::crash_child",
+            "sled::crash_tests::crash_child",
             "--nocapture",
         ])
         .env(DIR, dir)
