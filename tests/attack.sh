@@ -9,29 +9,13 @@
 # Wants slowhttptest, h2load, openssl and curl. Each attack lasts 15 s at most.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source tests/host.sh "$@"
 
-stoa=$(realpath "${1:-target/release/stoa}")
 services=$(realpath "${2:-components}")
 readonly LASTS=15 CONNECTIONS=400 SERVED='^200$'
-# The host may build the services first. Seconds.
-readonly PATIENCE=600
-
-scratch=$(mktemp -d)
-trap finish EXIT
-
-finish() {
-    local code=$?
-    [ "$code" -eq 0 ] || tail -n 40 "$scratch"/*.output >&2
-    [ -z "${host:-}" ] || kill -TERM "$host" 2>/dev/null || true
-    wait 2>/dev/null || true
-    rm -rf "$scratch"
-    exit "$code"
-}
 
 start() {
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 \
-        -subj /CN=localhost -addext subjectAltName=DNS:localhost \
-        -keyout "$scratch/own.key" -out "$scratch/own.pem" 2>/dev/null
+    certify
     # Shorter than the defaults, so that an attack of seconds meets them.
     cat >"$scratch/stoa-host.toml" <<TOML
 [gateway]
@@ -44,20 +28,15 @@ listen = "127.0.0.1:0"
 cert = "$scratch/own.pem"
 key = "$scratch/own.key"
 TOML
-    : >"$scratch/host.output"
-    XDG_CONFIG_HOME="$scratch/user" "$stoa" up "$services" --listen 127.0.0.1:0 --admin 127.0.0.1:0 --data "$scratch/data" \
-        --config "$scratch/stoa-host.toml" >"$scratch/host.output" 2>&1 &
-    host=$!
-    local second
-    for ((second = 0; second < PATIENCE; second++)); do
-        url=$(sed -n 's|^Serving HTTP on \(.*\)/$|\1|p' "$scratch/host.output")
-        tls=$(sed -n 's|^Serving HTTPS on https://[^:]*:\([0-9]*\)/$|https://localhost:\1|p' "$scratch/host.output")
-        [ -n "$url" ] && [ "$(status)" = 200 ] && return
-        kill -0 "$host"
-        sleep 1
-    done
-    echo "no host within $PATIENCE s" >&2
-    return 1
+    start_host up "$services" --config "$scratch/stoa-host.toml"
+    url=http://$(address 'Serving HTTP')
+    tls=$(address 'Serving HTTPS')
+    tls=https://localhost:${tls##*:}
+    await serves
+}
+
+serves() {
+    [ "$(status)" = 200 ]
 }
 
 status() {
@@ -81,7 +60,7 @@ attack() {
     touch "$scratch/attacked"
     witness >"$scratch/witness" &
     local witness=$!
-    timeout $((LASTS + 5)) "$@" >"$scratch/$name.output" 2>&1 || {
+    timeout $((LASTS + 5)) "$@" >"$scratch/$name.log" 2>&1 || {
         echo "$name: the attack itself failed with exit code $?" >&2
         return 1
     }
@@ -90,15 +69,16 @@ attack() {
     served=$(grep -cE "$SERVED" "$scratch/witness" || true)
     failed=$(grep -cvE "$SERVED" "$scratch/witness" || true)
     echo "served $served, failed $failed"
-    [ "$served" -gt 0 ] && [ "$failed" -eq 0 ]
+    [ "$served" -gt 0 ]
+    [ "$failed" -eq 0 ]
     kill -0 "$host"
-    [ "$(status)" = 200 ]
+    serves
 }
 
 # slow NAME ARGUMENTS…: the host closes every slow connection by itself.
 slow() {
     attack "$1" slowhttptest "${@:2}" -c "$CONNECTIONS" -r 200 -i 2 -p 5 -l "$LASTS"
-    grep -q 'No open connections left' "$scratch/$1.output" || {
+    grep -q 'No open connections left' "$scratch/$1.log" || {
         echo "$1: slow connections stay open" >&2
         return 1
     }
@@ -107,8 +87,8 @@ slow() {
 # load NAME ARGUMENTS…: every request is served.
 load() {
     attack "$1" h2load "${@:2}"
-    grep -q ' 0 errored, 0 timeout' "$scratch/$1.output"
-    grep -q ' 0 4xx, 0 5xx' "$scratch/$1.output"
+    grep -q ' 0 errored, 0 timeout' "$scratch/$1.log"
+    grep -q ' 0 4xx, 0 5xx' "$scratch/$1.log"
 }
 
 start

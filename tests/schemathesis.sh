@@ -4,28 +4,17 @@
 # wrong ones; answers must be what the documents say, wrong input must be refused
 # and nothing may be an error of the server's.
 #
-#   STOA=target/debug/stoa tests/schemathesis.sh
+#   tests/schemathesis.sh [STOA]
 #
 # Wants python3 with venv, curl, and the shop and the guests as `cargo test` has
 # built them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source tests/host.sh "$@"
 
 readonly VERSION=4.32.5 SEED=20260101 EXAMPLES=${EXAMPLES:-20}
 readonly CHECKS=not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,negative_data_rejection,unsupported_method
-readonly STOA=$(realpath "${STOA:-target/release/stoa}")
 readonly VENV=$PWD/target/schemathesis BUILT=$PWD/target/guests/wasm32-wasip2
-
-scratch=$(mktemp -d)
-host=
-finish() {
-    local code=$?
-    [ -z "$host" ] || kill "$host" 2>/dev/null || true
-    [ "$code" -eq 0 ] || tail -n 30 "$scratch/host.log" >&2 || true
-    rm -rf "$scratch"
-    exit "$code"
-}
-trap finish EXIT
 
 install() {
     [ "$("$VENV/bin/pip" show schemathesis 2>/dev/null | sed -n 's/^Version: //p')" = "$VERSION" ] && return
@@ -49,41 +38,23 @@ echo_manifest() {
     printf '"POST /nothing" = { call = "test:echo/values.nothing", access = "public" }\n'
 }
 
-# The address in the host's line that begins with $1.
-address() {
-    sed -n "s|^$1 on http://\(.*\)/.*|\1|p" "$scratch/host.log"
-}
-
-start() {
-    XDG_CONFIG_HOME="$scratch/user" "$STOA" serve --listen 127.0.0.1:0 --admin 127.0.0.1:0 --data "$scratch/data" 2>"$scratch/host.log" &
-    host=$!
-    until [ -n "$(address 'Admin API')" ]; do
-        kill -0 "$host"
-        sleep 0.1
-    done
-    gateway=http://$(address 'Serving HTTP')
-    export STOA_HOST STOA_TOKEN
-    STOA_HOST=http://$(address 'Admin API')
-    until [ -s "$scratch/data/token" ]; do sleep 0.1; done
-    STOA_TOKEN=$(<"$scratch/data/token")
-}
-
 # One worker: the parser of Python 3.11 trips over itself in two threads.
 try() {
-    curl -sSf -H "authorization: Bearer $STOA_TOKEN" "$STOA_HOST/v1/app/openapi.json" >"$scratch/openapi.json"
+    curl -sSf -H "authorization: Bearer $(<"$data/token")" \
+        "http://$(address 'Admin API')/v1/app/openapi.json" >"$scratch/openapi.json"
     # It leaves its notes where it runs.
     cd "$scratch"
-    "$VENV/bin/schemathesis" run openapi.json --url "$gateway" --checks "$CHECKS" \
-        --max-examples "$EXAMPLES" --seed "$SEED" --phases examples,coverage,fuzzing --workers 1 \
+    "$VENV/bin/schemathesis" run openapi.json --url "http://$(address 'Serving HTTP')" \
+        --checks "$CHECKS" --max-examples "$EXAMPLES" --seed "$SEED" --phases examples,coverage,fuzzing --workers 1 \
         --suppress-health-check all --warnings off
 }
 
 install
-start
+start_host serve
 mkdir "$scratch/echo" "$scratch/shop"
 echo_manifest >"$scratch/echo/stoa.toml"
 sed -e "s|\.\./target/wasm32-wasip2|$BUILT|" -e "s|[a-z]*/config.schema.json|$PWD/components/&|" \
     components/stoa.toml >"$scratch/shop/stoa.toml"
-"$STOA" deploy "$scratch/echo" >/dev/null
-"$STOA" deploy "$scratch/shop" >/dev/null
+stoa deploy "$scratch/echo" >/dev/null
+stoa deploy "$scratch/shop" >/dev/null
 try

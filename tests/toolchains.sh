@@ -7,25 +7,14 @@
 #   tests/toolchains.sh [STOA]
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source tests/host.sh "$@"
 
 # jco is what brings WASI's WIT; the engine of ComponentizeJS is bound to one version
 # of it, older than jco's.
 readonly COMPONENTIZE_JS=0.23.0 JCO=1.35.0 COMPONENTIZE_PY=0.25.1 WASI=0.2.10 JCO_WASI=0.2.12
 readonly REQUESTS=12
-stoa=$(realpath "${1:-target/release/stoa}")
 readonly SOURCE=tests/toolchains BUILT=target/toolchains
 readonly WIT=$BUILT/wit VENV=$BUILT/venv
-
-scratch=$(mktemp -d)
-host=
-finish() {
-    local code=$?
-    [ -z "$host" ] || { kill "$host" && wait "$host"; } 2>/dev/null || true
-    [ "$code" -eq 0 ] || tail -n 40 "$scratch"/*.log >&2 || true
-    rm -rf "$scratch"
-    exit "$code"
-}
-trap finish EXIT
 
 javascript() {
     local packages=("@bytecodealliance/componentize-js@$COMPONENTIZE_JS" "@bytecodealliance/jco@$JCO")
@@ -51,23 +40,6 @@ python() {
         componentize --python-path "$SOURCE" app --output "$BUILT/python.wasm"
 }
 
-# The address in the host's line that begins with $1.
-address() {
-    sed -n "s|^$1 on http://\([^ /]*\).*|\1|p" "$scratch/host.log"
-}
-
-start() {
-    XDG_CONFIG_HOME="$scratch/user" "$stoa" serve --listen 127.0.0.1:0 --admin 127.0.0.1:0 --data "$scratch/data" 2>"$scratch/host.log" &
-    host=$!
-    local try
-    for try in $(seq 100); do
-        [ -z "$(address 'Admin API')" ] || [ ! -s "$scratch/data/token" ] || return 0
-        sleep 0.1
-    done
-    echo "the host does not start" >&2
-    return 1
-}
-
 # Asks for a path a dozen times, $2 at a time; every status must be 200.
 ask() {
     local found
@@ -90,16 +62,12 @@ lives() {
     [[ $found == "$2"*"$3"* ]] || { echo "$1: expected $2 … $3, found $found" >&2; return 1; }
 }
 
-stoa() {
-    "$stoa" --host "http://$(address 'Admin API')" --data "$scratch/data" "$@"
-}
-
 mkdir -p "$BUILT"
 javascript >"$scratch/javascript.log" 2>&1 &
 making=$!
 python >"$scratch/python.log" 2>&1
 wait "$making"
-start
+start_host serve
 gateway=$(address 'Serving HTTP')
 stoa deploy "$SOURCE"
 for at_a_time in 1 "$REQUESTS"; do

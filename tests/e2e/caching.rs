@@ -1,18 +1,17 @@
-//! Answers that are not made twice: entity tags, 304, and the response cache.
+//! The response cache: what is stored, and who gets it.
+
+mod conditions;
+mod filling;
+mod lifetime;
 
 use anyhow::{Result, ensure};
-use futures::future::try_join_all;
-use http::{Method, Request};
+use http::Request;
 use serde_json::{Value, json};
-use stoa_tests::client::{Answer, Client, PATIENCE, empty, json_request};
-use stoa_tests::origin::{Behaviour, Origin};
+use stoa_tests::client::{Answer, Client, empty};
 use stoa_tests::process::HostProcess;
-use stoa_tests::raw;
 use stoa_tests::service::Service;
-use tokio::io::AsyncReadExt as _;
-use tokio::time::timeout;
 
-use crate::{guests, hello, host_with, serving};
+use crate::{guests, serving};
 
 /// `GET /count/{key}` counts its runs, and fails while the key holds no number;
 /// `/counted` counts its runs by `wasi:http`.
@@ -41,58 +40,6 @@ async fn get(host: &HostProcess, path: &str, headers: &[(&str, &str)]) -> Result
 
 async fn text(host: &HostProcess, path: &str, headers: &[(&str, &str)]) -> Result<String> {
     Ok(get(host, path, headers).await?.expect(200)?.text())
-}
-
-#[tokio::test]
-async fn every_read_of_a_function_has_a_tag() -> Result<()> {
-    let host = serving(&[hello()]).await?;
-    let whole = host.get("/hello/Ada").await?.expect(200)?;
-    let tag = whole.header("etag")?.to_owned();
-    assert_eq!(host.get("/hello/Ada").await?.header("etag")?, tag);
-    assert_ne!(host.get("/hello/Bob").await?.header("etag")?, tag);
-    for known in [tag.clone(), format!("\"x\", W/{tag}"), "*".to_owned()] {
-        let short = get(&host, "/hello/Ada", &[("if-none-match", &known)]).await?;
-        assert_eq!(
-            (short.status.as_u16(), short.body.len()),
-            (304, 0),
-            "{known}"
-        );
-        assert_eq!(short.header("etag")?, tag);
-        ensure!(short.header("content-type").is_err());
-    }
-    let other = get(&host, "/hello/Ada", &[("if-none-match", "\"x\"")]).await?;
-    assert_eq!(other.expect(200)?.body, whole.body);
-    let head = Request::head("/hello/Ada").header("if-none-match", &tag);
-    let head = Client::http1(host.http).send(head.body(empty())?).await?;
-    assert_eq!(head.status, 304);
-    Ok(())
-}
-
-#[tokio::test]
-async fn who_wants_another_answer_gets_none() -> Result<()> {
-    let [state, _] = services(json!("1h"));
-    let host = serving(&[hello(), state]).await?;
-    for path in ["/hello/Ada", "/count/a"] {
-        let tag = host.get(path).await?.header("etag")?.to_owned();
-        // Each run of the other counts on: its tag is the next one's no more.
-        for (wanted, status) in [("\"zz\"", 412), ("*", 200), (&*format!("W/{tag}"), 412)] {
-            let answer = get(&host, path, &[("if-match", wanted)]).await?;
-            assert_eq!(answer.status, status, "{path} {wanted}");
-        }
-        let both = [("if-match", "\"zz\""), ("if-none-match", "*")];
-        let refused = get(&host, path, &both).await?.problem(412)?;
-        assert_eq!(refused["code"], json!("precondition_failed"));
-    }
-    let tag = host.get("/hello/Ada").await?.header("etag")?.to_owned();
-    let wanted = format!("\"zz\", {tag}");
-    get(&host, "/hello/Ada", &[("if-match", &wanted)])
-        .await?
-        .expect(200)?;
-    // What is not there is not there, whatever is wanted.
-    get(&host, "/nothing", &[("if-match", "\"zz\"")])
-        .await?
-        .expect(404)?;
-    Ok(())
 }
 
 #[tokio::test]
@@ -238,27 +185,6 @@ async fn what_is_not_for_all_is_not_shared() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_at_once_make_one_call() -> Result<()> {
-    let host = serving(&services(json!("1h"))).await?;
-    let path = "/counted?wait=200";
-    let first = tokio::spawn({
-        let mut client = Client::http1(host.http);
-        async move { client.get(path).await }
-    });
-    while host.admin()?.pool("counted").await?["busy"] != 1 {
-        tokio::task::yield_now().await;
-    }
-    // The leader's client leaves; the others get what it asked for, or ask anew where
-    // nobody waited at that moment.
-    first.abort();
-    let answers = try_join_all((0..32).map(|_| host.get(path))).await?;
-    for answer in answers {
-        assert_eq!(answer.expect(200)?.text(), "1 ");
-    }
-    Ok(())
-}
-
 #[tokio::test]
 async fn who_names_cookies_keeps_them_apart() -> Result<()> {
     let rule = json!({ "max_age": "1h", "vary": ["cookie"] });
@@ -267,169 +193,5 @@ async fn who_names_cookies_keeps_them_apart() -> Result<()> {
     let first = text(&host, "/counted", &ann).await?;
     assert_ne!(text(&host, "/counted", &bob).await?, first);
     assert_eq!(text(&host, "/counted", &ann).await?, first);
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_at_once_fail_together() -> Result<()> {
-    let host = serving(&services(json!("1h"))).await?;
-    let path = "/counted?wait=1000&status=503";
-    let first = tokio::spawn({
-        let mut client = Client::http1(host.http);
-        async move { client.get(path).await }
-    });
-    while host.admin()?.pool("counted").await?["busy"] != 1 {
-        tokio::task::yield_now().await;
-    }
-    let answers = try_join_all((0..16).map(|_| host.get(path))).await?;
-    for answer in answers {
-        assert_eq!(answer.header("retry-after")?, "1");
-        assert_eq!(answer.problem(503)?["code"], json!("failed"));
-    }
-    assert_eq!(first.await??.expect(503)?.text(), "1 ");
-    assert_eq!(text(&host, "/counted", &[]).await?, "2 ");
-    Ok(())
-}
-
-/// Such as a stream of events, which a rule of the cache holds for by mistake.
-#[tokio::test]
-async fn an_answer_that_does_not_end_is_passed_on_in_time() -> Result<()> {
-    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-    let origin = Origin::start("one", Behaviour::Events(head.to_owned())).await?;
-    let host = host_with("").await?;
-    let settings = json!({
-        "targets": [origin.url()],
-        "routes": [{ "path": "/events", "target": "http", "access": "public", "cache": "1h" }],
-        "limits": { "deadline": "300ms" },
-    });
-    let declared = host.admin()?;
-    let declared = declared.json(Method::PUT, "/v1/upstreams/legacy", &settings);
-    declared.await?.expect(200)?;
-    let asks = b"GET /events HTTP/1.1\r\nhost: a\r\n\r\n";
-    let mut socket = raw::begin(host.http, asks).await?;
-    let mut received = Vec::new();
-    let read = async {
-        while !String::from_utf8_lossy(&received).contains("data:1") {
-            ensure!(socket.read_buf(&mut received).await? > 0, "cut off");
-        }
-        Ok(())
-    };
-    timeout(PATIENCE, read).await?
-}
-
-#[tokio::test]
-async fn old_answers_cover_for_a_service_that_fails() -> Result<()> {
-    let host = serving(&services(
-        json!({ "max_age": "0s", "stale_if_error": "1h" }),
-    ))
-    .await?;
-    assert_eq!(text(&host, "/count/a", &[]).await?, "1");
-    assert_eq!(text(&host, "/count/a", &[]).await?, "2");
-    Client::http1(host.http)
-        .send(json_request(Method::PUT, "/keys/a", &json!("no number"))?)
-        .await?
-        .expect(204)?;
-    let stale = get(&host, "/count/a", &[]).await?.expect(200)?;
-    assert_eq!(stale.text(), "2");
-    ensure!(stale.header("cache-status")?.contains("stale"));
-    let head = Request::head("/count/a").body(empty())?;
-    let head = Client::http1(host.http).send(head).await?.expect(200)?;
-    ensure!(head.header("cache-status")?.contains("stale"));
-    host.get("/counted").await?.expect(200)?;
-    host.get("/counted/fail").await?.expect(200)?;
-    assert_eq!(text(&host, "/counted", &[]).await?, "1 ");
-    host.get("/counted/mend").await?.expect(200)?;
-    assert_ne!(text(&host, "/counted", &[]).await?, "1 ");
-    Ok(())
-}
-
-#[tokio::test]
-async fn old_answers_are_renewed_in_the_background() -> Result<()> {
-    let rule = json!({ "max_age": "0s", "stale_while_revalidate": "1h" });
-    let host = serving(&services(rule)).await?;
-    assert_eq!(text(&host, "/count/a", &[]).await?, "1");
-    let stale = get(&host, "/count/a", &[]).await?.expect(200)?;
-    assert_eq!(stale.text(), "1");
-    ensure!(stale.header("cache-status")?.contains("stale"));
-    loop {
-        if text(&host, "/count/a", &[]).await? != "1" {
-            return Ok(());
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_new_revision_serves_its_own_answers() -> Result<()> {
-    let version = |file| {
-        let route = json!({ "target": { "call": "test:versioned/answers.version" }, "access": "public", "cache": "1h" });
-        Service::new("provider", file).route("GET /version", route)
-    };
-    let host = serving(&[version(guests::PROVIDER_V1)]).await?;
-    for _ in 0..2 {
-        assert_eq!(text(&host, "/version", &[]).await?, "\"v1\"");
-    }
-    let admin = host.admin()?;
-    admin.deploy_one(&version(guests::PROVIDER_V2)).await?;
-    ensure!(admin.metrics().await?.contains("stoa_cache_bytes 0\n"));
-    assert_eq!(text(&host, "/version", &[]).await?, "\"v2\"");
-    host.cli(&["rollback", "provider"]).await?.expect(0)?;
-    assert_eq!(text(&host, "/version", &[]).await?, "\"v1\"");
-    Ok(())
-}
-
-#[tokio::test]
-async fn answers_are_purged_by_service_and_tag() -> Result<()> {
-    let host = serving(&services(json!({ "max_age": "1h", "tags": ["numbers"] }))).await?;
-    let fill = async || -> Result<()> {
-        for path in ["/count/a", "/count/b", "/counted?x=1"] {
-            host.get(path).await?.expect(200)?;
-        }
-        Ok(())
-    };
-    for (arguments, expected) in [
-        (&["cache", "purge", "state"][..], 2),
-        (&["cache", "purge", "--tag", "numbers"], 3),
-        (&["cache", "purge", "counted", "--tag", "numbers"], 1),
-        (&["cache", "purge"], 3),
-    ] {
-        fill().await?;
-        let mut arguments = arguments.to_vec();
-        arguments.extend(["-o", "json"]);
-        let ran = host.cli(&arguments).await?;
-        let reply: Value = serde_json::from_str(ran.expect(0)?)?;
-        assert_eq!(reply["purged"], json!(expected), "{arguments:?}");
-    }
-    let unknown = host.cli(&["cache", "purge", "--tag", "letters"]).await?;
-    unknown.expect(1)?;
-    assert_eq!(text(&host, "/count/a", &[]).await?, "4");
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_cache_keeps_within_its_bytes() -> Result<()> {
-    let host = host_with("[gateway]\ncache_bytes = \"1MiB\"\n").await?;
-    host.admin()?.deploy_all(&services(json!("1h"))).await?;
-    let used = async || -> Result<u64> {
-        let metrics = host.admin()?.metrics().await?;
-        let used = metrics
-            .lines()
-            .find_map(|line| line.strip_prefix("stoa_cache_bytes "));
-        Ok(used.unwrap_or_default().parse()?)
-    };
-    for n in 0..20 {
-        let path = format!("/counted?length=400000&x-n={n}");
-        get(&host, &path, &[]).await?.expect(200)?;
-        let used = used().await?;
-        ensure!(used > 0 && used <= 1 << 20, "{used}");
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_cache_without_memory_stores_nothing() -> Result<()> {
-    let host = host_with("[gateway]\ncache_bytes = 0\n").await?;
-    host.admin()?.deploy_all(&services(json!("1h"))).await?;
-    assert_eq!(text(&host, "/count/a", &[]).await?, "1");
-    assert_eq!(text(&host, "/count/a", &[]).await?, "2");
     Ok(())
 }

@@ -1,13 +1,15 @@
-//! The shop, deployed by its own manifest: a customer's tour, the last units of
-//! a SKU, and who may do what.
+//! The shop, deployed by its own manifest: a customer's tour, what was made, and what
+//! is refused.
 
+mod access;
+mod conditions;
+mod crowd;
 mod endings;
 
 use anyhow::{Context as _, Result, ensure};
-use futures::future::try_join_all;
-use http::{Method, Request};
+use http::Method;
 use serde_json::{Value, json};
-use stoa_tests::client::{Client, full, json_request};
+use stoa_tests::client::{Client, json_request};
 use stoa_tests::components;
 use stoa_tests::process::HostProcess;
 use tempfile::TempDir;
@@ -227,28 +229,6 @@ async fn a_customers_tour() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_stale_version_is_told() -> Result<()> {
-    let shop = shop().await?;
-    let id = stocked(&shop, "CUP-1", 1).await?;
-    let host = &shop.host;
-    let path = format!("/products/{id}");
-    let tag = host.get(&path).await?.header("etag")?.to_owned();
-    let update = async |tag: &str, name: &str| {
-        let body = json!({ "name": name, "variants": [{ "sku": "CUP-1", "prices": [{ "minor": 1, "currency": "EUR" }] }] });
-        let request = Request::put(&path)
-            .header("content-type", "application/json")
-            .header("if-match", tag);
-        shop.staff()
-            .send(request.body(full(body.to_string()))?)
-            .await
-    };
-    update(&tag, "Once").await?.expect(200)?;
-    update(&tag, "Twice").await?.problem(412)?;
-    assert_eq!(host.get(&path).await?.json()?["name"], "Once");
-    Ok(())
-}
-
-#[tokio::test]
 async fn what_was_made_is_where_its_answer_says() -> Result<()> {
     let shop = shop().await?;
     stocked(&shop, "CUP-1", 2).await?;
@@ -264,57 +244,6 @@ async fn what_was_made_is_where_its_answer_says() -> Result<()> {
     assert_eq!(again.header("location")?, location);
     let found = shop.ann().get(location).await?.expect(200)?;
     assert_eq!(found.json()?, first.json()?);
-    Ok(())
-}
-
-/// `If-Match` and `If-None-Match`, and what a read and a change of version 1 get.
-const CONDITIONS: [(&str, &str, u16, u16); 13] = [
-    ("\"1\"", "", 200, 200),
-    ("\"1\", \"7\"", "", 200, 200),
-    ("\"7\", \"1\"", "", 200, 200),
-    ("*", "", 200, 200),
-    ("\"1-gzip\"", "", 200, 200),
-    ("\"7\"", "", 412, 412),
-    (" ", "", 412, 412),
-    ("W/\"1\"", "", 412, 412),
-    ("1", "", 412, 412),
-    ("", "*", 304, 412),
-    ("", "W/\"1\"", 304, 412),
-    ("", "\"7\"", 200, 200),
-    ("\"7\"", "\"1\"", 412, 412),
-];
-
-#[tokio::test]
-async fn reads_and_changes_judge_conditions_alike() -> Result<()> {
-    let shop = shop().await?;
-    for (number, (if_match, if_none_match, read, change)) in CONDITIONS.iter().enumerate() {
-        let sku = format!("CUP-{number}");
-        let id = stocked(&shop, &sku, 1).await?;
-        let product = json!({ "name": "Cup", "variants": [{ "sku": sku, "prices": [{ "minor": 1, "currency": "EUR" }] }] });
-        // The thing's version stands for 1.
-        let asked = async |client: &mut Client, method, path: &str, body: &Value, version: u64| {
-            let mut request = json_request(method, path, body)?;
-            for (name, value) in [("if-match", if_match), ("if-none-match", if_none_match)] {
-                if !value.is_empty() {
-                    let value = value.replace("\"1", &format!("\"{version}"));
-                    request.headers_mut().insert(name, value.parse()?);
-                }
-            }
-            anyhow::Ok(client.send(request).await?.status.as_u16())
-        };
-        let (mut staff, mut ann) = (shop.staff(), shop.ann());
-        let path = format!("/products/{id}");
-        let told = format!("If-Match: {if_match}, If-None-Match: {if_none_match}");
-        let got = asked(&mut staff, Method::GET, &path, &Value::Null, 1).await?;
-        assert_eq!(got, *read, "GET {told}");
-        let placed = ann.post("/orders", &order(&sku, 1)).await?.expect(201)?;
-        let cancel = format!("{}/cancel", placed.header("location")?);
-        let version = placed.json()?["version"].as_u64().context("no version")?;
-        let put = asked(&mut staff, Method::PUT, &path, &product, 1).await?;
-        assert_eq!(put, *change, "PUT {told}");
-        let cancelled = asked(&mut ann, Method::POST, &cancel, &Value::Null, version).await?;
-        assert_eq!(cancelled, *change, "cancel {told}");
-    }
     Ok(())
 }
 
@@ -345,134 +274,5 @@ async fn bad_input_is_refused_with_its_place() -> Result<()> {
     );
     host.get("/products/nothing").await?.problem(404)?;
     host.get("/catalog/mars/products").await?.problem(404)?;
-    Ok(())
-}
-
-/// Many clients, few units: exactly that many orders succeed.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_last_units_are_sold_once() -> Result<()> {
-    const CLIENTS: usize = 40;
-    const UNITS: usize = 7;
-    let shop = shop().await?;
-    stocked(&shop, "LAST", UNITS as u64).await?;
-    let answers = try_join_all(
-        (0..CLIENTS).map(|_| async { shop.ann().post("/orders", &order("LAST", 1)).await }),
-    )
-    .await?;
-    let count = |status: u16| {
-        answers
-            .iter()
-            .filter(|answer| answer.status == status)
-            .count()
-    };
-    let shown = || {
-        answers
-            .iter()
-            .map(|answer| answer.status.as_u16())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(
-        (count(201), count(409)),
-        (UNITS, CLIENTS - UNITS),
-        "{:?}",
-        shown()
-    );
-    assert_eq!(stock(&shop, "LAST").await?, (UNITS as u64, UNITS as u64));
-    let confirmed = orders(&shop)
-        .await?
-        .iter()
-        .filter(|order| order["state"] == "confirmed")
-        .count();
-    assert_eq!(confirmed, UNITS);
-    Ok(())
-}
-
-/// The shop goes on selling while its services are swapped.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn orders_go_on_while_services_are_swapped() -> Result<()> {
-    let shop = shop().await?;
-    stocked(&shop, "SWAP", 1_000_000).await?;
-    let authorization: http::HeaderValue = format!("Bearer {}", shop.ann).parse()?;
-    let plan = stoa_tests::load::Plan {
-        address: shop.host.http,
-        connections: 8,
-        protocol: stoa_tests::client::Protocol::Http1,
-        request: std::sync::Arc::new(move |_| {
-            let mut request = json_request(Method::POST, "/orders", &order("SWAP", 1))
-                .expect("the path is valid");
-            let headers = request.headers_mut();
-            headers.insert("authorization", authorization.clone());
-            request
-        }),
-    };
-    let load = stoa_tests::load::Load::start(&plan);
-    let manifest = manifest(|text| text)?;
-    let directory = manifest
-        .path()
-        .to_str()
-        .context("a path of the test is UTF-8")?;
-    for _ in 0..5 {
-        load.more(20).await?;
-        shop.host.cli(&["deploy", directory]).await?.expect(0)?;
-    }
-    load.more(20).await?;
-    let report = load.stop().await?.expect_all(201)?;
-    assert_eq!(stock(&shop, "SWAP").await?, (1_000_000, report.answers));
-    Ok(())
-}
-
-/// Who may do what: scopes at the gateway, whose order it is in the service.
-#[tokio::test]
-async fn a_customer_has_its_own_orders_and_no_others() -> Result<()> {
-    let shop = shop().await?;
-    stocked(&shop, "OWN", 5).await?;
-    let (host, mut ann) = (&shop.host, shop.ann());
-    let mut bob = Client::http1(host.http).bearer(&token(host, "bob", &[]).await?);
-    let placed = ann
-        .post("/orders", &order("OWN", 1))
-        .await?
-        .expect(201)?
-        .json()?;
-    assert_eq!(placed["customer"], "ann", "{placed}");
-    let path = format!("/orders/{}", placed["id"].as_str().unwrap_or_default());
-    let cancel = format!("{path}/cancel");
-
-    bob.get(&path).await?.problem(404)?;
-    bob.post(&cancel, &Value::Null).await?.problem(404)?;
-    assert_eq!(
-        bob.get("/orders").await?.expect(200)?.json()?["items"],
-        json!([])
-    );
-    assert_eq!(orders(&shop).await?.len(), 1, "staff sees all");
-    shop.staff()
-        .post(&cancel, &Value::Null)
-        .await?
-        .problem(404)?;
-    for (method, path) in [
-        (Method::POST, "/orders"),
-        (Method::GET, "/orders"),
-        (Method::GET, path.as_str()),
-        (Method::POST, cancel.as_str()),
-    ] {
-        let request = json_request(method, path, &order("OWN", 1))?;
-        Client::http1(host.http).send(request).await?.problem(401)?;
-    }
-    for (method, path) in [
-        (Method::POST, "/products"),
-        (Method::DELETE, "/products/a"),
-        (Method::POST, "/inventory/OWN/adjustments"),
-    ] {
-        let problem = ann
-            .send(json_request(method, path, &json!({}))?)
-            .await?
-            .problem(403)?;
-        assert_eq!(problem["code"], "insufficient_scope", "{problem}");
-    }
-    let clerk = token(host, "clerk", &["orders:write"]).await?;
-    let cancelled = Client::http1(host.http)
-        .bearer(&clerk)
-        .post(&cancel, &Value::Null)
-        .await?;
-    assert_eq!(cancelled.expect(200)?.json()?["state"], "cancelled");
     Ok(())
 }

@@ -65,6 +65,8 @@ impl Deployments {
         if !faults.is_empty() {
             return Err(ChangeError::Refused(faults));
         }
+        let digests = request.services.iter().map(|one| one.component.clone());
+        let _pinned = self.parts.components.pin(digests.collect());
         let prepared = self.prepare_all(&request.services, progress).await?;
         // From here on changes come one after the other.
         let mut services = self.services.turn().await;
@@ -106,10 +108,7 @@ impl Deployments {
             progress.started(service, Step::Swap);
         }
         let began = Instant::now();
-        let kept = match self.check_components(&request.services) {
-            Ok(()) => self.keep_all(&next, &changed, declaration.records()).await,
-            gone => gone,
-        };
+        let kept = self.keep_all(&next, &changed, declaration.records()).await;
         if let Err(error) = kept {
             self.announce_all(services, changed.iter());
             return Err(error);

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -16,6 +17,14 @@ pub struct Components {
     folder: PathBuf,
     /// Bytes that a component may have.
     limit: u64,
+    /// Digests that deployments under way need, one for each that needs it.
+    pinned: Mutex<Vec<String>>,
+}
+
+/// Keeps components from being swept while it lives.
+pub struct Pinned<'c> {
+    components: &'c Components,
+    digests: Vec<String>,
 }
 
 /// What a sweep left.
@@ -69,7 +78,20 @@ impl Components {
     /// When the folder can't be made.
     pub fn open(folder: PathBuf, limit: u64) -> io::Result<Self> {
         std::fs::create_dir_all(&folder)?;
-        Ok(Self { folder, limit })
+        Ok(Self {
+            folder,
+            limit,
+            pinned: Mutex::default(),
+        })
+    }
+
+    /// Keeps these components, as far as they are there, until it is dropped.
+    pub fn pin(&self, digests: Vec<String>) -> Pinned<'_> {
+        self.pinned().extend_from_slice(&digests);
+        Pinned {
+            components: self,
+            digests,
+        }
     }
 
     /// Whether the component is there. One that is asked for counts as young again.
@@ -126,8 +148,8 @@ impl Components {
         Ok(bytes)
     }
 
-    /// Removes every component that is not in `used`, and every upload that broke off,
-    /// if nobody has written it or asked for it since `before`.
+    /// Removes every component that is neither in `used` nor pinned, and every upload that
+    /// broke off, if nobody has written it or asked for it since `before`.
     ///
     /// # Errors
     ///
@@ -142,8 +164,12 @@ impl Components {
             let Ok(metadata) = entry.metadata() else {
                 continue;
             };
-            if digest.is_some_and(|digest| used.contains(digest)) || metadata.modified()? >= before
-            {
+            // Held until the file is gone: who pins it then does not find it.
+            let pinned = self.pinned();
+            let is_needed = digest.is_some_and(|digest| {
+                used.contains(digest) || pinned.iter().any(|pinned| pinned == digest)
+            });
+            if is_needed || metadata.modified()? >= before {
                 swept.bytes += metadata.len();
                 swept.kept.extend(digest.map(str::to_owned));
             } else {
@@ -183,12 +209,29 @@ impl Components {
         Ok(file.sync_all().await?)
     }
 
+    fn pinned(&self) -> MutexGuard<'_, Vec<String>> {
+        self.pinned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn path(&self, digest: &str) -> Result<PathBuf, ComponentError> {
         let hexadecimal = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         if digest.len() != 64 || !digest.bytes().all(hexadecimal) {
             return Err(ComponentError::Digest(digest.to_owned()));
         }
         Ok(self.folder.join(format!("{digest}.wasm")))
+    }
+}
+
+// === impl Pinned ===
+
+impl Drop for Pinned<'_> {
+    fn drop(&mut self) {
+        let mut pinned = self.components.pinned();
+        for digest in &self.digests {
+            if let Some(at) = pinned.iter().position(|pinned| pinned == digest) {
+                pinned.swap_remove(at);
+            }
+        }
     }
 }
 
@@ -255,6 +298,29 @@ mod tests {
         assert_eq!(swept.bytes, 4 + 5 + 5 + 4);
         assert!(!components.has(&names[2]).unwrap());
         assert!(!file("old.tmp").exists() && file("fresh.tmp").exists());
+    }
+
+    #[tokio::test]
+    async fn what_a_deployment_pins_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let components = Components::open(folder.path().to_owned(), 100).unwrap();
+        let name = digest("component");
+        let stored = components.store(&name, upload(&["component"])).await;
+        stored.unwrap();
+        let removed = || {
+            // Everything is older than that.
+            let before = SystemTime::now() + std::time::Duration::from_secs(60);
+            components.sweep(&HashSet::new(), before).unwrap().removed
+        };
+        let (one, other) = (
+            components.pin(vec![name.clone()]),
+            components.pin(vec![name.clone()]),
+        );
+        assert_eq!(removed(), 0);
+        drop(one);
+        assert_eq!(removed(), 0, "another deployment needs it still");
+        drop(other);
+        assert_eq!(removed(), 1);
     }
 
     #[tokio::test]

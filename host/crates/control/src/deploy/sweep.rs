@@ -1,15 +1,13 @@
 //! Components and compiled code that no revision needs: they go after a while.
 //!
-//! Removing has a turn of the services. A deployment reads its component before, and
-//! makes sure in its own turn that it is still there.
+//! Removing has a turn of the services. What a deployment under way needs is pinned.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
+use super::Deployments;
 use super::state::Services;
-use super::{ChangeError, Deployments, fault};
-use stoa_api::ServiceDeploy;
 
 impl Deployments {
     /// How often that should be, at least as often as `usual`.
@@ -53,27 +51,6 @@ impl Deployments {
                 components = swept.removed,
                 "removed: no revision needs them any more"
             );
-        }
-    }
-
-    /// Makes sure that what is deployed was not removed since it was read.
-    pub(super) fn check_components(&self, requests: &[ServiceDeploy]) -> Result<(), ChangeError> {
-        let gone = requests.iter().filter(|request| {
-            let found = self.parts.components.has(&request.component);
-            !found.unwrap_or_default()
-        });
-        let faults: Vec<_> = gone
-            .map(|request| {
-                let message = format!(
-                    "the component {} of {} was removed meanwhile: upload it again",
-                    request.component, request.service
-                );
-                fault(&request.service, "no_component", message)
-            })
-            .collect();
-        match faults.is_empty() {
-            true => Ok(()),
-            false => Err(ChangeError::Refused(faults)),
         }
     }
 }

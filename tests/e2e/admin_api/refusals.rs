@@ -1,0 +1,135 @@
+//! What the admin API refuses, and how it tells.
+
+use anyhow::{Context as _, Result};
+use http::{Method, Request};
+use serde_json::{Value, json};
+use stoa_tests::client::{Client, empty, full};
+
+use crate::{hello, host, serving};
+
+#[tokio::test]
+async fn what_it_refuses_it_explains() -> Result<()> {
+    let host = host().await?;
+    let admin = host.admin()?;
+    let bad = [
+        (Method::POST, "/v1/deployments", json!({ "servces": [] })),
+        (Method::POST, "/v1/deployments", json!([])),
+        (
+            Method::POST,
+            "/v1/services/nobody/traffic",
+            json!("promote"),
+        ),
+        (Method::DELETE, "/v1/services/nobody", Value::Null),
+        (Method::GET, "/v1/nothing", Value::Null),
+    ];
+    for (method, path, body) in bad {
+        let answer = admin.json(method.clone(), path, &body).await?;
+        assert!(
+            answer.status.is_client_error(),
+            "{method} {path} {body}: {}",
+            answer.status
+        );
+        let problem = answer
+            .problem(answer.status.as_u16())
+            .with_context(|| format!("{method} {path} {body}"))?;
+        assert!(
+            problem["code"].is_string() && problem["title"].is_string(),
+            "{problem}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_no_manifest_may_say_is_not_deployed() -> Result<()> {
+    let host = serving(&[hello()]).await?;
+    let admin = host.admin()?;
+    let called = |route: Value| {
+        let mut all =
+            json!({ "target": { "call": "test:hello/greeter.ping" }, "access": "public" });
+        for (key, value) in route.as_object().into_iter().flatten() {
+            all[key] = value.clone();
+        }
+        hello().route("GET /other", all)
+    };
+    let faulty = [
+        hello().call("* /other", "test:hello/greeter.ping"),
+        hello().call("get /other", "test:hello/greeter.ping"),
+        hello().call("GET /a//b", "test:hello/greeter.ping"),
+        hello().call("GET Shop.example/b", "test:hello/greeter.ping"),
+        called(json!({ "cache": { "max_age": "1s", "vary": ["*"] } })),
+        called(json!({ "access": { "scope": "a b" } })),
+        called(json!({ "idempotency": { "key": "required" } })),
+        called(json!({ "location": "/other/{id}" })),
+        hello().set("limits.deadline", json!("0s")),
+        hello().set("limits.deadline", json!("10000years")),
+        hello().set("pool.reuse", json!(0)),
+        hello().set("grants.secrets", json!(["a/b"])),
+        hello().set("links", json!({ "shop:a/b@0.1.0": "b" })),
+        hello().set("retry.retries", json!(1000)),
+    ];
+    for service in faulty {
+        let faults = admin.refused(&service).await?;
+        assert_eq!(faults[0].code, "settings", "{faults:?}");
+    }
+    let upstream = json!({ "targets": ["http://127.0.0.1:1"], "routes": [
+        { "path": "/%41/*", "target": "http", "access": "public" },
+        { "method": "*", "path": "/x", "target": "http", "access": "public" },
+    ] });
+    let refused = admin
+        .json(Method::PUT, "/v1/upstreams/legacy", &upstream)
+        .await?;
+    assert!(refused.status.is_client_error(), "{}", refused.text());
+    assert!(
+        refused.text().contains("expected a method"),
+        "{}",
+        refused.text()
+    );
+    host.get("/ping").await?.expect(200)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn problems_and_their_log_lines_name_the_trace() -> Result<()> {
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    let host = serving(&[hello()]).await?;
+    let admin = host.admin()?;
+    let ask = |path: &str, token: &str| {
+        let request = Request::get(path)
+            .header("authorization", format!("Bearer {token}"))
+            .header("traceparent", format!("00-{TRACE}-b7ad6b7169203331-01"));
+        request.body(empty())
+    };
+    for (path, token, status) in [
+        ("/v1/services/nobody", admin.token.as_str(), 404),
+        ("/v1/nothing", admin.token.as_str(), 404),
+        ("/v1/services", "wrong", 401),
+        ("/v1/logs?level=loud", admin.token.as_str(), 400),
+    ] {
+        let request = ask(path, token)?;
+        let answer = Client::http1(host.admin_address).send(request).await?;
+        let problem = answer.problem(status)?;
+        assert_eq!(problem["trace_id"], TRACE, "{path}");
+    }
+    // Without one, a trace begins.
+    let problem = admin.get("/v1/nothing").await?.problem(404)?;
+    let begun = problem["trace_id"].as_str().unwrap_or_default();
+    assert!(begun.len() == 32 && begun != TRACE, "{problem}");
+
+    let request = Request::patch("/v1/services/hello/config")
+        .header("authorization", format!("Bearer {}", admin.token))
+        .header("content-type", "application/json")
+        .header("traceparent", format!("00-{TRACE}-b7ad6b7169203331-01"))
+        .body(full("{\"colour\": \"red\"}"))?;
+    let changed = Client::http1(host.admin_address).send(request).await?;
+    changed.expect(200)?;
+    let line = host
+        .output()
+        .wait_for(|line| line.contains("configuration changed"))
+        .await?;
+    let record: Value = serde_json::from_str(&line)?;
+    assert_eq!(record["trace.id"], TRACE, "{record}");
+    // The revision that reads it.
+    assert_eq!(record["service.version"], "1", "{record}");
+    Ok(())
+}
