@@ -1,69 +1,67 @@
-//! The rules of the host's structure, checked on its source: who may name what,
+//! The rules of the host's structure, checked on its source: who may use what,
 //! and which way the arrows go.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// From the bottom up: a room uses only rooms before it, and the leaves.
-const LAYERS: [&str; 10] = [
-    "store",
-    "capabilities",
-    "engine",
-    "service",
-    "mesh",
-    "gateway",
-    "deploy",
-    "admin",
-    "host",
-    "cli",
-];
+/// From the bottom up: a crate uses only those before it, and the leaves.
+const FLOORS: [&str; 6] = ["store", "engine", "service", "mesh", "gateway", "control"];
 
-/// Leaves that every room may use. The settings of a revision are a shape that
-/// the wire, the manifest and the rooms share.
-const LEAVES: [&str; 6] = [
-    "api",
-    "config",
-    "manifest",
-    "shutdown",
-    "telemetry",
-    "settings",
-];
+/// Crates that all may use, in an order in which each uses only those before it.
+const LEAVES: [&str; 5] = ["settings", "api", "call", "http", "telemetry"];
 
 struct Source {
-    /// Below `host/src`, with slashes.
+    /// Below `host`, with slashes.
     path: String,
     lines: Vec<String>,
 }
 
 #[test]
-fn the_runtime_is_named_only_by_the_engine_and_the_capabilities() {
-    let allowed = ["engine", "capabilities"];
-    let named = |line: &str| line.contains("wasmtime::") || line.contains("wasmtime_wasi");
-    assert_none(offences(|source, line| {
-        named(line) && !allowed.contains(&room(source))
-    }));
+fn no_arrow_goes_back() {
+    let order: Vec<_> = LEAVES.iter().chain(&FLOORS).copied().collect();
+    let mut found = Vec::new();
+    for name in crates() {
+        let Some(own) = order.iter().position(|known| *known == name) else {
+            found.push(format!("host/crates/{name}: on which floor is it?"));
+            continue;
+        };
+        let used = dependencies(&name);
+        let used = used.iter().filter_map(|used| used.strip_prefix("stoa-"));
+        let backwards = used.filter(|used| !order[..own].contains(used));
+        found.extend(backwards.map(|used| format!("host/crates/{name} uses {used}")));
+    }
+    assert_none(found);
 }
 
 #[test]
-fn the_database_is_named_only_by_the_store() {
-    assert_none(offences(|source, line| {
-        line.contains("sled::")
-            && !line.contains("self::sled")
-            && !source.path.starts_with("store/sled")
-    }));
+fn the_runtime_and_the_database_are_used_by_one_crate_each() {
+    let mut found = Vec::new();
+    for name in crates() {
+        let owner = |used: &str| match used {
+            "sled" => Some("store"),
+            used if used.starts_with("wasmtime") => Some("engine"),
+            _ => None,
+        };
+        let used = dependencies(&name);
+        let foreign = used
+            .iter()
+            .filter(|used| owner(used).is_some_and(|owner| owner != name));
+        found.extend(foreign.map(|used| format!("host/crates/{name} uses {used}")));
+    }
+    assert_none(found);
 }
 
 #[test]
 fn a_status_is_picked_in_one_place() {
     let allowed = [
-        "gateway/respond",
-        "admin/problem",
-        "admin/handlers",
-        "admin/keys",
-        "admin/upstreams",
-        "admin/eureka",
-        "admin/tokens",
-        "admin/client",
+        "crates/gateway/src/respond",
+        "crates/control/src/admin/problem",
+        "crates/control/src/admin/handlers",
+        "crates/control/src/admin/keys",
+        "crates/control/src/admin/upstreams",
+        "crates/control/src/admin/eureka",
+        "crates/control/src/admin/tokens",
+        "crates/control/src/admin/client",
     ];
     let picked =
         |line: &str| line.contains("StatusCode::") && !line.trim_start().starts_with("use ");
@@ -73,64 +71,43 @@ fn a_status_is_picked_in_one_place() {
 }
 
 #[test]
-fn no_arrow_goes_back() {
-    assert_none(offences(|source, line| {
-        let Some(layer) = LAYERS.iter().position(|layer| *layer == room(source)) else {
-            return false;
-        };
-        used_rooms(line).any(|used| {
-            LAYERS
-                .iter()
-                .position(|layer| *layer == used)
-                .is_some_and(|used| used > layer)
-        })
-    }));
-}
-
-#[test]
-fn leaves_use_no_room() {
-    assert_none(offences(|source, line| {
-        let leaf = [
-            "aside",
-            "conditions",
-            "config",
-            "listener",
-            "settings",
-            "shutdown",
-            "spelling",
-            "telemetry",
-            "turns",
-            "api",
-        ]
-        .contains(&room(source));
-        leaf && used_rooms(line).any(|used| LAYERS.contains(&used))
-    }));
-}
-
-#[test]
 fn nothing_in_the_host_prints_or_sleeps_a_thread() {
     // To open the store blocks, by its contract: it waits there for another store of
     // this process, of whose end nothing tells.
-    let waits = |source: &Source| source.path == "store/sled/mod.rs";
+    let waits = |source: &Source| source.path == "crates/store/src/sled.rs";
     assert_none(offences(|source, line| {
         line.contains("println!(") || line.contains("thread::sleep") && !waits(source)
     }));
 }
 
-/// The rooms that a line uses by `crate::…`, without the leaves.
-fn used_rooms(line: &str) -> impl Iterator<Item = &str> {
-    line.match_indices("crate::").filter_map(move |(at, _)| {
-        let path = &line[at + "crate::".len()..];
-        if LEAVES.iter().any(|leaf| path.starts_with(leaf)) {
-            return None;
-        }
-        path.split(|c: char| !(c.is_alphanumeric() || c == '_'))
-            .next()
-    })
+/// The crates of the host, but for the program.
+fn crates() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
+    let names = fs::read_dir(folder).expect("the folder is there");
+    let names = names.map(|entry| entry.expect("it can be read").file_name());
+    let names: Vec<_> = names
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(names.len(), LEAVES.len() + FLOORS.len(), "{names:?}");
+    names
 }
 
-fn room(source: &Source) -> &str {
-    source.path.split(['/', '.']).next().unwrap_or_default()
+/// What a crate of the host uses, beside what only its tests use.
+fn dependencies(name: &str) -> Vec<String> {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("crates")
+        .join(name)
+        .join("Cargo.toml");
+    let text = fs::read_to_string(manifest).expect("a crate has a manifest");
+    let lines = text.lines().skip_while(|line| *line != "[dependencies]");
+    let lines = lines.skip(1).take_while(|line| !line.starts_with('['));
+    let names = lines.filter_map(|line| line.split(['.', ' ']).next());
+    let names: Vec<_> = names
+        .filter(|name| !name.is_empty() && !name.starts_with('#'))
+        .map(str::to_owned)
+        .collect();
+    assert!(!names.is_empty(), "{name} uses nothing");
+    names
 }
 
 /// Every line of production code that breaks a rule.
@@ -146,7 +123,7 @@ fn offences(breaks: impl Fn(&Source, &str) -> bool) -> Vec<String> {
         for (number, line) in source.lines.iter().enumerate() {
             if breaks(source, line) {
                 found.push(format!(
-                    "host/src/{}:{}: {}",
+                    "host/{}:{}: {}",
                     source.path,
                     number + 1,
                     line.trim()
@@ -161,15 +138,15 @@ fn assert_none(offences: Vec<String>) {
     assert!(offences.is_empty(), "\n{}\n", offences.join("\n"));
 }
 
-/// All of `host/src`, without tests and comments.
+/// All of `host`, without tests and comments.
 fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    collect(&root, &mut files);
+    collect(root, &mut files);
     files
         .into_iter()
         .map(|file| {
-            let path = file.strip_prefix(&root).expect("it was found there");
+            let path = file.strip_prefix(root).expect("it was found there");
             let text = fs::read_to_string(&file).expect("source is UTF-8");
             Source {
                 path: path.to_string_lossy().replace('\\', "/"),

@@ -62,11 +62,7 @@ fn crash_child() {
 
 fn start(dir: &Path, round: usize) -> (Child, ChildStdout) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "sled::crash_tests::crash_child",
-            "--nocapture",
-        ])
+        .args(["--exact", "sled::crash_tests::crash_child", "--nocapture"])
         .env(DIR, dir)
         .env(ROUND, round.to_string())
         .stdout(Stdio::piped())

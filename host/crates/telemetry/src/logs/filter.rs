@@ -2,6 +2,10 @@
 //!
 //! Targets are the host's modules, and `guest::SERVICE` for what components write.
 //! The longest target that a record's begins with decides.
+//!
+//! The host's crates are called `stoa_gateway` and so on, for people `stoa::gateway`.
+
+use std::borrow::Cow;
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
@@ -29,7 +33,11 @@ pub(super) fn parse(text: &str) -> Result<Targets, FilterError> {
         .filter(|part| !part.is_empty())
     {
         match part.split_once('=') {
-            Some((target, level)) => named.push((target_of(target, part)?, level_of(level, part)?)),
+            Some((target, level)) => {
+                let (target, level) = (target_of(target, part)?, level_of(level, part)?);
+                named.extend(of_crate(target).map(|target| (target, level)));
+                named.push((target.to_owned(), level));
+            }
             None => default = level_of(part, part)?,
         }
     }
@@ -59,6 +67,21 @@ fn target_of<'a>(target: &'a str, part: &str) -> Result<&'a str, FilterError> {
     Ok(target)
 }
 
+/// The name that a crate's target has for people.
+pub(super) fn for_people(target: &str) -> Cow<'_, str> {
+    match target.strip_prefix("stoa_") {
+        Some(rest) => format!("stoa::{rest}").into(),
+        None => target.into(),
+    }
+}
+
+/// The target that people mean, if it is that of a crate: the program's own are as they
+/// are.
+fn of_crate(name: &str) -> Option<String> {
+    let rest = name.strip_prefix("stoa::")?;
+    Some(format!("stoa_{rest}"))
+}
+
 #[cfg(test)]
 mod tests {
     use tracing::Level;
@@ -72,9 +95,15 @@ mod tests {
     #[test]
     fn the_longest_target_decides() {
         let filter = "warn, stoa::gateway=debug ,stoa::gateway::route=error";
-        assert!(!passes(filter, "stoa::mesh", Level::INFO));
-        assert!(passes(filter, "stoa::gateway::accept", Level::DEBUG));
-        assert!(!passes(filter, "stoa::gateway::route", Level::WARN));
+        assert!(!passes(filter, "stoa_mesh", Level::INFO));
+        assert!(passes(filter, "stoa_gateway::accept", Level::DEBUG));
+        assert!(!passes(filter, "stoa_gateway::route", Level::WARN));
+        assert!(passes(
+            "warn,stoa=debug",
+            "stoa_gateway::accept",
+            Level::DEBUG
+        ));
+        assert_eq!(for_people("stoa_gateway::accept"), "stoa::gateway::accept");
     }
 
     #[test]

@@ -17,9 +17,9 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::Pipeline;
 use super::record::{Fields, Record, Value, clip, full_name, timestamp};
 use super::writer::Origin;
+use super::{Pipeline, filter};
 
 /// Turns events into records of a [`Pipeline`].
 #[derive(Debug)]
@@ -98,7 +98,10 @@ impl Found {
             message: clip(self.message.into()),
             service: or_own(service, host.name),
             version: or_own(self.fields.take("service.version"), version),
-            logger: or_own(self.fields.take(LOG_TARGET), metadata.target()),
+            logger: match self.fields.take(LOG_TARGET) {
+                Some(target) => target.into(),
+                None => filter::for_people(metadata.target()),
+            },
             fields: self.fields,
         }
     }
