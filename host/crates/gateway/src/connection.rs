@@ -33,7 +33,7 @@ use super::{Gateway, websocket};
 pub(super) use activity::{Activity, Serving};
 use activity::{Limits, Verdict, Watch};
 use lasting::Lasting;
-use leaving::Leaves;
+pub(super) use leaving::Leaves;
 use stoa_http::aside::heaped;
 use stoa_http::shutdown::Drain;
 use stoa_settings::config;

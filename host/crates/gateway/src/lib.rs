@@ -16,6 +16,8 @@ pub mod accept;
 mod admitted;
 mod asked;
 mod astray;
+#[cfg(test)]
+mod budgets;
 mod cache;
 mod client;
 mod compress;
@@ -39,6 +41,8 @@ mod respond;
 mod security;
 mod serve;
 pub mod table;
+#[cfg(test)]
+mod testing;
 pub mod tls;
 pub mod transcode;
 mod validators;

@@ -1,0 +1,203 @@
+//! What a request may cost, as numbers that no machine changes: allocations, reads and
+//! writes of its socket, bytes of the futures that carry it. They only go down: a change
+//! that needs more says why here.
+//!
+//! The whole way is real, from the connection to the component; the client is at the
+//! other end of a pipe in memory, on the same thread.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::{future, io};
+
+use http_body_util::Full;
+use serde_json::json;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{DuplexStream, ReadBuf, duplex};
+use tokio::runtime::{Builder, Runtime};
+
+use super::client::Client;
+use super::connection::{self, Leaves};
+use super::testing::{Hosted, hosted};
+
+/// Requests that are counted, after as many that are not.
+const REQUESTS: u64 = 64;
+
+const HELLO: &[u8] = b"GET /hello HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+/// `test:hello/greeting.greet: func() -> string`.
+const GREETING: &str = r#"
+    (component
+        (core module $m
+            (memory (export "memory") 1)
+            (data (i32.const 16) "Hello, world!")
+            (data (i32.const 8) "\10\00\00\00\0d\00\00\00")
+            (func (export "greet") (result i32) i32.const 8))
+        (core instance $i (instantiate $m))
+        (func $greet (result string) (canon lift (core func $i "greet") (memory $i "memory")))
+        (instance $greeting (export "greet" (func $greet)))
+        (export "test:hello/greeting@0.1.0" (instance $greeting)))
+"#;
+
+/// What one request costs.
+#[derive(Debug, PartialEq, Eq)]
+struct Cost {
+    allocations: u64,
+    reads: u64,
+    writes: u64,
+}
+
+/// Of a function with a text for its result, beyond what hyper alone needs for the same
+/// answer.
+const MORE: Cost = Cost {
+    allocations: 8,
+    reads: 1,
+    writes: 0,
+};
+
+/// A socket that counts what would be calls of the system.
+struct Counted {
+    pipe: DuplexStream,
+    calls: Arc<Calls>,
+}
+
+#[derive(Default)]
+struct Calls {
+    reads: AtomicU64,
+    writes: AtomicU64,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.calls.reads.fetch_add(1, Ordering::Relaxed);
+        Pin::new(&mut self.pipe).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.calls.writes.fetch_add(1, Ordering::Relaxed);
+        Pin::new(&mut self.pipe).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_shutdown(cx)
+    }
+}
+
+impl Leaves for Counted {
+    fn poll_left(&self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Sends a request and waits for its answer, without an allocation.
+async fn ask(client: &mut DuplexStream, answer: &mut [u8]) -> usize {
+    client.write_all(HELLO).await.unwrap();
+    let mut filled = 0;
+    loop {
+        let read = client.read(&mut answer[filled..]).await.unwrap();
+        filled += read;
+        assert!(read > 0, "the connection was closed");
+        if answer[..filled].ends_with(b"Hello, world!\"") {
+            return filled;
+        }
+    }
+}
+
+/// The cost of a request of those that `serve` answers, each like the other.
+fn cost<F: Future<Output = ()>>(runtime: &Runtime, serve: impl FnOnce(Counted) -> F) -> Cost {
+    let (mut client, pipe) = duplex(4096);
+    let calls = Arc::new(Calls::default());
+    let socket = Counted {
+        pipe,
+        calls: calls.clone(),
+    };
+    let serving = serve(socket);
+    let mut serving = std::pin::pin!(serving);
+    let mut answer = [0; 1024];
+    let mut ask_all = || {
+        runtime.block_on(async {
+            for _ in 0..REQUESTS {
+                tokio::select! {
+                    () = &mut serving => panic!("the connection has ended"),
+                    _ = ask(&mut client, &mut answer) => {}
+                }
+            }
+        });
+    };
+    ask_all();
+    let counted = || [&calls.reads, &calls.writes].map(|calls| calls.load(Ordering::Relaxed));
+    let before = counted();
+    let allocated = allocation_counter::measure(ask_all);
+    let [reads, writes] = counted();
+    Cost {
+        allocations: allocated.count_total / REQUESTS,
+        reads: (reads - before[0]) / REQUESTS,
+        writes: (writes - before[1]) / REQUESTS,
+    }
+}
+
+fn greeting(runtime: &Runtime) -> Hosted {
+    let component = wat::parse_str(GREETING).unwrap();
+    let route = json!({
+        "method": "GET",
+        "path": "/hello",
+        "target": { "call": "test:hello/greeting.greet" },
+        "access": "public",
+    });
+    runtime.block_on(hosted(&component, &[route]))
+}
+
+#[test]
+fn a_call_of_a_function_costs_little_more_than_http() {
+    let runtime = runtime();
+    let hosted = greeting(&runtime);
+    let client = Client::new(SocketAddr::from(([127, 0, 0, 1], 1)));
+    let ours = cost(&runtime, |socket| {
+        let drain = hosted.drainer.drain();
+        connection::serve(hosted.gateway.clone(), (socket, ()), client, drain)
+    });
+    let hyper = cost(&runtime, |socket| async {
+        let answer = |_| {
+            let body = Full::new(bytes::Bytes::from_static(b"\"Hello, world!\""));
+            future::ready(Ok::<_, std::convert::Infallible>(http::Response::new(body)))
+        };
+        let served = hyper::server::conn::http1::Builder::new()
+            .serve_connection(
+                hyper_util::rt::TokioIo::new(socket),
+                hyper::service::service_fn(answer),
+            )
+            .await;
+        served.unwrap();
+    });
+    let more = Cost {
+        allocations: ours.allocations - hyper.allocations,
+        reads: ours.reads - hyper.reads,
+        writes: ours.writes - hyper.writes,
+    };
+    assert!(
+        more.allocations <= MORE.allocations
+            && more.reads <= MORE.reads
+            && more.writes <= MORE.writes,
+        "expected at most {MORE:?} beyond hyper's own {hyper:?}, found {more:?}"
+    );
+}
