@@ -36,6 +36,7 @@ mod peers;
 mod proxies;
 mod rate;
 mod respond;
+mod rest;
 mod security;
 mod serve;
 pub mod table;
