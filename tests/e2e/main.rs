@@ -57,6 +57,7 @@ mod target_uri;
 mod telemetry;
 mod tls;
 mod transcode;
+mod unread_bodies;
 mod uploads;
 mod upstream_faults;
 mod upstreams;

@@ -220,6 +220,7 @@ async fn scale_takes_effect_at_once() -> Result<()> {
     for bad in [
         json!({ "min": 3, "max": 2 }),
         json!({ "max": 0 }),
+        json!({ "max": u32::MAX }),
         json!({ "mx": 1 }),
     ] {
         let answer = scale(bad.clone()).await?;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use stoa_api::{LiveRevision, ServiceKind, ServiceSummary};
+use stoa_api::{LiveRevision, PoolState, ServiceKind, ServiceSummary};
 
 use super::Shared;
 
@@ -29,7 +29,7 @@ impl Ls {
 }
 
 fn row(service: &ServiceSummary) -> [String; 8] {
-    let sum = |of: fn(&LiveRevision) -> u32| service.live.iter().map(of).sum::<u32>();
+    let sum = |of: fn(&PoolState) -> u64| service.live.iter().map(|one| of(&one.pool)).sum::<u64>();
     let share = |one: &LiveRevision| match one.weight {
         100 => one.revision.to_string(),
         weight => format!("{} ({weight}%)", one.revision),
@@ -39,14 +39,14 @@ fn row(service: &ServiceSummary) -> [String; 8] {
         ServiceKind::Component => "component",
         ServiceKind::Upstream => "upstream",
     };
-    let instances = sum(|one| one.pool.busy + one.pool.idle);
+    let instances = sum(instances);
     [
         service.service.clone(),
         kind.to_owned(),
         state(service),
         revisions.join(", "),
-        format!("{instances}/{}", sum(|one| one.pool.max)),
-        sum(|one| one.pool.queued).to_string(),
+        format!("{instances}/{}", sum(|pool| pool.max.into())),
+        sum(|pool| pool.queued.into()).to_string(),
         service.calls.to_string(),
         service.routes.to_string(),
     ]
@@ -56,11 +56,12 @@ fn row(service: &ServiceSummary) -> [String; 8] {
 fn is_served(service: &ServiceSummary) -> bool {
     match service.kind {
         ServiceKind::Component => !service.live.is_empty(),
-        ServiceKind::Upstream => {
-            let up = |one: &LiveRevision| one.pool.busy + one.pool.idle;
-            service.live.iter().map(up).sum::<u32>() > 0
-        }
+        ServiceKind::Upstream => service.live.iter().any(|one| instances(&one.pool) > 0),
     }
+}
+
+fn instances(pool: &PoolState) -> u64 {
+    u64::from(pool.busy) + u64::from(pool.idle)
 }
 
 /// Whether it takes calls, and which of its breakers don't let all of them through.
@@ -86,7 +87,7 @@ fn state(service: &ServiceSummary) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stoa_api::{BreakerState, DrainState, PoolState};
+    use stoa_api::{BreakerState, DrainState};
 
     fn open(revision: u64, link: &str) -> BreakerState {
         BreakerState {
@@ -113,7 +114,7 @@ mod tests {
             component: String::new(),
             pool: PoolState {
                 min: 1,
-                max: 8,
+                max: u32::MAX,
                 busy: 2,
                 idle: 1,
                 queued: 4,
@@ -137,7 +138,7 @@ mod tests {
                 "component",
                 "up, breaker open (gateway of 3), breaker open (order of 2)",
                 "2 (90%), 3 (10%)",
-                "6/16",
+                "6/8589934590",
                 "8",
                 "7",
                 "5"

@@ -11,6 +11,9 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde::Serialize;
 
+/// Letters of a table's cell that are shown: longer ones hide the others.
+const LONGEST_CELL: usize = 400;
+
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -72,7 +75,7 @@ impl Output {
         }
         let rows: Vec<_> = rows
             .into_iter()
-            .map(|row| row.map(|cell| clean(&cell)))
+            .map(|row| row.map(|cell| clean(&cut(cell))))
             .collect();
         let heads_row = heads.map(str::to_owned);
         let width = |column: usize| {
@@ -191,6 +194,17 @@ fn columns<const N: usize>(row: &[String; N], widths: &[usize; N]) -> String {
     cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
 }
 
+/// A cell of a readable length, which says how long it would be.
+fn cut(cell: String) -> String {
+    match cell.char_indices().nth(LONGEST_CELL) {
+        None => cell,
+        Some((end, _)) => {
+            let length = cell.chars().count();
+            format!("{}… ({length} characters: -o json shows all)", &cell[..end])
+        }
+    }
+}
+
 /// Standard error may be closed too, and then there is nobody left to tell.
 fn stderr(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
@@ -227,6 +241,16 @@ mod tests {
         let widths = [4, 3];
         assert_eq!(columns(&["ä".into(), "b".into()], &widths), "ä     b");
         assert_eq!(columns(&["long".into(), "".into()], &widths), "long");
+    }
+
+    #[test]
+    fn a_long_cell_is_cut_and_says_how_long_it_is() {
+        let (fits, long) = ("ä".repeat(LONGEST_CELL), "ä".repeat(100_000));
+        assert_eq!(cut(fits.clone()), fits);
+        let told = format!("{fits}… (100000 characters: -o json shows all)");
+        assert_eq!(cut(long.clone()), told);
+        let shown = Output::new(Format::Table).table(&(), ["VALUE"], vec![[long]]);
+        assert!(shown.is_ok(), "{shown:?}");
     }
 
     #[test]

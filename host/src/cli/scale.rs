@@ -4,6 +4,7 @@ use anyhow::bail;
 use clap::Args;
 
 use stoa_api::ScaleRequest;
+use stoa_settings::check::MOST;
 
 use super::{Shared, Usage, service};
 
@@ -15,10 +16,10 @@ pub struct Scale {
     #[arg(value_parser = service)]
     service: String,
     /// Instances kept warm.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MOST)))]
     min: Option<u32>,
     /// Instances at most.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST)))]
     max: Option<u32>,
 }
 

@@ -57,6 +57,8 @@ fn wrong_usage_is_exit_code_2() {
         "stoa show ../secrets",
         "stoa scale product",
         "stoa scale product --max 0",
+        "stoa scale product --max 1000001",
+        "stoa scale product --min 4294967295",
         "stoa breaker product ajar",
         "stoa drain --undo",
         "stoa drain Product",

@@ -17,8 +17,9 @@ use super::endpoint::{Destination, Endpoint};
 use super::identity::{Denied, LastToken};
 use super::input::RequestBody;
 use super::origin::Origin;
-use super::pace::{Pace, Paced};
+use super::pace::Pace;
 use super::respond::{self, Refusal, Response};
+use super::rest::Wire;
 use super::serve::serve;
 use super::table::{Found, Parameters, Table};
 use super::validators::Condition;
@@ -46,6 +47,7 @@ impl Gateway {
             Ok(told) => (told, Ok(())),
             Err(fault) => (Cow::Borrowed(client), Err(Refusal::BadRequest(fault))),
         };
+        let (body, rest) = Wire::new(&parts, body, Pace::of(&self.settings));
         let mut asked = Asked::new(&parts, &client);
         asked.tie = Some(tie.clone());
         let admitted = asked.admitted(self.rates.admit_address(&client).map(|()| None));
@@ -55,7 +57,7 @@ impl Gateway {
             .and_then(|()| self.find(&parts, &asked.uri));
         let (endpoint, answered) = match found {
             Ok((endpoint, parameters)) => {
-                let body = RequestBody::Wire(Paced::new(body, Pace::of(&self.settings)));
+                let body = RequestBody::Wire(body);
                 let unanswered = Unanswered(self, &asked, &endpoint);
                 let answered = self
                     .answer(&asked, &endpoint, parts, body, &parameters, last)
@@ -63,11 +65,17 @@ impl Gateway {
                 std::mem::forget(unanswered);
                 (Some(endpoint), answered)
             }
-            Err(refusal) => (None, Err(refusal)),
+            Err(refusal) => {
+                drop(body);
+                (None, Err(refusal))
+            }
         };
         let endpoint = endpoint.as_deref();
         let mut response =
             answered.unwrap_or_else(|refusal| self.refuse(refusal, endpoint, &asked.origin));
+        if let Some(rest) = rest {
+            rest.settle(&mut response);
+        }
         if says_last {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);

@@ -13,7 +13,8 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
 use super::compress::Coding;
-use super::pace::{PaceError, Paced};
+use super::pace::PaceError;
+use super::rest::Wire;
 use stoa_call::deadline::within;
 use stoa_engine::http::BodyError;
 use stoa_mesh::{Upload, UploadFault};
@@ -56,7 +57,7 @@ impl From<BodyError> for BodyFault {
 
 /// A request's body: on its way, or there already.
 pub(super) enum RequestBody {
-    Wire(Paced),
+    Wire(Wire),
     Whole(Bytes),
 }
 

@@ -38,6 +38,7 @@ mod peers;
 mod proxies;
 mod rate;
 mod respond;
+mod rest;
 mod security;
 mod serve;
 pub mod table;

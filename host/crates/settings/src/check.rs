@@ -18,7 +18,7 @@ use super::{Cors, Grants, Limits, Pool, Rate, Settings, bucket_grant, secret_nam
 
 /// The most of anything that is counted (instances, calls, requests): beyond, a number
 /// is a slip.
-const MOST: u32 = 1_000_000;
+pub const MOST: u32 = 1_000_000;
 /// The longest time of a setting: beyond, it is a slip, and clocks have an end.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 /// One page of Wasm, the least that an instance can have, in bytes.
@@ -76,14 +76,27 @@ impl Settings {
     }
 }
 
+impl Pool {
+    /// What is wrong with how many instances it has, as an operator scales it.
+    pub fn size_faults(&self) -> Vec<SettingFault> {
+        let mut check = Check::default();
+        check.within("scale", |check| size(check, self));
+        check.faults
+    }
+}
+
 fn pool(check: &mut Check, pool: &Pool) {
-    check.number("min", pool.min, 0..=MOST);
-    check.number("max", pool.max, 1..=MOST);
+    size(check, pool);
     check.number("concurrency", pool.concurrency, 1..=MOST);
     check.number("reuse", pool.reuse.unwrap_or(1), 1..=u64::MAX);
     check.number("queue", pool.queue, 0..=MOST);
     check.time("queue_deadline", pool.queue_deadline);
     check.time("queue_target", pool.queue_target);
+}
+
+fn size(check: &mut Check, pool: &Pool) {
+    check.number("min", pool.min, 0..=MOST);
+    check.number("max", pool.max, 1..=MOST);
     // A `max` of 0 is told already.
     if pool.min > pool.max && pool.max > 0 {
         check.whole(format!(

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::check::{self, Candidate, Candidates};
 use super::configure;
 use super::load::{assemble, compile, verify, warm};
-use super::prepare::present;
+use super::prepare::{present, setting_faults};
 use super::progress::Progress;
 use super::record::{LiveRecord, ScaleRecord, ServiceRecord};
 use super::state::{Services, Turn};
@@ -15,6 +15,7 @@ use super::{ChangeError, Deployed, Deployments, Loaded, breakers, drain, fault, 
 use stoa_api::{Fault, PoolState, ScaleRequest, TrafficReply, TrafficRequest};
 use stoa_engine::capabilities::config::Overrides;
 use stoa_service::threads::Threads;
+use stoa_settings::Pool;
 
 impl Deployments {
     /// Moves traffic between revisions of a service: weights, promote, rollback.
@@ -92,11 +93,14 @@ impl Deployments {
         let mut next = Services::clone(&services);
         let (min, max) = deployed.bounds();
         let (min, max) = (request.min.unwrap_or(min), request.max.unwrap_or(max));
-        if max == 0 || min > max {
-            let message = format!(
-                "scale of {service}: expected min ≤ max and max ≥ 1, found min {min} and max {max}"
-            );
-            return Err(ChangeError::Refused(vec![fault(service, "scale", message)]));
+        let size = Pool {
+            min,
+            max,
+            ..Pool::default()
+        };
+        let faults = setting_faults(service, size.size_faults());
+        if !faults.is_empty() {
+            return Err(ChangeError::Refused(faults));
         }
         if let Some(deployed) = next.get_mut(service) {
             deployed.record.scale = Some(ScaleRecord { min, max });

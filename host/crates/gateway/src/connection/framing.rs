@@ -70,6 +70,11 @@ impl Framing {
         }
     }
 
+    /// Whether a request has begun whose body is not there whole.
+    pub(super) fn is_in_body(&self) -> bool {
+        matches!(&self.0, Protocol::Http1(http1) if http1.is_in_body())
+    }
+
     /// Looks at what was read into `buffer` beyond its first `before` bytes, in the
     /// connection's `beat`. Of an ambiguous HTTP/1 request hyper gets a part that it
     /// refuses with 400, and nothing after it.

@@ -1,17 +1,26 @@
 //! A socket that tells what goes through it.
 
+use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
 
 use super::activity::Activity;
 use super::framing::Framing;
 use super::leaving::Leaves;
 use super::unread::Unread;
+
+/// How long a client may go on sending a body that nobody reads, as long as nginx waits
+/// for more of one.
+const LINGER: Duration = Duration::from_secs(5);
+/// Bytes that are dropped at once.
+const DROPPED: usize = 4096;
 
 /// A socket, what the connection's beats see of it, the framing of what comes in, and
 /// the refusals in what goes out.
@@ -22,6 +31,7 @@ pub(super) struct Watched<S, H> {
     activity: Arc<Activity>,
     framing: Framing,
     unread: Unread,
+    lingers: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S, H> Watched<S, H> {
@@ -32,6 +42,7 @@ impl<S, H> Watched<S, H> {
             activity,
             framing: Framing::new(),
             unread,
+            lingers: None,
         }
     }
 }
@@ -75,7 +86,28 @@ impl<S: AsyncWrite + Unpin, H: Unpin> Watched<S, H> {
     }
 }
 
-impl<S: AsyncWrite + Leaves + Unpin, H: Unpin> AsyncWrite for Watched<S, H> {
+impl<S: AsyncRead + Unpin, H: Unpin> Watched<S, H> {
+    /// Drops what a client still sends that was answered in the middle of its body. To
+    /// close the socket before it has ended would reset it, and the answer could be lost.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let sleep = self
+            .lingers
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+        if sleep.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let mut dropped = [0; DROPPED];
+        loop {
+            let mut buffer = ReadBuf::new(&mut dropped);
+            match std::task::ready!(Pin::new(&mut self.socket).poll_read(cx, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {}
+                _ => return Poll::Ready(()),
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Leaves + Unpin, H: Unpin> AsyncWrite for Watched<S, H> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -113,7 +145,14 @@ impl<S: AsyncWrite + Leaves + Unpin, H: Unpin> AsyncWrite for Watched<S, H> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
+        let this = &mut *self;
+        if this.lingers.is_none() {
+            std::task::ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
+            if this.activity.has_left_http() || !this.framing.is_in_body() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        this.poll_linger(cx).map(Ok)
     }
 
     fn poll_write_vectored(

@@ -79,6 +79,13 @@ impl Http1 {
         }
     }
 
+    pub(super) fn is_in_body(&self) -> bool {
+        match self.place {
+            Place::Bytes(..) | Place::ChunkSize | Place::Trailers => true,
+            Place::Before | Place::Head => false,
+        }
+    }
+
     /// Takes a line with its end; `None` if it could be read in two ways.
     fn line(&mut self, line: &[u8]) -> Option<Line> {
         // A lone LF ends a line for some and not for others, section 2.2.
