@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use http::HeaderValue;
+use uuid::fmt::Hyphenated;
 use uuid::{Builder, Uuid};
 
 /// A request's id: the client's own, or one that the host made.
@@ -42,6 +44,19 @@ impl RequestId {
         let fits = (1..=Self::MAX).contains(&header.len());
         (fits && header.bytes().all(|byte| byte.is_ascii_graphic()))
             .then(|| Self(Form::Given(header.into())))
+    }
+}
+
+impl RequestId {
+    /// The value of a header.
+    pub fn to_header(&self) -> Option<HeaderValue> {
+        match &self.0 {
+            Form::Made(id) => {
+                let mut text = [0; Hyphenated::LENGTH];
+                HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)).ok()
+            }
+            Form::Given(id) => HeaderValue::from_str(id).ok(),
+        }
     }
 }
 

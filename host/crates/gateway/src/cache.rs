@@ -30,10 +30,10 @@ use http::{HeaderMap, Method};
 use hyper::body::Body as _;
 use tokio::time::Instant;
 
-use super::admitted::Admitted;
 use super::client::Client;
 use super::endpoint::{Destination, Endpoint};
 use super::input::RequestBody;
+use super::onward::Onward;
 use super::respond::{self, Refusal, Response};
 use super::validators;
 use directives::Asks;
@@ -126,22 +126,23 @@ impl ResponseCache {
     /// Answers a request from memory, or has it answered.
     pub(super) async fn answer(
         self: &Arc<Self>,
-        request: Admitted,
-        body: RequestBody,
+        request: Onward,
         rule: &Cache,
     ) -> Result<Response, Refusal> {
-        let (asks, headers) = (Asks::of(&request.parts.headers), &request.parts.headers);
-        let personal = request.context.principal.is_some()
+        let exchange = &request.exchange;
+        let headers = &exchange.head.headers;
+        let asks = Asks::of(headers);
+        let personal = exchange.principal.is_some()
             || headers.contains_key(header::AUTHORIZATION)
             || is_known_by_cookie(&request.endpoint, headers);
-        if is_for_service(&request.parts, &body, &asks) {
+        if is_for_service(&exchange.head, &exchange.body, &asks) {
             if asks.only_if_cached {
                 return Err(Refusal::NotCached);
             }
             let why = Forwarded::Bypass;
-            return self.pass(request, body, rule, personal, why).await;
+            return self.pass(request, rule, personal, why).await;
         }
-        let reads_whole = request.parts.method == Method::GET;
+        let reads_whole = exchange.head.method == Method::GET;
         let (wanted, recalled) = self.recall(&request, asks, personal);
         match recalled.entry {
             Some((entry, Use::Serve)) => {
@@ -162,17 +163,18 @@ impl ResponseCache {
                 }
                 // Only an answer to GET has all that is to be stored.
                 let why = Forwarded::Method;
-                let passed = self.pass(request, body, rule, personal, why).await;
+                let passed = self.pass(request, rule, personal, why).await;
                 self.covered(passed, fallback)
             }
         }
     }
 
     /// What is stored for a request, if it may have it.
-    fn recall(&self, request: &Admitted, asks: Asks, personal: bool) -> (Wanted, Recalled) {
-        let (endpoint, parts) = (&request.endpoint, &request.parts);
-        let primary = key::primary(endpoint.id, &request.client, parts, &endpoint.vary);
-        let place = self.writes.place(&request.client, parts);
+    fn recall(&self, request: &Onward, asks: Asks, personal: bool) -> (Wanted, Recalled) {
+        let (endpoint, parts) = (&request.endpoint, &request.exchange.head);
+        let client = &request.exchange.client;
+        let primary = key::primary(endpoint.id, client, parts, &endpoint.vary);
+        let place = self.writes.place(client, parts);
         let asked = self.shelf.moment(place);
         let (key, item) = self.look(primary, &parts.headers, &asked);
         let now = Instant::now();
@@ -221,16 +223,14 @@ impl ResponseCache {
     /// Has a request answered that the cache is not for.
     async fn pass(
         &self,
-        request: Admitted,
-        body: RequestBody,
+        mut request: Onward,
         rule: &Cache,
         personal: bool,
         why: Forwarded,
     ) -> Result<Response, Refusal> {
         self.metrics.bypass.inc();
-        let endpoint = request.endpoint.clone();
-        let mut response = request.serve(body).await?;
-        dress(&mut response, &endpoint, rule, personal);
+        let mut response = request.serve().await?;
+        dress(&mut response, &request.endpoint, rule, personal);
         status::forwarded(&mut response, why, false);
         Ok(response)
     }
@@ -268,9 +268,7 @@ fn is_known_by_cookie(endpoint: &Endpoint, headers: &HeaderMap) -> bool {
 
 /// Gives an answer its tag, and the headers that its route says.
 fn dress(response: &mut Response, endpoint: &Endpoint, rule: &Cache, personal: bool) {
-    if matches!(endpoint.destination, Destination::Function { .. })
-        && response.status().is_success()
-    {
+    if matches!(endpoint.destination, Destination::Function(_)) && response.status().is_success() {
         validators::tag(response);
     }
     let success = response.status().is_success();

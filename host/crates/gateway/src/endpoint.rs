@@ -53,20 +53,24 @@ pub(super) struct CacheControl {
 
 /// What serves a request.
 pub(super) enum Destination {
-    /// An exported function.
-    Function {
-        revision: Arc<Revision>,
-        guard: Arc<Guard>,
-        function: FunctionIndex,
-        operation: Box<Operation>,
-    },
-    /// The component's own handler.
-    Http {
-        revision: Arc<Revision>,
-        guard: Arc<Guard>,
-    },
+    Function(Function),
+    Handler(Handler),
     /// A service that is no component.
     Upstream(Arc<Upstream>),
+}
+
+/// An exported function.
+pub(super) struct Function {
+    pub(super) revision: Arc<Revision>,
+    pub(super) guard: Arc<Guard>,
+    pub(super) index: FunctionIndex,
+    pub(super) operation: Box<Operation>,
+}
+
+/// The component's own handler.
+pub(super) struct Handler {
+    pub(super) revision: Arc<Revision>,
+    pub(super) guard: Arc<Guard>,
 }
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -133,7 +137,7 @@ impl Endpoint {
 
     /// Whether the service gets to see a request's headers.
     pub(super) fn shows_headers(&self) -> bool {
-        !matches!(self.destination, Destination::Function { .. })
+        !matches!(self.destination, Destination::Function(_))
     }
 
     /// The service, or the upstream, that it leads to.
@@ -164,9 +168,8 @@ impl Endpoint {
     /// While the service is drained.
     pub(super) fn check_intake(&self) -> Result<(), Refusal> {
         match &self.destination {
-            Destination::Function { guard, .. } | Destination::Http { guard, .. } => {
-                guard.check().map_err(Refusal::Call)
-            }
+            Destination::Function(Function { guard, .. })
+            | Destination::Handler(Handler { guard, .. }) => guard.check().map_err(Refusal::Call),
             Destination::Upstream(upstream) => {
                 let drained = |_| SendError::Drained(upstream.name.clone());
                 let checked = upstream.intake.check().map_err(drained);
@@ -179,9 +182,8 @@ impl Endpoint {
     pub fn deadline(&self, began: Instant) -> Instant {
         let limit = match &self.destination {
             Destination::Upstream(upstream) => upstream.settings.limits.deadline,
-            Destination::Function { revision, .. } | Destination::Http { revision, .. } => {
-                revision.settings.limits.deadline
-            }
+            Destination::Function(Function { revision, .. })
+            | Destination::Handler(Handler { revision, .. }) => revision.settings.limits.deadline,
         };
         began + limit
     }
@@ -198,9 +200,8 @@ impl Endpoint {
     pub fn body_limit(&self) -> u64 {
         match &self.destination {
             Destination::Upstream(upstream) => upstream.settings.limits.body,
-            Destination::Function { revision, .. } | Destination::Http { revision, .. } => {
-                revision.settings.limits.body
-            }
+            Destination::Function(Function { revision, .. })
+            | Destination::Handler(Handler { revision, .. }) => revision.settings.limits.body,
         }
     }
 }
@@ -240,21 +241,27 @@ impl Policies {
 impl Destination {
     fn revision(&self) -> Option<&Arc<Revision>> {
         match self {
-            Self::Function { revision, .. } | Self::Http { revision, .. } => Some(revision),
+            Self::Function(Function { revision, .. }) | Self::Handler(Handler { revision, .. }) => {
+                Some(revision)
+            }
             Self::Upstream(_) => None,
         }
     }
 
     fn service(&self) -> &Arc<str> {
         match self {
-            Self::Function { revision, .. } | Self::Http { revision, .. } => &revision.service,
+            Self::Function(Function { revision, .. }) | Self::Handler(Handler { revision, .. }) => {
+                &revision.service
+            }
             Self::Upstream(upstream) => &upstream.name,
         }
     }
 
     fn number(&self) -> u64 {
         match self {
-            Self::Function { revision, .. } | Self::Http { revision, .. } => revision.number,
+            Self::Function(Function { revision, .. }) | Self::Handler(Handler { revision, .. }) => {
+                revision.number
+            }
             Self::Upstream(upstream) => upstream.number,
         }
     }
@@ -268,25 +275,25 @@ fn destination(
     let name = match &route.target {
         Target::Call(name) => name,
         Target::Http if revision.code.serves_http() => {
-            return Ok(Destination::Http {
+            return Ok(Destination::Handler(Handler {
                 revision: revision.clone(),
                 guard: guards.of(revision, GATEWAY),
-            });
+            }));
         }
         Target::Http => {
             return Err(vec![astray::no_handler(&revision.contract)]);
         }
     };
-    let Some(function) = revision.code.find(&name.interface, &name.function) else {
+    let Some(index) = revision.code.find(&name.interface, &name.function) else {
         return Err(vec![astray::no_function(name, &revision.contract)]);
     };
-    let operation = Operation::compile(route, &revision.code.function(function).ty)?;
-    Ok(Destination::Function {
+    let operation = Operation::compile(route, &revision.code.function(index).ty)?;
+    Ok(Destination::Function(Function {
         revision: revision.clone(),
         guard: guards.of(revision, GATEWAY),
-        function,
+        index,
         operation: Box::new(operation),
-    })
+    }))
 }
 
 fn cache_control(route: &Route) -> Option<CacheControl> {

@@ -3,9 +3,9 @@
 use http::{Method, Version, header};
 use http_body::Body as _;
 
-use super::asked::Asked;
 use super::compress::Judge;
-use super::endpoint::{Destination, Endpoint};
+use super::endpoint::{Destination, Endpoint, Handler};
+use super::exchange::Exchange;
 use super::origin::REQUEST_ID;
 use super::respond::{GatewayBody, Response};
 use super::{Gateway, compress};
@@ -16,32 +16,32 @@ impl Gateway {
     /// security headers, and compression, which changes the body and so is last.
     pub(super) fn finish(
         &self,
-        asked: &Asked<'_>,
+        exchange: &Exchange,
         endpoint: Option<&Endpoint>,
         mut response: Response,
     ) -> Response {
         let headers = response.headers_mut();
-        if let Some(id) = asked.origin.id_header() {
+        if let Some(id) = exchange.origin.id_header() {
             headers.insert(REQUEST_ID, id);
         }
-        if let Some(standing) = asked.standing.get() {
+        if let Some(standing) = &exchange.standing {
             standing.write(headers);
         }
         if let Some(cors) = endpoint.and_then(|endpoint| endpoint.cors.as_ref()) {
-            cors.finish(asked.page.as_ref(), headers);
+            cors.finish(exchange.page.as_ref(), headers);
         }
-        self.security.finish(asked.client.over_tls(), headers);
+        self.security.finish(exchange.client.over_tls(), headers);
         let compressed = endpoint.is_none_or(|endpoint| endpoint.route.compression.is_on());
         if self.settings.compression == Compression::On && compressed {
             let judge = match endpoint {
                 Some(endpoint) if endpoint.shows_headers() => Judge::Service,
                 _ => Judge::Host,
             };
-            response = compress::finish(response, asked.coding, &asked.method, judge);
+            response = compress::finish(response, exchange.coding, &exchange.head.method, judge);
         }
-        if asked.method == Method::HEAD {
+        if exchange.head.method == Method::HEAD {
             response = head_of(response);
-        } else if asked.version < Version::HTTP_2
+        } else if exchange.head.version < Version::HTTP_2
             && let Some(endpoint) = endpoint
         {
             response = watched(response, endpoint);
@@ -54,7 +54,7 @@ impl Gateway {
 /// 6.6.2): a component that has some is told so.
 fn watched(response: Response, endpoint: &Endpoint) -> Response {
     match &endpoint.destination {
-        Destination::Http { revision, .. }
+        Destination::Handler(Handler { revision, .. })
             if response.body().as_whole().is_none()
                 && !response.headers().contains_key(header::TRAILER) =>
         {

@@ -8,23 +8,22 @@ use http::{HeaderValue, Method, Request, StatusCode, Uri, Version, header};
 use hyper::body::Incoming;
 
 use super::Gateway;
-use super::admitted::Admitted;
-use super::asked::Asked;
-use super::cache::Write;
 use super::client::Client;
 use super::cors::{self, Cors};
 use super::endpoint::{Destination, Endpoint};
+use super::exchange::Exchange;
 use super::identity::{Denied, LastToken};
 use super::input::RequestBody;
+use super::onward::Onward;
 use super::origin::Origin;
 use super::pace::Pace;
 use super::respond::{self, Refusal, Response};
 use super::rest::Wire;
 use super::serve::serve;
-use super::table::{Found, Parameters, Table};
+use super::table::{Found, Table};
 use super::validators::Condition;
 use super::websocket::{self, Wish};
-use stoa_call::{CallContext, Tie};
+use stoa_call::Tie;
 use stoa_http::aside::aside;
 use stoa_settings::config::AccessLog;
 use stoa_settings::spelling;
@@ -39,40 +38,38 @@ impl Gateway {
         tie: &Tie,
     ) -> Response {
         let _active = self.active.enter();
-        let (parts, body) = request.into_parts();
+        let (head, body) = request.into_parts();
         let stands = client.stands();
         // HTTP/2 says so in a frame of its own.
-        let says_last = stands.is_err() && parts.version < Version::HTTP_2;
-        let (client, told) = match self.proxies.client(client, &parts.headers) {
-            Ok(told) => (told, Ok(())),
-            Err(fault) => (Cow::Borrowed(client), Err(Refusal::BadRequest(fault))),
+        let says_last = stands.is_err() && head.version < Version::HTTP_2;
+        let (client, told) = match self.proxies.client(client, &head.headers) {
+            Ok(told) => (told.into_owned(), Ok(())),
+            Err(fault) => (client.clone(), Err(Refusal::BadRequest(fault))),
         };
-        let (body, rest) = Wire::new(&parts, body, Pace::of(&self.settings));
-        let mut asked = Asked::new(&parts, &client);
-        asked.tie = Some(tie.clone());
-        let admitted = asked.admitted(self.rates.admit_address(&client).map(|()| None));
-        let found = admitted
+        let (body, rest) = Wire::new(&head, body, Pace::of(&self.settings));
+        let mut exchange = Exchange::new(head, RequestBody::Wire(body), client, tie);
+        let address = self.rates.admit_address(&exchange.client).map(|()| None);
+        let found = exchange
+            .admitted(address)
             .and(stands.map_err(|ended| Refusal::Denied(Denied::Certificate(ended))))
             .and(told)
-            .and_then(|()| self.find(&parts, &asked.uri));
-        let (endpoint, answered) = match found {
-            Ok((endpoint, parameters)) => {
-                let body = RequestBody::Wire(body);
-                let unanswered = Unanswered(self, &asked, &endpoint);
-                let answered = self
-                    .answer(&asked, &endpoint, parts, body, &parameters, last)
-                    .await;
-                std::mem::forget(unanswered);
-                (Some(endpoint), answered)
+            .and_then(|()| self.find(&mut exchange));
+        let (exchange, endpoint, answered) = match found {
+            Ok(endpoint) => {
+                let mut unanswered = Unanswered::new(self, exchange, endpoint);
+                let (exchange, endpoint) = unanswered.parts();
+                let answered = self.answer(exchange, endpoint, last).await;
+                let (exchange, endpoint) = unanswered.answered();
+                (exchange, Some(endpoint), answered)
             }
             Err(refusal) => {
-                drop(body);
-                (None, Err(refusal))
+                drop(exchange.take_body());
+                (exchange, None, Err(refusal))
             }
         };
         let endpoint = endpoint.as_deref();
         let mut response =
-            answered.unwrap_or_else(|refusal| self.refuse(refusal, endpoint, &asked.origin));
+            answered.unwrap_or_else(|refusal| self.refuse(refusal, endpoint, &exchange.origin));
         if let Some(rest) = rest {
             rest.settle(&mut response);
         }
@@ -80,54 +77,51 @@ impl Gateway {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);
         }
-        let response = self.finish(&asked, endpoint, response);
-        self.record(&asked, endpoint, response.status());
+        let response = self.finish(&exchange, endpoint, response);
+        self.record(&exchange, endpoint, response.status());
         response
     }
 
-    fn find<'u>(
-        &self,
-        parts: &Parts,
-        uri: &'u Uri,
-    ) -> Result<(Arc<Endpoint>, Parameters<'u>), Refusal> {
-        if target_length(uri) > self.settings.max_uri_bytes {
+    /// Where a request goes, if it can go anywhere.
+    fn find(&self, exchange: &mut Exchange) -> Result<Arc<Endpoint>, Refusal> {
+        let head = &exchange.head;
+        if target_length(&head.uri) > self.settings.max_uri_bytes {
             return Err(Refusal::UriTooLong);
         }
         // hyper sees to it for HTTP/1 only.
-        if parts.headers.len() > self.settings.max_headers {
+        if head.headers.len() > self.settings.max_headers {
             return Err(Refusal::TooManyFields);
         }
-        spelling::check(uri.path()).map_err(Refusal::BadRequest)?;
-        let host = host(parts)?;
+        let path = head.uri.path();
+        spelling::check(path).map_err(Refusal::BadRequest)?;
+        let host = host(head)?;
         let table = self.table.load();
-        if let Some(method) = cors::preflight_for(parts)
-            && let Found::Endpoint(endpoint, parameters) = table.find(host, &method, uri.path())
-            && endpoint.cors.is_some()
-        {
-            return Ok((endpoint, parameters));
-        }
-        match table.find(host, &parts.method, uri.path()) {
-            Found::Endpoint(endpoint, _)
-                if is_ambiguous(&table, host, parts, uri.path(), &endpoint) =>
-            {
-                Err(Refusal::BadRequest(
-                    "the path has another spelling that another route takes",
-                ))
-            }
+        let preflight = cors::preflight_for(head).and_then(|method| {
+            let found = table.find(host, &method, path);
+            matches!(&found, Found::Endpoint(endpoint, _) if endpoint.cors.is_some())
+                .then_some(found)
+        });
+        match preflight.unwrap_or_else(|| table.find(host, &head.method, path)) {
+            Found::Endpoint(endpoint, _) if is_ambiguous(&table, host, head, &endpoint) => Err(
+                Refusal::BadRequest("the path has another spelling that another route takes"),
+            ),
             // RFC 9110, section 9.3.8: it sends a client's secrets back. Who wants that
             // names the method.
             Found::Endpoint(endpoint, _)
-                if parts.method == Method::TRACE && endpoint.route.method.is_none() =>
+                if head.method == Method::TRACE && endpoint.route.method.is_none() =>
             {
                 Err(Refusal::MethodNotAllowed(ANY_METHOD.to_vec()))
             }
-            Found::Endpoint(endpoint, parameters) => Ok((endpoint, parameters)),
-            Found::OtherMethods(methods) if parts.method == Method::OPTIONS => {
+            Found::Endpoint(endpoint, parameters) => {
+                exchange.places = parameters.places(path);
+                Ok(endpoint)
+            }
+            Found::OtherMethods(methods) if head.method == Method::OPTIONS => {
                 Err(Refusal::Options(methods))
             }
             Found::OtherMethods(methods) => Err(Refusal::MethodNotAllowed(methods)),
             Found::Nothing => Err(Refusal::NoRoute {
-                nearest: table.nearest(host, &parts.method, uri.path()),
+                nearest: table.nearest(host, &head.method, path),
             }),
         }
     }
@@ -135,44 +129,37 @@ impl Gateway {
     /// The stages of a request, in their order: each may answer or refuse it.
     async fn answer(
         &self,
-        asked: &Asked<'_>,
+        exchange: &mut Exchange,
         endpoint: &Arc<Endpoint>,
-        mut parts: Parts,
-        body: RequestBody,
-        parameters: &Parameters<'_>,
         last: &LastToken,
     ) -> Result<Response, Refusal> {
         if let Some(cors) = &endpoint.cors
-            && let Some(method) = cors::preflight_for(&parts)
+            && let Some(method) = cors::preflight_for(&exchange.head)
         {
-            let told = cors.preflight(asked.page.as_ref(), &method);
+            let told = cors.preflight(exchange.page.as_ref(), &method);
             return Ok(respond::preflight(told));
         }
         // Before all else that could answer: what is kept is not served meanwhile either.
         endpoint.check_intake()?;
         let access = &endpoint.route.access;
-        let identified = (self.identity).identify(access, &parts.headers, asked.client, last);
-        let caller = match identified.await {
+        let (headers, client) = (&exchange.head.headers, &exchange.client);
+        let caller = match self.identity.identify(access, headers, client, last).await {
             Ok(caller) => caller,
             Err(denied) => {
                 // Who tries out credentials is told to wait, as who has one.
                 if !matches!(denied, Denied::Unchecked(_)) {
-                    asked.admitted(self.rates.admit_denied(endpoint, asked.client))?;
+                    let admitted = self.rates.admit_denied(endpoint, &exchange.client);
+                    exchange.admitted(admitted)?;
                 }
                 return Err(Refusal::Denied(denied));
             }
         };
         let principal = caller.principal.as_deref();
-        asked.admitted(self.rates.admit(endpoint, asked.client, principal))?;
-        let deadline = endpoint.deadline(asked.began);
-        caller.keep_credential(&mut parts.headers);
-        let priority = endpoint.route.priority;
-        let mut context =
-            (asked.origin).context(&parts.headers, caller.principal, deadline, priority);
-        context.tie.clone_from(&asked.tie);
-        let mut response = self
-            .kept(asked, endpoint, parts, body, parameters, context)
-            .await?;
+        let admitted = self.rates.admit(endpoint, &exchange.client, principal);
+        exchange.admitted(admitted)?;
+        caller.keep_credential(&mut exchange.head.headers);
+        exchange.is_let_in(caller.principal, endpoint.deadline(exchange.began));
+        let mut response = self.kept(exchange, endpoint).await?;
         if endpoint.cors.is_some() {
             Cors::silence(response.headers_mut());
         }
@@ -182,36 +169,27 @@ impl Gateway {
     /// Answers a request that was let in: by what was kept for it, or by its service.
     async fn kept(
         &self,
-        asked: &Asked<'_>,
+        exchange: &mut Exchange,
         endpoint: &Arc<Endpoint>,
-        mut parts: Parts,
-        body: RequestBody,
-        parameters: &Parameters<'_>,
-        context: CallContext,
     ) -> Result<Response, Refusal> {
-        if let Some(wish) = Wish::of(&mut parts) {
-            let place = (&**endpoint, self.access_log);
-            return aside(|| wish.answer(asked, place, parts, body, context)).await;
+        if let Some(wish) = Wish::of(&mut exchange.head) {
+            return aside(|| wish.answer(exchange, endpoint, self.access_log)).await;
         }
-        let target = self.cache.target(asked.client, &parts);
-        if let Some(key) = self.idempotency.key(endpoint, &parts)? {
-            let request = Admitted::new(asked, endpoint, parts, parameters, context);
-            let request = request.writing(target);
-            return aside(|| self.idempotency.answer(key, request, body)).await;
+        exchange.target = self.cache.target(&exchange.client, &exchange.head);
+        if let Some(key) = self.idempotency.key(endpoint, &exchange.head)? {
+            let request = Onward::of(exchange, endpoint);
+            return aside(|| self.idempotency.answer(key, request)).await;
         }
-        let condition = Condition::of(&parts.method, endpoint, &context);
-        if let Some(rule) = self.cache.takes(endpoint, &parts) {
-            let request = Admitted::new(asked, endpoint, parts, parameters, context);
-            let response = aside(|| self.cache.answer(request, body, rule)).await?;
+        let condition = Condition::of(exchange, endpoint);
+        if let Some(rule) = self.cache.takes(endpoint, &exchange.head) {
+            let request = Onward::of(exchange, endpoint);
+            let response = aside(|| self.cache.answer(request, rule)).await?;
             return condition.check(response);
         }
-        let write = Write::begin(target);
-        let answered = serve(asked, endpoint, parts, body, parameters, context).await;
-        write.settle(&answered);
-        let response = answered?;
+        let response = serve(exchange, endpoint).await?;
         match endpoint.destination {
-            Destination::Function { .. } => condition.apply(response),
-            Destination::Http { .. } | Destination::Upstream(_) => Ok(response),
+            Destination::Function(_) => condition.apply(response),
+            Destination::Handler(_) | Destination::Upstream(_) => Ok(response),
         }
     }
 
@@ -224,10 +202,10 @@ impl Gateway {
         respond::refuse(refusal, origin)
     }
 
-    fn record(&self, asked: &Asked<'_>, endpoint: Option<&Endpoint>, status: StatusCode) {
-        let took = asked.began.elapsed();
+    fn record(&self, exchange: &Exchange, endpoint: Option<&Endpoint>, status: StatusCode) {
+        let took = exchange.began.elapsed();
         let metrics = endpoint.map_or(&self.unrouted, |endpoint| &endpoint.metrics);
-        metrics.observe(asked.method.as_str(), status.as_u16(), took);
+        metrics.observe(exchange.head.method.as_str(), status.as_u16(), took);
         let wanted = match self.access_log {
             AccessLog::Off => false,
             AccessLog::Errors => status.is_server_error(),
@@ -235,12 +213,12 @@ impl Gateway {
         };
         if wanted {
             tracing::info!(
-                http.request.method = asked.method.as_str(),
-                url.path = asked.uri.path(),
+                http.request.method = exchange.head.method.as_str(),
+                url.path = exchange.head.uri.path(),
                 http.response.status_code = status.as_u16(),
-                client.ip = %asked.client.address(),
-                http.request.id = %asked.origin.request_id,
-                trace.id = asked.origin.trace_id(),
+                client.ip = %exchange.client.address(),
+                http.request.id = %exchange.origin.request_id,
+                trace.id = exchange.origin.trace_id(),
                 event.duration = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX),
                 service.name = endpoint.map(|endpoint| &**endpoint.service()),
                 service.version = endpoint.map(Endpoint::number),
@@ -251,31 +229,50 @@ impl Gateway {
 }
 
 /// A request that has no answer yet. Dropped, its client has left and none is made.
-struct Unanswered<'h>(&'h Gateway, &'h Asked<'h>, &'h Endpoint);
+struct Unanswered<'g> {
+    gateway: &'g Gateway,
+    /// There until it is answered.
+    request: Option<(Exchange, Arc<Endpoint>)>,
+}
+
+impl<'g> Unanswered<'g> {
+    fn new(gateway: &'g Gateway, exchange: Exchange, endpoint: Arc<Endpoint>) -> Self {
+        Self {
+            gateway,
+            request: Some((exchange, endpoint)),
+        }
+    }
+
+    fn parts(&mut self) -> (&mut Exchange, &Arc<Endpoint>) {
+        let request = self.request.as_mut();
+        let (exchange, endpoint) = request.expect("it is not answered");
+        (exchange, endpoint)
+    }
+
+    fn answered(mut self) -> (Exchange, Arc<Endpoint>) {
+        self.request.take().expect("it is answered once")
+    }
+}
 
 impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
-        let Self(gateway, asked, endpoint) = self;
-        gateway.record(asked, Some(endpoint), respond::client_left());
+        if let Some((exchange, endpoint)) = &self.request {
+            let status = respond::client_left();
+            self.gateway.record(exchange, Some(endpoint), status);
+        }
     }
 }
 
 /// Whether who gets the raw path could take it for one of another route, or of none.
 /// A function does not see the path: its parameters are read here.
-fn is_ambiguous(
-    table: &Table,
-    host: Option<&str>,
-    parts: &Parts,
-    path: &str,
-    endpoint: &Endpoint,
-) -> bool {
-    if matches!(endpoint.destination, Destination::Function { .. }) {
+fn is_ambiguous(table: &Table, host: Option<&str>, head: &Parts, endpoint: &Endpoint) -> bool {
+    if matches!(endpoint.destination, Destination::Function(_)) {
         return false;
     }
-    let Cow::Owned(lax) = spelling::laxest(path) else {
+    let Cow::Owned(lax) = spelling::laxest(head.uri.path()) else {
         return false;
     };
-    match table.find(host, &parts.method, &lax) {
+    match table.find(host, &head.method, &lax) {
         Found::Endpoint(other, _) => !other.is_of_the_same_route(endpoint),
         Found::OtherMethods(_) | Found::Nothing => true,
     }

@@ -23,9 +23,9 @@ use futures::FutureExt as _;
 use http::Method;
 use tokio::sync::oneshot;
 
-use super::admitted::Admitted;
 use super::endpoint::Endpoint;
 use super::input::{RequestBody, read_whole};
+use super::onward::Onward;
 use super::respond::{self, Refusal, Response, Taken};
 use claims::{Claim, Claims};
 pub(super) use record::Record;
@@ -129,25 +129,28 @@ impl Idempotency {
     pub(super) async fn answer(
         self: &Arc<Self>,
         key: String,
-        mut request: Admitted,
-        body: RequestBody,
+        mut request: Onward,
     ) -> Result<Response, Refusal> {
-        let endpoint = &request.endpoint;
-        let body = read_whole(body, endpoint.body_limit(), request.context.deadline)
-            .await
-            .map_err(Refusal::Body)?;
-        let principal = request.context.principal.as_deref();
-        let shown = endpoint.shows_headers().then_some(&request.parts.headers);
+        let Onward { exchange, endpoint } = &mut request;
+        let read = read_whole(
+            exchange.take_body(),
+            endpoint.body_limit(),
+            exchange.deadline,
+        );
+        let body = read.await.map_err(Refusal::Body)?;
+        let principal = exchange.principal.as_deref();
+        let shown = endpoint.shows_headers().then_some(&exchange.head.headers);
         let (service, route) = (endpoint.service(), &endpoint.route);
         let place = key::place(principal, shown, service, route, &key);
-        let fingerprint = key::fingerprint(&request.parts, &body);
-        request.context.idempotency_key = Some(key.into());
+        let fingerprint = key::fingerprint(&exchange.head, &body);
+        exchange.idempotency_key = Some(key.into());
+        exchange.body = RequestBody::Whole(body);
         match self.find(place, fingerprint).await? {
             Found::Answer(record) => {
                 self.metrics.idempotency("replayed").inc();
                 Ok(respond::replay(record))
             }
-            Found::First(claim) => self.first(claim, request, body).await,
+            Found::First(claim) => self.first(claim, request).await,
         }
     }
 
@@ -218,17 +221,12 @@ impl Idempotency {
         })
     }
 
-    async fn first(
-        self: &Arc<Self>,
-        claim: Claim,
-        request: Admitted,
-        body: bytes::Bytes,
-    ) -> Result<Response, Refusal> {
+    async fn first(self: &Arc<Self>, claim: Claim, request: Onward) -> Result<Response, Refusal> {
         let this = self.clone();
-        let origin = request.origin.clone();
+        let origin = request.exchange.origin.clone();
         let window = (request.endpoint.route.idempotency.as_ref())
             .map_or_else(Default::default, |asks| asks.window);
-        let deadline = request.context.deadline;
+        let deadline = request.exchange.deadline;
         // Without its client, nothing else keeps the host from ending.
         let hold = self.holds.hold();
         let after = move |answered| async move {
@@ -255,9 +253,7 @@ impl Idempotency {
         };
         let (here, gone) = oneshot::channel::<()>();
         let left = gone.map(|_| ());
-        let served = request
-            .serve_detached(RequestBody::Whole(body), left, after)
-            .await;
+        let served = request.serve_detached(left, after).await;
         drop(here);
         served
     }

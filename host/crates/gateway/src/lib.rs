@@ -13,8 +13,6 @@
 //! how revisions come to be; it is handed a [`Table`] of endpoints.
 
 pub mod accept;
-mod admitted;
-mod asked;
 mod astray;
 #[cfg(test)]
 mod budgets;
@@ -24,6 +22,7 @@ mod compress;
 mod connection;
 mod cors;
 mod endpoint;
+mod exchange;
 mod finish;
 mod forward;
 mod handle;
@@ -31,6 +30,7 @@ mod idempotency;
 pub mod identity;
 mod input;
 mod neighbours;
+mod onward;
 pub mod openapi;
 mod origin;
 mod pace;

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use super::endpoint::Destination;
 use super::input::{Limited, read_json};
-use super::origin::{Origin, with_conditions};
+use super::origin::{self, Origin};
 use super::respond::{self, Refusal};
 use super::serve::{call, repeat};
 use super::table::Found;
@@ -231,17 +231,16 @@ impl Gateway {
             Found::OtherMethods(methods) => return Err(Refusal::MethodNotAllowed(methods)),
             Found::Nothing => return Err(NO_ROUTE),
         };
-        let Destination::Function {
-            revision,
-            function,
-            operation,
-            ..
-        } = &endpoint.destination
-        else {
+        let Destination::Function(to) = &endpoint.destination else {
             return Err(NO_ROUTE);
         };
-        let (guard, context) = way(guards, revision, from, context);
-        let context = with_conditions(&parts.headers, context);
+        let operation = &to.operation;
+        let (guard, context) = way(guards, &to.revision, from, context);
+        let context = CallContext {
+            idempotency_key: origin::idempotency_key(&parts.headers),
+            conditions: origin::conditions(&parts.headers),
+            ..context
+        };
         let json = if operation.takes_body() {
             read_json(
                 &parts.headers,
@@ -257,8 +256,8 @@ impl Gateway {
         let params = operation
             .decode(parameters.as_slice(), parts.uri.query(), &json)
             .map_err(Refusal::Input)?;
-        let way = (&*guard, revision, repeat(&parts.method));
-        let reply = call(way, *function, operation, context, &params).await?;
-        Ok(respond::reply(reply, &endpoint, origin))
+        let way = (&*guard, &to.revision, repeat(&parts.method));
+        let reply = call(way, to.index, operation, context, &params).await?;
+        Ok(respond::reply(reply, &endpoint, origin, parts.headers))
     }
 }

@@ -1,13 +1,11 @@
 //! Where a request comes from: its id and its trace.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use stoa_call::conditions::Conditions;
-use stoa_call::{CallContext, Principal, RequestId, TraceContext};
-use stoa_settings::Priority;
+use stoa_call::{RequestId, TraceContext};
 
 /// `x-request-id`.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -23,7 +21,6 @@ const LONGEST: usize = 255;
 pub(super) struct Origin {
     pub(super) request_id: RequestId,
     pub(super) trace: TraceContext,
-    id_header: Option<HeaderValue>,
 }
 
 impl Origin {
@@ -35,12 +32,7 @@ impl Origin {
         let request_id = text(headers, &REQUEST_ID)
             .and_then(RequestId::parse)
             .unwrap_or_else(RequestId::new);
-        let id_header = HeaderValue::try_from(request_id.to_string()).ok();
-        Self {
-            request_id,
-            trace,
-            id_header,
-        }
+        Self { request_id, trace }
     }
 
     /// The trace's id as logs and problems write it.
@@ -50,41 +42,19 @@ impl Origin {
 
     /// The request's id as a header.
     pub(super) fn id_header(&self) -> Option<HeaderValue> {
-        self.id_header.clone()
-    }
-
-    /// The context of the call that this request becomes.
-    pub(super) fn context(
-        &self,
-        headers: &HeaderMap,
-        principal: Option<Arc<Principal>>,
-        deadline: Instant,
-        priority: Priority,
-    ) -> CallContext {
-        let context = CallContext {
-            principal,
-            request_id: self.request_id.clone(),
-            trace: self.trace,
-            deadline,
-            idempotency_key: None,
-            conditions: None,
-            depth: 0,
-            priority,
-            tie: None,
-        };
-        with_conditions(headers, context)
+        self.request_id.to_header()
     }
 }
 
-/// The call with what its request asks of it.
-pub(super) fn with_conditions(headers: &HeaderMap, context: CallContext) -> CallContext {
-    CallContext {
-        idempotency_key: text(headers, &IDEMPOTENCY_KEY).map(Arc::from),
-        conditions: Some(Conditions::of(headers))
-            .filter(|conditions| !conditions.is_empty())
-            .map(Arc::new),
-        ..context
-    }
+/// The client's `Idempotency-Key`.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Option<Arc<str>> {
+    text(headers, &IDEMPOTENCY_KEY).map(Arc::from)
+}
+
+/// What a request says of the version that it is about.
+pub(super) fn conditions(headers: &HeaderMap) -> Option<Arc<Conditions>> {
+    let conditions = Conditions::of(headers);
+    (!conditions.is_empty()).then(|| Arc::new(conditions))
 }
 
 /// A header's value, if it is short and printable.

@@ -42,6 +42,8 @@ pub(super) use websocket::switched;
 
 pub(super) type Response = http::Response<GatewayBody>;
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 /// Why a request got no answer of its service.
 #[derive(Debug)]
 pub(super) enum Refusal {
@@ -110,15 +112,25 @@ impl Failure {
     }
 }
 
-/// A service's answer as a response.
-pub(super) fn reply(reply: Reply, endpoint: &Endpoint, origin: &Origin) -> Response {
+/// A service's answer as a response. Its headers go where those of the request were,
+/// which nobody needs any more.
+pub(super) fn reply(
+    reply: Reply,
+    endpoint: &Endpoint,
+    origin: &Origin,
+    mut headers: HeaderMap,
+) -> Response {
     match reply {
         Reply::Body {
             json,
             version,
             location,
         } => {
-            let mut response = json_response(success(endpoint, StatusCode::OK), json);
+            headers.clear();
+            headers.insert(header::CONTENT_TYPE, JSON);
+            let mut response = Response::new(GatewayBody::whole(json));
+            *response.status_mut() = success(endpoint, StatusCode::OK);
+            *response.headers_mut() = headers;
             if let Some(place) = location.and_then(|path| HeaderValue::try_from(path).ok()) {
                 response.headers_mut().insert(header::LOCATION, place);
             }
@@ -223,18 +235,6 @@ fn success(endpoint: &Endpoint, default: StatusCode) -> StatusCode {
         .status
         .and_then(|status| StatusCode::from_u16(status).ok())
         .unwrap_or(default)
-}
-
-fn json_response(status: StatusCode, json: Vec<u8>) -> Response {
-    let mut response = Response::new(GatewayBody::whole(json));
-    *response.status_mut() = status;
-    let mut headers = HeaderMap::with_capacity(12);
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    *response.headers_mut() = headers;
-    response
 }
 
 fn service_error(error: ServiceError, origin: &Origin) -> Response {

@@ -3,91 +3,114 @@
 use std::sync::Arc;
 
 use http::Method;
-use http::request::Parts;
 
-use super::asked::Asked;
-use super::endpoint::{Destination, Endpoint};
+use super::cache::Write;
+use super::endpoint::{Destination, Endpoint, Function, Handler};
+use super::exchange::Exchange;
 use super::forward;
-use super::input::{Limited, RequestBody, read_json};
+use super::input::{Limited, read_json};
 use super::origin::Origin;
 use super::respond::{self, Refusal, Response};
-use super::table::Parameters;
 use super::transcode::{Operation, Reply};
-use stoa_call::{CallContext, Tie};
+use stoa_call::CallContext;
 use stoa_engine::FunctionIndex;
 use stoa_engine::value::Val;
 use stoa_http::aside::aside;
-use stoa_mesh::upstream::{self, SendError};
+use stoa_mesh::upstream::{self, SendError, Upstream};
 use stoa_mesh::{Guard, Repeat};
 use stoa_service::revision::Revision;
 
-/// Passes a request that was let in to its service.
+/// Asks the service of a request that was let in.
 pub(super) async fn serve(
-    asked: &Asked<'_>,
+    exchange: &mut Exchange,
     endpoint: &Endpoint,
-    parts: Parts,
-    body: RequestBody,
-    parameters: &Parameters<'_>,
-    context: CallContext,
 ) -> Result<Response, Refusal> {
-    let origin = &asked.origin;
-    let limit = endpoint.body_limit();
-    let waits = |tie: &Tie| tie.wait(endpoint.on_disconnect(&asked.method));
-    match &endpoint.destination {
-        Destination::Function {
-            revision,
-            guard,
-            function,
-            operation,
-        } => {
-            let json = if operation.takes_body() {
-                read_json(&parts.headers, body, limit, context.deadline)
-                    .await
-                    .map_err(Refusal::Body)?
-            } else {
-                bytes::Bytes::new()
-            };
-            let params = operation
-                .decode(parameters.as_slice(), asked.uri.query(), &json)
-                .map_err(Refusal::Input)?;
-            context.tie.iter().for_each(waits);
-            let way = (&**guard, revision, repeat(&asked.method));
-            let reply = call(way, *function, operation, context, &params).await?;
-            if let Reply::Internal { case, detail } = &reply {
-                report_own_error(endpoint, case, detail, origin);
-            }
-            Ok(respond::reply(reply, endpoint, origin))
-        }
-        Destination::Http { revision, guard } => {
-            aside(|| async move {
-                let taken = Limited::new(body, limit, &endpoint.host);
-                let (body, upload) = taken.map_err(Refusal::Body)?;
-                let request = forward::request(parts, body, origin, &context, asked.client)?;
-                context.tie.iter().for_each(waits);
-                let answered = guard.http(revision, request, context, &upload).await;
-                answered.map(respond::pass).map_err(Refusal::Call)
-            })
-            .await
-        }
-        Destination::Upstream(upstream) => {
-            aside(|| async move {
-                let taken = Limited::new(body, limit, &endpoint.host);
-                let (body, upload) = taken.map_err(Refusal::Body)?;
-                let request = forward::outside(parts, body, origin, &context, asked.client);
-                context.tie.iter().for_each(|tie| {
-                    waits(tie);
-                    // It has room for the request, or refuses it.
-                    tie.begin();
-                });
-                let told = (context.deadline, context.trace);
-                let answered = upstream::send(upstream, request, &upload, told).await;
-                answered.map(respond::pass).map_err(|error| {
-                    report_upstream(endpoint, &error, origin);
-                    Refusal::Upstream(error)
-                })
-            })
-            .await
-        }
+    let write = Write::begin(exchange.target.take());
+    let answered = match &endpoint.destination {
+        Destination::Function(to) => function(exchange, endpoint, to).await,
+        Destination::Handler(to) => aside(|| handler(exchange, endpoint, to)).await,
+        Destination::Upstream(upstream) => aside(|| outside(exchange, endpoint, upstream)).await,
+    };
+    write.settle(&answered);
+    answered
+}
+
+/// Calls a function with what the request says.
+async fn function(
+    exchange: &mut Exchange,
+    endpoint: &Endpoint,
+    to: &Function,
+) -> Result<Response, Refusal> {
+    let operation = &to.operation;
+    let json = if operation.takes_body() {
+        let body = exchange.take_body();
+        let (headers, deadline) = (&exchange.head.headers, exchange.deadline);
+        let read = read_json(headers, body, endpoint.body_limit(), deadline);
+        read.await.map_err(Refusal::Body)?
+    } else {
+        bytes::Bytes::new()
+    };
+    let uri = &exchange.head.uri;
+    let parameters = exchange.places.of(uri.path());
+    let params = operation
+        .decode(parameters.as_slice(), uri.query(), &json)
+        .map_err(Refusal::Input)?;
+    let context = exchange.context(endpoint.route.priority);
+    waits(exchange, endpoint);
+    let way = (&*to.guard, &to.revision, repeat(&exchange.head.method));
+    let reply = call(way, to.index, operation, context, &params).await?;
+    let origin = &exchange.origin;
+    if let Reply::Internal { case, detail } = &reply {
+        report_own_error(endpoint, case, detail, origin);
+    }
+    let headers = std::mem::take(&mut exchange.head.headers);
+    Ok(respond::reply(reply, endpoint, origin, headers))
+}
+
+/// Passes the request on to the component's own handler.
+async fn handler(
+    exchange: &mut Exchange,
+    endpoint: &Endpoint,
+    to: &Handler,
+) -> Result<Response, Refusal> {
+    let taken = Limited::new(exchange.take_body(), endpoint.body_limit(), &endpoint.host);
+    let (body, upload) = taken.map_err(Refusal::Body)?;
+    let context = exchange.context(endpoint.route.priority);
+    let (head, origin) = (exchange.take_head(), &exchange.origin);
+    let request = forward::request(head, body, origin, &context, &exchange.client)?;
+    waits(exchange, endpoint);
+    let answered = to.guard.http(&to.revision, request, context, &upload).await;
+    answered.map(respond::pass).map_err(Refusal::Call)
+}
+
+/// Passes the request on to an upstream.
+async fn outside(
+    exchange: &mut Exchange,
+    endpoint: &Endpoint,
+    upstream: &Arc<Upstream>,
+) -> Result<Response, Refusal> {
+    let taken = Limited::new(exchange.take_body(), endpoint.body_limit(), &endpoint.host);
+    let (body, upload) = taken.map_err(Refusal::Body)?;
+    let context = exchange.context(endpoint.route.priority);
+    let (head, origin) = (exchange.take_head(), &exchange.origin);
+    let request = forward::outside(head, body, origin, &context, &exchange.client);
+    waits(exchange, endpoint);
+    if let Some(tie) = &exchange.tie {
+        // It has room for the request, or refuses it.
+        tie.begin();
+    }
+    let told = (context.deadline, context.trace);
+    let answered = upstream::send(upstream, request, &upload, told).await;
+    answered.map(respond::pass).map_err(|error| {
+        report_upstream(endpoint, &error, origin);
+        Refusal::Upstream(error)
+    })
+}
+
+/// The call of a request waits for its turn.
+fn waits(exchange: &Exchange, endpoint: &Endpoint) {
+    if let Some(tie) = &exchange.tie {
+        tie.wait(endpoint.on_disconnect(&exchange.head.method));
     }
 }
 

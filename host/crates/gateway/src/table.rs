@@ -63,7 +63,7 @@ pub struct Parameters<'p> {
 }
 
 /// [`Parameters`] without the path that they are of.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct Places {
     starts_and_ends: [(usize, usize); MAX_PARAMETERS],
     length: usize,

@@ -11,8 +11,8 @@ use http::Method;
 use http::header::{self, HeaderMap, HeaderValue};
 
 use super::endpoint::Endpoint;
+use super::exchange::Exchange;
 use super::respond::{self, Refusal, Response};
-use stoa_call::CallContext;
 use stoa_call::conditions::{Conditions, Current, Outcome};
 
 /// Bytes of a body's hash that its tag has: 128 bits never meet by chance.
@@ -27,11 +27,11 @@ pub(super) struct Condition {
 
 impl Condition {
     /// What a GET or HEAD says.
-    pub(super) fn of(method: &Method, endpoint: &Endpoint, context: &CallContext) -> Self {
-        if !matches!(*method, Method::GET | Method::HEAD) {
+    pub(super) fn of(exchange: &Exchange, endpoint: &Endpoint) -> Self {
+        if !matches!(exchange.head.method, Method::GET | Method::HEAD) {
             return Self::default();
         }
-        let mut conditions = context.conditions.clone();
+        let mut conditions = exchange.conditions.clone();
         if endpoint.shows_headers() {
             conditions = conditions.map(|all| Arc::new(Conditions::clone(&all).without_if_match()));
         }

@@ -21,14 +21,13 @@ use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
-use super::asked::Asked;
 use super::connection::{Activity, Serving};
 use super::endpoint::{Destination, Endpoint};
+use super::exchange::Exchange;
 use super::forward;
-use super::input::{Limited, RequestBody};
+use super::input::Limited;
 use super::respond::{self, Refusal, Response};
 use super::serve::report_upstream;
-use stoa_call::CallContext;
 use stoa_http::shutdown::Drain;
 use stoa_mesh::upstream::{self, FarEnd, SendError, Switched};
 use stoa_settings::OnDisconnect;
@@ -106,23 +105,24 @@ impl Wish {
     /// Asks the upstream of a request that was let in, and joins both ends if it agrees.
     pub(super) async fn answer(
         self,
-        asked: &Asked<'_>,
-        (endpoint, access_log): (&Endpoint, AccessLog),
-        parts: Parts,
-        body: RequestBody,
-        context: CallContext,
+        exchange: &mut Exchange,
+        endpoint: &Endpoint,
+        access_log: AccessLog,
     ) -> Result<Response, Refusal> {
         let Destination::Upstream(upstream) = &endpoint.destination else {
             return Err(Refusal::NoWebSocket);
         };
         if let Some(cors) = &endpoint.cors
-            && !cors.admits(asked.page.as_ref(), &parts)
+            && !cors.admits(exchange.page.as_ref(), &exchange.head)
         {
             return Err(Refusal::OtherOrigin);
         }
+        let body = exchange.take_body();
         let taken = Limited::new(body, endpoint.body_limit(), &endpoint.host);
         let (body, upload) = taken.map_err(Refusal::Body)?;
-        let mut request = forward::outside(parts, body, &asked.origin, &context, asked.client);
+        let context = exchange.context(endpoint.route.priority);
+        let (head, origin) = (exchange.take_head(), &exchange.origin);
+        let mut request = forward::outside(head, body, origin, &context, &exchange.client);
         if self.over == Over::Http2 {
             request
                 .headers_mut()
@@ -135,7 +135,7 @@ impl Wish {
         let told = (context.deadline, context.trace);
         let switched = upstream::switch(upstream, request, &upload, told).await;
         let refused = |error| {
-            report_upstream(endpoint, &error, &asked.origin);
+            report_upstream(endpoint, &error, origin);
             Refusal::Upstream(error)
         };
         match switched.map_err(refused)? {
@@ -152,7 +152,7 @@ impl Wish {
             Switched::Declined(response) => Ok(respond::pass(response)),
             Switched::Agreed(headers, far) => {
                 let response = respond::switched(headers, self.over);
-                let record = Record::of(asked, endpoint, access_log);
+                let record = Record::of(exchange, endpoint, access_log);
                 self.begin(far, record);
                 Ok(response)
             }
@@ -210,14 +210,14 @@ struct Record {
 }
 
 impl Record {
-    fn of(asked: &Asked<'_>, endpoint: &Endpoint, access_log: AccessLog) -> Self {
+    fn of(exchange: &Exchange, endpoint: &Endpoint, access_log: AccessLog) -> Self {
         Self {
             wanted: access_log == AccessLog::All,
-            began: asked.began,
-            path: asked.uri.path().to_owned(),
-            client: asked.client.address(),
-            request: asked.origin.request_id.to_string(),
-            trace: asked.origin.trace_id(),
+            began: exchange.began,
+            path: exchange.head.uri.path().to_owned(),
+            client: exchange.client.address(),
+            request: exchange.origin.request_id.to_string(),
+            trace: exchange.origin.trace_id(),
             service: endpoint.service().clone(),
             number: endpoint.number(),
         }

@@ -13,9 +13,8 @@ use super::flights::{Aboard, Flight, Landing, Turn, landed};
 use super::shelf::Item;
 use super::status::{self, Forwarded};
 use super::{Key, ResponseCache, Wanted, dress, give, key, storable};
-use crate::admitted::Admitted;
 use crate::endpoint::Endpoint;
-use crate::input::RequestBody;
+use crate::onward::Onward;
 use crate::respond::{Failure, Refusal, Response, Taken};
 use stoa_call::deadline::within;
 use stoa_engine::Fault;
@@ -36,7 +35,7 @@ impl ResponseCache {
     pub(super) async fn fetch(
         self: &Arc<Self>,
         wanted: Wanted,
-        request: Admitted,
+        request: Onward,
         why: Forwarded,
         fallback: Option<Arc<Entry>>,
     ) -> Result<Response, Refusal> {
@@ -49,13 +48,15 @@ impl ResponseCache {
                 }
                 Turn::Follow(landing) => {
                     // It has no call of its own that could go on.
-                    if let Some(tie) = &request.context.tie {
+                    if let Some(tie) = &request.exchange.tie {
                         tie.wait(OnDisconnect::Cancel);
                     }
-                    let deadline = request.context.deadline;
+                    let deadline = request.exchange.deadline;
                     match within(deadline, landed(landing)).await {
                         Err(_) => Err(Refusal::Call(CallError::Deadline)),
-                        Ok(Landing::Shared(entry)) if is_for(&entry, &wanted, &request.parts) => {
+                        Ok(Landing::Shared(entry))
+                            if is_for(&entry, &wanted, &request.exchange.head) =>
+                        {
                             self.metrics.coalesced.inc();
                             Ok(give(&entry, Some(Forwarded::Collapsed)))
                         }
@@ -93,16 +94,17 @@ impl ResponseCache {
         self: &Arc<Self>,
         (flight, aboard): (Flight, Aboard),
         wanted: Wanted,
-        mut request: Admitted,
+        mut request: Onward,
         why: Forwarded,
     ) -> Result<Response, Refusal> {
         self.metrics.miss.inc();
         let this = self.clone();
-        let (endpoint, parts) = (request.endpoint.clone(), request.parts.clone());
-        let deadline = request.context.deadline;
+        let head = &mut request.exchange.head;
+        let (endpoint, parts) = (request.endpoint.clone(), head.clone());
+        let deadline = request.exchange.deadline;
         // The whole answer is wanted, not the news that this client has it.
-        request.parts.headers.remove(header::IF_NONE_MATCH);
-        request.parts.headers.remove(header::IF_MODIFIED_SINCE);
+        head.headers.remove(header::IF_NONE_MATCH);
+        head.headers.remove(header::IF_MODIFIED_SINCE);
         let left = flight.left();
         let after = move |answered| async move {
             let settling = this.settle(&endpoint, &parts, &wanted, deadline, answered);
@@ -119,8 +121,7 @@ impl ResponseCache {
                 response
             })
         };
-        let body = RequestBody::Whole(Bytes::new());
-        let served = request.serve_detached(body, left, after).await;
+        let served = request.serve_detached(left, after).await;
         drop(aboard);
         served
     }
@@ -186,12 +187,12 @@ impl ResponseCache {
     }
 
     /// Fetches a new answer in the background, unless somebody does already.
-    pub(super) fn refresh(self: &Arc<Self>, wanted: Wanted, mut request: Admitted) {
+    pub(super) fn refresh(self: &Arc<Self>, wanted: Wanted, mut request: Onward) {
         let Turn::Lead(flight, aboard) = self.flights.join(wanted.key, wanted.asked) else {
             return;
         };
         // Its client has an answer, and waits for none.
-        request.context.tie = None;
+        request.exchange.tie = None;
         let this = self.clone();
         tokio::spawn(async move {
             let service = request.endpoint.service().clone();
