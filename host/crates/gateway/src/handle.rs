@@ -54,7 +54,7 @@ impl Gateway {
             .and(stands.map_err(|ended| Refusal::Denied(Denied::Certificate(ended))))
             .and(told)
             .and_then(|()| self.find(&mut exchange));
-        let (exchange, endpoint, answered) = match found {
+        let (mut exchange, endpoint, answered) = match found {
             Ok(endpoint) => {
                 let mut unanswered = Unanswered::new(self, exchange, endpoint);
                 let (exchange, endpoint) = unanswered.parts();
@@ -62,15 +62,14 @@ impl Gateway {
                 let (exchange, endpoint) = unanswered.answered();
                 (exchange, Some(endpoint), answered)
             }
-            Err(refusal) => {
-                drop(exchange.take_body());
-                (exchange, None, Err(refusal))
-            }
+            Err(refusal) => (exchange, None, Err(refusal)),
         };
         let endpoint = endpoint.as_deref();
         let mut response =
             answered.unwrap_or_else(|refusal| self.refuse(refusal, endpoint, &exchange.origin));
         if let Some(rest) = rest {
+            // Whoever would have read it has not.
+            drop(exchange.take_body());
             rest.settle(&mut response);
         }
         if says_last {
