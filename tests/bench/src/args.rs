@@ -38,6 +38,9 @@ pub struct Args {
     /// The `stoa` to measure; the release binary beside this one unless said
     #[arg(long, value_name = "PATH")]
     pub stoa: Option<PathBuf>,
+    /// Another build of `stoa`: measures what this one serves in its per cent, in turns
+    #[arg(long, value_name = "PATH")]
+    pub compare: Option<PathBuf>,
     /// Components that are built already: `bench_hello.wasm` and so on
     #[arg(long, value_name = "DIR")]
     pub guests: Option<PathBuf>,

@@ -3,6 +3,7 @@
 mod call;
 mod chain;
 mod clients;
+mod compare;
 mod deploy;
 mod idle;
 mod neighbour;
@@ -80,6 +81,12 @@ pub fn run_all(args: &Args, cores: &Cores) -> Result<Report> {
         quiet: Quiet::new(cores, args.retakes),
     };
     let mut report = Report::default();
+    if let Some(other) = &args.compare {
+        let program = stoa::program(args.stoa.as_deref())?;
+        report.figures = compare::measure(&bench, &program, other)?;
+        report.setup = bench.describe();
+        return Ok(report);
+    }
     let program = if bench.wants(&ON_STOA) || bench.wants(&ALONE) {
         Some(stoa::program(args.stoa.as_deref())?)
     } else {
