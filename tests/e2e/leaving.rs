@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use crate::pools::until;
-use crate::{answered, guests, serving, tls};
+use crate::{answered, guests, host_with, serving, tls};
 
 /// RFC 9113, section 7.
 const CANCEL: u32 = 8;
@@ -92,6 +92,28 @@ fn faults() -> Service {
         .route("POST /kept/{ms}", kept)
         .set("pool.max", json!(1))
         .set("limits.deadline", json!("1h"))
+}
+
+/// A host whose connections have no beat while a test runs: what it notices of a client,
+/// it is told.
+async fn told(more: &str) -> Result<HostProcess> {
+    let host = host_with(&format!("[gateway]\nheader_timeout = \"4h\"\n{more}")).await?;
+    let rule = json!({
+        "target": { "call": "test:misbehave/faults.spin" },
+        "access": "public",
+        "cache": { "max_age": "1h" },
+    });
+    let keyed = json!({
+        "target": { "call": "test:misbehave/faults.spin" },
+        "access": "public",
+        "on_disconnect": "cancel",
+        "idempotency": { "key": "optional" },
+    });
+    let faults = faults()
+        .route("GET /cached", rule)
+        .route("POST /keyed", keyed);
+    host.admin()?.deploy_one(&faults).await?;
+    Ok(host)
 }
 
 /// What the instance counts: 1 if it is new.
@@ -331,6 +353,24 @@ async fn a_shared_call_ends_with_the_last_who_waits_for_it() -> Result<()> {
         let _rests = (first.leave(way).await?, second.leave(way).await?);
         is_freed(&host, "faults").await?;
         assert_eq!(calls(&host).await?, 1, "{way:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_call_that_is_for_more_than_its_client_ends_at_once_too() -> Result<()> {
+    let host = told("").await?;
+    for begin in ["GET /cached", "POST /keyed"] {
+        for way in [Way::Close, Way::Reset] {
+            let asks = format!(
+                "{begin} HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\nidempotency-key: {way:?}\r\n\r\n"
+            );
+            let stream = raw::begin(host.http, asks.as_bytes()).await?;
+            until(&host, "faults", |pool| pool["busy"] == 1).await?;
+            Waiting::Http1(stream).leave(way).await?;
+            let freed = is_freed(&host, "faults").await;
+            freed.with_context(|| format!("{begin}: {way:?}"))?;
+        }
     }
     Ok(())
 }

@@ -20,6 +20,7 @@ use super::serve::serve;
 use super::table::{Parameters, Places};
 use stoa_call::CallContext;
 use stoa_mesh::CallError;
+use stoa_settings::OnDisconnect;
 
 /// Everything that [`serve`] needs, owned.
 #[derive(Clone)]
@@ -72,6 +73,15 @@ impl Admitted {
         T: Send + 'static,
         F: Future<Output = Result<T, Refusal>> + Send + 'static,
     {
+        let on_disconnect = self.endpoint.on_disconnect(&self.parts.method);
+        if let Some(tie) = &self.context.tie {
+            // The connection asks when this first waits, and the task may not have begun
+            // by then. One that goes on says so itself: it may begin while its connection
+            // finds that the client has left.
+            if on_disconnect == OnDisconnect::Cancel {
+                tie.wait(on_disconnect);
+            }
+        }
         let work = tokio::spawn(async move {
             let answered = tokio::select! {
                 biased;
