@@ -81,6 +81,7 @@ impl Admitted {
             if on_disconnect == OnDisconnect::Cancel {
                 tie.wait(on_disconnect);
             }
+            tie.has_request();
         }
         let work = tokio::spawn(async move {
             let answered = tokio::select! {

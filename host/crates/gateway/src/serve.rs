@@ -50,7 +50,11 @@ pub(super) async fn serve(
             let params = operation
                 .decode(parameters.as_slice(), asked.uri.query(), &json)
                 .map_err(Refusal::Input)?;
-            context.tie.iter().for_each(waits);
+            context.tie.iter().for_each(|tie| {
+                waits(tie);
+                // Of a body that it does not take nothing is read.
+                tie.has_request();
+            });
             let way = (&**guard, revision, repeat(&asked.method));
             let reply = call(way, *function, operation, context, &params).await?;
             if let Reply::Internal { case, detail } = &reply {
