@@ -104,6 +104,21 @@ async fn a_trusted_proxy_tells_the_client() -> Result<()> {
     ];
     assert_eq!(told(&mut client, &standard).await?, expected);
 
+    let alone = [
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "shop.example"),
+    ];
+    let hidden = [("forwarded", "for=unknown;proto=https;host=shop.example")];
+    let expected = [
+        "forwarded: for=127.0.0.1;proto=https",
+        "x-forwarded-for: 127.0.0.1",
+        "x-forwarded-host: shop.example",
+        "x-forwarded-proto: https",
+    ];
+    for sent in [&alone[..], &hidden] {
+        assert_eq!(told(&mut client, sent).await?, expected, "{sent:?}");
+    }
+
     // Each request of a connection may be another client's.
     let expected = [
         "forwarded: for=127.0.0.1;proto=http",

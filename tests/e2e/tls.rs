@@ -19,7 +19,7 @@ use tokio::io::AsyncReadExt as _;
 use crate::{STOA, guests, hello, host_with, rejections};
 
 /// Settings with these certificates, by the names of their files.
-fn settings(folder: &Path, names: &[&str], more: &str) -> String {
+pub fn settings(folder: &Path, names: &[&str], more: &str) -> String {
     let files = |kind| {
         let quoted = names
             .iter()

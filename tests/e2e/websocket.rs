@@ -273,6 +273,22 @@ async fn one_of_an_instance_that_leaves_is_ended() -> Result<()> {
 }
 
 #[tokio::test]
+async fn one_of_an_upstream_that_is_drained_is_ended() -> Result<()> {
+    let (host, _origin) = serving(json!({ "deadline": "1s" })).await?;
+    let (mut stream, _) = open(&host).await?;
+    // It waits for the WebSocket, which is cut off: its client does not answer.
+    host.cli(&["drain", "chat"]).await?.expect(0)?;
+    assert_eq!(read(&mut stream, 4).await?, GOING_AWAY);
+    assert_eq!(raw::rest(&mut stream).await?, "");
+    under_way(&host, 0).await?;
+    host.cli(&["drain", "chat", "--undo"]).await?.expect(0)?;
+    let (mut stream, _) = open(&host).await?;
+    stream.write_all(b"\x81\x05hello").await?;
+    assert_eq!(read(&mut stream, 7).await?, b"\x81\x05hello");
+    Ok(())
+}
+
+#[tokio::test]
 async fn who_leaves_before_the_answer_ends_its_request() -> Result<()> {
     let origin = Origin::start("one", Behaviour::Silent).await?;
     let host = host().await?;

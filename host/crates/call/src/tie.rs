@@ -1,7 +1,7 @@
 //! What ties a call to the client that waits for its answer.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use stoa_settings::OnDisconnect;
 
@@ -10,7 +10,14 @@ use stoa_settings::OnDisconnect;
 ///
 /// One may serve call after call, but no two at the same time.
 #[derive(Debug, Clone, Default)]
-pub struct Tie(Arc<AtomicU8>);
+pub struct Tie(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    tie: AtomicU8,
+    /// Nothing more of its request is wanted.
+    has_request: AtomicBool,
+}
 
 // What a tie may be. The waiting ones know what they become.
 const LOOSE: u8 = 0;
@@ -26,6 +33,12 @@ impl Tie {
             OnDisconnect::Cancel => WAITS_TO_END,
             OnDisconnect::Finish => WAITS_TO_GO_ON,
         });
+    }
+
+    /// The call has all that it wants of its request: what its client sends from here on
+    /// stands behind it.
+    pub fn has_request(&self) {
+        self.0.has_request.store(true, Ordering::Relaxed);
     }
 
     /// The call has begun.
@@ -48,6 +61,7 @@ impl Tie {
     /// Nothing is left that could end.
     pub fn loosen(&self) {
         self.set(LOOSE);
+        self.0.has_request.store(false, Ordering::Relaxed);
     }
 
     /// Whether the call ends when its client leaves, as it is now.
@@ -60,13 +74,18 @@ impl Tie {
         self.get() == GOES_ON
     }
 
+    /// Whether the call wants nothing more of its request.
+    pub fn wants_no_more(&self) -> bool {
+        self.0.has_request.load(Ordering::Relaxed)
+    }
+
     // A call and its watcher run on one task, mostly, and on none for more than moments.
     fn get(&self) -> u8 {
-        self.0.load(Ordering::Relaxed)
+        self.0.tie.load(Ordering::Relaxed)
     }
 
     fn set(&self, to: u8) {
-        self.0.store(to, Ordering::Relaxed);
+        self.0.tie.store(to, Ordering::Relaxed);
     }
 }
 
@@ -100,5 +119,17 @@ mod tests {
         tie.begin();
         tie.answer(false);
         assert!(!tie.ends() && !tie.goes_on());
+    }
+
+    #[test]
+    fn the_next_call_wants_its_request_again() {
+        let tie = Tie::default();
+        tie.wait(OnDisconnect::Cancel);
+        assert!(!tie.wants_no_more());
+        tie.has_request();
+        assert!(tie.wants_no_more());
+        tie.loosen();
+        tie.wait(OnDisconnect::Cancel);
+        assert!(!tie.wants_no_more());
     }
 }

@@ -39,9 +39,10 @@ enum Speaks {
 }
 
 /// What proxies that are believed tell of a client.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Told {
-    pub(super) address: IpAddr,
+    /// `None` where they name nobody: it is known by the proxy's then.
+    pub(super) address: Option<IpAddr>,
     /// Whether it speaks TLS.
     pub(super) secure: Option<bool>,
     /// The host that it asks for.
@@ -89,7 +90,7 @@ impl Client {
     /// The same, as trusted proxies tell.
     pub(super) fn told(self, told: Told) -> Self {
         Self {
-            address: told.address,
+            address: told.address.unwrap_or(self.address),
             scheme: match told.secure {
                 None => self.scheme,
                 Some(false) => Scheme::Http,
@@ -207,17 +208,6 @@ impl Client {
             (FORWARDED_FOR, value(address)),
             (FORWARDED_PROTO, HeaderValue::from_static(proto)),
         ]
-    }
-}
-
-impl Told {
-    /// Nothing but an address.
-    pub(super) fn at(address: IpAddr) -> Self {
-        Self {
-            address,
-            secure: None,
-            host: None,
-        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! idle connection is closed politely.
 
 mod activity;
+mod behind;
 mod framing;
 mod lasting;
 mod leaving;

@@ -12,6 +12,7 @@ use super::exchange::Exchange;
 use super::respond::{Refusal, Response};
 use super::serve::serve;
 use stoa_mesh::CallError;
+use stoa_settings::OnDisconnect;
 
 /// A request, and where it goes.
 pub(super) struct Onward {
@@ -41,6 +42,15 @@ impl Onward {
         T: Send + 'static,
         F: Future<Output = Result<T, Refusal>> + Send + 'static,
     {
+        let on_disconnect = self.endpoint.on_disconnect(&self.exchange.head.method);
+        if let Some(tie) = &self.exchange.tie {
+            // The connection asks when this first waits, and the task may not have begun
+            // by then. One that goes on says so itself: it may begin while its connection
+            // finds that the client has left.
+            if on_disconnect == OnDisconnect::Cancel {
+                tie.wait(on_disconnect);
+            }
+        }
         let work = tokio::spawn(async move {
             let answered = tokio::select! {
                 biased;

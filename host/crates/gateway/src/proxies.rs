@@ -17,7 +17,7 @@ use ipnet::IpNet;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::client::{Client, Told};
+use super::client::Client;
 use stoa_settings::config::{self, ProxyProtocol};
 
 /// The proxies of one host.
@@ -99,17 +99,7 @@ impl Proxies {
         let told = match (standard, common) {
             (None, None) => return Ok(Cow::Borrowed(client)),
             (Some(told), None) | (None, Some(told)) => told,
-            (Some(standard), Some(common)) if standard.address == common.address => Told {
-                // The kind that the proxy does not write is the client's own word.
-                secure: standard.secure.filter(|_| standard.secure == common.secure),
-                host: standard
-                    .host
-                    .filter(|host| Some(host) == common.host.as_ref()),
-                ..common
-            },
-            (Some(_), Some(_)) => {
-                return Err("the headers Forwarded and X-Forwarded-For name different clients");
-            }
+            (Some(standard), Some(common)) => forwarded::both(standard, common)?,
         };
         let client = Client::clone(client).told(told);
         Ok(Cow::Owned(Arc::new(client)))
@@ -197,6 +187,79 @@ mod tests {
         );
         let quoted = [("x-forwarded-for", "\", 192.0.2.1")];
         assert_eq!(seen("10.1.2.3:1", &quoted).unwrap(), "192.0.2.1");
+    }
+
+    /// Address, scheme and host of who is at the other end.
+    fn told(headers: &[(&'static str, &'static str)]) -> (String, String, Option<String>) {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_static(value));
+        }
+        let client = Arc::new(Client::new("10.1.2.3:1".parse().unwrap()));
+        let found = proxies().client(&client, &map).unwrap();
+        let host = found.told_host().map(str::to_owned);
+        (
+            found.address().to_string(),
+            found.scheme().to_string(),
+            host,
+        )
+    }
+
+    #[test]
+    fn scheme_and_host_need_no_address() {
+        let proto = ("x-forwarded-proto", "https");
+        let host = ("x-forwarded-host", "shop.example");
+        let is = |address: &str, scheme: &str, host: Option<&str>| {
+            (
+                address.to_owned(),
+                scheme.to_owned(),
+                host.map(str::to_owned),
+            )
+        };
+        let of_peer = |scheme, host| is("10.1.2.3", scheme, host);
+        assert_eq!(told(&[proto]), of_peer("https", None));
+        assert_eq!(told(&[host]), of_peer("http", Some("shop.example")));
+        assert_eq!(told(&[proto, host]), of_peer("https", Some("shop.example")));
+        for (value, expected) in [
+            ("proto=https", of_peer("https", None)),
+            ("for=unknown;proto=https", of_peer("https", None)),
+            (
+                "for=\"_hidden:_port\";proto=https;host=shop.example",
+                of_peer("https", Some("shop.example")),
+            ),
+            ("proto=https;for=Unknown:80", of_peer("https", None)),
+            ("for=192.0.2.66, proto=https", of_peer("https", None)),
+            (
+                "for=_hidden;proto=https, for=10.9.9.9",
+                is("10.9.9.9", "https", None),
+            ),
+            (
+                "for=_hidden, for=10.9.9.9;proto=https",
+                is("10.9.9.9", "https", None),
+            ),
+            // No client of a proxy is called so.
+            ("for=nonsense;proto=https", of_peer("http", None)),
+            ("for=_;proto=https", of_peer("http", None)),
+            ("for;proto=https", of_peer("http", None)),
+        ] {
+            assert_eq!(told(&[("forwarded", value)]), expected, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn who_is_not_named_is_nobody_else() {
+        let hidden = ("forwarded", "for=_hidden;proto=https");
+        let address = ("x-forwarded-for", "192.0.2.1");
+        let proto = ("x-forwarded-proto", "https");
+        let found = told(&[hidden, address, proto]);
+        assert_eq!((&*found.0, &*found.1), ("192.0.2.1", "https"));
+        // One of both kinds may be the client's own word.
+        let found = told(&[hidden, address]);
+        assert_eq!((&*found.0, &*found.1), ("192.0.2.1", "http"));
+        let found = told(&[hidden, ("x-forwarded-proto", "http")]);
+        assert_eq!((&*found.0, &*found.1), ("10.1.2.3", "http"));
+        let found = told(&[("forwarded", "for=192.0.2.1;proto=http"), proto]);
+        assert_eq!((&*found.0, &*found.1), ("192.0.2.1", "http"));
     }
 
     #[test]

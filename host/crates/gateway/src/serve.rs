@@ -57,6 +57,10 @@ async fn function(
         .map_err(Refusal::Input)?;
     let context = exchange.context(endpoint.route.priority);
     waits(exchange, endpoint);
+    if let Some(tie) = &exchange.tie {
+        // Of a body that it does not take nothing is read.
+        tie.has_request();
+    }
     let way = (&*to.guard, &to.revision, repeat(&exchange.head.method));
     let reply = call(way, to.index, operation, context, &params).await?;
     let origin = &exchange.origin;

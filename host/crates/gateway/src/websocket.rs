@@ -182,7 +182,7 @@ async fn run(wish: Wish, far: FarEnd, _serving: Serving, record: &Record) {
     let leaving = || async {
         tokio::select! {
             () = wish.drain.begun() => {}
-            () = held.gone() => {}
+            () = held.recalled() => {}
         }
     };
     let carried = Carried::default();

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 /// What a caller should wait before it tries a drained service again: an operator's work
 /// takes its time.
 pub const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -20,6 +22,8 @@ pub struct Drained;
 #[derive(Debug, Default)]
 pub struct Intake {
     closed: AtomicBool,
+    /// Tells those who wait for that.
+    closes: Notify,
 }
 
 /// Those of all services, by name: a name is a service's or an upstream's, and may come
@@ -46,6 +50,23 @@ impl Intake {
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
     }
+
+    /// Completes once the service is drained: at once where it is. Who waited for it is
+    /// told even if it goes on by then.
+    pub async fn closed(&self) {
+        // It counts from here on, also what comes before it is waited for.
+        let closes = self.closes.notified();
+        if !self.is_closed() {
+            closes.await;
+        }
+    }
+
+    fn set(&self, closed: bool) {
+        self.closed.store(closed, Ordering::Relaxed);
+        if closed {
+            self.closes.notify_waiters();
+        }
+    }
 }
 
 // === impl Intakes ===
@@ -64,7 +85,7 @@ impl Intakes {
 
     /// Has a service take calls, or none.
     pub fn set(&self, service: &str, drained: bool) {
-        self.of(service).closed.store(drained, Ordering::Relaxed);
+        self.of(service).set(drained);
         self.forget_unused();
     }
 
@@ -83,7 +104,24 @@ impl Intakes {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
+
+    #[test]
+    fn who_waits_for_a_drain_is_told() {
+        let intakes = Intakes::default();
+        let product = intakes.of("product");
+        let mut first = Box::pin(product.closed());
+        assert!(first.as_mut().now_or_never().is_none());
+        intakes.set("order", true);
+        assert!(first.as_mut().now_or_never().is_none(), "another's");
+        intakes.set("product", true);
+        assert!(product.closed().now_or_never().is_some(), "it is drained");
+        intakes.set("product", false);
+        assert!(first.as_mut().now_or_never().is_some(), "it was drained");
+        assert!(product.closed().now_or_never().is_none());
+    }
 
     #[test]
     fn a_name_that_is_drained_stays_so_whoever_comes_to_have_it() {

@@ -163,6 +163,11 @@ impl Activity {
         between.then(|| self.requests.load(Ordering::Relaxed))
     }
 
+    /// The number of requests so far.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
     /// Notes that the client asks for too much.
     pub(super) fn flooded(&self, flood: Flood) {
         // The first reason counts.

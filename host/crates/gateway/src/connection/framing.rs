@@ -61,6 +61,14 @@ impl Framing {
         matches!(self.0, Protocol::Refused)
     }
 
+    /// The HTTP/1 requests of which all was read.
+    pub(super) fn whole(&self) -> u64 {
+        match &self.0 {
+            Protocol::Http1(http1) => http1.whole(),
+            Protocol::Http2(_) | Protocol::Refused => u64::MAX,
+        }
+    }
+
     /// Where the bytes that were read so far end.
     pub(super) fn end(&self) -> End {
         match &self.0 {
@@ -137,6 +145,29 @@ mod tests {
         for size in 1..requests.len() {
             let reads: Vec<_> = requests.chunks(size).collect();
             assert_eq!(passed(&reads), requests, "in reads of {size}");
+        }
+    }
+
+    #[test]
+    fn requests_are_counted_at_their_ends() {
+        let parts: [(&[u8], u64); 6] = [
+            (b"GET / HTTP/1.1\r\n", 0),
+            (b"Host: a\r\n\r\n\r\n", 1),
+            (b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nab", 1),
+            (b"cGET / HTTP/1.1\r\n\r\nG", 3),
+            (
+                b"ET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n",
+                3,
+            ),
+            (b"\r\n", 4),
+        ];
+        let mut framing = Framing::new();
+        for (part, whole) in parts {
+            let mut space = [0; 512];
+            let mut buffer = ReadBuf::new(&mut space);
+            buffer.put_slice(part);
+            framing.read(&mut buffer, 0, 0).unwrap();
+            assert_eq!(framing.whole(), whole, "{part:?}");
         }
     }
 

@@ -12,7 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use super::activity::Activity;
-use super::framing::Framing;
+use super::behind::{Behind, Did};
+use super::framing::{Flood, Framing};
 use super::leaving::Leaves;
 use super::unread::Unread;
 
@@ -29,6 +30,7 @@ pub(super) struct Watched<S, H> {
     /// Free again when the socket is closed.
     _held: H,
     activity: Arc<Activity>,
+    behind: Behind,
     framing: Framing,
     unread: Unread,
     lingers: Option<Pin<Box<Sleep>>>,
@@ -40,6 +42,7 @@ impl<S, H> Watched<S, H> {
             socket,
             _held: held,
             activity,
+            behind: Behind::default(),
             framing: Framing::new(),
             unread,
             lingers: None,
@@ -58,10 +61,10 @@ impl<S: AsyncRead + Unpin, H: Unpin> AsyncRead for Watched<S, H> {
             return Poll::Ready(Ok(()));
         }
         if this.activity.has_left_http() {
-            return Pin::new(&mut this.socket).poll_read(cx, buffer);
+            return this.behind.poll_read(&mut this.socket, cx, buffer);
         }
         let before = buffer.filled().len();
-        std::task::ready!(Pin::new(&mut this.socket).poll_read(cx, buffer))?;
+        std::task::ready!(this.behind.poll_read(&mut this.socket, cx, buffer))?;
         if buffer.filled().len() > before {
             let read = this.framing.read(buffer, before, this.activity.beat());
             this.activity.received(this.framing.end());
@@ -71,6 +74,35 @@ impl<S: AsyncRead + Unpin, H: Unpin> AsyncRead for Watched<S, H> {
             }
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + Leaves + Unpin, H> Watched<S, H> {
+    /// Ready once the client of a call that ends with it is gone, or is cut off. Where
+    /// the service may still read the request's body, that is left to it: there the end
+    /// of the stream may hide behind it.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if !self.activity.tie().ends() {
+            return Poll::Pending;
+        }
+        if !self.stands_behind() {
+            let left = self.socket.poll_left(cx);
+            return left.map(|()| io::Error::other("the client has left"));
+        }
+        self.behind
+            .poll_read_on(&mut self.socket, cx)
+            .map(|did| match did {
+                Did::Leave => io::Error::other("the client has left"),
+                Did::Flood => {
+                    self.activity.flooded(Flood("pipelined"));
+                    io::Error::other("the client sends too much behind its request")
+                }
+            })
+    }
+
+    /// Whether what comes is not for the request that is answered.
+    fn stands_behind(&self) -> bool {
+        self.activity.tie().wants_no_more() || self.framing.whole() >= self.activity.requests()
     }
 }
 
@@ -133,8 +165,8 @@ impl<S: AsyncRead + AsyncWrite + Leaves + Unpin, H: Unpin> AsyncWrite for Watche
 
     /// hyper calls it at each of its turns, also while it waits for an answer.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.activity.tie().ends() && self.socket.poll_left(cx).is_ready() {
-            return Poll::Ready(Err(io::Error::other("the client has left")));
+        if let Poll::Ready(gone) = self.poll_gone(cx) {
+            return Poll::Ready(Err(gone));
         }
         let flushed = Pin::new(&mut self.socket).poll_flush(cx);
         if flushed.is_ready() {

@@ -11,13 +11,16 @@ const PROTO: &str = "x-forwarded-proto";
 const HOST: &str = "x-forwarded-host";
 
 /// The client by `X-Forwarded-For`; scheme and host as the nearest proxy tells them.
-/// `None` without the header.
+/// `None` without any of these headers.
 pub(super) fn common(
     headers: &HeaderMap,
     peer: IpAddr,
     trusts: impl Fn(IpAddr) -> bool,
 ) -> Option<Told> {
-    if !headers.contains_key(FOR) {
+    if ![FOR, PROTO, HOST]
+        .iter()
+        .any(|name| headers.contains_key(*name))
+    {
         return None;
     }
     // No quotes here: one of a client's must not hide what a proxy adds to its line.
@@ -27,17 +30,19 @@ pub(super) fn common(
         .map(str::trim)
         .filter(|entry| !entry.is_empty())
         .collect();
-    let mut told = Told::at(peer);
+    let mut from = headers.contains_key(FOR).then_some(peer);
     for entry in entries.iter().rev().map_while(|entry| address(entry)) {
-        told.address = entry;
+        from = Some(entry);
         if !trusts(entry) {
             break;
         }
     }
     let last = |name| elements(headers, name).pop();
-    told.secure = last(PROTO).and_then(|proto| secure(&proto));
-    told.host = last(HOST);
-    Some(told)
+    Some(Told {
+        address: from,
+        secure: last(PROTO).and_then(|proto| secure(&proto)),
+        host: last(HOST),
+    })
 }
 
 /// The client by `Forwarded`, with what is said of it in the same element. `None`
@@ -57,17 +62,54 @@ pub(super) fn standard(
     if headers.get_all(FORWARDED).iter().any(is_unbalanced) {
         return Err("the Forwarded header has a quote without its end");
     }
-    let mut told = Told::at(peer);
+    let mut told: Option<Told> = None;
     for element in elements(headers, FORWARDED.as_str()).iter().rev() {
         let Some(next) = element_of(element) else {
             break;
         };
-        told = next;
-        if !trusts(told.address) {
+        let Some(from) = next.address else {
+            // Nobody vouches for what stands further left.
+            let nearer = told.unwrap_or_default();
+            return Ok(Some(Told {
+                address: nearer.address,
+                secure: next.secure.or(nearer.secure),
+                host: next.host.or(nearer.host),
+            }));
+        };
+        told = Some(next);
+        if !trusts(from) {
             break;
         }
     }
-    Ok(Some(told))
+    let unread = || Told {
+        address: Some(peer),
+        ..Told::default()
+    };
+    Ok(Some(told.unwrap_or_else(unread)))
+}
+
+/// The client by both kinds of headers.
+///
+/// # Errors
+///
+/// When they name different clients.
+pub(super) fn both(standard: Told, common: Told) -> Result<Told, &'static str> {
+    let address = match (standard.address, common.address) {
+        // What stands beside an address is believed before what stands beside none.
+        (Some(_), None) => return Ok(standard),
+        (Some(one), Some(other)) if one != other => {
+            return Err("the headers Forwarded and X-Forwarded-For name different clients");
+        }
+        (_, address) => address,
+    };
+    // The kind that the proxy does not write is the client's own word.
+    Ok(Told {
+        address,
+        secure: standard.secure.filter(|_| standard.secure == common.secure),
+        host: standard
+            .host
+            .filter(|host| Some(host) == common.host.as_ref()),
+    })
 }
 
 /// Whether a quoted string has no end: then what a proxy adds is a part of it.
@@ -95,21 +137,30 @@ fn elements(headers: &HeaderMap, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// `for=192.0.2.1;proto=https;host=shop.example`.
+/// `for=192.0.2.1;proto=https;host=shop.example`, each of which may be missing.
 fn element_of(element: &str) -> Option<Told> {
-    let (mut from, mut told) = (None, Told::at(IpAddr::from([0, 0, 0, 0])));
+    let mut told = Told::default();
     for pair in split(element, ';') {
         let (name, value) = pair.split_once('=')?;
         let value = unquoted(value)?;
         match name.trim().to_ascii_lowercase().as_str() {
-            "for" => from = Some(address(&value)?),
+            "for" if is_hidden(&value) => told.address = None,
+            "for" => told.address = Some(address(&value)?),
             "proto" => told.secure = secure(&value),
             "host" => told.host = Some(value),
             _ => {}
         }
     }
-    told.address = from?;
     Some(told)
+}
+
+/// Whether a node is one that its proxy does not tell, RFC 7239 sections 6.2 and 6.3:
+/// `unknown` or `_name`, with or without a port.
+fn is_hidden(node: &str) -> bool {
+    let name = node.split_once(':').map_or(node, |(name, _)| name);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let obfuscated = |rest: &str| !rest.is_empty() && rest.bytes().all(plain);
+    name.eq_ignore_ascii_case("unknown") || name.strip_prefix('_').is_some_and(obfuscated)
 }
 
 /// Parts between separators that stand in no quotes.

@@ -15,6 +15,7 @@ use super::head::{Wants, begins_websocket};
 use super::headers::strip_hop_by_hop;
 use super::send::{ask, passed_on};
 use super::{Instance, SendError, Upstream};
+use crate::intake::Intake;
 use crate::upload::Upload;
 use stoa_call::TraceContext;
 use stoa_engine::http::{ResponseBody, WasiBody};
@@ -42,6 +43,7 @@ pub struct Held {
     pub idle: Duration,
     /// How long it may take to end once it is asked to: as any request.
     pub limit: Duration,
+    intake: Arc<Intake>,
     instance: Arc<Instance>,
     _guard: (Serving, OwnedSemaphorePermit),
 }
@@ -69,6 +71,7 @@ pub async fn switch(
     let held = Held {
         idle: limits.websocket_idle,
         limit: limits.deadline,
+        intake: upstream.intake.clone(),
         instance: answered.instance,
         _guard: answered.guard,
     };
@@ -84,8 +87,12 @@ impl Held {
         &self.instance.id
     }
 
-    /// Completes when the instance is one of its upstream's no longer.
-    pub async fn gone(&self) {
-        self.instance.gone().await;
+    /// Completes when the tunnel is to end: the instance is one of its upstream's no
+    /// longer, or the upstream is drained.
+    pub async fn recalled(&self) {
+        tokio::select! {
+            () = self.instance.gone() => {}
+            () = self.intake.closed() => {}
+        }
     }
 }

@@ -11,6 +11,8 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
 #[derive(Default)]
 pub(super) struct Http1 {
     place: Place,
+    /// Requests that have begun.
+    begun: u64,
     /// The line that is not there whole yet.
     part: Vec<u8>,
     length: Option<u64>,
@@ -86,6 +88,14 @@ impl Http1 {
         }
     }
 
+    /// Requests of which all has come.
+    pub(super) fn whole(&self) -> u64 {
+        match self.place {
+            Place::Before => self.begun,
+            _ => self.begun - 1,
+        }
+    }
+
     /// Takes a line with its end; `None` if it could be read in two ways.
     fn line(&mut self, line: &[u8]) -> Option<Line> {
         // A lone LF ends a line for some and not for others, section 2.2.
@@ -94,6 +104,7 @@ impl Http1 {
             (Place::Before, []) => Place::Before,
             (Place::Before, line) => {
                 (self.length, self.chunked) = (None, false);
+                self.begun += 1;
                 if PREFACE.strip_suffix(b"\r\n") == Some(line) {
                     return Some(Line::Http2);
                 }
