@@ -123,6 +123,42 @@ async fn it_deploys_rolls_back_scales_and_undeploys() -> Result<()> {
 }
 
 #[tokio::test]
+async fn it_tells_what_a_service_may_use_and_what_its_routes_do() -> Result<()> {
+    let finishes = json!({
+        "target": { "call": "test:hello/greeter.ping" }, "access": "public", "on_disconnect": "finish",
+    });
+    let service = hello()
+        .route("GET /late", finishes)
+        .set("limits.memory", json!(96 << 20));
+    let host = serving(&[service]).await?;
+    let shown = host.cli(&["show", "hello"]).await?.expect(0)?.to_owned();
+    for told in [
+        "memory 96 MiB, body 1 MiB",
+        "GET /late, on disconnect finish\n",
+    ] {
+        assert!(shown.contains(told), "{told} in {shown}");
+    }
+    let listed = host.cli(&["routes"]).await?.expect(0)?.to_owned();
+    let finishes = |line: &&str| line.contains("/late") && line.ends_with("  finish");
+    assert_eq!(listed.lines().filter(finishes).count(), 1, "{listed}");
+    let routes = rows(host.cli(&["routes", "-o", "json"]).await?.expect(0)?)?;
+    for route in routes {
+        let expected = if route["path"] == "/late" {
+            json!("finish")
+        } else {
+            Value::Null
+        };
+        assert_eq!(route["on_disconnect"], expected, "{route}");
+    }
+    let gone = host.cli(&["undeploy", "hello"]).await?;
+    assert_eq!(
+        gone.expect(0)?,
+        "hello is undeployed, and its state is kept\n"
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn wrong_usage_is_told_apart() -> Result<()> {
     for arguments in [
         &["frobnicate"][..],

@@ -124,7 +124,12 @@ async fn what_would_break_a_dependent_is_refused() -> Result<()> {
     fault(
         &faults,
         "breaks_dependent",
-        &["provider", "consumer", "test:versioned/answers"],
+        &[
+            "provider",
+            "consumer",
+            "test:versioned/answers",
+            "deploy together with it a consumer that is built against the new WIT of provider",
+        ],
     )?;
     // One that no longer exports the interface at all.
     let faults = admin
@@ -143,6 +148,28 @@ async fn what_would_break_a_dependent_is_refused() -> Result<()> {
         host.get("/line/Now").await?.expect(200)?.json()?,
         json!("consumer of v2: Now? Certainly.")
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_needs_more_than_there_is_learns_what_to_do() -> Result<()> {
+    let host = serving(&[provider(guests::PROVIDER_V1)]).await?;
+    let newer = wat::parse_str(
+        r#"(component (import "test:versioned/answers@1.9.0" (instance (export "later" (func)))))"#,
+    )?;
+    fault(
+        &host
+            .admin()?
+            .refused(&Service::of_bytes("early", newer))
+            .await?,
+        "incompatible_import",
+        &[
+            "early imports test:versioned/answers@1.9.0 and provider exports test:versioned/answers@1.",
+            "function later is not exported",
+            "deploy the provider that exports it first or together with early",
+            "build early against the WIT of the provider that is there",
+        ],
+    )?;
     Ok(())
 }
 

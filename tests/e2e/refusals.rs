@@ -47,6 +47,12 @@ fn imports() -> Vec<Case> {
             ],
         ),
         of(
+            "wasi:http/types@0.2.0-rc-2023-12-05",
+            plain,
+            "unknown_import",
+            &["release candidate", "(for Rust: the target wasm32-wasip2"],
+        ),
+        of(
             "wasi:clocks/wall-clock@0.1.0",
             plain,
             "unknown_import",
@@ -96,19 +102,38 @@ fn imports() -> Vec<Case> {
             "wasi:random/random@0.2.99",
             plain,
             "not_linkable",
-            &["function get of wasi:random/random@0.2.99", "older release"],
+            &[
+                "imports get of wasi:random/random@0.2.99",
+                "of wasi:random/random@0.2.12 it has get-random-bytes, get-random-u64",
+                "build it with this WIT",
+            ],
         ),
         of(
             "wasi:random/dice@0.2.0",
             plain,
             "not_linkable",
-            &["function get of wasi:random/dice@0.2.0", "has not"],
+            &[
+                "imports wasi:random/dice@0.2.0",
+                "it has wasi:random/insecure, wasi:random/insecure-seed, wasi:random/random",
+            ],
+        ),
+        of(
+            "wasi:clocks/wall-clock@0.2.0",
+            r#"(export "nowish" (func (result u64)))"#,
+            "not_linkable",
+            &["it has now, resolution (did you mean now?)"],
+        ),
+        of(
+            "wasi:keyvalue/store@0.2.0-draft2",
+            plain,
+            "not_linkable",
+            &["imports get of wasi:keyvalue/store@0.2.0-draft2", "open"],
         ),
         of(
             "wasi:filesystem/types@0.2.0",
             resource,
             "not_linkable",
-            &["resource file of wasi:filesystem/types@0.2.0", "has not"],
+            &["imports file of wasi:filesystem/types@0.2.0", "descriptor"],
         ),
         of(
             "wasi:random/random@0.2.0",
@@ -219,6 +244,40 @@ async fn a_refusal_says_what_is_expected_and_what_to_do() -> Result<()> {
             );
         }
         assert!(!fault.message.contains("linker"), "{fault:?}");
+    }
+    Ok(())
+}
+
+/// Who mends one should not meet the next.
+#[tokio::test]
+async fn all_imports_that_nobody_meets_are_told_together() -> Result<()> {
+    let host = host().await?;
+    let import = |interface: &str, item: &str| {
+        format!("(import \"{interface}\" (instance (export \"{item}\" (func (result u64)))))")
+    };
+    let wasi = [
+        import("wasi:random/random@0.2.0", "get-dice"),
+        import("wasi:clocks/wall-clock@0.2.0", "nowish"),
+        import("wasi:io/tea@0.2.0", "pour"),
+        import("wasi:nn/graph@0.2.0", "load"),
+    ];
+    let service = import("shop:files/files@1.0.0", "read");
+    for imports in [
+        &wasi[..3],
+        &wasi[1..3],
+        &wasi,
+        &[&wasi[..], &[service]].concat(),
+    ] {
+        let component = wat::parse_str(format!("(component {})", imports.concat()))?;
+        let odd = Service::of_bytes("odd", component);
+        let faults = host.admin()?.refused(&odd).await?;
+        assert_eq!(faults.len(), imports.len(), "{faults:#?}");
+        let words = ["get-dice", "nowish", "wasi:io/tea", "wasi:nn", "shop:files"];
+        for word in words {
+            let is_there = imports.concat().contains(word);
+            let told = faults.iter().filter(|fault| fault.message.contains(word));
+            assert_eq!(told.count(), usize::from(is_there), "{word}: {faults:#?}");
+        }
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ mod access;
 mod conditions;
 mod crowd;
 mod endings;
+mod settings;
 
 use anyhow::{Context as _, Result, ensure};
 use http::Method;

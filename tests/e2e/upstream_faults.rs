@@ -9,6 +9,7 @@ use stoa_tests::origin::{Behaviour, Origin};
 use stoa_tests::process::HostProcess;
 use stoa_tests::raw;
 use stoa_tests::service::Service;
+use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 use crate::upstreams::wait_for_states;
@@ -191,6 +192,34 @@ async fn an_answer_that_nobody_may_pass_on_is_a_bad_gateway() -> Result<()> {
         }
         cut_off(&host).await?;
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_instance_that_takes_no_connection_can_not_be_reached() -> Result<()> {
+    let origin = Origin::start("one", Behaviour::Echo).await?;
+    let host = before(&origin).await?;
+    host.get("/legacy/x").await?.expect(200)?;
+    let nobody = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
+    let declared = json!({
+        "targets": [format!("http://{nobody}")],
+        "routes": [{ "path": "/legacy/*", "target": "http", "access": "public", "on_disconnect": "finish" }],
+    });
+    let admin = host.admin()?;
+    let answer = admin.json(Method::PUT, "/v1/upstreams/legacy", &declared);
+    answer.await?.expect(200)?;
+    let problem = host.get("/legacy/x").await?.problem(502)?;
+    assert_eq!(problem["code"], "bad_gateway", "{problem}");
+    assert_eq!(
+        problem["detail"], "the service can't be reached",
+        "{problem}"
+    );
+
+    let shown = host.cli(&["show", "legacy"]).await?.expect(0)?.to_owned();
+    assert!(shown.contains("/legacy/*, on disconnect finish"), "{shown}");
+    assert!(shown.contains("body 1 MiB"), "{shown}");
+    let gone = host.cli(&["undeploy", "legacy"]).await?;
+    assert_eq!(gone.expect(0)?, "legacy is undeployed\n");
     Ok(())
 }
 

@@ -250,6 +250,7 @@ mod tests {
             service: "a".into(),
             target: target.into(),
             access: access.into(),
+            on_disconnect: None,
         }
     }
 

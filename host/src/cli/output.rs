@@ -166,18 +166,22 @@ impl fmt::Display for Took {
     }
 }
 
-/// A size as people compare it: `512 B`, `1.2 MiB`.
+/// A size as people write and compare it: `512 B`, `1.2 MiB`, `128 MiB`.
 pub struct Size(pub u64);
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes = self.0 as f64;
-        let text = match self.0 {
-            0..1_024 => format!("{} B", self.0),
-            1_024..1_048_576 => format!("{:.1} KiB", bytes / 1024.0),
-            _ => format!("{:.1} MiB", bytes / 1_048_576.0),
+        let (unit, name) = match self.0 {
+            0..1_024 => (1, "B"),
+            1_024..1_048_576 => (1 << 10, "KiB"),
+            1_048_576..1_073_741_824 => (1 << 20, "MiB"),
+            _ => (1 << 30, "GiB"),
         };
-        f.pad(&text)
+        f.pad(&if self.0.is_multiple_of(unit) {
+            format!("{} {name}", self.0 / unit)
+        } else {
+            format!("{:.1} {name}", self.0 as f64 / unit as f64)
+        })
     }
 }
 
@@ -231,8 +235,9 @@ mod tests {
         );
         assert_eq!(format!("[{:>8}]", Took(Duration::ZERO)), "[    0 µs]");
         assert_eq!(
-            [Size(512), Size(1536), Size(3 << 20)].map(|s| s.to_string()),
-            ["512 B", "1.5 KiB", "3.0 MiB"]
+            [512, 1536, 3 << 20, 128 << 20, (3 << 20) + 400_000, 3 << 29]
+                .map(|s| Size(s).to_string()),
+            ["512 B", "1.5 KiB", "3 MiB", "128 MiB", "3.4 MiB", "1.5 GiB"]
         );
     }
 

@@ -27,11 +27,20 @@ pub fn show(routes: &[RouteSummary], output: Output) -> anyhow::Result<()> {
             route.service,
             route.target,
             route.access,
+            route.on_disconnect.unwrap_or_default(),
         ]
     });
     output.table(
         &routes,
-        ["METHOD", "HOST", "PATH", "SERVICE", "TARGET", "ACCESS"],
+        [
+            "METHOD",
+            "HOST",
+            "PATH",
+            "SERVICE",
+            "TARGET",
+            "ACCESS",
+            "ON DISCONNECT",
+        ],
         rows.collect(),
     )
 }

@@ -7,9 +7,9 @@ use clap::Args;
 use stoa_api::{
     ConfigSource, LiveRevision, Reuse, RolloutState, ServiceDetail, ServiceKind, ServiceSummary,
 };
-use stoa_settings::Settings;
+use stoa_settings::{Route, Settings};
 
-use super::output::short;
+use super::output::{Size, short};
 use super::{Shared, service, upstream};
 
 /// Show a service.
@@ -52,7 +52,7 @@ fn sections(detail: &ServiceDetail) -> Vec<(&'static str, Vec<String>)> {
     let imports = imports
         .iter()
         .map(|(interface, by)| format!("{interface} from {by}"));
-    let routes = settings.routes.iter().map(|route| route.key());
+    let routes = settings.routes.iter().map(route);
     let config = config.values.iter().map(|(key, value)| match value.source {
         ConfigSource::Manifest => format!("{key} = {:?}", value.value),
         ConfigSource::Operator => format!("{key} = {:?} (set by the operator)", value.value),
@@ -76,6 +76,14 @@ fn sections(detail: &ServiceDetail) -> Vec<(&'static str, Vec<String>)> {
         ("config", config.collect()),
         ("grants", grants(settings)),
     ]
+}
+
+/// A route, with what becomes of a call whose client leaves where that is set.
+pub fn route(route: &Route) -> String {
+    match route.on_disconnect {
+        Some(then) => format!("{}, on disconnect {}", route.key(), then.name()),
+        None => route.key(),
+    }
 }
 
 fn live(one: &LiveRevision) -> String {
@@ -136,8 +144,9 @@ fn limits(settings: &Settings) -> String {
     let limits = &settings.limits;
     let deadline = humantime::format_duration(limits.deadline);
     format!(
-        "deadline {deadline}, memory {} bytes, body {} bytes",
-        limits.memory, limits.body
+        "deadline {deadline}, memory {}, body {}",
+        Size(limits.memory),
+        Size(limits.body)
     )
 }
 

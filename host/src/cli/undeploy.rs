@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
+use stoa_api::ServiceKind;
 use stoa_control::admin::client::State;
 
 use super::output::Tone;
@@ -26,18 +27,21 @@ impl Undeploy {
         } else {
             State::Keep
         };
-        shared.client()?.undeploy(&self.service, state).await?;
+        let client = shared.client()?;
+        let services = client.services().await?;
+        let of_name = services.iter().find(|one| one.service == self.service);
+        let kind = of_name.map(|one| one.kind).unwrap_or_default();
+        client.undeploy(&self.service, state).await?;
         let output = shared.output();
         if output.is_json() {
             return output.json(&json!({ "service": self.service, "purged": self.purge }));
         }
-        let fate = match state {
-            State::Purge => "and its state is deleted",
-            State::Keep => "and its state is kept",
+        let fate = match (kind, state) {
+            (ServiceKind::Component, State::Purge) => ", and its state is deleted",
+            (ServiceKind::Component, State::Keep) => ", and its state is kept",
+            (ServiceKind::Upstream, State::Purge) => ", and its kept answers are deleted",
+            (ServiceKind::Upstream, State::Keep) => "",
         };
-        output.line(&output.paint(
-            Tone::Good,
-            &format!("{} is undeployed, {fate}", self.service),
-        ))
+        output.line(&output.paint(Tone::Good, &format!("{} is undeployed{fate}", self.service)))
     }
 }

@@ -3,7 +3,8 @@
 use stoa_api::upstream::{InstanceBreaker, InstanceDetail, UpstreamDetail};
 use stoa_settings::upstream::UpstreamSettings;
 
-use super::output::Output;
+use super::output::{Output, Size};
+use super::show::route;
 
 /// Shows an upstream.
 pub fn show(detail: &UpstreamDetail, output: Output) -> anyhow::Result<()> {
@@ -29,7 +30,7 @@ pub fn show(detail: &UpstreamDetail, output: Output) -> anyhow::Result<()> {
         "instances",
         &instances.iter().map(instance).collect::<Vec<_>>(),
     )?;
-    let routes = settings.routes.iter().map(|route| route.key());
+    let routes = settings.routes.iter().map(route);
     output.section("routes", &routes.collect::<Vec<_>>())?;
     output.section("health", &health(settings))?;
     output.section("limits", &[limits(settings)])
@@ -86,10 +87,10 @@ fn health(settings: &UpstreamSettings) -> Vec<String> {
 fn limits(settings: &UpstreamSettings) -> String {
     let limits = &settings.limits;
     format!(
-        "deadline {}, connect {}, body {} bytes, {} requests at a time",
+        "deadline {}, connect {}, body {}, {} requests at a time",
         humantime::format_duration(limits.deadline),
         humantime::format_duration(limits.connect),
-        limits.body,
+        Size(limits.body),
         limits.connections
     )
 }

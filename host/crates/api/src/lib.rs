@@ -324,6 +324,10 @@ pub struct RouteSummary {
     pub target: String,
     /// `public`, `authenticated`, or the scope that is asked for.
     pub access: String,
+    /// What becomes of a call whose client leaves, where the route says it: `cancel` or
+    /// `finish`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_disconnect: Option<String>,
 }
 
 /// RFC 9457 problem of the admin API.

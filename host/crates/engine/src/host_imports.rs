@@ -1,6 +1,12 @@
 //! Which imports the host itself meets.
 
+mod items;
+
 use super::handler_link::Handler;
+
+#[cfg(test)]
+pub(crate) use items::LIST;
+pub use items::lacking;
 
 /// Packages of which every interface is offered, with the version track.
 const PACKAGES: &[(&str, &str)] = &[
@@ -24,7 +30,11 @@ const DRAFTS: &[(&str, &[&str])] = &[
     ("wasi:keyvalue/store", &["0.2.0-draft2", "0.2.0-draft"]),
     ("wasi:keyvalue/atomics", &["0.2.0-draft2", "0.2.0-draft"]),
     ("wasi:keyvalue/batch", &["0.2.0-draft2", "0.2.0-draft"]),
-    ("wasi:config/store", &["0.2.0-rc.1", "0.2.0-draft"]),
+    (
+        "wasi:config/store",
+        &["0.2.0-rc.1", "0.2.0-draft", "0.2.0-draft-2024-09-27"],
+    ),
+    ("wasi:config/runtime", &["0.2.0-draft"]),
     ("wasi:logging/logging", &["0.1.0-draft", ""]),
 ];
 
@@ -70,7 +80,12 @@ pub fn instead(interface: &str) -> Option<String> {
         return Some(if version.contains('-') {
             format!(
                 "this host has {package} {tracks}, of which no release candidate is one: rebuild it with a toolchain \
-                 of the release ({RELEASED})"
+                 of the release ({})",
+                if version.starts_with("0.2.") {
+                    RELEASED_P2
+                } else {
+                    RELEASED_P3
+                }
             )
         } else {
             format!(
@@ -110,8 +125,10 @@ pub fn instead(interface: &str) -> Option<String> {
     })
 }
 
+/// The oldest of Rust's that speak WASI 0.2.0.
+const RELEASED_P2: &str = "for Rust: the target wasm32-wasip2, of Rust 1.82 or newer";
 /// The oldest of Rust's that speak WASI 0.3.0, as far as was tried.
-const RELEASED: &str = "for Rust: wasip3 0.10 or wit-bindgen 0.63, or newer";
+const RELEASED_P3: &str = "for Rust: wasip3 0.10 or wit-bindgen 0.63, or newer";
 
 fn package_of(interface: &str) -> &str {
     interface.split('/').next().unwrap_or(interface)
@@ -119,7 +136,21 @@ fn package_of(interface: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{instead, meets};
+    use super::{DRAFTS, LIST, instead, meets};
+
+    #[test]
+    fn each_draft_is_in_the_list_of_items() {
+        let listed = |name: &str| {
+            LIST.lines()
+                .any(|line| line.split(' ').next() == Some(name))
+        };
+        for (name, versions) in DRAFTS {
+            for version in *versions {
+                let name = format!("{name}@{version}");
+                assert!(listed(name.trim_end_matches('@')), "{name}");
+            }
+        }
+    }
 
     #[test]
     fn what_is_not_there_is_told_by_what_is() {
@@ -127,6 +158,11 @@ mod tests {
             (
                 "wasi:http/types@0.3.0-rc-2026-03-15",
                 "this host has wasi:http 0.2.x and 0.3.x, of which no release candidate is one",
+            ),
+            ("wasi:http/types@0.3.0-rc-2026-03-15", "wasip3 0.10"),
+            (
+                "wasi:http/types@0.2.0-rc-2023-12-05",
+                "the target wasm32-wasip2",
             ),
             (
                 "wasi:io/streams@0.3.0",
@@ -164,6 +200,7 @@ mod tests {
             "wasi:http/client@0.3.2",
             "wasi:keyvalue/store@0.2.0-draft2",
             "wasi:logging/logging",
+            "wasi:config/runtime@0.2.0-draft",
             "stoa:service/context@0.1.0",
         ] {
             assert!(meets(met), "{met}");

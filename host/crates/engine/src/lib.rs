@@ -34,7 +34,7 @@ mod watch;
 
 pub use code::{Code, ExportedFunction, FunctionIndex};
 pub use fault::Fault;
-pub use host_imports::{instead as host_instead, meets as host_meets};
+pub use host_imports::{instead as host_instead, lacking as host_lacking, meets as host_meets};
 pub use instance::{Instance, InstanceSettings};
 pub use link_fault::LinkFault;
 pub use runtime::{Compiled, EngineSettings, Origin, Runtime, RuntimeError};

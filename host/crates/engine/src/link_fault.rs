@@ -1,5 +1,7 @@
 //! What the linker refused, in words for the one who built the component.
 
+use super::host_imports::lacking;
+
 /// A part of an import that the host has not, or has otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -16,9 +18,11 @@ impl LinkFault {
             return Self(format!("the component can't be linked: {error:#}"));
         };
         Self(match cause.strip_suffix(" implementation is missing") {
-            Some(kind) => format!(
-                "it imports the {kind} {item} of {import}, which this host has not: rebuild it with the WIT of an older release"
-            ),
+            Some(kind) => lacking(import, [item]).pop().unwrap_or_else(|| {
+                format!(
+                    "it imports the {kind} {item} of {import}, which this host has not: build it without the import"
+                )
+            }),
             None => format!(
                 "it imports {item} of {import} with another type than this host's ({cause}): rebuild it with the WIT of a \
                  release"

@@ -280,3 +280,32 @@ fn host_linker(engine: &Engine, flavor: Flavor) -> wasmtime::Result<Linker<State
     capabilities::add_to_linker(&mut linker)?;
     Ok(linker)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host_imports;
+
+    /// What messages say that the host has, it has.
+    #[test]
+    fn listed_items_are_in_the_linker() {
+        let settings = EngineSettings {
+            instances: 1,
+            max_memory: 1 << 20,
+            epoch: Duration::from_millis(10),
+            cache: PathBuf::new(),
+        };
+        let lane = Lane::new(Flavor::Async, &settings).unwrap();
+        let mut linker = lane.linker;
+        for line in host_imports::LIST.lines() {
+            let mut words = line.split(' ');
+            let interface = words.next().unwrap();
+            for item in words {
+                let mut instance = linker.instance(interface).unwrap();
+                // A name is defined once.
+                let defined = instance.func_new(item, |_, _, _, _| Ok(()));
+                assert!(defined.is_err(), "{interface} has no {item}");
+            }
+        }
+    }
+}

@@ -365,7 +365,12 @@ pub(super) fn upstream_error(error: &SendError, origin: &Origin) -> Response {
             "deadline",
             "the service did not answer in time",
         ),
-        SendError::Connect { .. } | SendError::Broken { .. } => (
+        SendError::Connect { .. } => (
+            StatusCode::BAD_GATEWAY,
+            "bad_gateway",
+            "the service can't be reached",
+        ),
+        SendError::Broken { .. } => (
             StatusCode::BAD_GATEWAY,
             "bad_gateway",
             "the service gave no answer that is one",

@@ -4,8 +4,13 @@
 //! Values of `wasi:config` are text. A value is tried as the text that it is, and
 //! where the schema does not take the text, as the JSON that it holds: `"900"`
 //! fits `{"type": "integer"}` as well as `{"type": "string"}`, and a JSON object
-//! in a value can have a schema of its own. A schema stands alone: references to
-//! other documents are not followed.
+//! in a value can have a schema of its own. What a component could read otherwise
+//! than the schema does is refused: see [`mod@reading`] and [`rules`]. A schema stands
+//! alone: references to other documents are not followed.
+
+mod known;
+mod reading;
+mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,14 +18,16 @@ use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
 use serde_json::{Map, Value};
 
+use self::known::Known;
+use self::reading::reading;
 use stoa_settings::Settings;
-use stoa_settings::config::faults::meant;
+
+pub use self::known::names;
 
 /// A schema, ready to check with.
 pub struct ConfigSchema {
     validator: Validator,
-    /// The keys that it names.
-    names: Vec<String>,
+    known: Known,
 }
 
 impl ConfigSchema {
@@ -29,10 +36,10 @@ impl ConfigSchema {
     /// # Errors
     /// Why it is no JSON Schema.
     pub fn of(settings: &Settings) -> Result<Option<Self>, String> {
-        let compile = |schema: &Value| match jsonschema::validator_for(schema) {
+        let compile = |schema: &Value| match rules::options().build(schema) {
             Ok(validator) => Ok(Self {
                 validator,
-                names: names(schema),
+                known: Known::of(schema),
             }),
             Err(fault) => Err(format!(
                 "config_schema: expected a JSON Schema that stands alone, but at {:?}: {fault}",
@@ -48,53 +55,72 @@ impl ConfigSchema {
             .iter()
             .map(|(key, text)| (key.clone(), Value::String(text.clone())));
         let mut object = Value::Object(texts.collect::<Map<_, _>>());
-        let as_text = self.errors(&object);
+        let as_text = self.errors(&object, values);
+        let mut unread = BTreeMap::new();
         for (key, text) in values {
-            if as_text.contains_key(key)
-                && let Ok(parsed) = serde_json::from_str::<Value>(text)
-                && !parsed.is_string()
-            {
-                object[key] = parsed;
+            if as_text.contains_key(key) {
+                match reading(text) {
+                    Ok(Some(read)) => object[key] = read,
+                    Ok(None) => {}
+                    Err(reason) => {
+                        unread.insert(key.clone(), [format!("/{key}: {reason}")].into());
+                    }
+                }
             }
         }
-        self.errors(&object).into_values().flatten().collect()
+        let mut errors = self.errors(&object, values);
+        errors.append(&mut unread);
+        errors.into_values().flatten().collect()
     }
 
     /// Key → what is wrong with its value; `""` is the object itself.
-    fn errors(&self, object: &Value) -> BTreeMap<String, BTreeSet<String>> {
+    fn errors(
+        &self,
+        object: &Value,
+        values: &BTreeMap<String, String>,
+    ) -> BTreeMap<String, BTreeSet<String>> {
         let mut errors = BTreeMap::<String, BTreeSet<String>>::new();
         for error in self.validator.iter_errors(object) {
-            errors
-                .entry(key_of(&error))
-                .or_default()
-                .insert(self.explain(&error));
+            let key = key_of(&error);
+            let text = values.get(&key);
+            let reason = self.explain(&error, text);
+            errors.entry(key).or_default().insert(reason);
         }
         errors
     }
 
-    fn explain(&self, error: &ValidationError<'_>) -> String {
+    /// `text` is what the value was read from.
+    fn explain(&self, error: &ValidationError<'_>, text: Option<&String>) -> String {
         match (error.instance_path().as_str(), error.kind()) {
+            ("", ValidationErrorKind::AdditionalProperties { .. }) if self.known.is_empty() => {
+                NO_SETTINGS.to_owned()
+            }
             ("", ValidationErrorKind::AdditionalProperties { unexpected }) => {
-                let unexpected = unexpected.iter().map(|key| self.unknown(key));
+                let unexpected = unexpected.iter().map(|key| self.known.no(key));
                 unexpected.collect::<Vec<_>>().join("; ")
             }
+            // So the schema has neither names nor patterns of keys.
+            ("", ValidationErrorKind::FalseSchema)
+                if error.schema_path().as_str() == "/additionalProperties" =>
+            {
+                NO_SETTINGS.to_owned()
+            }
             ("", _) => error.to_string(),
+            (pointer, ValidationErrorKind::Custom { message, .. }) => {
+                // As it was written, where it is the whole value.
+                let is_whole = !pointer[1..].contains('/');
+                let found = match text.filter(|_| is_whole) {
+                    Some(text) => format!("{text:?}"),
+                    None => error.instance().to_string(),
+                };
+                format!("{pointer}: expected {message}, found {found}")
+            }
             (pointer, _) => format!("{pointer}: {error}"),
         }
     }
-
-    fn unknown(&self, key: &str) -> String {
-        let names = self.names.iter().map(String::as_str);
-        let known = format!("it knows {}", self.names.join(", "));
-        format!("the schema has no key {key:?}{}", meant(key, names, &known))
-    }
 }
 
-/// The keys that a schema names, for its configuration as a whole.
-pub fn names(schema: &Value) -> Vec<String> {
-    let named = schema.get("properties").and_then(Value::as_object);
-    named.map_or_else(Vec::new, |named| named.keys().cloned().collect())
-}
+const NO_SETTINGS: &str = "the service has no settings: its schema takes no key at all";
 
 /// First segment of the pointer (RFC 6901) to where the error is.
 fn key_of(error: &ValidationError<'_>) -> String {
@@ -147,9 +173,13 @@ mod tests {
         ];
         assert_eq!(faults(schema.clone(), &good), Vec::<String>::new());
         for (key, value, said) in [
-            ("ttl", "15m", "/ttl: \"15m\" is not of type \"integer\""),
+            (
+                "ttl",
+                "15m",
+                "/ttl: expected an integer in plain digits such as 900 or -5, found \"15m\"",
+            ),
             ("ttl", "0", "/ttl: 0 is less than the minimum of 1"),
-            ("on", "yes", "/on: \"yes\" is not of type \"boolean\""),
+            ("on", "yes", "/on: expected boolean, found \"yes\""),
             (
                 "region.eu",
                 "{}",
@@ -158,7 +188,12 @@ mod tests {
             (
                 "regoin.eu",
                 "{}",
-                "no key \"regoin.eu\"; it knows code, either, on, ttl",
+                "no key \"regoin.eu\": did you mean \"region.eu\"?",
+            ),
+            (
+                "something",
+                "{}",
+                "no key \"something\"; it knows code, either, on, ttl and keys like ^region\\.",
             ),
             ("cod", "1", "no key \"cod\": did you mean \"code\"?"),
         ] {
@@ -170,6 +205,99 @@ mod tests {
             missing.contains("\"ttl\" is a required property"),
             "{missing}"
         );
+    }
+
+    /// A schema and a component read the same of a value, whatever the component is made with.
+    #[test]
+    fn integers_are_written_in_plain_digits() {
+        let integer = json!({ "type": "integer" });
+        let schemas = [
+            integer.clone(),
+            json!({ "type": ["integer", "null"] }),
+            json!({ "$ref": "#/$defs/ttl" }),
+            json!({ "enum": [5, 100, 900, 2_592_000, -5, 0] }),
+            json!({ "const": 100 }),
+        ];
+        let with =
+            |ttl: &Value| json!({ "$defs": { "ttl": integer }, "properties": { "ttl": ttl } });
+        for schema in &schemas {
+            for value in [
+                "1e2", "100.0", "1.0e2", "2E0", "2.592e6", "9e2", "1E+2", "-0", "-5e0", "+100",
+                "0100", " 100", "100 ", "100\n", "1_00", "0x64",
+            ] {
+                let found = faults(with(schema), &[("ttl", value)]);
+                assert_eq!(found.len(), 1, "{schema}: {value:?}");
+                let written = format!("found {value:?}");
+                assert!(found[0].contains("/ttl: expected "), "{found:?}");
+                assert!(found[0].contains(&written), "{written}: {found:?}");
+            }
+            let fine = faults(with(schema), &[("ttl", "100")]);
+            assert_eq!(fine, Vec::<String>::new(), "{schema}");
+        }
+        for fine in ["-5", "0", "18446744073709551615", "-9223372036854775808"] {
+            let found = faults(with(&integer), &[("ttl", fine)]);
+            assert_eq!(found, Vec::<String>::new(), "{fine}");
+        }
+        // Within JSON, too; and what is no integer may be written as numbers are.
+        let nested = json!({ "properties": { "a": {
+            "type": "object",
+            "properties": { "ttl": integer, "all": { "type": "array", "items": integer } },
+            "additionalProperties": integer,
+        } } });
+        for value in ["{\"ttl\": 1e2}", "{\"all\": [1, 2.0]}", "{\"other\": 1.0}"] {
+            let found = faults(nested.clone(), &[("a", value)]).join("; ");
+            assert!(
+                found.contains("expected an integer in plain digits"),
+                "{found}"
+            );
+        }
+        let number = json!({ "properties": {
+            "ratio": { "type": "number" }, "step": { "enum": [0.5, 1.0] },
+        } });
+        for value in ["1e2", "100.0", "0.5", "7"] {
+            assert_eq!(
+                faults(number.clone(), &[("ratio", value)]),
+                Vec::<String>::new()
+            );
+        }
+        assert_eq!(faults(number, &[("step", "1")]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_key_in_json_stands_once() {
+        let schema = json!({ "properties": {
+            "region": { "type": "object" }, "list": { "type": "array" }, "text": { "type": "string" },
+        } });
+        for (key, value, twice) in [
+            (
+                "region",
+                "{\"currency\": \"EUR\", \"a\": 1, \"currency\": \"EUR\"}",
+                "currency",
+            ),
+            ("region", "{\"a\": {\"b\": 1, \"\\u0062\": 1}}", "b"),
+            ("list", "[{\"a\": 1, \"a\": 2}]", "a"),
+        ] {
+            let found = faults(schema.clone(), &[(key, value)]);
+            let expected =
+                format!("/{key}: expected each key of an object once, found {twice:?} twice");
+            assert!(found.contains(&expected), "{value}: {found:?}");
+            assert_eq!(found.len(), 1, "{found:?}");
+        }
+        let text = [("text", "{\"a\": 1, \"a\": 2}")];
+        assert_eq!(faults(schema, &text), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_schema_without_keys_says_that_there_are_no_settings() {
+        for schema in [
+            json!({ "type": "object", "additionalProperties": false }),
+            json!({ "properties": {}, "additionalProperties": false }),
+        ] {
+            assert_eq!(
+                faults(schema, &[("ttl", "1")]),
+                ["the service has no settings: its schema takes no key at all"]
+            );
+        }
     }
 
     #[test]

@@ -60,6 +60,16 @@ pub enum OnDisconnect {
     Finish,
 }
 
+impl OnDisconnect {
+    /// As the manifest writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancel",
+            Self::Finish => "finish",
+        }
+    }
+}
+
 /// Which threads serve a service.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -8,6 +8,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use http::Uri;
 
+use super::service_name;
+
 /// What a request asks for, in one spelling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
@@ -106,6 +108,11 @@ impl OriginGrant {
             rest.to_owned()
         };
         let origin = parse(Some(scheme), Some(&named)).ok_or_else(bad)?;
+        if let Host::Name(name) = &origin.host
+            && name.ends_with(INTERNAL)
+        {
+            is_service(&origin, star, text)?;
+        }
         let host = match (origin.host, star) {
             _ if any && !star => Pattern::Any,
             (Host::Name(name), true) if !any && name.contains('.') => Pattern::Below(name),
@@ -156,6 +163,18 @@ impl fmt::Display for Origin {
             write!(f, ":{}", self.port)
         }
     }
+}
+
+/// Refuses a grant for a name of this host's that leads to no service.
+fn is_service(origin: &Origin, star: bool, text: &str) -> Result<(), String> {
+    let name = origin.service().filter(|_| !star);
+    if name.is_some_and(|name| service_name(name).is_ok()) {
+        return Ok(());
+    }
+    Err(format!(
+        "expected \"http://NAME.svc\" for the service NAME of this host, found {text:?}: names in .svc are this \
+         host's own, and it takes calls of them as http without a port only"
+    ))
 }
 
 fn parse(scheme: Option<&str>, authority: Option<&str>) -> Option<Origin> {
@@ -303,6 +322,32 @@ mod tests {
             "https://a:0",
         ] {
             assert!(OriginGrant::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_service_of_this_host_is_granted_as_it_is_called() {
+        for fine in [
+            "http://order.svc",
+            "http://ORDER.svc:80",
+            "https://order.svc.example",
+        ] {
+            assert!(OriginGrant::parse(fine).is_ok(), "{fine}");
+        }
+        for text in [
+            "https://order.svc",
+            "https://order.svc:80",
+            "http://order.svc:8080",
+            "http://*.order.svc",
+            "http://a.order.svc",
+            "http://or_der.svc",
+        ] {
+            let told = OriginGrant::parse(text).unwrap_err();
+            assert!(told.contains(text), "{told}");
+            assert!(
+                told.contains("\"http://NAME.svc\"") && told.contains("as http"),
+                "{told}"
+            );
         }
     }
 

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::fault;
 use super::handlers::{self, Behind};
 use stoa_api::Fault;
-use stoa_engine::{host_instead, host_meets};
-use stoa_service::contract::{Contract, Interface, compat};
+use stoa_engine::{host_instead, host_lacking, host_meets};
+use stoa_service::contract::{Contract, Interface, NamedType, compat};
 use stoa_settings::Settings;
 use stoa_settings::config::faults::nearest;
 
@@ -50,6 +50,26 @@ pub(super) fn faults(
         }
     }
     faults
+}
+
+/// What the host lacks of the interfaces that it has: all that the linker, which tells
+/// only the first, would find missing.
+pub(super) fn lacking(service: &str, contract: &Contract) -> Vec<Fault> {
+    let met = contract.imports().iter();
+    let met = met.filter(|import| host_meets(&import.name.to_string()) && !import.is_types_only());
+    let lacking = met.flat_map(|import| {
+        let functions = import
+            .functions
+            .iter()
+            .map(|function| function.name.as_str());
+        let resources = import.types.iter().filter_map(|named| match named {
+            NamedType::Resource { name } => Some(name.as_str()),
+            _ => None,
+        });
+        host_lacking(&import.name.to_string(), functions.chain(resources))
+    });
+    let told = lacking.map(|reason| fault(service, "not_linkable", reason));
+    told.collect()
 }
 
 fn providers<'a>(import: &Interface, candidates: &Candidates<'a>) -> Vec<&'a str> {
@@ -111,8 +131,9 @@ fn mismatch(
 ) -> Option<Fault> {
     let Some(export) = export(candidate.contract, import) else {
         let message = format!(
-            "{service} imports {}, which this revision of {provider} does not export",
-            import.name
+            "{service} imports {}, which this revision of {provider} does not export: {}",
+            import.name,
+            remedy(service, revision, provider, candidate)
         );
         return Some(blame(service, revision, provider, candidate, message));
     };
@@ -124,13 +145,38 @@ fn mismatch(
     )
     .err()?;
     let message = format!(
-        "{service} imports {} and {provider} exports {}: {refused}",
-        import.name, export.name
+        "{service} imports {} and {provider} exports {}: {refused}; {}",
+        import.name,
+        export.name,
+        remedy(service, revision, provider, candidate)
     );
     Some(blame(service, revision, provider, candidate, message))
 }
 
+/// What to do where two revisions do not fit.
+fn remedy(
+    service: &str,
+    revision: Candidate<'_>,
+    provider: &str,
+    candidate: Candidate<'_>,
+) -> String {
+    if is_providers_fault(revision, candidate) {
+        return format!(
+            "keep what {service} imports, or deploy together with it a {service} that is built against the new WIT \
+             of {provider}"
+        );
+    }
+    format!(
+        "deploy the {provider} that exports it first or together with {service}, or build {service} against the WIT \
+         of the {provider} that is there"
+    )
+}
+
 /// Whoever comes new is at fault.
+fn is_providers_fault(revision: Candidate<'_>, candidate: Candidate<'_>) -> bool {
+    candidate.is_new && !revision.is_new
+}
+
 fn blame(
     service: &str,
     revision: Candidate<'_>,
@@ -138,7 +184,7 @@ fn blame(
     candidate: Candidate<'_>,
     message: String,
 ) -> Fault {
-    if candidate.is_new && !revision.is_new {
+    if is_providers_fault(revision, candidate) {
         fault(provider, "breaks_dependent", message)
     } else {
         fault(service, "incompatible_import", message)

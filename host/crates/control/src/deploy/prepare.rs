@@ -107,7 +107,6 @@ impl Deployments {
         upstreams.extend(request.upstreams.iter().map(|one| one.upstream.clone()));
         let candidates = candidates(next, prepared);
         let mut faults = check::faults(&candidates, &present(services), &upstreams);
-        // The linker would say the same of them, in its own words.
         let unmet: BTreeSet<_> = faults
             .iter()
             .filter(|fault| UNMET.contains(&&*fault.code))
@@ -148,11 +147,19 @@ impl Deployments {
                     deployed.loaded.insert(number, loaded.clone());
                     fresh.push(loaded);
                 }
-                Err(found) => faults.extend(
-                    found
+                Err(found) => {
+                    let (linking, found): (Vec<_>, Vec<_>) = found
                         .into_iter()
-                        .filter(|fault| fault.code != "not_linkable" || !unmet.contains(service)),
-                ),
+                        .partition(|fault| fault.code == "not_linkable");
+                    faults.extend(found);
+                    if linking.is_empty() {
+                        continue;
+                    }
+                    // All of it, where the linker tells the first, in its own words.
+                    let lacking = check::lacking(service, &prepared.contract);
+                    let is_told = !lacking.is_empty() || unmet.contains(service);
+                    faults.extend(if is_told { lacking } else { linking });
+                }
             }
         }
         if faults.is_empty() {

@@ -104,6 +104,7 @@ impl Deployments {
                         Access::Authenticated => "authenticated".to_owned(),
                         Access::Scope(scope) => scope.clone(),
                     },
+                    on_disconnect: route.on_disconnect.map(|then| then.name().to_owned()),
                 }
             })
             .collect();

@@ -1,6 +1,7 @@
 //! Whether one service's export can meet another's import.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use super::fault::list;
@@ -126,7 +127,7 @@ impl Comparison<'_> {
             return if same {
                 None
             } else {
-                Some(sides(" is", kind(import), kind(export)))
+                Some(sides(" is", whole(import), whole(export)))
             };
         };
         let pair = (Arc::as_ptr(a).addr(), Arc::as_ptr(b).addr());
@@ -134,7 +135,7 @@ impl Comparison<'_> {
             return None;
         }
         if std::mem::discriminant(&a.shape) != std::mem::discriminant(&b.shape) {
-            return Some(sides(" is", kind(import), kind(export)));
+            return Some(sides(" is", whole(import), whole(export)));
         }
         match self.shapes(&a.shape, &b.shape) {
             Some(fault) => Some(format!(": {}{fault}", kind(import))),
@@ -222,7 +223,7 @@ impl Comparison<'_> {
             (None, None) => None,
             (Some(a), Some(b)) => self.differs(a, b),
             (a, b) => {
-                let side = |ty: Option<&Type>| ty.map_or_else(|| "nothing".to_owned(), kind);
+                let side = |ty: Option<&Type>| ty.map_or_else(|| "nothing".to_owned(), whole);
                 Some(sides(" is", side(a), side(b)))
             }
         }
@@ -263,7 +264,7 @@ fn names(what: &str, import: &[String], export: &[String]) -> Option<String> {
     })
 }
 
-fn sides(what: &str, import: impl std::fmt::Display, export: impl std::fmt::Display) -> String {
+fn sides(what: &str, import: impl fmt::Display, export: impl fmt::Display) -> String {
     format!("{what} {import} in the import, {export} in the export")
 }
 
@@ -271,7 +272,40 @@ fn within(place: &str, fault: Option<String>) -> Option<String> {
     fault.map(|fault| format!("{place}{fault}"))
 }
 
-/// A type as a message names it: `record line`, `list`, `u32`.
+/// A type as WIT writes it; the keyword comes before a name: `result<u32, string>`,
+/// `record line`.
+fn whole(ty: &Type) -> String {
+    match ty {
+        Type::Defined(definition) if definition.name.is_none() => {
+            let mut text = Bounded(String::new());
+            match write!(text, "{ty}") {
+                Ok(()) => text.0,
+                Err(_) => format!("{}…", text.0),
+            }
+        }
+        _ => kind(ty),
+    }
+}
+
+/// Text of a length that a message bears: spelled out, a type may be enormous.
+struct Bounded(String);
+
+impl Bounded {
+    /// Bytes.
+    const MOST: usize = 200;
+}
+
+impl fmt::Write for Bounded {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.0.len() + text.len() > Self::MOST {
+            return Err(fmt::Error);
+        }
+        self.0.push_str(text);
+        Ok(())
+    }
+}
+
+/// A type as a message names it on the way to a part of it: `record line`, `list`, `u32`.
 fn kind(ty: &Type) -> String {
     match ty {
         Type::Defined(definition) => match &definition.name {

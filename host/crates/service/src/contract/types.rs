@@ -222,8 +222,13 @@ impl fmt::Display for Shape {
                 f.write_str(keyword)
             }
             Self::Tuple(types) => {
-                let types: Vec<_> = types.iter().map(Type::to_string).collect();
-                write!(f, "tuple<{}>", types.join(", "))
+                // One after the other: a writer may end what is enormous.
+                f.write_str("tuple<")?;
+                for (at, ty) in types.iter().enumerate() {
+                    let comma = if at == 0 { "" } else { ", " };
+                    write!(f, "{comma}{ty}")?;
+                }
+                f.write_str(">")
             }
             Self::List(ty) | Self::Option(ty) => write!(f, "{keyword}<{ty}>"),
             Self::FixedList(ty, length) => write!(f, "list<{ty}, {length}>"),

@@ -80,7 +80,7 @@ fn says_where_and_how_the_two_sides_differ() {
         ),
         (
             RESERVE.replace("-> result<_, string>", ""),
-            "function reserve: the result is result in the import, nothing in the export",
+            "function reserve: the result is result<_, string> in the import, nothing in the export",
         ),
         (
             RESERVE.replace("reserve:", "hold:"),
@@ -88,7 +88,7 @@ fn says_where_and_how_the_two_sides_differ() {
         ),
         (
             RESERVE.replace("list<line>", "option<line>"),
-            "parameter 2 `lines` is list in the import, option in the export",
+            "parameter 2 `lines` is list<line> in the import, option<line> in the export",
         ),
     ];
     for (exported, expected) in cases {
@@ -133,6 +133,26 @@ fn compares_every_kind_of_type() {
                 "{import} {export}"
             );
         }
+    }
+}
+
+#[test]
+fn types_are_told_whole_within_bounds() {
+    let fault = check("get: func() -> u32;", "get: func() -> result<u32, string>;").unwrap_err();
+    let expected = "the result is u32 in the import, result<u32, string> in the export";
+    assert!(fault.contains(expected), "{fault}");
+    // Each is twice the one before: no message holds what they are together.
+    let twice = (0..40).fold("u8".to_owned(), |ty, _| format!("tuple<{ty}>"));
+    let doubled = "type t0 = tuple<u8, u8>; ".to_owned()
+        + &(1..15)
+            .map(|at| format!("type t{at} = tuple<t{}, t{}>; ", at - 1, at - 1))
+            .collect::<String>();
+    for enormous in [
+        format!("get: func() -> {twice};"),
+        format!("{doubled} get: func() -> option<t14>;"),
+    ] {
+        let fault = check("get: func() -> u32;", &enormous).unwrap_err();
+        assert!(fault.len() < 700, "{fault}");
     }
 }
 
