@@ -1,8 +1,8 @@
 //! Noticing that a client has left while nothing is read from it.
 //!
-//! hyper reads no further while a request is answered: what it finds would be the next
-//! request, and the end of the stream may be behind it. The system tells of that end
-//! apart from what comes before it.
+//! So it is while a service may still read the request's body: what comes is left to
+//! it, and the end of the stream may be behind that. The system tells of that end apart
+//! from what comes before it, unless there is so much that it does not fit.
 
 use std::future::Future;
 use std::pin::pin;
