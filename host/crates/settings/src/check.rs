@@ -5,6 +5,7 @@
 //! manifest writes them; the manifest adds their line. Knows nothing of what is deployed,
 //! nor of what a component has.
 
+pub mod config;
 mod resilience;
 pub mod route;
 mod upstream;
@@ -64,6 +65,7 @@ impl Settings {
         check.within("breaker", |check| resilience::breaker(check, &self.breaker));
         check.within("retry", |check| resilience::retry(check, &self.retry));
         check.within("rollout", |check| resilience::rollout(check, &self.rollout));
+        check.within("config", |check| config::all(check, &self.config));
         check.within("grants", |check| grants(check, &self.grants));
         check.within("links", |check| {
             for (interface, service) in &self.links {

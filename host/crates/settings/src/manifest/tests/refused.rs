@@ -8,7 +8,7 @@ use crate::config::document::Document;
 use crate::manifest::sections;
 
 /// Lines of a service that can be read, and can't be served: with line 3 first.
-const REFUSED: [&str; 43] = [
+const REFUSED: [&str; 45] = [
     "pool.min = 3\npool.max = 2",
     "pool.max = 0",
     "pool.max = 1_000_001",
@@ -30,6 +30,8 @@ const REFUSED: [&str; 43] = [
     "retry.backoff = \"2s\"",
     "rollout.watch = \"0s\"",
     "rollout.max_latency_ratio = 0.5",
+    "config.\"\" = \"a\"",
+    "config.\"a\\nb\" = \"a\"",
     "grants.keyvalue = [\"product/*\"]",
     "grants.http = [\"api.example.com\"]",
     "grants.secrets = [\"a/b\"]",
@@ -81,6 +83,15 @@ fn what_the_manifest_refuses_the_api_refuses_too() {
         let faults = serde_json::from_value::<Settings>(sent).unwrap().faults();
         assert_eq!(told, format!("3: {}", faults[0]), "{lines}");
     }
+}
+
+#[test]
+fn a_host_is_of_any_case_to_the_api_too() {
+    let settings = unchecked("routes.\"Shop.Example/a\" = \"a:b/c.d\"");
+    let mut sent = serde_json::to_value(&settings).unwrap();
+    assert_eq!(sent["routes"][0]["host"], "shop.example");
+    sent["routes"][0]["host"] = "Shop.Example".into();
+    assert_eq!(serde_json::from_value::<Settings>(sent).unwrap(), settings);
 }
 
 #[test]
