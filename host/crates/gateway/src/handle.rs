@@ -98,7 +98,17 @@ impl Gateway {
             return Err(Refusal::TooManyFields);
         }
         spelling::check(uri.path()).map_err(Refusal::BadRequest)?;
+        uri.query()
+            .map_or(Ok(()), spelling::check_query)
+            .map_err(Refusal::BadRequest)?;
         let host = host(parts)?;
+        // RFC 9110, section 9.3.7: it asks for what the host takes, not for a route.
+        if uri.path() == "*" {
+            return Err(match parts.method {
+                Method::OPTIONS => Refusal::Options(ANY_METHOD.to_vec()),
+                _ => Refusal::BadRequest("only OPTIONS takes the target `*`: expected a path"),
+            });
+        }
         let table = self.table.load();
         if let Some(method) = cors::preflight_for(parts)
             && let Found::Endpoint(endpoint, parameters) = table.find(host, &method, uri.path())
@@ -275,10 +285,8 @@ fn is_ambiguous(
     let Cow::Owned(lax) = spelling::laxest(path) else {
         return false;
     };
-    match table.find(host, &parts.method, &lax) {
-        Found::Endpoint(other, _) => !other.is_of_the_same_route(endpoint),
-        Found::OtherMethods(_) | Found::Nothing => true,
-    }
+    let other = table.find_decoded(host, &parts.method, &lax);
+    other.is_none_or(|other| !other.is_of_the_same_route(endpoint))
 }
 
 /// What a route for any method is told to allow.
@@ -312,6 +320,11 @@ fn host(parts: &Parts) -> Result<Option<&str>, Refusal> {
         ));
     }
     if let Some(authority) = parts.uri.authority() {
+        if parts.uri.scheme().is_none() {
+            return Err(Refusal::BadRequest(
+                "expected a target that begins with a slash, such as `GET /products`",
+            ));
+        }
         // RFC 9110, section 4.2.4: user information is a way to show another host.
         if authority.as_str().contains('@') {
             return Err(Refusal::BadRequest("the target has user information"));
