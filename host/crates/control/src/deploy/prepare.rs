@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use super::check::{self, Candidate, Candidates, Present};
+use super::check as fit;
+use super::check::{Candidate, Candidates, Present};
 use super::configure;
 use super::load::{Prepared, assemble, compile, verify, warm};
 use super::progress::Progress;
@@ -17,7 +18,7 @@ use stoa_api::{DeployRequest, Fault, ServiceDeploy, Step};
 use stoa_engine::Origin;
 use stoa_service::contract::Contract;
 use stoa_service::threads::Threads;
-use stoa_settings::{SettingFault, Settings, service_name};
+use stoa_settings::{SettingFault, Settings, check, service_name};
 
 impl Deployments {
     /// Reads and compiles what comes, one after the other: each keeps all cores
@@ -106,7 +107,7 @@ impl Deployments {
         let mut upstreams = self.upstream_names();
         upstreams.extend(request.upstreams.iter().map(|one| one.upstream.clone()));
         let candidates = candidates(next, prepared);
-        let mut faults = check::faults(&candidates, &present(services), &upstreams);
+        let mut faults = fit::faults(&candidates, &present(services), &upstreams);
         // The linker would say the same of them, in its own words.
         let unmet: BTreeSet<_> = faults
             .iter()
@@ -247,6 +248,10 @@ pub(super) fn request_faults(request: &DeployRequest) -> Vec<Fault> {
     {
         faults.extend(setting_faults(service, settings.faults()));
         if let Some(stages) = stages {
+            if let Err(reason) = check::stage(stages.every) {
+                let message = format!("stages of {service}: `every`: {reason}");
+                faults.push(fault(service, "canary", message));
+            }
             let ascending = stages.shares.is_sorted_by(|one, next| one < next);
             let range = stages.shares.first() > Some(&0) && stages.shares.last() == Some(&100);
             if !ascending || !range || canary.is_some() {
