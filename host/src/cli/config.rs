@@ -82,6 +82,14 @@ impl Config {
                     .await?
             }
             Action::Unset { keys, condition } => {
+                let before = client.config(service).await?;
+                for key in of_manifest(&before, &keys) {
+                    let text = format!(
+                        "{key} comes from the manifest, and nothing else is set: change it there and deploy, or set \
+                         another value with `stoa config {service} set`"
+                    );
+                    shared.output().note(&text);
+                }
                 let changes = keys.into_iter().map(|key| (key, None)).collect();
                 client
                     .change_config(service, &changes, condition.if_version)
@@ -95,6 +103,15 @@ impl Config {
         };
         print_all(shared, &detail)
     }
+}
+
+/// Those of the keys that no operator has set.
+fn of_manifest<'k>(before: &ConfigDetail, keys: &'k [String]) -> Vec<&'k String> {
+    let is_its = |key: &&String| {
+        let value = before.values.get(*key);
+        value.is_some_and(|value| value.source == ConfigSource::Manifest)
+    };
+    keys.iter().filter(is_its).collect()
 }
 
 /// `KEY=VALUE`; the value may hold any `=` of its own.
