@@ -36,6 +36,7 @@ mod traffic;
 mod undeploy;
 mod up;
 mod upstream;
+mod waiting;
 mod watch;
 
 use std::path::PathBuf;

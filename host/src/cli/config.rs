@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 
 use stoa_api::{ConfigChanges, ConfigDetail, ConfigSource, ConfigValue, ConfigVersion};
 
+use super::waiting::patiently;
 use super::{Shared, Usage, service};
 
 /// Show or change the configuration of a service, without a redeploy.
@@ -77,9 +78,8 @@ impl Config {
             Action::Set { values, condition } => {
                 let changes = values.iter().map(|pair| pair_of(pair));
                 let changes = changes.collect::<Result<ConfigChanges, _>>()?;
-                client
-                    .change_config(service, &changes, condition.if_version)
-                    .await?
+                let changed = client.change_config(service, &changes, condition.if_version);
+                patiently(&client, shared.output(), changed).await?
             }
             Action::Unset { keys, condition } => {
                 let before = client.config(service).await?;
@@ -91,14 +91,12 @@ impl Config {
                     shared.output().note(&text);
                 }
                 let changes = keys.into_iter().map(|key| (key, None)).collect();
-                client
-                    .change_config(service, &changes, condition.if_version)
-                    .await?
+                let changed = client.change_config(service, &changes, condition.if_version);
+                patiently(&client, shared.output(), changed).await?
             }
             Action::Rollback { to, condition } => {
-                client
-                    .rollback_config(service, to, condition.if_version)
-                    .await?
+                let changed = client.rollback_config(service, to, condition.if_version);
+                patiently(&client, shared.output(), changed).await?
             }
         };
         print_all(shared, &detail)

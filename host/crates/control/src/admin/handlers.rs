@@ -17,8 +17,8 @@ use utoipa::IntoParams;
 use super::problem::Refusal;
 use super::state::Admin;
 use stoa_api::{
-    DeployEvent, DeployRequest, PoolState, Problem, RevisionSummary, RouteSummary, ScaleRequest,
-    ServiceDetail, ServiceSummary, TrafficReply, TrafficRequest,
+    DeployEvent, DeployRequest, DeploymentsUnderWay, PoolState, Problem, RevisionSummary,
+    RouteSummary, ScaleRequest, ServiceDetail, ServiceSummary, TrafficReply, TrafficRequest,
 };
 
 /// A JSON body whose faults are problems.
@@ -132,6 +132,12 @@ pub(super) async fn deploy(
         Body::from_stream(lines),
     )
         .into_response()
+}
+
+/// What is being deployed, where other changes wait for it.
+#[utoipa::path(get, path = "/v1/deployments", tag = "services", responses((status = 200, body = DeploymentsUnderWay)))]
+pub(super) async fn deployments(State(admin): State<Admin>) -> Json<DeploymentsUnderWay> {
+    Json(admin.deployments.under_way())
 }
 
 /// All services.

@@ -21,7 +21,7 @@ use stoa_telemetry::metrics::CONTENT_TYPE;
 pub fn router(admin: Admin) -> Router {
     let (guarded, document) = OpenApiRouter::with_openapi(document::begun())
         .routes(routes!(handlers::has_component, handlers::put_component))
-        .routes(routes!(handlers::deploy))
+        .routes(routes!(handlers::deploy, handlers::deployments))
         .routes(routes!(handlers::list))
         .routes(routes!(handlers::show, handlers::undeploy))
         .routes(routes!(handlers::revisions))

@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime};
 use super::check as fit;
 use super::check::{Candidate, Candidates, Present};
 use super::configure;
-use super::load::{Prepared, assemble, compile, verify, warm};
+use super::load::{Prepared, assemble, check_health, compile, health_function, verify, warm};
 use super::progress::Progress;
 use super::record::RevisionRecord;
 use super::state::Services;
@@ -180,7 +180,19 @@ pub(super) async fn warm_all(fresh: &[Loaded], progress: &Progress) -> Result<()
         let began = Instant::now();
         match warm(loaded).await {
             Ok(note) => progress.finished(service, Step::Warm, began.elapsed(), Some(note)),
-            Err(mut found) => faults.append(&mut found),
+            Err(mut found) => {
+                faults.append(&mut found);
+                continue;
+            }
+        }
+        let Some(function) = health_function(loaded) else {
+            continue;
+        };
+        progress.started(service, Step::Health);
+        let began = Instant::now();
+        match check_health(loaded, function).await {
+            Ok(()) => progress.finished(service, Step::Health, began.elapsed(), None),
+            Err(fault) => faults.push(fault),
         }
     }
     if faults.is_empty() {
