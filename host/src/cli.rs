@@ -36,6 +36,7 @@ mod traffic;
 mod undeploy;
 mod up;
 mod upstream;
+mod waiting;
 mod watch;
 
 use std::path::PathBuf;
@@ -191,12 +192,15 @@ impl Shared {
     /// A client of the host that the command is for.
     fn client(&self) -> Result<Client, ClientError> {
         let place = self.place();
+        if let Err(fault) = LastHost::recall() {
+            self.output().note(&fault);
+        }
         Client::new(&place.address, place.token)
     }
 
     fn place(&self) -> Place {
         let here = std::env::current_dir().unwrap_or_default();
-        Place::of(self.given(), &here, LastHost::recall())
+        Place::of(self.given(), &here, LastHost::recall().ok().flatten())
     }
 
     fn given(&self) -> Given<'_> {

@@ -198,6 +198,30 @@ async fn the_list_shows_what_is_cut_off() -> Result<()> {
     );
     let rows = rows(host.cli(&["ls", "-o", "json"]).await?.expect(0)?)?;
     assert_eq!(rows[0]["open_breakers"][0]["link"], "gateway", "{rows:?}");
+    let shown = host.cli(&["show", "hello"]).await?;
+    let held = "breaker gateway is held open by an operator";
+    assert!(shown.expect(0)?.contains(held), "{shown:?}");
+    let problem = host.get("/ping").await?.problem(503)?;
+    let detail = problem["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("its operator holds"), "{problem}");
+    host.cli(&["drain", "hello"]).await?.expect(0)?;
+    let shown = host.cli(&["show", "hello"]).await?;
+    assert!(
+        shown.expect(0)?.contains("it takes no new calls"),
+        "{shown:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_only_the_manifest_sets_is_not_unset() -> Result<()> {
+    let host = serving(&[hello().set("config.a", json!("b"))]).await?;
+    let unset = host.cli(&["config", "hello", "unset", "a"]).await?;
+    unset.expect(0)?;
+    assert!(
+        unset.stderr.contains("a comes from the manifest"),
+        "{unset:?}"
+    );
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! What a deployment checks, and that a refusal changes nothing.
 
+use std::process::Stdio;
+
 use anyhow::{Context as _, Result};
 use http::Method;
 use serde_json::{Value, json};
@@ -9,7 +11,10 @@ use stoa_tests::client::full;
 use stoa_tests::process::HostProcess;
 use stoa_tests::service::Service;
 
-use crate::{guests, hello, host, host_with, serving};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Command;
+
+use crate::{STOA, guests, hello, host, host_with, serving};
 
 /// The services as the host shows them, but for what changes by itself.
 pub async fn shape(host: &HostProcess) -> Result<Vec<Value>> {
@@ -304,5 +309,17 @@ async fn what_is_read_does_not_wait_for_a_deployment() -> Result<()> {
     }
     assert_eq!(shape(&host).await?, before);
     host.get("/ping").await?.expect(200)?;
+    // What changes something waits, and its command says for what.
+    let mut scale = Command::new(STOA)
+        .args(["scale", "hello", "--min", "1"])
+        .env("STOA_HOST", format!("http://{}", admin.address))
+        .env("STOA_TOKEN", &admin.token)
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let told = scale.stderr.take().context("it is piped")?;
+    let line = BufReader::new(told).lines().next_line().await?;
+    let expected = "waiting for a deployment of patient to end";
+    assert_eq!(line.as_deref(), Some(expected));
     Ok(())
 }

@@ -64,7 +64,63 @@ async fn a_path_has_one_reading_or_none() -> Result<()> {
         let request = format!("GET {target} HTTP/1.1\r\nhost: a\r\n\r\n");
         let answer = raw::exchange(host.http, request.as_bytes()).await?;
         assert_eq!(raw::statuses(&answer), [400], "{target}: {answer}");
+        assert!(answer.contains("`#`"), "{answer}");
     }
+    for (line, said) in [
+        ("GET /hello/a\"b", "character"),
+        ("GET /hello/a\\b", "character"),
+        ("GET /hello/{a}", "character"),
+        ("GET /hello/a|b", "character"),
+        ("GET /hello/a^b", "character"),
+        ("GET /hello/caf\u{e9}", "character"),
+        ("GET /ping?caf\u{e9}", "the query"),
+        ("GET ping", "slash"),
+        ("GET *", "OPTIONS"),
+    ] {
+        let request = format!("{line} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+        let answer = raw::exchange(host.http, request.as_bytes()).await?;
+        assert_eq!(raw::statuses(&answer), [400], "{line}: {answer}");
+        assert!(answer.contains(said), "{line}: {answer}");
+    }
+    let request = "OPTIONS * HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    let answer = raw::exchange(host.http, request.as_bytes()).await?;
+    assert_eq!(raw::statuses(&answer), [204], "{answer}");
+    Ok(())
+}
+
+/// RFC 3986, section 6.2.2: what need not be encoded is the same encoded.
+#[tokio::test]
+async fn equal_paths_take_one_route() -> Result<()> {
+    let coded = Service::new("coded", guests::HELLO_FUNCTION)
+        .call("GET /caf%C3%A9/{name}", "test:hello/greeter.greet")
+        .call("GET /%41dmin2/{name}", "test:hello/greeter.greet");
+    let rest = Service::new("rest", guests::TARGET_P2).http("/*");
+    let host = serving(&[hello(), coded, rest]).await?;
+    assert_eq!(
+        host.get("/%70ing").await?.expect(200)?.json()?,
+        json!("pong")
+    );
+    for path in [
+        "/caf%c3%a9/x",
+        "/caf%C3%A9/%78",
+        "/Admin2/x",
+        "/%41dmi%6E2/x",
+    ] {
+        let answer = host.get(path).await?.expect(200)?;
+        assert_eq!(answer.json()?, json!("Hello, x!"), "{path}");
+    }
+    // Who gets the path as it was sent could find another route in these.
+    for path in ["/caf%c3%a9//x", "//Admin2/x", "/caf%C3%A9%2Fx"] {
+        host.get(path).await?.problem(400)?;
+    }
+    host.get("/%2541dmin2/x").await?.expect(200)?;
+    let twin = Service::new("twin", guests::HELLO_FUNCTION)
+        .call("GET /%68ello/{name}", "test:hello/greeter.greet");
+    let faults = host.admin()?.refused(&twin).await?;
+    assert!(
+        faults[0].message.contains("takes the same requests"),
+        "{faults:?}"
+    );
     Ok(())
 }
 
@@ -218,9 +274,10 @@ async fn another_spelling_of_a_path_is_no_way_around_its_route() -> Result<()> {
     let host = serving(&[files]).await?;
     host.get("/files/a/b").await?.expect(200)?;
     host.get("/files/a%20b/c%2Fd").await?.expect(200)?;
-    host.get("/files/private/x").await?.problem(401)?;
+    for its_own in ["/files/private/x", "/files/%70rivate/x"] {
+        host.get(its_own).await?.problem(401)?;
+    }
     for spelling in [
-        "/files/%70rivate/x",
         "/files/private%2Fx",
         "/files//private/x",
         "/files/a/../private/x",

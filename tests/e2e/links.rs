@@ -136,5 +136,14 @@ async fn a_choice_between_two_providers_is_the_operators() -> Result<()> {
         faults.iter().any(|fault| fault.message.contains("nobody")),
         "{faults:?}"
     );
+    let typo = json!({ "test:versioned/answers": "first", "test:versioned/answer": "first" });
+    let faults = admin.refused(&consumer().set("links", typo)).await?;
+    let codes: Vec<_> = faults.iter().map(|fault| &*fault.code).collect();
+    assert_eq!(codes, ["unknown_link"], "{faults:?}");
+    let told = &faults[0].message;
+    assert!(
+        told.ends_with("did you mean \"test:versioned/answers\"?"),
+        "{told}"
+    );
     Ok(())
 }

@@ -211,7 +211,7 @@ async fn health_checks_take_instances_out_and_back_in() -> Result<()> {
     let proxy = FaultProxy::start(one.address, Fault::None).await?;
     let mut settings = settings(&[proxy.url(), two.url()]);
     settings["health"] =
-        json!({ "path": "/healthz", "every": "50ms", "timeout": "2s", "rise": 2, "fall": 2 });
+        json!({ "path": "/healthz", "every": "100ms", "timeout": "2s", "rise": 2, "fall": 2 });
     let host = host().await?;
     let admin = host.admin()?;
     declare(&admin, "legacy", &settings).await?;

@@ -83,7 +83,10 @@ impl Cart {
         let total = lines
             .iter()
             .try_fold(zero, |sum, line| sum.checked_add(&line.total));
-        let total = total.map_err(|fault| invalid!("/lines", "{fault}"))?;
+        let total = total.map_err(|_| {
+            let sum = lines.iter().map(|line| i128::from(line.total.minor)).sum();
+            invalid!("/lines", "{}", self.too_much(sum))
+        })?;
         Ok((lines, total))
     }
 
@@ -99,7 +102,7 @@ impl Cart {
             .clone();
         let total = unit_price
             .checked_mul(i64::from(quantity))
-            .map_err(|fault| fault.to_string())?;
+            .map_err(|_| self.too_much(i128::from(unit_price.minor) * i128::from(quantity)))?;
         let name = match &offer.title {
             Some(title) => format!("{}, {title}", offer.name),
             None => offer.name.clone(),
@@ -115,6 +118,14 @@ impl Cart {
         })
     }
 
+    fn too_much(&self, sum: i128) -> String {
+        format!(
+            "expected a total of at most {} in minor units of {}, found {sum}",
+            i64::MAX,
+            self.currency
+        )
+    }
+
     /// Whether an order has what this cart wants.
     pub(crate) fn matches(&self, lines: &[OrderLine], total: &Money) -> bool {
         let same = |(line, (sku, quantity)): (&OrderLine, (&String, &u32))| {
@@ -123,5 +134,42 @@ impl Cart {
         total.currency == self.currency
             && lines.len() == self.wanted.len()
             && lines.iter().zip(&self.wanted).all(same)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::exports::shop::order::orders::NewLine;
+
+    #[test]
+    fn a_total_beyond_all_amounts_says_the_limit_and_the_sum() {
+        let offer = |sku: &str| Offer {
+            sku: sku.into(),
+            product_id: "p".into(),
+            name: "Cup".into(),
+            title: None,
+            prices: vec![Money::new(i64::MAX / 2, "EUR").unwrap()],
+        };
+        for (quantities, sum) in [
+            (&[1, 2][..], "13835058055282163709"),
+            (&[3], "13835058055282163709"),
+        ] {
+            let names = ["A", "B"];
+            let line = |(sku, quantity): (&&str, &u32)| NewLine {
+                sku: (*sku).into(),
+                quantity: *quantity,
+            };
+            let order = NewOrder {
+                currency: "EUR".into(),
+                lines: names.iter().zip(quantities).map(line).collect(),
+            };
+            let cart = Cart::read(&order).unwrap();
+            let fault = cart.price(&names.map(offer)).unwrap_err();
+            let told = format!("{fault:?}");
+            for said in [sum, "9223372036854775807", "EUR"] {
+                assert!(told.contains(said), "no {said} in {told}");
+            }
+        }
     }
 }

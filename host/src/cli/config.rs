@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 
 use stoa_api::{ConfigChanges, ConfigDetail, ConfigSource, ConfigValue, ConfigVersion};
 
+use super::waiting::patiently;
 use super::{Shared, Usage, service};
 
 /// Show or change the configuration of a service, without a redeploy.
@@ -77,24 +78,38 @@ impl Config {
             Action::Set { values, condition } => {
                 let changes = values.iter().map(|pair| pair_of(pair));
                 let changes = changes.collect::<Result<ConfigChanges, _>>()?;
-                client
-                    .change_config(service, &changes, condition.if_version)
-                    .await?
+                let changed = client.change_config(service, &changes, condition.if_version);
+                patiently(&client, shared.output(), changed).await?
             }
             Action::Unset { keys, condition } => {
+                let before = client.config(service).await?;
+                for key in of_manifest(&before, &keys) {
+                    let text = format!(
+                        "{key} comes from the manifest, and nothing else is set: change it there and deploy, or set \
+                         another value with `stoa config {service} set`"
+                    );
+                    shared.output().note(&text);
+                }
                 let changes = keys.into_iter().map(|key| (key, None)).collect();
-                client
-                    .change_config(service, &changes, condition.if_version)
-                    .await?
+                let changed = client.change_config(service, &changes, condition.if_version);
+                patiently(&client, shared.output(), changed).await?
             }
             Action::Rollback { to, condition } => {
-                client
-                    .rollback_config(service, to, condition.if_version)
-                    .await?
+                let changed = client.rollback_config(service, to, condition.if_version);
+                patiently(&client, shared.output(), changed).await?
             }
         };
         print_all(shared, &detail)
     }
+}
+
+/// Those of the keys that no operator has set.
+fn of_manifest<'k>(before: &ConfigDetail, keys: &'k [String]) -> Vec<&'k String> {
+    let is_its = |key: &&String| {
+        let value = before.values.get(*key);
+        value.is_some_and(|value| value.source == ConfigSource::Manifest)
+    };
+    keys.iter().filter(is_its).collect()
 }
 
 /// `KEY=VALUE`; the value may hold any `=` of its own.

@@ -8,8 +8,9 @@ use clap::Args;
 
 use stoa_api::upstream::UpstreamDeploy;
 use stoa_api::{ServiceDeploy, Stages};
+use stoa_settings::check;
 use stoa_settings::config::faults::nearest;
-use stoa_settings::config::values::positive;
+use stoa_settings::config::values::duration;
 use stoa_settings::manifest::{FILE, Manifest, ServiceManifest};
 use stoa_settings::service_name;
 use stoa_settings::upstream::UpstreamSettings;
@@ -30,7 +31,7 @@ pub struct Deploy {
     #[arg(long, value_name = "PERCENT", value_delimiter = ',', value_parser = percent)]
     canary: Vec<u8>,
     /// How long each of several shares lasts.
-    #[arg(long, value_name = "TIME", value_parser = positive, default_value = "1m", requires = "canary")]
+    #[arg(long, value_name = "TIME", value_parser = stage, default_value = "1m", requires = "canary")]
     every: Duration,
     /// Wait until the calls under way on the old revisions have ended, too, and until a
     /// rollout (several shares, auto_rollback) is over; fails if a revision is taken back.
@@ -147,6 +148,12 @@ fn shares(shares: &[u8], every: Duration) -> Result<(Option<u8>, Option<Stages>)
             Ok((None, Some(Stages { shares, every })))
         }
     }
+}
+
+/// How long a stage lasts.
+fn stage(text: &str) -> Result<Duration, String> {
+    let every = duration(text)?;
+    check::stage(every).map(|()| every)
 }
 
 /// A share of the traffic: `10%` or `10`.

@@ -65,7 +65,7 @@ fn instances(pool: &PoolState) -> u64 {
 }
 
 /// Whether it takes calls, and which of its breakers don't let all of them through.
-fn state(service: &ServiceSummary) -> String {
+pub(super) fn state(service: &ServiceSummary) -> String {
     let own = match &service.drain {
         Some(drain) if drain.under_way > 0 => "draining",
         Some(_) => "drained",

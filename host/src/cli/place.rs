@@ -1,12 +1,14 @@
 //! Where the host is that a command is for, and how it shows that it may.
 //!
-//! What was given goes first, then the data directory of this folder, then the host that
-//! was started last, which each host leaves word of in the user's settings: its address
-//! and its data directory, never its token.
+//! What was given goes first, then the data directory of this folder, which has the
+//! address of the host that runs on it, then the host that was started last, which each
+//! host leaves word of in the user's settings: its address and its data directory, never
+//! its token.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -18,6 +20,10 @@ use stoa_settings::config::{ADMIN_PORT, DATA};
 /// The file in the user's folder of settings.
 const FILE: &str = "stoa/host.toml";
 const TOKEN: &str = "token";
+/// The file in a data directory that has the address of the host that runs on it.
+const ADDRESS: &str = "address";
+/// How long a host of this machine may take to be there.
+const CONNECT: Duration = Duration::from_millis(300);
 
 /// A host that was started here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +32,13 @@ pub struct LastHost {
     host: String,
     /// Its data directory, from the root.
     data: PathBuf,
+}
+
+/// Word of a host that runs, in its data directory.
+#[must_use = "it is taken back when this is dropped"]
+pub struct Word {
+    file: PathBuf,
+    address: String,
 }
 
 /// What was given for a command, by flags or the environment.
@@ -53,20 +66,47 @@ pub struct Place {
 impl LastHost {
     /// Leaves word of a host that has just started. That it can't is no failure: not
     /// every host has a user with a home.
-    pub fn remember(host: &Host) {
-        let Some(file) = file() else { return };
+    ///
+    /// What is in its data directory is there as long as what this returns.
+    pub fn remember(host: &Host) -> Word {
         let last = Self {
             host: format!("http://{}", reachable(host.admin_addr())),
             data: real(host.data()),
         };
-        if let Err(fault) = last.write(&file) {
+        let word = Word::leave(&last);
+        if let Some(file) = file()
+            && let Err(fault) = last.write(&file)
+        {
             tracing::info!("other folders' commands will not find this host: {fault:#}");
         }
+        word
     }
 
     /// The host that was started last.
-    pub fn recall() -> Option<Self> {
-        toml::from_str(&std::fs::read_to_string(file()?).ok()?).ok()
+    ///
+    /// # Errors
+    /// That the word of it can't be read.
+    pub fn recall() -> Result<Option<Self>, String> {
+        let Some((file, text)) = file().and_then(|file| {
+            let text = std::fs::read_to_string(&file).ok()?;
+            Some((file, text))
+        }) else {
+            return Ok(None);
+        };
+        toml::from_str(&text).map(Some).map_err(|fault| {
+            format!(
+                "{} is not what a host has written, and is left out; remove it: {}",
+                file.display(),
+                fault.message()
+            )
+        })
+    }
+
+    /// Whether anything listens there.
+    fn is_there(&self) -> bool {
+        let address = self.host.strip_prefix("http://");
+        let address = address.and_then(|address| address.parse().ok());
+        address.is_some_and(|address| TcpStream::connect_timeout(&address, CONNECT).is_ok())
     }
 
     fn write(&self, file: &Path) -> anyhow::Result<()> {
@@ -84,6 +124,31 @@ impl LastHost {
     }
 }
 
+// === impl Word ===
+
+impl Word {
+    fn leave(host: &LastHost) -> Self {
+        let word = Self {
+            file: host.data.join(ADDRESS),
+            address: host.host.clone(),
+        };
+        if let Err(fault) = std::fs::write(&word.file, &word.address) {
+            tracing::info!("{} can't be written: {fault}", word.file.display());
+        }
+        word
+    }
+}
+
+/// Unless another host has written there since.
+impl Drop for Word {
+    fn drop(&mut self) {
+        if std::fs::read_to_string(&self.file).is_ok_and(|found| found == self.address) {
+            // What is left is no address of a host, and commands say so.
+            let _ = std::fs::remove_file(&self.file);
+        }
+    }
+}
+
 // === impl Place ===
 
 impl Place {
@@ -95,10 +160,13 @@ impl Place {
         let is_meant =
             |last: &&LastHost| data.as_deref().is_none_or(|data| real(data) == last.data);
         let meant = last.as_ref().filter(is_meant);
-        let address = match (given.host, meant) {
-            (Some(given), _) => given.to_owned(),
-            (None, Some(last)) => last.host.clone(),
-            (None, None) => format!("http://127.0.0.1:{ADMIN_PORT}"),
+        let told = || std::fs::read_to_string(data.as_ref()?.join(ADDRESS)).ok();
+        let of_data = given.host.is_none().then(told).flatten();
+        let address = match (given.host, of_data, meant) {
+            (Some(given), _, _) => given.to_owned(),
+            (None, Some(told), _) => told.trim().to_owned(),
+            (None, None, Some(last)) => last.host.clone(),
+            (None, None, None) => format!("http://127.0.0.1:{ADMIN_PORT}"),
         };
         // Its token is for nobody else.
         let of_last = meant.filter(|last| last.host == address.trim_end_matches('/'));
@@ -133,7 +201,8 @@ impl Place {
             }
             _ => return None,
         };
-        if let Some(LastHost { host, data }) = &self.last {
+        let named = |last: &&LastHost| last.host == self.address || last.is_there();
+        if let Some(LastHost { host, data }) = self.last.as_ref().filter(named) {
             let (host, data) = (host, data.display());
             // Writing to a string can't fail.
             let _ = match *host == self.address {
@@ -260,7 +329,9 @@ mod tests {
     #[test]
     fn who_is_not_let_in_is_told_what_to_set() {
         let (shop, other) = (folder("shop"), folder("other"));
-        let last = host_of(shop.path(), "http://127.0.0.1:9");
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = format!("http://{}", listener.local_addr().unwrap());
+        let last = host_of(shop.path(), &at);
         let data = last.data.display().to_string();
         let none = Given::default();
         let refused = ClientError::Unauthorized {
@@ -269,9 +340,12 @@ mod tests {
         let place = Place::of(none, other.path(), Some(last.clone()));
         let advice = place.advice(&refused, none).unwrap();
         let own = other.path().join(DATA).join(TOKEN).display().to_string();
-        for said in [&own, "http://127.0.0.1:9", &data, "--data", "STOA_DATA"] {
+        for said in [&own, &at, &data, "--data", "STOA_DATA"] {
             assert!(advice.contains(said), "no {said} in {advice}");
         }
+        drop(listener);
+        let advice = place.advice(&refused, none).unwrap();
+        assert!(!advice.contains(&at), "it is not there: {advice}");
         let gone = ClientError::Unreachable {
             address: "a".into(),
             cause: "b".into(),
@@ -284,6 +358,21 @@ mod tests {
         );
         let strange = ClientError::Request("x".into());
         assert_eq!(place.advice(&strange, none), None);
+    }
+
+    #[test]
+    fn a_data_directory_knows_its_host_as_long_as_that_runs() {
+        let (shop, other) = (folder("shop"), folder("other"));
+        let last = || Some(host_of(other.path(), "http://127.0.0.1:9"));
+        let own = host_of(shop.path(), "http://127.0.0.1:7");
+        let word = Word::leave(&own);
+        let place = || Place::of(Given::default(), shop.path(), last());
+        assert_eq!(found(&place()), ("http://127.0.0.1:7", Some("shop")));
+        let later = Word::leave(&host_of(shop.path(), "http://127.0.0.1:8"));
+        drop(word);
+        assert_eq!(place().address, "http://127.0.0.1:8", "another's is left");
+        drop(later);
+        assert_eq!(place().address, "http://127.0.0.1:8081");
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl Serve {
     pub async fn run(self, shared: &Shared) -> anyhow::Result<()> {
         let config = self.flags.config(shared)?;
         let host = Host::start(config).await?;
-        LastHost::remember(&host);
+        let _word = LastHost::remember(&host);
         let stop = host.stop();
         host.run(told_to_stop(stop)).await
     }

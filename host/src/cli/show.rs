@@ -10,7 +10,7 @@ use stoa_api::{
 use stoa_settings::{Route, Settings};
 
 use super::output::{Size, short};
-use super::{Shared, service, upstream};
+use super::{Shared, ls, service, upstream};
 
 /// Show a service.
 #[derive(Debug, Args)]
@@ -24,10 +24,12 @@ impl Show {
     pub async fn run(self, shared: &Shared) -> anyhow::Result<()> {
         let (client, output) = (shared.client()?, shared.output());
         let services = client.services().await?;
-        let is_upstream =
-            |one: &ServiceSummary| one.service == self.service && one.kind == ServiceKind::Upstream;
-        if services.iter().any(is_upstream) {
-            return upstream::show(&client.upstream(&self.service).await?, output);
+        let is_upstream = |one: &&ServiceSummary| {
+            one.service == self.service && one.kind == ServiceKind::Upstream
+        };
+        if let Some(summary) = services.iter().find(is_upstream) {
+            let detail = client.upstream(&self.service).await?;
+            return upstream::show(&detail, standing(summary), output);
         }
         let detail = client.service(&self.service).await?;
         if output.is_json() {
@@ -62,6 +64,7 @@ fn sections(detail: &ServiceDetail) -> Vec<(&'static str, Vec<String>)> {
             "service",
             vec![format!("{}, {} calls", summary.service, summary.calls)],
         ),
+        ("state", standing(summary)),
         ("live", summary.live.iter().map(live).collect()),
         ("rollout", under_way.iter().map(rollout).collect()),
         ("exports", exports.clone()),
@@ -84,6 +87,26 @@ pub fn route(route: &Route) -> String {
         Some(then) => format!("{}, on disconnect {}", route.key(), then.name()),
         None => route.key(),
     }
+}
+
+/// Whether it takes calls, and why not all of them.
+fn standing(summary: &ServiceSummary) -> Vec<String> {
+    let mut lines = vec![ls::state(summary)];
+    lines.extend(summary.drain.iter().map(|drain| {
+        format!(
+            "it takes no new calls, {} under way; `stoa drain {} --undo` has it take them again",
+            drain.under_way, summary.service
+        )
+    }));
+    lines.extend(summary.open_breakers.iter().map(|one| {
+        let of = one.instance.as_ref().unwrap_or(&one.link);
+        let (state, reason) = (&one.state, &one.reason);
+        match one.forced {
+            true => format!("breaker {of} is held {state} by an operator"),
+            false => format!("breaker {of} is {state}: {reason}"),
+        }
+    }));
+    lines
 }
 
 fn live(one: &LiveRevision) -> String {

@@ -50,6 +50,16 @@ impl View {
             return self.output.json_line(event);
         }
         match event {
+            // Nobody else says why nothing happens.
+            DeployEvent::Started {
+                service,
+                step: step @ Step::Health,
+            } if self.spinner.is_hidden() => {
+                let width = self.width;
+                let text = format!("{service:<width$}  {:<7}  begins", step.name());
+                self.output.note(&text);
+                Ok(())
+            }
             DeployEvent::Started { service, step } => {
                 self.spinner
                     .set_message(format!("{service}: {}", step.name()));

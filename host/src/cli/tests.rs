@@ -52,6 +52,8 @@ fn wrong_usage_is_exit_code_2() {
         "stoa fly",
         "stoa deploy --canary 101%",
         "stoa deploy --every 30s",
+        "stoa deploy --canary 5%,50% --every 1ns",
+        "stoa deploy --canary 5%,50% --every 2years",
         "stoa deploy --canary 0%",
         "stoa show Product",
         "stoa show ../secrets",

@@ -6,6 +6,7 @@ use stoa_api::{LiveRevision, TrafficReply, TrafficRequest};
 
 use super::Shared;
 use super::output::{Tone, Took};
+use super::waiting::patiently;
 
 /// Changes the traffic of a service, and shows the outcome.
 pub async fn change(
@@ -13,8 +14,9 @@ pub async fn change(
     service: &str,
     request: &TrafficRequest,
 ) -> anyhow::Result<()> {
-    let reply = shared.client()?.traffic(service, request).await?;
-    let output = shared.output();
+    let (client, output) = (shared.client()?, shared.output());
+    let changed = client.traffic(service, request);
+    let reply = patiently(&client, output, changed).await?;
     if output.is_json() {
         return output.json(&reply);
     }

@@ -41,7 +41,7 @@ impl Up {
         }
         let manifest = Manifest::load(&self.dir)?;
         let host = Host::start(config).await?;
-        LastHost::remember(&host);
+        let _word = LastHost::remember(&host);
         let (running, asked) = (Running::of(&host), host.stop());
         let address = format!("http://{}", reachable(host.admin_addr()));
         let client = Client::new(&address, Some(host.token().to_owned()))?;

@@ -6,8 +6,8 @@ use stoa_settings::upstream::UpstreamSettings;
 use super::output::{Output, Size};
 use super::show::route;
 
-/// Shows an upstream.
-pub fn show(detail: &UpstreamDetail, output: Output) -> anyhow::Result<()> {
+/// Shows an upstream, which is in this state.
+pub fn show(detail: &UpstreamDetail, state: Vec<String>, output: Output) -> anyhow::Result<()> {
     if output.is_json() {
         return output.json(detail);
     }
@@ -26,6 +26,7 @@ pub fn show(detail: &UpstreamDetail, output: Output) -> anyhow::Result<()> {
         format!("stale: no instance has sent a heartbeat for {seconds} s beyond its lease")
     }));
     output.section("upstream", &head)?;
+    output.section("state", &state)?;
     output.section(
         "instances",
         &instances.iter().map(instance).collect::<Vec<_>>(),

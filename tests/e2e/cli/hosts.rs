@@ -55,6 +55,20 @@ async fn a_command_in_another_folder_finds_the_host() -> Result<()> {
     for said in [text(&data)?, "--data", "STOA_DATA", "no token was found"] {
         assert!(told.contains(said), "no {said} in {told}");
     }
+
+    // Its data directory leads to it, whichever was started last.
+    let by_data = ["ls", "--data", text(&data)?];
+    let found = run(&other.settings(), &by_data).await?;
+    assert_eq!(found.status.code(), Some(0), "{found:?}");
+    assert!(String::from_utf8_lossy(&found.stdout).contains("hello"));
+    std::fs::write(other.settings().join("stoa/host.toml"), "host = 1")?;
+    let found = run(&other.settings(), &by_data).await?;
+    assert_eq!(found.status.code(), Some(0), "{found:?}");
+    let told = String::from_utf8_lossy(&found.stderr).into_owned();
+    assert!(
+        told.contains("host.toml is not what a host has written"),
+        "{told}"
+    );
     Ok(())
 }
 

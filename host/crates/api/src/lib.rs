@@ -109,8 +109,10 @@ pub enum Step {
     Compile,
     /// Links, routes and dependents.
     Link,
-    /// The first instances, and the service's health function.
+    /// The first instances.
     Warm,
+    /// The service's health function, where it has one.
+    Health,
     /// New calls go to the new revision.
     Swap,
     /// Calls under way on the old revision end.
@@ -125,10 +127,19 @@ impl Step {
             Self::Compile => "compile",
             Self::Link => "link",
             Self::Warm => "warm",
+            Self::Health => "health",
             Self::Swap => "swap",
             Self::Drain => "drain",
         }
     }
+}
+
+/// Answer to `GET /v1/deployments`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeploymentsUnderWay {
+    /// The services of the deployment that all other changes wait for; none are where
+    /// there is none.
+    pub services: Vec<String>,
 }
 
 /// Why something was refused.

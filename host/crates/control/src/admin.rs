@@ -21,6 +21,7 @@ mod logs;
 mod problem;
 mod secrets;
 mod server;
+mod shape;
 pub mod state;
 mod tokens;
 mod trace;

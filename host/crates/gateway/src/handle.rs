@@ -91,9 +91,19 @@ impl Gateway {
         if head.headers.len() > self.settings.max_headers {
             return Err(Refusal::TooManyFields);
         }
-        let path = head.uri.path();
+        let (path, query) = (head.uri.path(), head.uri.query());
         spelling::check(path).map_err(Refusal::BadRequest)?;
+        query
+            .map_or(Ok(()), spelling::check_query)
+            .map_err(Refusal::BadRequest)?;
         let host = host(head)?;
+        // RFC 9110, section 9.3.7: it asks for what the host takes, not for a route.
+        if path == "*" {
+            return Err(match head.method {
+                Method::OPTIONS => Refusal::Options(ANY_METHOD.to_vec()),
+                _ => Refusal::BadRequest("only OPTIONS takes the target `*`: expected a path"),
+            });
+        }
         let table = self.table.load();
         let preflight = cors::preflight_for(head).and_then(|method| {
             let found = table.find(host, &method, path);
@@ -271,10 +281,8 @@ fn is_ambiguous(table: &Table, host: Option<&str>, head: &Parts, endpoint: &Endp
     let Cow::Owned(lax) = spelling::laxest(head.uri.path()) else {
         return false;
     };
-    match table.find(host, &head.method, &lax) {
-        Found::Endpoint(other, _) => !other.is_of_the_same_route(endpoint),
-        Found::OtherMethods(_) | Found::Nothing => true,
-    }
+    let other = table.find_decoded(host, &head.method, &lax);
+    other.is_none_or(|other| !other.is_of_the_same_route(endpoint))
 }
 
 /// What a route for any method is told to allow.
@@ -308,6 +316,11 @@ fn host(parts: &Parts) -> Result<Option<&str>, Refusal> {
         ));
     }
     if let Some(authority) = parts.uri.authority() {
+        if parts.uri.scheme().is_none() {
+            return Err(Refusal::BadRequest(
+                "expected a target that begins with a slash, such as `GET /products`",
+            ));
+        }
         // RFC 9110, section 4.2.4: user information is a way to show another host.
         if authority.as_str().contains('@') {
             return Err(Refusal::BadRequest("the target has user information"));

@@ -34,8 +34,8 @@ pub(super) enum BodyFault {
         "expected a body as it is, or in one of the content codings {ACCEPTED_CODINGS}, found {found:?}"
     )]
     Coding { found: String },
-    #[error("expected a body in {}, as its Content-Encoding says, found none", coding.name())]
-    Encoded { coding: Coding },
+    #[error("expected a body in {}, as its Content-Encoding says, found {found}", coding.name())]
+    Encoded { coding: Coding, found: &'static str },
     #[error(transparent)]
     Upload(#[from] UploadFault),
 }

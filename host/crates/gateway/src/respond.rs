@@ -270,6 +270,14 @@ fn service_error(error: ServiceError, origin: &Origin) -> Response {
 /// What is told of a service that an operator drains.
 const DRAINING: &str = "the service takes no requests for a while: its operator drains it";
 
+/// What is told of a service whose breaker is open.
+fn open_breaker(held: bool) -> &'static str {
+    match held {
+        true => "the service takes no requests for a while: its operator holds its breaker open",
+        false => "the service has failed too often and is left alone for a while",
+    }
+}
+
 /// A call that got no answer.
 pub(super) fn call_error(error: &CallError, origin: &Origin) -> Response {
     let (status, code, detail) = match error {
@@ -283,10 +291,10 @@ pub(super) fn call_error(error: &CallError, origin: &Origin) -> Response {
             "overloaded",
             "the service has more calls than it can take",
         ),
-        CallError::BreakerOpen { .. } => (
+        CallError::BreakerOpen { held, .. } => (
             StatusCode::SERVICE_UNAVAILABLE,
             "breaker_open",
-            "the service has failed too often and is left alone for a while",
+            open_breaker(*held),
         ),
         CallError::Drained => (StatusCode::SERVICE_UNAVAILABLE, "draining", DRAINING),
         CallError::Deadline | CallError::LittleTime | CallError::DeadlineInQueue => (
@@ -350,10 +358,10 @@ pub(super) fn upstream_error(error: &SendError, origin: &Origin) -> Response {
             "no_instance",
             "the service has no instance that is up",
         ),
-        SendError::Open { .. } => (
+        SendError::Open { held, .. } => (
             StatusCode::SERVICE_UNAVAILABLE,
             "breaker_open",
-            "the service has failed too often and is left alone for a while",
+            open_breaker(*held),
         ),
         SendError::Busy { .. } => (
             StatusCode::SERVICE_UNAVAILABLE,

@@ -150,10 +150,7 @@ impl Table {
     }
 
     pub(super) fn find<'p>(&self, host: Option<&str>, method: &Method, path: &'p str) -> Found<'p> {
-        let own = match host {
-            Some(host) if !self.hosts.is_empty() => self.hosts.get(&host.to_ascii_lowercase()),
-            _ => None,
-        };
+        let own = self.own(host);
         for paths in own.into_iter().chain([&self.any_host]) {
             if let Some((endpoint, parameters)) = paths.find(method, path) {
                 return Found::Endpoint(endpoint, parameters);
@@ -169,6 +166,24 @@ impl Table {
             Found::Nothing
         } else {
             Found::OtherMethods(others)
+        }
+    }
+
+    /// The endpoint for a path that somebody has decoded.
+    pub(super) fn find_decoded(
+        &self,
+        host: Option<&str>,
+        method: &Method,
+        path: &str,
+    ) -> Option<Arc<Endpoint>> {
+        let mut paths = self.own(host).into_iter().chain([&self.any_host]);
+        paths.find_map(|paths| paths.find_decoded(method, path))
+    }
+
+    fn own(&self, host: Option<&str>) -> Option<&Paths> {
+        match host {
+            Some(host) if !self.hosts.is_empty() => self.hosts.get(&host.to_ascii_lowercase()),
+            _ => None,
         }
     }
 
@@ -263,6 +278,12 @@ impl Paths {
         let tree = self.methods.get(method).unwrap_or(&self.any_method);
         let (choices, parameters) = tree.find(path)?;
         Some((pick(choices, |choice| choice.0).1.clone(), parameters))
+    }
+
+    fn find_decoded(&self, method: &Method, path: &str) -> Option<Arc<Endpoint>> {
+        let tree = self.methods.get(method).unwrap_or(&self.any_method);
+        let choices = tree.find_decoded(path)?;
+        Some(pick(choices, |choice| choice.0).1.clone())
     }
 
     fn methods(&self, path: &str) -> Vec<Method> {

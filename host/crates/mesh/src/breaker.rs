@@ -42,6 +42,8 @@ use window::Window;
 pub struct Rejected {
     /// When it is worth trying again.
     pub retry_after: Duration,
+    /// Whether an operator holds it open.
+    pub held: bool,
 }
 
 /// What is told of each transition. Must not call the breaker back.
@@ -164,6 +166,7 @@ impl Breaker {
             Some(Forced::Open) => {
                 return Err(Rejected {
                     retry_after: self.settings.open_max,
+                    held: true,
                 });
             }
             Some(Forced::Closed) => return Ok(self.permit(None, now)),
@@ -173,6 +176,7 @@ impl Breaker {
             Phase::Closed => Ok(self.permit(None, now)),
             Phase::Open { until } if now < until => Err(Rejected {
                 retry_after: until - now,
+                held: false,
             }),
             Phase::Open { .. } => {
                 let phase = Phase::HalfOpen { probe: None };
@@ -183,6 +187,7 @@ impl Breaker {
                 probe: Some(expiry),
             } if now < expiry => Err(Rejected {
                 retry_after: RETRY_UNKNOWN,
+                held: false,
             }),
             Phase::HalfOpen { .. } => Ok(self.probe(&mut inner, deadline, now)),
             Phase::Ramp { since } => {
@@ -192,6 +197,7 @@ impl Breaker {
                 } else {
                     Err(Rejected {
                         retry_after: RETRY_UNKNOWN,
+                        held: false,
                     })
                 }
             }

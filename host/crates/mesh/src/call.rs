@@ -34,11 +34,13 @@ pub enum CallError {
     /// The deadline passed before the call had an instance.
     #[error("no instance of the service became free before the call's deadline")]
     DeadlineInQueue,
-    /// The revision fails, so it is left alone for a while.
-    #[error("the service's breaker is open; the next try may be in {retry_after:?}")]
+    /// The revision fails, so it is left alone for a while; or an operator wants it so.
+    #[error("the service's breaker is open{}; the next try may be in {retry_after:?}", by_whom(*held))]
     BreakerOpen {
         /// When it is worth trying again.
         retry_after: Duration,
+        /// Whether an operator holds it open.
+        held: bool,
     },
     /// The service takes no new calls.
     #[error("the service is drained: it takes no calls until `stoa drain` lets it go on")]
@@ -49,6 +51,14 @@ pub enum CallError {
     /// The call failed after the request's body had.
     #[error("the request could not be passed on whole: {0}")]
     Upload(UploadFault),
+}
+
+/// What is added to an open breaker's state.
+pub(crate) fn by_whom(held: bool) -> &'static str {
+    match held {
+        true => ", held so by an operator",
+        false => "",
+    }
 }
 
 impl CallError {
@@ -67,7 +77,7 @@ impl CallError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Pool(error) => error.retry_after(),
-            Self::BreakerOpen { retry_after } => Some(*retry_after),
+            Self::BreakerOpen { retry_after, .. } => Some(*retry_after),
             Self::Drained => Some(intake::RETRY_AFTER),
             Self::Fault(Fault::Dependency { retry_after, .. }) => *retry_after,
             Self::Deadline
@@ -374,6 +384,7 @@ mod tests {
         };
         let open = || CallError::BreakerOpen {
             retry_after: Duration::ZERO,
+            held: false,
         };
         let start = || CallError::Pool(PoolError::Start(Fault::NoResponse));
         for refused in [full().into(), open(), start(), CallError::DeadlineInQueue] {

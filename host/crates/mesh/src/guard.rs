@@ -36,6 +36,7 @@ impl From<Rejected> for CallError {
     fn from(rejected: Rejected) -> Self {
         Self::BreakerOpen {
             retry_after: rejected.retry_after,
+            held: rejected.held,
         }
     }
 }

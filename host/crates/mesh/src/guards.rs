@@ -1,6 +1,7 @@
 //! All guards of the host, and what operators hold them at.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -230,6 +231,17 @@ impl All {
 impl Forces {
     fn of(&self, link: &str) -> Option<Forced> {
         self.links.get(link).copied().or(self.all)
+    }
+}
+
+/// As a person says it: `all open, those from order closed`.
+impl fmt::Display for Forces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = self.all.map(|forced| format!("all {}", forced.name()));
+        let links = self.links.iter();
+        let links = links.map(|(link, forced)| format!("those from {link} {}", forced.name()));
+        let told: Vec<_> = all.into_iter().chain(links).collect();
+        f.write_str(&told.join(", "))
     }
 }
 

@@ -166,6 +166,7 @@ mod tests {
         };
         let open = CallError::BreakerOpen {
             retry_after: Duration::ZERO,
+            held: false,
         };
         for error in [
             full.into(),

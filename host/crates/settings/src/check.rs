@@ -5,6 +5,7 @@
 //! manifest writes them; the manifest adds their line. Knows nothing of what is deployed,
 //! nor of what a component has.
 
+pub mod config;
 mod resilience;
 pub mod route;
 mod upstream;
@@ -21,6 +22,8 @@ use super::{Cors, Grants, Limits, Pool, Rate, Settings, bucket_grant, secret_nam
 pub const MOST: u32 = 1_000_000;
 /// The longest time of a setting: beyond, it is a slip, and clocks have an end.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+/// The shortest time of a setting that may not be none: nothing is done in less.
+const SHORTEST: Duration = Duration::from_millis(1);
 /// One page of Wasm, the least that an instance can have, in bytes.
 const LEAST_MEMORY: u64 = 64 << 10;
 
@@ -64,6 +67,7 @@ impl Settings {
         check.within("breaker", |check| resilience::breaker(check, &self.breaker));
         check.within("retry", |check| resilience::retry(check, &self.retry));
         check.within("rollout", |check| resilience::rollout(check, &self.rollout));
+        check.within("config", |check| config::all(check, &self.config));
         check.within("grants", |check| grants(check, &self.grants));
         check.within("links", |check| {
             for (interface, service) in &self.links {
@@ -140,6 +144,35 @@ fn link(check: &mut Check, interface: &str, service: &str) {
     check.value(interface, service_name(service));
 }
 
+/// Checks how long each stage of a rollout lasts.
+///
+/// # Errors
+/// What was expected and what was found.
+pub fn stage(every: Duration) -> Result<(), String> {
+    no_shorter(every, SHORTEST)?;
+    no_longer(every)
+}
+
+fn no_shorter(found: Duration, least: Duration) -> Result<(), String> {
+    if found >= least {
+        return Ok(());
+    }
+    let [least, found] = [least, found].map(humantime::format_duration);
+    Err(format!(
+        "expected a time of {least} at least, found \"{found}\""
+    ))
+}
+
+fn no_longer(found: Duration) -> Result<(), String> {
+    if found <= LONGEST {
+        return Ok(());
+    }
+    let found = humantime::format_duration(found);
+    Err(format!(
+        "expected a time of a year at most, found \"{found}\""
+    ))
+}
+
 /// Collects the faults of settings, table by table.
 #[derive(Default)]
 struct Check {
@@ -185,19 +218,16 @@ impl Check {
     }
 
     fn time(&mut self, key: &str, found: Duration) {
-        if found > LONGEST {
-            let found = humantime::format_duration(found);
-            let fault = format!("expected a time of a year at most, found \"{found}\"");
-            self.value(key, Err::<(), _>(fault));
-        }
+        self.value(key, no_longer(found));
     }
 
     fn positive(&mut self, key: &str, found: Duration) {
+        self.at_least(key, found, SHORTEST);
+    }
+
+    fn at_least(&mut self, key: &str, found: Duration, least: Duration) {
         self.time(key, found);
-        if found.is_zero() {
-            let fault = "expected more than no time at all, found \"0s\"".to_owned();
-            self.value(key, Err::<(), _>(fault));
-        }
+        self.value(key, no_shorter(found, least));
     }
 
     fn share(&mut self, key: &str, found: f64) {

@@ -21,7 +21,7 @@ pub mod upstream;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub use check::SettingFault;
 pub use cors::Cors;
@@ -140,7 +140,11 @@ pub struct Route {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
     /// Lower-case host name without a port; `None` is any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lower_case"
+    )]
     pub host: Option<String>,
     /// `/products/{id}`, or with a trailing wildcard `/files/*`.
     pub path: String,
@@ -181,6 +185,12 @@ pub struct Route {
     /// What becomes of a call whose client leaves; `None` is what its method says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_disconnect: Option<OnDisconnect>,
+}
+
+/// A host may be written in any case, as in the manifest.
+fn lower_case<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let host = Option::<String>::deserialize(from)?;
+    Ok(host.map(|host| host.to_ascii_lowercase()))
 }
 
 impl Route {

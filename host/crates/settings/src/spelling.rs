@@ -19,10 +19,76 @@ pub fn check(path: &str) -> Result<(), &'static str> {
             "the path has a `%` that two hexadecimal digits don't follow: write %25 for the sign itself",
         );
     }
+    if path
+        .bytes()
+        .any(|byte| !byte.is_ascii() || STRANGE.contains(&byte))
+    {
+        return Err(
+            "the path has a character that none can have (RFC 3986), such as a quote, a backslash, a brace or one \
+             that is not of ASCII: write it percent-encoded",
+        );
+    }
     if path.split('/').any(is_dots) {
         return Err("the path has a segment `.` or `..`: send the path that it leads to");
     }
     Ok(())
+}
+
+/// What clients send all the same, and HTTP's own parser lets pass.
+const STRANGE: &[u8] = b"\"\\{}|^`";
+
+/// Whether a query has only what one can have, beside what browsers send as it is
+/// typed (URL standard, query percent-encode set).
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_query(query: &str) -> Result<(), &'static str> {
+    if query.is_ascii() && !query.contains('"') {
+        return Ok(());
+    }
+    Err("the query has a quote or a character that is not of ASCII: write it percent-encoded")
+}
+
+/// The spelling that equal paths have in common, RFC 3986 section 6.2.2: what need not be
+/// encoded is not, and hexadecimal digits are upper-case.
+pub fn normal(path: &str) -> Cow<'_, str> {
+    if !path.contains('%') {
+        return Cow::Borrowed(path);
+    }
+    let mut normal = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((before, from)) = rest.find('%').map(|at| rest.split_at(at)) {
+        normal.push_str(before);
+        let length = match escaped(from) {
+            Some(byte) if is_unreserved(byte) => {
+                normal.push(char::from(byte));
+                3
+            }
+            Some(_) => {
+                normal.push_str(&from[..3].to_ascii_uppercase());
+                3
+            }
+            None => {
+                normal.push('%');
+                1
+            }
+        };
+        rest = &from[length..];
+    }
+    normal.push_str(rest);
+    Cow::Owned(normal)
+}
+
+/// The byte that a text's first three letters stand for.
+fn escaped(text: &str) -> Option<u8> {
+    let digits = text.get(1..3)?;
+    let both = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    u8::from_str_radix(digits, 16).ok().filter(|_| both)
+}
+
+/// Section 2.3.
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 
 /// Whether each `%` of a text begins an escape.
@@ -83,7 +149,7 @@ pub fn laxest(path: &str) -> Cow<'_, str> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{check, laxest};
+    use super::{check, check_query, laxest, normal};
 
     #[test]
     fn a_path_is_read_in_one_way_or_not_at_all() {
@@ -145,6 +211,36 @@ mod tests {
         assert_eq!(laxest("/a//"), "/a/");
         assert_eq!(laxest("/"), "/");
         assert_eq!(laxest("//"), "/");
+    }
+
+    #[test]
+    fn what_no_path_can_have_is_refused() {
+        for strange in ["/\"", "/\\", "/{", "/}", "/|", "/^", "/`", "/caf\u{e9}"] {
+            assert!(
+                check(strange).unwrap_err().contains("character"),
+                "{strange}"
+            );
+        }
+        assert_eq!(check("/a:@!$&'()*+,;=-._~[]"), Ok(()));
+        assert_eq!(check_query("a=[1]|{b}"), Ok(()));
+        assert!(check_query("\u{e9}").is_err());
+    }
+
+    #[test]
+    fn equal_paths_have_one_spelling() {
+        for (path, same) in [
+            ("/products", "/products"),
+            ("/%70roducts", "/products"),
+            ("/caf%c3%a9/x", "/caf%C3%A9/x"),
+            ("/%41dmin2", "/Admin2"),
+            ("/a%2fb%7e", "/a%2Fb~"),
+            ("/%2570", "/%2570"),
+            ("/%zz%4", "/%zz%4"),
+            ("/%\u{e9}", "/%\u{e9}"),
+        ] {
+            assert_eq!(normal(path), same, "{path}");
+            assert_eq!(normal(&normal(path)), same, "once more");
+        }
     }
 
     proptest! {

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use http::Uri;
+use http::uri::Authority;
 use serde::{Deserialize, Serialize};
 
 use super::{Breaker, Route, duration};
@@ -125,12 +126,13 @@ impl Default for UpstreamLimits {
 pub fn target(text: &str) -> Result<Uri, String> {
     let bad = || format!("expected an origin such as \"http://127.0.0.1:9000\", found {text:?}");
     let uri: Uri = text.trim_end_matches('/').parse().map_err(|_| bad())?;
-    // Nobody listens there.
-    if uri.port_u16() == Some(0) {
+    // One that is no number of 16 bits is none to `Uri`, and to port 0 nobody listens.
+    let port = uri.authority().is_some_and(has_port);
+    if port && uri.port_u16().is_none_or(|port| port == 0) {
         return Err(format!("expected a port from 1 to 65535, found {text:?}"));
     }
     let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
-    let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
+    let bare = matches!(uri.path(), "" | "/") && uri.query().is_none() && !text.contains('#');
     let authority = uri
         .authority()
         .filter(|authority| !authority.as_str().contains('@') && !authority.host().is_empty());
@@ -139,6 +141,12 @@ pub fn target(text: &str) -> Result<Uri, String> {
     } else {
         Err(bad())
     }
+}
+
+/// Whether a colon follows the host, with whatever behind it.
+fn has_port(authority: &Authority) -> bool {
+    let after = authority.as_str().rsplit(['@', ']']).next();
+    after.is_some_and(|after| after.contains(':'))
 }
 
 #[cfg(test)]
@@ -163,6 +171,9 @@ mod tests {
             "http://a?x",
             "http://",
             "http://127.0.0.1:0",
+            "http://x:99999",
+            "http://[::1]:99999",
+            "http://x#f",
         ] {
             assert!(
                 target(bad).unwrap_err().contains(&format!("{bad:?}")),

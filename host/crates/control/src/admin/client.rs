@@ -32,9 +32,9 @@ use std::time::Duration;
 
 use stoa_api::upstream::UpstreamDetail;
 use stoa_api::{
-    BreakerRequest, BreakerState, DeployRequest, PoolState, PurgeReply, PurgeRequest,
-    RevisionSummary, RouteSummary, ScaleRequest, ServiceDetail, ServiceSummary, TrafficReply,
-    TrafficRequest,
+    BreakerRequest, BreakerState, DeployRequest, DeploymentsUnderWay, PoolState, PurgeReply,
+    PurgeRequest, RevisionSummary, RouteSummary, ScaleRequest, ServiceDetail, ServiceSummary,
+    TrafficReply, TrafficRequest,
 };
 
 /// How long a connection may take: a host that is there answers at once, one
@@ -149,6 +149,14 @@ impl Client {
             .await?;
         let response = self.accepted(response).await?;
         Ok(Progress::new(response.into_body(), &self.base))
+    }
+
+    /// What is being deployed, where other changes wait for it.
+    ///
+    /// # Errors
+    /// If the host can't be reached or refuses.
+    pub async fn deployments(&self) -> Result<DeploymentsUnderWay, ClientError> {
+        self.get("/v1/deployments").await
     }
 
     /// Every service.

@@ -3,11 +3,12 @@
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, State};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tracing::Instrument as _;
@@ -16,14 +17,33 @@ use utoipa::IntoParams;
 use super::problem::Refusal;
 use super::state::Admin;
 use stoa_api::{
-    DeployEvent, DeployRequest, PoolState, Problem, RevisionSummary, RouteSummary, ScaleRequest,
-    ServiceDetail, ServiceSummary, TrafficReply, TrafficRequest,
+    DeployEvent, DeployRequest, DeploymentsUnderWay, PoolState, Problem, RevisionSummary,
+    RouteSummary, ScaleRequest, ServiceDetail, ServiceSummary, TrafficReply, TrafficRequest,
 };
 
 /// A JSON body whose faults are problems.
-#[derive(FromRequest)]
-#[from_request(via(Json), rejection(Refusal))]
 pub(super) struct Input<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Input<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        let (parts, body) = request.into_parts();
+        let read = Request::from_parts(parts.clone(), body);
+        let body = Bytes::from_request(read, state).await;
+        let body = body.map_err(|fault| of_status(fault.status(), fault.body_text()))?;
+        if body.starts_with(BYTE_ORDER_MARK) {
+            let fault = "expected JSON, found a byte order mark before it, which JSON has none of (RFC 8259)";
+            return Err(Refusal::Input(fault.to_owned()));
+        }
+        let read = Request::from_parts(parts, Body::from(body));
+        let Json(input) = Json::from_request(read, state).await?;
+        Ok(Self(input))
+    }
+}
+
+/// UTF-8's.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A query whose faults are problems.
 #[derive(FromRequestParts)]
@@ -32,7 +52,15 @@ pub(super) struct Asked<T>(pub(super) T);
 
 impl From<JsonRejection> for Refusal {
     fn from(rejection: JsonRejection) -> Self {
-        Self::Input(rejection.body_text())
+        of_status(rejection.status(), rejection.body_text())
+    }
+}
+
+fn of_status(status: StatusCode, fault: String) -> Refusal {
+    match status {
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Refusal::MediaType,
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
+        _ => Refusal::Input(fault),
     }
 }
 
@@ -104,6 +132,12 @@ pub(super) async fn deploy(
         Body::from_stream(lines),
     )
         .into_response()
+}
+
+/// What is being deployed, where other changes wait for it.
+#[utoipa::path(get, path = "/v1/deployments", tag = "services", responses((status = 200, body = DeploymentsUnderWay)))]
+pub(super) async fn deployments(State(admin): State<Admin>) -> Json<DeploymentsUnderWay> {
+    Json(admin.deployments.under_way())
 }
 
 /// All services.

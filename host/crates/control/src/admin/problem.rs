@@ -27,6 +27,14 @@ pub(super) enum Refusal {
     Interrupted,
     /// The body or a parameter can't be understood.
     Input(String),
+    /// The path is no text.
+    Path,
+    /// The body is of another type.
+    MediaType,
+    /// The body has this content coding.
+    Coding(String),
+    /// The body is too long.
+    TooLarge,
     Change(ChangeError),
     Component(ComponentError),
     Key(KeyError),
@@ -107,7 +115,11 @@ impl Refusal {
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
             Self::Interrupted => (StatusCode::INTERNAL_SERVER_ERROR, "interrupted"),
-            Self::Input(_) => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::Input(_) | Self::Path => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::MediaType | Self::Coding(_) => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
+            }
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::Change(ChangeError::Refused(_)) => (StatusCode::CONFLICT, "refused"),
             Self::Change(ChangeError::NoService { .. }) => (StatusCode::NOT_FOUND, "no_service"),
             Self::Change(ChangeError::IsUpstream(_)) => (StatusCode::NOT_FOUND, "is_upstream"),
@@ -181,6 +193,12 @@ impl Refusal {
             Self::Interrupted => "it ended in the middle: see the log, and try again".to_owned(),
             Self::NotReady => "a service that should be live could not be loaded: see the log".to_owned(),
             Self::Input(reason) => reason.clone(),
+            Self::Path => "the path is not UTF-8 once it is decoded".to_owned(),
+            Self::MediaType => "expected JSON, with Content-Type: application/json".to_owned(),
+            Self::Coding(found) => {
+                format!("expected a body as it is, without Content-Encoding, found one in {found:?}")
+            }
+            Self::TooLarge => "the body is longer than any of its kind that is needed".to_owned(),
             Self::NotRegistered(error) => error.to_string(),
             Self::Change(error) => error.to_string(),
             Self::Component(error) => error.to_string(),
@@ -211,7 +229,13 @@ impl IntoResponse for Refusal {
 /// The response as its client gets it: a refusal as a problem that names its trace.
 pub(super) fn told(mut response: Response, trace_id: &str) -> Response {
     match response.extensions_mut().remove::<Arc<Refusal>>() {
-        Some(refusal) => problem(&refusal, trace_id),
+        Some(refusal) => {
+            let mut told = problem(&refusal, trace_id);
+            if let Some(ends) = response.headers_mut().remove(header::CONNECTION) {
+                told.headers_mut().insert(header::CONNECTION, ends);
+            }
+            told
+        }
         None => response,
     }
 }

@@ -13,7 +13,7 @@ use super::problem::Refusal;
 use super::state::Admin;
 use super::{
     breakers, cache, config, discovery, document, drain, eureka, guard, handlers, keys, logs,
-    secrets, tokens, trace, upstreams,
+    secrets, shape, tokens, trace, upstreams,
 };
 use stoa_telemetry::metrics::CONTENT_TYPE;
 
@@ -21,7 +21,7 @@ use stoa_telemetry::metrics::CONTENT_TYPE;
 pub fn router(admin: Admin) -> Router {
     let (guarded, document) = OpenApiRouter::with_openapi(document::begun())
         .routes(routes!(handlers::has_component, handlers::put_component))
-        .routes(routes!(handlers::deploy))
+        .routes(routes!(handlers::deploy, handlers::deployments))
         .routes(routes!(handlers::list))
         .routes(routes!(handlers::show, handlers::undeploy))
         .routes(routes!(handlers::revisions))
@@ -65,6 +65,7 @@ pub fn router(admin: Admin) -> Router {
             "/v1/openapi.json",
             get(move || std::future::ready(axum::Json(document.clone()))),
         )
+        .layer(middleware::from_fn(shape::plain))
         .layer(middleware::from_fn_with_state(admin.clone(), authenticate));
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
@@ -78,6 +79,7 @@ pub fn router(admin: Admin) -> Router {
             admin.clone(),
             guard::browsers,
         ))
+        .layer(middleware::from_fn(shape::shaped))
         .layer(middleware::from_fn(trace::traced))
         .with_state(admin)
 }

@@ -96,7 +96,7 @@ impl Deployments {
         for (service, forces) in self.parts.records.read_all::<Forces>(KIND).await? {
             tracing::warn!(
                 service.name = service,
-                "its breakers are held by an operator: {forces:?}"
+                "its breakers are held by an operator: {forces}"
             );
             self.hold(&service, forces);
         }

@@ -70,6 +70,9 @@ impl Deployments {
         let prepared = self.prepare_all(&request.services, progress).await?;
         // From here on changes come one after the other.
         let mut services = self.services.turn().await;
+        let names = request.services.iter().map(|one| one.service.clone());
+        let upstreams = request.upstreams.iter().map(|one| one.upstream.clone());
+        let _told = self.services.tell(names.chain(upstreams).collect());
         let swapped = self.swap(&mut services, &request, prepared, progress).await;
         if swapped.is_err() {
             self.forget_refused(&services, &request.services);

@@ -47,6 +47,9 @@ pub(super) fn faults(
                     import_fault(service, *revision, import, candidates, present)
                 });
             }
+            if revision.is_new {
+                faults.extend(idle_links(service, *revision));
+            }
         }
     }
     faults
@@ -70,6 +73,25 @@ pub(super) fn lacking(service: &str, contract: &Contract) -> Vec<Fault> {
     });
     let told = lacking.map(|reason| fault(service, "not_linkable", reason));
     told.collect()
+}
+
+/// Links for interfaces that the component does not import: typos, all of them.
+fn idle_links(service: &str, revision: Candidate<'_>) -> Vec<Fault> {
+    let imports = revision.contract.imports().iter();
+    let imports: Vec<_> = imports.map(|import| import.name.unversioned()).collect();
+    let links = revision.settings.links.keys();
+    let idle = links.filter(|interface| !imports.contains(interface));
+    idle.map(|interface| {
+        let hint = match nearest(interface, imports.iter().map(String::as_str)) {
+            Some(near) => format!("; did you mean {near:?}?"),
+            None => String::new(),
+        };
+        let message = format!(
+            "[service.{service}.links] expected interfaces that {service} imports, found {interface:?}{hint}"
+        );
+        fault(service, "unknown_link", message)
+    })
+    .collect()
 }
 
 fn providers<'a>(import: &Interface, candidates: &Candidates<'a>) -> Vec<&'a str> {

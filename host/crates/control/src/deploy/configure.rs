@@ -10,20 +10,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::record::{Changes, ConfigRecord, RevisionRecord, size};
+use super::record::{Changes, ConfigRecord, RevisionRecord};
 use super::state::Services;
 use super::{ChangeError, Deployed, Deployments, fault};
 use stoa_api::{ConfigDetail, ConfigSource, ConfigValue, ConfigVersion, Fault};
 use stoa_call::conditions::Conditions;
 use stoa_engine::capabilities::config::{Values, merged};
 use stoa_service::config_schema::{ConfigSchema, names};
+use stoa_settings::check::config as check;
 use stoa_settings::config::faults::meant;
-
-/// Bytes of a key: keys are names.
-const KEY: usize = 256;
-/// Bytes of all that is set for a service. It is in memory, and each version of
-/// it is kept: files belong in buckets.
-const SET: usize = 256 << 10;
 
 impl Deployments {
     /// What a service reads now, and from whom.
@@ -211,14 +206,11 @@ fn change_faults(service: &str, deployed: &Deployed, config: &ConfigRecord) -> V
     let mut faults: Vec<_> = config
         .overrides
         .keys()
-        .filter_map(|key| key_fault(key))
+        .filter_map(|key| check::key(key).err())
         .map(|reason| fault(service, "config_key", reason))
         .collect();
-    let bytes = size(&config.overrides);
-    if bytes > SET {
-        let message = format!(
-            "configuration of {service}: expected {SET} bytes at most, found {bytes}; keep large values in a bucket"
-        );
+    if let Err(reason) = check::size(&config.overrides) {
+        let message = format!("configuration of {service}: {reason}");
         faults.push(fault(service, "config_size", message));
     }
     for live in &deployed.record.live {
@@ -235,13 +227,6 @@ fn change_faults(service: &str, deployed: &Deployed, config: &ConfigRecord) -> V
         }));
     }
     faults
-}
-
-fn key_fault(key: &str) -> Option<String> {
-    let good = !key.is_empty() && key.len() <= KEY && !key.chars().any(char::is_control);
-    (!good).then(|| {
-        format!("expected a key of 1 to {KEY} bytes without control characters, found {key:?}")
-    })
 }
 
 fn no_version(service: &str, config: &ConfigRecord, version: Option<u64>) -> ChangeError {

@@ -12,7 +12,7 @@ use stoa_engine::capabilities::outbound::outgoing::Outgoing;
 use stoa_engine::capabilities::{Granted, keyvalue};
 use stoa_engine::handler_link::{Handler, HandlerLink};
 use stoa_engine::link::Link;
-use stoa_engine::{Code, Compiled, InstanceSettings, Origin, host_meets};
+use stoa_engine::{Code, Compiled, FunctionIndex, InstanceSettings, Origin, host_meets};
 use stoa_gateway::Endpoint;
 use stoa_mesh::link::ServiceLink;
 use stoa_service::contract::Contract;
@@ -120,7 +120,7 @@ pub(super) fn assemble(
     }
 }
 
-/// Makes the first instances and asks the service whether it is well.
+/// Makes the first instances.
 pub(super) async fn warm(loaded: &Loaded) -> Result<String, Vec<Fault>> {
     let revision = &loaded.revision;
     let refuse = |reason: String| vec![fault(&revision.service, "unhealthy", reason)];
@@ -131,16 +131,6 @@ pub(super) async fn warm(loaded: &Loaded) -> Result<String, Vec<Fault>> {
     warmed.map_err(|error| no_start(error.to_string()))?;
     let proved = revision.pool.prove().await;
     proved.map_err(|error| no_start(error.to_string()))?;
-    if let Some(check) = health_function(&revision.code) {
-        stoa_mesh::check_health(revision, check)
-            .await
-            .map_err(|reason| {
-                refuse(format!(
-                    "{} says that it is not healthy: {reason}",
-                    revision.service
-                ))
-            })?;
-    }
     let (minimum, _) = revision.pool.bounds();
     let s = if minimum == 1 { "" } else { "s" };
     let each = match revision.reuse.calls {
@@ -150,8 +140,21 @@ pub(super) async fn warm(loaded: &Loaded) -> Result<String, Vec<Fault>> {
     Ok(format!("{minimum} instance{s}{each}"))
 }
 
-fn health_function(code: &Code) -> Option<stoa_engine::FunctionIndex> {
+/// What tells whether a service is well, where it has that.
+pub(super) fn health_function(loaded: &Loaded) -> Option<FunctionIndex> {
+    let code = &loaded.revision.code;
     code.find("stoa:service/health", "check")
+}
+
+/// Asks a service whether it is well.
+pub(super) async fn check_health(loaded: &Loaded, function: FunctionIndex) -> Result<(), Fault> {
+    let revision = &loaded.revision;
+    let checked = stoa_mesh::check_health(revision, function).await;
+    checked.map_err(|reason| {
+        let service = &revision.service;
+        let message = format!("{service} says that it is not healthy: {reason}");
+        fault(service, "unhealthy", message)
+    })
 }
 
 fn make_revision(

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use super::check::{self, Candidate, Candidates, Present};
+use super::check;
+use super::check::{Candidate, Candidates, Present};
 use super::configure;
-use super::load::{Prepared, assemble, compile, verify, warm};
+use super::load::{Prepared, assemble, check_health, compile, health_function, verify, warm};
 use super::progress::Progress;
 use super::record::RevisionRecord;
 use super::state::Services;
@@ -107,6 +108,7 @@ impl Deployments {
         upstreams.extend(request.upstreams.iter().map(|one| one.upstream.clone()));
         let candidates = candidates(next, prepared);
         let mut faults = check::faults(&candidates, &present(services), &upstreams);
+        // The linker would say the same of them, in its own words.
         let unmet: BTreeSet<_> = faults
             .iter()
             .filter(|fault| UNMET.contains(&&*fault.code))
@@ -186,7 +188,19 @@ pub(super) async fn warm_all(fresh: &[Loaded], progress: &Progress) -> Result<()
         let began = Instant::now();
         match warm(loaded).await {
             Ok(note) => progress.finished(service, Step::Warm, began.elapsed(), Some(note)),
-            Err(mut found) => faults.append(&mut found),
+            Err(mut found) => {
+                faults.append(&mut found);
+                continue;
+            }
+        }
+        let Some(function) = health_function(loaded) else {
+            continue;
+        };
+        progress.started(service, Step::Health);
+        let began = Instant::now();
+        match check_health(loaded, function).await {
+            Ok(()) => progress.finished(service, Step::Health, began.elapsed(), None),
+            Err(fault) => faults.push(fault),
         }
     }
     if faults.is_empty() {
@@ -254,6 +268,10 @@ pub(super) fn request_faults(request: &DeployRequest) -> Vec<Fault> {
     {
         faults.extend(setting_faults(service, settings.faults()));
         if let Some(stages) = stages {
+            if let Err(reason) = stoa_settings::check::stage(stages.every) {
+                let message = format!("stages of {service}: `every`: {reason}");
+                faults.push(fault(service, "canary", message));
+            }
             let ascending = stages.shares.is_sorted_by(|one, next| one < next);
             let range = stages.shares.first() > Some(&0) && stages.shares.last() == Some(&100);
             if !ascending || !range || canary.is_some() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub(super) use config::{Changes, ConfigRecord, size};
+pub(super) use config::{Changes, ConfigRecord};
 use rollout::RolloutRecord;
 
 use stoa_settings::Settings;

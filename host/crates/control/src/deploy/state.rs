@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, MutexGuard};
@@ -18,7 +18,12 @@ pub(super) type Services = BTreeMap<String, Deployed>;
 pub(super) struct State {
     current: ArcSwap<Services>,
     change: Mutex<()>,
+    /// The services of the deployment that has the turn.
+    deploying: std::sync::Mutex<Vec<String>>,
 }
+
+/// Tells of a deployment until it is dropped.
+pub(super) struct Told<'s>(&'s State);
 
 /// The right to change the services. They stay as they are meanwhile, but for what
 /// its holder commits.
@@ -34,6 +39,26 @@ impl State {
         self.current.load_full()
     }
 
+    /// Tells that the turn is a deployment's, of these services.
+    pub(super) fn tell(&self, services: Vec<String>) -> Told<'_> {
+        self.set_deploying(services);
+        Told(self)
+    }
+
+    /// The services of the deployment that has the turn.
+    pub(super) fn deploying(&self) -> Vec<String> {
+        let deploying = self.deploying.lock();
+        deploying.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_deploying(&self, services: Vec<String>) {
+        let mut deploying = self
+            .deploying
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *deploying = services;
+    }
+
     /// Waits until no other changes the services.
     pub(super) async fn turn(&self) -> Turn<'_> {
         let one_at_a_time = self.change.lock().await;
@@ -42,6 +67,12 @@ impl State {
             services: self.read(),
             _one_at_a_time: one_at_a_time,
         }
+    }
+}
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        self.0.set_deploying(Vec::new());
     }
 }
 

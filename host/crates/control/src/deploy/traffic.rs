@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::check::{self, Candidate, Candidates};
 use super::configure;
-use super::load::{assemble, compile, verify, warm};
+use super::load::{assemble, check_health, compile, health_function, verify, warm};
 use super::prepare::{present, setting_faults};
 use super::progress::Progress;
 use super::record::{LiveRecord, ScaleRecord, ServiceRecord};
@@ -252,6 +252,10 @@ impl Deployments {
             }
         };
         warm(&loaded).await.map_err(ChangeError::Refused)?;
+        if let Some(function) = health_function(&loaded) {
+            let checked = check_health(&loaded, function).await;
+            checked.map_err(|fault| ChangeError::Refused(vec![fault]))?;
+        }
         Ok(loaded)
     }
 }

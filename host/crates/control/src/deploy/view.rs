@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ChangeError, Deployed, Deployments};
 use stoa_api::{
-    LiveRevision, PoolState, Reuse, RevisionSummary, RouteSummary, ServiceDetail, ServiceKind,
-    ServiceSummary,
+    DeploymentsUnderWay, LiveRevision, PoolState, Reuse, RevisionSummary, RouteSummary,
+    ServiceDetail, ServiceKind, ServiceSummary,
 };
 use stoa_engine::host_meets;
 use stoa_gateway::openapi;
@@ -180,6 +180,13 @@ impl Deployments {
             }
         }
         readers
+    }
+
+    /// The deployment that other changes wait for.
+    pub fn under_way(&self) -> DeploymentsUnderWay {
+        DeploymentsUnderWay {
+            services: self.services.deploying(),
+        }
     }
 
     /// Whether every service that should be live is.

@@ -275,7 +275,10 @@ mod tests {
     fn who_waits_learns_how_the_service_failed() {
         let refused = [
             Refusal::Call(CallError::Fault(Fault::NoResponse)),
-            Refusal::Call(CallError::BreakerOpen { retry_after: OWN }),
+            Refusal::Call(CallError::BreakerOpen {
+                retry_after: OWN,
+                held: false,
+            }),
             Refusal::Upstream(SendError::NoInstance("legacy".into())),
         ];
         for refusal in refused {

@@ -22,8 +22,8 @@ pub(super) struct Framing(Protocol);
 enum Protocol {
     Http1(Http1),
     Http2(Http2),
-    /// Something was refused: nothing that follows is read.
-    Refused,
+    /// Something was refused, for this reason: nothing that follows is read.
+    Refused(Option<&'static str>),
 }
 
 /// How reading went on.
@@ -58,14 +58,22 @@ impl Framing {
 
     /// Whether nothing more is read: to hyper the client has said all.
     pub(super) fn is_over(&self) -> bool {
-        matches!(self.0, Protocol::Refused)
+        matches!(self.0, Protocol::Refused(_))
+    }
+
+    /// What is wrong with what was refused, where there is a word for it.
+    pub(super) fn fault(&self) -> Option<&'static str> {
+        match self.0 {
+            Protocol::Refused(fault) => fault,
+            _ => None,
+        }
     }
 
     /// The HTTP/1 requests of which all was read.
     pub(super) fn whole(&self) -> u64 {
         match &self.0 {
             Protocol::Http1(http1) => http1.whole(),
-            Protocol::Http2(_) | Protocol::Refused => u64::MAX,
+            Protocol::Http2(_) | Protocol::Refused(_) => u64::MAX,
         }
     }
 
@@ -73,7 +81,7 @@ impl Framing {
     pub(super) fn end(&self) -> End {
         match &self.0 {
             Protocol::Http1(http1) if http1.is_in_head() => End::InHead,
-            Protocol::Http1(_) | Protocol::Refused => End::Between,
+            Protocol::Http1(_) | Protocol::Refused(_) => End::Between,
             Protocol::Http2(_) => End::Http2,
         }
     }
@@ -103,7 +111,7 @@ impl Framing {
                     return read;
                 }
                 Step::Ambiguous(at) => {
-                    self.0 = Protocol::Refused;
+                    self.0 = Protocol::Refused(http1.fault());
                     buffer.set_filled(before + at);
                     let fits = REFUSED.len().min(buffer.remaining());
                     buffer.put_slice(&REFUSED[..fits]);
@@ -111,7 +119,7 @@ impl Framing {
             },
             Protocol::Http2(http2) => return http2.read(bytes, beat),
             // Not asked for, and not passed on.
-            Protocol::Refused => buffer.set_filled(before),
+            Protocol::Refused(_) => buffer.set_filled(before),
         }
         Ok(())
     }

@@ -36,10 +36,11 @@ impl Unread {
     }
 
     /// What is to be sent in the place of what hyper sends, where no request is
-    /// answered but those that were `answered`.
+    /// answered but those that were `answered`. `fault` is what is known of the request's.
     pub(super) fn instead_of(
         &mut self,
         sent: &[u8],
+        fault: Option<&str>,
         answered: impl FnOnce() -> Option<u64>,
     ) -> Option<Bytes> {
         if let Some(rest) = self.instead.take() {
@@ -47,7 +48,7 @@ impl Unread {
         }
         let status = bare(sent)?;
         let begins = answered() == Some(self.flushed);
-        begins.then(|| self.gateway.unread(status, self.over_tls))
+        begins.then(|| self.gateway.unread(status, fault, self.over_tls))
     }
 
     /// Keeps what the socket did not take yet.

@@ -147,7 +147,10 @@ impl<S: AsyncRead + AsyncWrite + Leaves + Unpin, H: Unpin> AsyncWrite for Watche
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         let answered = || this.activity.answered();
-        if let Some(mut instead) = this.unread.instead_of(bytes, answered) {
+        if let Some(mut instead) = this
+            .unread
+            .instead_of(bytes, this.framing.fault(), answered)
+        {
             while !instead.is_empty() {
                 match Pin::new(&mut this.socket).poll_write(cx, &instead) {
                     Poll::Ready(Ok(sent)) if sent > 0 => instead.advance(sent),

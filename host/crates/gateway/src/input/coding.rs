@@ -5,6 +5,8 @@
 
 use std::io::{self, Read};
 
+use brotli::enc::StandardAlloc;
+use brotli::{BrotliDecompressStream, BrotliResult, BrotliState};
 use bytes::Bytes;
 use http::{HeaderMap, header};
 
@@ -41,28 +43,95 @@ pub(super) fn of(headers: &HeaderMap) -> Result<Option<Coding>, BodyFault> {
 
 /// The content of a coded body, which has at most `limit` bytes.
 pub(super) fn decode(coding: Coding, body: &[u8], limit: u64) -> Result<Bytes, BodyFault> {
-    let broken = |_| BodyFault::Encoded { coding };
     let mut content = Vec::with_capacity(body.len());
     let beyond = limit.saturating_add(1);
-    let mut decoder = decoder(coding, body).map_err(broken)?.take(beyond);
-    let read = decoder.read_to_end(&mut content);
+    let read = match coding {
+        Coding::Gzip => gzip(body, beyond, &mut content),
+        Coding::Br => br(body, beyond, &mut content),
+        Coding::Zstd => zstd(body, beyond, &mut content),
+    };
     if content.len() as u64 > limit {
         return Err(UploadFault::TooLarge { limit }.into());
     }
-    read.map_err(broken)?;
+    read.map_err(|found| BodyFault::Encoded { coding, found })?;
     Ok(content.into())
 }
 
-fn decoder<'b>(coding: Coding, body: &'b [u8]) -> io::Result<Box<dyn Read + 'b>> {
-    Ok(match coding {
-        Coding::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(body)),
-        Coding::Br => Box::new(brotli::Decompressor::new(body, CHUNK)),
-        Coding::Zstd => {
-            let mut decoder = zstd::Decoder::with_buffer(body)?;
-            decoder.window_log_max(ZSTD_WINDOW_LOG)?;
-            Box::new(decoder)
+const NONE: &str = "none";
+const CUT_OFF: &str = "one that ends too early";
+const CHECKSUM: &str = "one whose checksum is not that of its content";
+const MORE: &str = "more after its end";
+const WINDOW: &str = "one that takes more than 8 MiB of memory to read (RFC 9659)";
+const DAMAGED: &str = "one that is damaged";
+
+fn gzip(body: &[u8], beyond: u64, content: &mut Vec<u8>) -> Result<(), &'static str> {
+    /// First bytes, RFC 1952 section 2.3.1.
+    const BEGIN: &[u8] = &[0x1f, 0x8b, 8];
+    if !body.starts_with(BEGIN) {
+        return Err(NONE);
+    }
+    let mut decoder = flate2::bufread::MultiGzDecoder::new(body).take(beyond);
+    let fault = |fault: io::Error| match fault.to_string() {
+        _ if fault.kind() == io::ErrorKind::UnexpectedEof => CUT_OFF,
+        text if text.contains("checksum") => CHECKSUM,
+        // Of a further member: the first one's was there.
+        text if text.contains("header") => MORE,
+        _ => DAMAGED,
+    };
+    decoder.read_to_end(content).map(|_| ()).map_err(fault)
+}
+
+/// Its readers take no notice of what follows, so it is read piece by piece here.
+fn br(body: &[u8], beyond: u64, content: &mut Vec<u8>) -> Result<(), &'static str> {
+    let alloc = StandardAlloc::default();
+    let mut state = BrotliState::new(alloc, alloc, alloc);
+    let (mut left, mut at, mut total) = (body.len(), 0, 0);
+    let mut chunk = [0; CHUNK];
+    while (content.len() as u64) < beyond {
+        let (mut room, mut filled) = (CHUNK, 0);
+        let step = BrotliDecompressStream(
+            &mut left,
+            &mut at,
+            body,
+            &mut room,
+            &mut filled,
+            &mut chunk,
+            &mut total,
+            &mut state,
+        );
+        content.extend_from_slice(&chunk[..filled]);
+        match step {
+            BrotliResult::NeedsMoreOutput => {}
+            BrotliResult::ResultSuccess if left == 0 => return Ok(()),
+            BrotliResult::ResultSuccess => return Err(MORE),
+            BrotliResult::NeedsMoreInput if body.is_empty() => return Err(NONE),
+            BrotliResult::NeedsMoreInput => return Err(CUT_OFF),
+            // It begins with nothing of its own to know it by.
+            BrotliResult::ResultFailure if content.is_empty() => return Err(NONE),
+            BrotliResult::ResultFailure => return Err(DAMAGED),
         }
-    })
+    }
+    Ok(())
+}
+
+fn zstd(body: &[u8], beyond: u64, content: &mut Vec<u8>) -> Result<(), &'static str> {
+    /// First bytes, RFC 8878 section 3.1.1.
+    const BEGIN: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+    if !body.starts_with(BEGIN) {
+        return Err(NONE);
+    }
+    let fault = |fault: io::Error| match fault.to_string() {
+        _ if fault.kind() == io::ErrorKind::UnexpectedEof => CUT_OFF,
+        text if text.contains("checksum") => CHECKSUM,
+        text if text.contains("too much memory") => WINDOW,
+        // Of a further frame: the first one's was there.
+        text if text.contains("frame descriptor") => MORE,
+        _ => DAMAGED,
+    };
+    let mut decoder = zstd::Decoder::with_buffer(body).map_err(fault)?;
+    decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(fault)?;
+    let read = decoder.take(beyond).read_to_end(content);
+    read.map(|_| ()).map_err(fault)
 }
 
 #[cfg(test)]
@@ -126,11 +195,38 @@ mod tests {
         to.window_log(27).unwrap();
         to.write_all(b"{}").unwrap();
         let coded = to.finish().unwrap();
-        let refused = decode(Coding::Zstd, &coded, 1000);
-        assert!(
-            matches!(refused, Err(BodyFault::Encoded { .. })),
-            "{refused:?}"
-        );
+        assert_eq!(found(Coding::Zstd, &coded), WINDOW);
+    }
+
+    /// What is said of a body that can't be decoded.
+    fn found(coding: Coding, body: &[u8]) -> &'static str {
+        match decode(coding, body, 100_000) {
+            Err(BodyFault::Encoded { found, .. }) => found,
+            other => panic!("{coding:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let content = b"0123456789abcdef".repeat(99);
+        for coding in ALL {
+            let whole = encoded(coding, &content);
+            assert_eq!(found(coding, b"{\"a\": 1}"), NONE, "{coding:?}");
+            let short = &whole[..whole.len() - 3];
+            assert_eq!(found(coding, short), CUT_OFF, "{coding:?}");
+            let more = [&whole[..], b"{\"a\": 1}"].concat();
+            assert_eq!(found(coding, &more), MORE, "{coding:?}");
+        }
+        let mut gzip = encoded(Coding::Gzip, &content);
+        let crc = gzip.len() - 8;
+        gzip[crc] ^= 1;
+        assert_eq!(found(Coding::Gzip, &gzip), CHECKSUM);
+        let mut to = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        to.include_checksum(true).unwrap();
+        to.write_all(&content).unwrap();
+        let mut zstd = to.finish().unwrap();
+        *zstd.last_mut().unwrap() ^= 1;
+        assert_eq!(found(Coding::Zstd, &zstd), CHECKSUM);
     }
 
     #[test]

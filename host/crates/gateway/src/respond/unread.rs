@@ -8,14 +8,14 @@ use crate::Gateway;
 use crate::origin::{Origin, REQUEST_ID};
 
 /// The problem of a request that was refused with `status` before it was read.
-fn problem(status: StatusCode) -> Problem<'static> {
+fn problem(status: StatusCode, fault: Option<&str>) -> Problem<'static> {
     match status {
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => head_too_large(),
         StatusCode::URI_TOO_LONG => Problem::new(status, "uri_too_long")
             .detail("the request's target is longer than the host takes"),
-        status => Problem::new(status, "malformed").detail(
+        status => Problem::new(status, "malformed").detail(fault.unwrap_or(
             "the request is not HTTP/1.1 as RFC 9112 has it, or two readers could take it for different ones",
-        ),
+        )),
     }
 }
 
@@ -31,10 +31,10 @@ pub(super) fn head_too_large() -> Problem<'static> {
 impl Gateway {
     /// The whole response to a request that was refused with `status` before it was
     /// read, as it goes over the wire. Ends the connection.
-    pub(crate) fn unread(&self, status: u16, over_tls: bool) -> Bytes {
+    pub(crate) fn unread(&self, status: u16, fault: Option<&str>, over_tls: bool) -> Bytes {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
         let origin = Origin::of(&HeaderMap::new());
-        let mut response = problem(status).response(&origin);
+        let mut response = problem(status, fault).response(&origin);
         let length = response.body().as_whole().map_or(0, Bytes::len);
         let headers = response.headers_mut();
         if let Some(id) = origin.id_header() {

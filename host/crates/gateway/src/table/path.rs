@@ -6,7 +6,10 @@
 
 use std::collections::HashMap;
 
+use percent_encoding::percent_decode_str;
+
 use super::Parameters;
+use stoa_settings::spelling::{self, normal};
 use stoa_settings::{MAX_PARAMETERS, MAX_SEGMENTS};
 
 /// The segments of a template. Names of parameters are left out: two templates
@@ -63,14 +66,26 @@ fn segment(text: &str) -> Segment {
         text if text.len() > 2 && text.starts_with('{') && text.ends_with('}') => {
             Segment::Parameter
         }
-        text => Segment::Literal(text.to_owned()),
+        text => Segment::Literal(normal(text).into_owned()),
     }
+}
+
+/// How a path is spelled.
+#[derive(Clone, Copy)]
+enum Spelling {
+    /// As a client may send it.
+    Sent,
+    /// Decoded, by whoever reads it next.
+    Decoded,
 }
 
 /// A node of the tree: what is behind one segment.
 pub struct Tree<T> {
     value: Option<T>,
+    /// By their [normal](spelling::normal) spelling.
     literals: HashMap<String, Tree<T>>,
+    /// Decoded → normal spelling of literals, where there are two.
+    decoded: HashMap<String, String>,
     parameter: Option<Box<Tree<T>>>,
     /// Takes this path and all below it.
     wildcard: Option<T>,
@@ -81,6 +96,7 @@ impl<T> Default for Tree<T> {
         Self {
             value: None,
             literals: HashMap::new(),
+            decoded: HashMap::new(),
             parameter: None,
             wildcard: None,
         }
@@ -93,7 +109,7 @@ impl<T> Tree<T> {
         let mut node = self;
         for segment in &pattern.0 {
             node = match segment {
-                Segment::Literal(text) => node.literals.entry(text.clone()).or_default(),
+                Segment::Literal(text) => node.literal_or_new(text),
                 Segment::Parameter => node.parameter.get_or_insert_default(),
                 Segment::Wildcard => {
                     node.wildcard.get_or_insert(value);
@@ -107,14 +123,20 @@ impl<T> Tree<T> {
     /// The most specific value for a path, and the path's parameters.
     pub fn find<'p>(&self, path: &'p str) -> Option<(&T, Parameters<'p>)> {
         let mut parameters = Parameters::default();
-        let value = self.search(path.strip_prefix('/'), &mut parameters)?;
+        let value = self.search(path.strip_prefix('/'), Spelling::Sent, &mut parameters)?;
         Some((value, parameters))
+    }
+
+    /// The value for a path that somebody has decoded.
+    pub(super) fn find_decoded(&self, path: &str) -> Option<&T> {
+        let mut parameters = Parameters::default();
+        self.search(path.strip_prefix('/'), Spelling::Decoded, &mut parameters)
     }
 
     /// What is behind this very segment, or else behind any.
     pub(super) fn child(&self, segment: &str) -> Option<&Self> {
         let any = self.parameter().filter(|_| !segment.is_empty());
-        self.literals.get(segment).or(any)
+        self.literal(segment, Spelling::Sent).or(any)
     }
 
     /// What is behind any segment.
@@ -135,10 +157,36 @@ impl<T> Tree<T> {
 
     /// What takes a path that goes on so.
     pub(super) fn taker(&self, rest: Option<&str>) -> Option<&T> {
-        self.search(rest, &mut Parameters::default())
+        self.search(rest, Spelling::Sent, &mut Parameters::default())
     }
 
-    fn search<'p>(&self, rest: Option<&'p str>, parameters: &mut Parameters<'p>) -> Option<&T> {
+    fn literal_or_new(&mut self, text: &str) -> &mut Self {
+        if text.contains('%') {
+            let decoded = percent_decode_str(text).decode_utf8_lossy();
+            self.decoded.insert(decoded.into_owned(), text.to_owned());
+        }
+        self.literals.entry(text.to_owned()).or_default()
+    }
+
+    /// What is behind this very segment.
+    fn literal(&self, segment: &str, spelling: Spelling) -> Option<&Self> {
+        match spelling {
+            Spelling::Sent => self.literals.get(&*spelling::normal(segment)),
+            Spelling::Decoded => {
+                // A sign is none that begins an escape here.
+                let same = self.literals.get(segment);
+                let same = same.filter(|_| !segment.contains('%'));
+                same.or_else(|| self.literals.get(self.decoded.get(segment)?))
+            }
+        }
+    }
+
+    fn search<'p>(
+        &self,
+        rest: Option<&'p str>,
+        spelling: Spelling,
+        parameters: &mut Parameters<'p>,
+    ) -> Option<&T> {
         let Some(rest) = rest else {
             return self.value.as_ref().or(self.wildcard.as_ref());
         };
@@ -146,8 +194,8 @@ impl<T> Tree<T> {
             Some((segment, rest)) => (segment, Some(rest)),
             None => (rest, None),
         };
-        if let Some(literal) = self.literals.get(segment)
-            && let Some(found) = literal.search(rest, parameters)
+        if let Some(literal) = self.literal(segment, spelling)
+            && let Some(found) = literal.search(rest, spelling, parameters)
         {
             return Some(found);
         }
@@ -155,7 +203,7 @@ impl<T> Tree<T> {
             && !segment.is_empty()
         {
             parameters.push(segment);
-            if let Some(found) = parameter.search(rest, parameters) {
+            if let Some(found) = parameter.search(rest, spelling, parameters) {
                 return Some(found);
             }
             parameters.pop();
@@ -233,6 +281,36 @@ mod tests {
         assert_eq!(find(&tree, "/a/1/2"), found("/a/{x}/{y}", &["1", "2"]));
         assert_eq!(find(&tree, "/a//2"), None);
         assert_eq!(find(&tree, "/a/1/"), None);
+    }
+
+    #[test]
+    fn equal_spellings_find_the_same_and_parameters_stay_raw() {
+        let tree = tree(&[
+            "/products",
+            "/caf%c3%a9/{x}",
+            "/%41dmin/{x}",
+            "/100%25/a%2Bb",
+            "/*",
+        ]);
+        for path in ["/products", "/%70roducts", "/%70%72oducts"] {
+            assert_eq!(find(&tree, path), found("/products", &[]), "{path}");
+        }
+        assert_eq!(
+            find(&tree, "/caf%C3%a9/%61"),
+            found("/caf%c3%a9/{x}", &["%61"])
+        );
+        assert_eq!(find(&tree, "/Admin/x"), found("/%41dmin/{x}", &["x"]));
+        assert_eq!(
+            find(&tree, "/%2541dmin/x"),
+            found("/*", &[]),
+            "decoded once"
+        );
+        let decoded = |path| tree.find_decoded(path).copied();
+        assert_eq!(decoded("/caf\u{e9}/x"), Some("/caf%c3%a9/{x}"));
+        assert_eq!(decoded("/Admin/x"), Some("/%41dmin/{x}"));
+        assert_eq!(decoded("/%41dmin/x"), Some("/*"));
+        assert_eq!(decoded("/100%/a+b"), Some("/100%25/a%2Bb"));
+        assert_eq!(decoded("/100%25/a+b"), Some("/*"));
     }
 
     /// The search is as deep as the deepest template, however long a request's path is.

@@ -30,6 +30,16 @@ pub enum Forced {
     Closed,
 }
 
+impl Forced {
+    /// Its name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// Why a breaker is in its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {

@@ -12,6 +12,7 @@ use super::headers::strip_hop_by_hop;
 use super::instance::Instance;
 use super::{SendError, Upstream};
 use stoa_engine::capabilities::outbound::answer;
+use stoa_settings::spelling::normal;
 use stoa_settings::upstream::HostHeader;
 
 const UPGRADE: HeaderValue = HeaderValue::from_static("upgrade");
@@ -121,15 +122,22 @@ fn accept(key: &HeaderValue) -> String {
 fn path(uri: &Uri, prefix: Option<&str>) -> Result<PathAndQuery, SendError> {
     let whole = uri.path_and_query().cloned();
     let whole = whole.unwrap_or_else(|| PathAndQuery::from_static("/"));
-    let rest = prefix
-        .and_then(|prefix| whole.as_str().strip_prefix(prefix.trim_end_matches('/')))
-        .filter(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
-    let Some(rest) = rest else {
+    let Some(rest) = prefix.and_then(|prefix| after(whole.as_str(), prefix)) else {
         return Ok(whole);
     };
     let slash = if rest.starts_with('/') { "" } else { "/" };
     PathAndQuery::try_from(format!("{slash}{rest}"))
         .map_err(|fault| SendError::Request(fault.to_string()))
+}
+
+/// What follows the prefix in a target, in whichever spelling it is there.
+fn after<'t>(target: &'t str, prefix: &str) -> Option<&'t str> {
+    let prefix = prefix.trim_end_matches('/');
+    let path = target.split('?').next().unwrap_or(target);
+    let mut ends = path.match_indices('/').map(|(at, _)| at);
+    let end = ends.nth(prefix.matches('/').count());
+    let (begin, _) = path.split_at(end.unwrap_or(path.len()));
+    (normal(begin) == normal(prefix)).then(|| &target[begin.len()..])
 }
 
 #[cfg(test)]
@@ -146,6 +154,9 @@ mod tests {
             ("/legacy", Some("/legacy"), "/"),
             ("/legacy?b", Some("/legacy/"), "/?b"),
             ("/legacyish/a", Some("/legacy"), "/legacyish/a"),
+            ("/%6cegacy/%61", Some("/legacy"), "/%61"),
+            ("/a/%C3%a9/b", Some("/a/%c3%A9"), "/b"),
+            ("/a/b", Some("/"), "/a/b"),
             ("/a%2Fb", None, "/a%2Fb"),
             ("http://a.example", None, "/"),
         ] {

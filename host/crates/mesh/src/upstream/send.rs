@@ -16,6 +16,7 @@ use super::body::lend;
 use super::head::{Head, Wants};
 use super::instance::{Instance, Status};
 use crate::breaker::Outcome;
+use crate::call::by_whom;
 use crate::intake;
 use crate::upload::{Upload, UploadFault};
 use stoa_call::TraceContext;
@@ -67,12 +68,14 @@ pub enum SendError {
     #[error("{0} did not answer in time")]
     Deadline(Arc<str>),
     /// All instances have failed too often, and are left alone for a while.
-    #[error("the breakers of {upstream} are open; the next try may be in {retry_after:?}")]
+    #[error("the breakers of {upstream} are open{}; the next try may be in {retry_after:?}", by_whom(*held))]
     Open {
         /// The upstream.
         upstream: Arc<str>,
         /// When it is worth trying again.
         retry_after: Duration,
+        /// Whether an operator holds them open.
+        held: bool,
     },
     /// The request can't be sent on.
     #[error("the request can't be sent on: {0}")]
@@ -184,6 +187,7 @@ pub(super) async fn ask(
                 last.get_or_insert(SendError::Open {
                     upstream: upstream.name.clone(),
                     retry_after: rejected.retry_after,
+                    held: rejected.held,
                 });
                 continue;
             }

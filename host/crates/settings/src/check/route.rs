@@ -7,9 +7,15 @@ use http::HeaderName;
 use super::Check;
 use crate::config::values::scope;
 use crate::spelling;
-use crate::{Access, Cache, Choice, MAX_PARAMETERS, MAX_SEGMENTS, Route, Target};
+use crate::{Access, Cache, Choice, MAX_PARAMETERS, MAX_SEGMENTS, Route, Target, route_key};
 
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+/// Bytes of a path: a request's target may have as many, and the host refuses longer ones
+/// unless it is told otherwise.
+const LONGEST: usize = 8 << 10;
+/// Letters of a host name's label and of all of it, RFC 1035 section 2.3.4.
+const LONGEST_LABEL: usize = 63;
+const LONGEST_HOST: usize = 253;
 /// What a success that made something is answered with: now, or later.
 const CREATED: [u16; 2] = [201, 202];
 
@@ -29,7 +35,9 @@ pub(super) fn all(check: &mut Check, routes: &[Route], owner: Owner) {
         let key = route.key();
         check.within(&key, |check| {
             one(check, route, owner);
-            if !keys.insert(route.key()) {
+            let path = spelling::normal(&route.path);
+            let (method, host) = (route.method.as_deref(), route.host.as_deref());
+            if !keys.insert(route_key(method, host, &path)) {
                 check.whole(format!("the route {:?} is there twice", route.key()));
             }
         });
@@ -162,13 +170,15 @@ fn host(text: &str) -> Result<(), String> {
         let letters = label
             .bytes()
             .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-        letters && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
+        let length = (1..=LONGEST_LABEL).contains(&label.len());
+        letters && length && !label.starts_with('-') && !label.ends_with('-')
     };
-    if text.split('.').all(label) {
+    if text.len() <= LONGEST_HOST && text.split('.').all(label) {
         return Ok(());
     }
     Err(format!(
-        "expected a host name without a port, such as shop.example.com, found {text:?}"
+        "expected a host name without a port, such as shop.example.com, with {LONGEST_LABEL} letters at most \
+         between its dots, found {text:?}"
     ))
 }
 
@@ -191,6 +201,12 @@ fn path(path: &str) -> Result<(), String> {
             "expected a route such as \"GET /products/{{id}}\", found {path:?}, which has no path"
         ));
     };
+    if path.len() > LONGEST {
+        return Err(format!(
+            "expected a path of {LONGEST} bytes at most, as the target of a request is, found one of {}",
+            path.len()
+        ));
+    }
     let segments: Vec<_> = rest.split('/').collect();
     if segments.len() > MAX_SEGMENTS {
         let found = segments.len();

@@ -1,9 +1,15 @@
 //! Upstreams.
 
+use std::time::Duration;
+
 use http::uri::PathAndQuery;
 
 use super::{Check, MOST, SettingFault, resilience, route};
+use crate::spelling;
 use crate::upstream::{HealthCheck, UpstreamLimits, UpstreamSettings, target};
+
+/// The shortest time between two checks of an instance: each is a request.
+const OFTENEST: Duration = Duration::from_millis(100);
 
 impl UpstreamSettings {
     /// Everything that keeps them from being deployed.
@@ -13,7 +19,7 @@ impl UpstreamSettings {
             check.value("targets", target(text));
         }
         if let Some(prefix) = &self.strip_prefix {
-            check.value("strip_prefix", rooted(prefix));
+            check.value("strip_prefix", self::prefix(prefix));
         }
         if let Some(checked) = &self.health {
             check.within("health", |check| health(check, checked));
@@ -29,7 +35,7 @@ impl UpstreamSettings {
 
 fn health(check: &mut Check, health: &HealthCheck) {
     check.value("path", rooted(&health.path));
-    check.positive("every", health.every);
+    check.at_least("every", health.every, OFTENEST);
     check.positive("timeout", health.timeout);
     check.number("rise", health.rise, 1..=MOST);
     check.number("fall", health.fall, 1..=MOST);
@@ -42,9 +48,20 @@ fn limits(check: &mut Check, limits: &UpstreamLimits) {
     check.number("connections", limits.connections, 1..=MOST);
 }
 
+/// Part of a path, which requests can have.
+fn prefix(path: &str) -> Result<(), String> {
+    rooted(path)?;
+    if path.contains('?') {
+        return Err(format!("expected a path without a query, found {path:?}"));
+    }
+    Ok(())
+}
+
 fn rooted(path: &str) -> Result<(), String> {
-    if path.starts_with('/') && PathAndQuery::try_from(path).is_ok() {
-        return Ok(());
+    let plain = path.split('?').next().unwrap_or_default();
+    let read = path.starts_with('/') && !path.contains('#') && PathAndQuery::try_from(path).is_ok();
+    if read {
+        return spelling::check(plain).map_err(|fault| format!("{fault}; found {path:?}"));
     }
     Err(format!(
         "expected a path that begins with a slash, found {path:?}"

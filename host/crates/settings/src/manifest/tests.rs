@@ -239,7 +239,7 @@ fn each_fault_says_what_to_do() {
         ),
         (
             "limits.deadline = \"0s\"",
-            "3: `deadline`: expected more than no time at all, found \"0s\"",
+            "3: `deadline`: expected a time of 1ms at least, found \"0s\"",
         ),
         (
             "limits.memory = \"1KiB\"",

@@ -8,6 +8,9 @@ use super::Step;
 /// First line of HTTP/2, RFC 9113 section 3.4. In HTTP/1 it is refused by its version.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
 
+const FRAGMENT: &str = "the target has a `#`: a fragment stays with the client (RFC 9112, section 3.2), and the sign itself \
+                        is written %23";
+
 #[derive(Default)]
 pub(super) struct Http1 {
     place: Place,
@@ -17,6 +20,7 @@ pub(super) struct Http1 {
     part: Vec<u8>,
     length: Option<u64>,
     chunked: bool,
+    fault: Option<&'static str>,
 }
 
 #[derive(Default, Clone, Copy)]
@@ -81,6 +85,11 @@ impl Http1 {
         }
     }
 
+    /// What is wrong with what could be read in two ways, where there is a word for it.
+    pub(super) fn fault(&self) -> Option<&'static str> {
+        self.fault
+    }
+
     pub(super) fn is_in_body(&self) -> bool {
         match self.place {
             Place::Bytes(..) | Place::ChunkSize | Place::Trailers => true,
@@ -110,6 +119,7 @@ impl Http1 {
                 }
                 // No target has a fragment, section 3.2: some readers cut it off.
                 if target(line).contains(&b'#') {
+                    self.fault = Some(FRAGMENT);
                     return None;
                 }
                 Place::Head

@@ -8,7 +8,7 @@ use crate::config::document::Document;
 use crate::manifest::sections;
 
 /// Lines of a service that can be read, and can't be served: with line 3 first.
-const REFUSED: [&str; 43] = [
+const REFUSED: [&str; 47] = [
     "pool.min = 3\npool.max = 2",
     "pool.max = 0",
     "pool.max = 1_000_001",
@@ -30,6 +30,10 @@ const REFUSED: [&str; 43] = [
     "retry.backoff = \"2s\"",
     "rollout.watch = \"0s\"",
     "rollout.max_latency_ratio = 0.5",
+    "config.\"\" = \"a\"",
+    "config.\"a\\nb\" = \"a\"",
+    "limits.deadline = \"1ns\"",
+    "breaker.window = \"999us\"",
     "grants.keyvalue = [\"product/*\"]",
     "grants.http = [\"api.example.com\"]",
     "grants.secrets = [\"a/b\"]",
@@ -74,13 +78,27 @@ fn unchecked(lines: &str) -> Settings {
 
 #[test]
 fn what_the_manifest_refuses_the_api_refuses_too() {
-    for lines in REFUSED {
+    let label = format!("routes.\"{}.example/a\" = \"a:b/c.d\"", "a".repeat(64));
+    let path = format!("routes.\"/{}\" = \"a:b/c.d\"", "a".repeat(8 << 10));
+    let key = format!("config.\"{}\" = \"a\"", "a".repeat(257));
+    let value = format!("config.a = \"{}\"", "a".repeat(256 << 10));
+    let long = [&*label, &path, &key, &value];
+    for lines in REFUSED.into_iter().chain(long) {
         let told = fault(lines);
         let settings = unchecked(lines);
         let sent = serde_json::to_value(&settings).unwrap();
         let faults = serde_json::from_value::<Settings>(sent).unwrap().faults();
         assert_eq!(told, format!("3: {}", faults[0]), "{lines}");
     }
+}
+
+#[test]
+fn a_host_is_of_any_case_to_the_api_too() {
+    let settings = unchecked("routes.\"Shop.Example/a\" = \"a:b/c.d\"");
+    let mut sent = serde_json::to_value(&settings).unwrap();
+    assert_eq!(sent["routes"][0]["host"], "shop.example");
+    sent["routes"][0]["host"] = "Shop.Example".into();
+    assert_eq!(serde_json::from_value::<Settings>(sent).unwrap(), settings);
 }
 
 #[test]
@@ -115,11 +133,35 @@ fn upstreams_are_checked_alike() {
             "strip_prefix = \"legacy\"",
             "`strip_prefix`: expected a path",
         ),
+        (
+            "targets = [\"http://x:99999\"]",
+            "`targets`: expected a port",
+        ),
+        (
+            "targets = [\"http://x#f\"]",
+            "`targets`: expected an origin",
+        ),
+        (
+            "strip_prefix = \"/a%zz\"",
+            "`strip_prefix`: the path has a `%`",
+        ),
+        (
+            "strip_prefix = \"/a/../b\"",
+            "`strip_prefix`: the path has a segment",
+        ),
+        (
+            "strip_prefix = \"/a?b\"",
+            "`strip_prefix`: expected a path without",
+        ),
+        (
+            "health = { every = \"1ns\" }",
+            "`every`: expected a time of 100ms",
+        ),
         ("health = { path = \"x\" }", "`path`: expected a path"),
         ("health = { rise = 0 }", "`rise`: expected a whole number"),
         (
             "limits.connect = \"0s\"",
-            "`connect`: expected more than no time",
+            "`connect`: expected a time of 1ms at least",
         ),
         (
             "breaker.min_calls = 0",
