@@ -2,9 +2,10 @@
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
+use stoa_tests::raw;
 use stoa_tests::service::Service;
 
-use crate::{guests, hello, serving};
+use crate::{guests, hello, host_with, serving};
 
 /// Each line that the host wrote as a log record; the two first ones are for people.
 fn records(lines: &[String]) -> Result<Vec<Value>> {
@@ -39,6 +40,32 @@ async fn every_line_of_the_log_is_an_ecs_record() -> Result<()> {
         .find(|record| record["service.name"] == "faults" && record["log.level"] == "error");
     let trap = trap.with_context(|| format!("no record of the trap in {records:#?}"))?;
     assert_eq!(trap["trace.id"].as_str().map(str::len), Some(32), "{trap}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_log_tells_the_trace_of_what_is_refused_and_of_what_fails_its_call() -> Result<()> {
+    let reader = Service::new("reader", guests::MISBEHAVE_P2)
+        .http("/*")
+        .set("limits.body", json!(8));
+    let host = host_with("[log]\nlevel = \"debug\"\n").await?;
+    host.admin()?.deploy_one(&reader).await?;
+    let long = "POST /read-or-trap HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\
+         connection: close\r\n\r\n10\r\nlonger than that\r\n0\r\n\r\n";
+    for (asks, said) in [
+        (
+            "GET /%zz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
+            "request refused",
+        ),
+        (long, "a request failed its call"),
+    ] {
+        let answer = raw::exchange(host.http, asks.as_bytes()).await?;
+        let (_, problem) = answer.split_once("\r\n\r\n").context("no body")?;
+        let problem: Value = serde_json::from_str(problem).context(answer.clone())?;
+        let line = host.output().wait_for(|line| line.contains(said)).await?;
+        let record: Value = serde_json::from_str(&line)?;
+        assert_eq!(record["trace.id"], problem["trace_id"], "{line}");
+    }
     Ok(())
 }
 

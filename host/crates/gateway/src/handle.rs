@@ -206,7 +206,12 @@ impl Gateway {
         if let Some(reason) = respond::reason(&refusal) {
             self.metrics.rejected(reason).inc();
             let service = endpoint.map(|endpoint| &**endpoint.service());
-            tracing::debug!(reason, service, "request refused: {refusal:?}");
+            tracing::debug!(
+                reason,
+                service,
+                trace.id = origin.trace_id(),
+                "request refused: {refusal:?}"
+            );
         }
         respond::refuse(refusal, origin)
     }

@@ -128,6 +128,7 @@ impl Neighbourhood {
             tracing::debug!(
                 service.name = to,
                 caller = from,
+                trace.id = origin.trace_id(),
                 "request refused: {refusal:?}"
             );
             respond::refuse(refusal, &origin)

@@ -358,8 +358,12 @@ fn flatten<T>(outcome: Result<Result<T, Fault>, Elapsed>) -> Result<T, CallError
 /// Tells the operator what the client is not told.
 pub(super) fn report(revision: &Revision, function: &str, trace: &TraceContext, error: &CallError) {
     if let CallError::Upload(_) | CallError::Fault(Fault::Request(_)) = error {
-        let service = &*revision.service;
-        return tracing::debug!(service, function, "a request failed its call: {error}");
+        return tracing::debug!(
+            service = &*revision.service,
+            function,
+            trace.id = format_args!("{:032x}", trace.trace_id),
+            "a request failed its call: {error}"
+        );
     }
     tracing::error!(
         service.name = &*revision.service,
