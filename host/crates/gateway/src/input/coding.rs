@@ -67,18 +67,24 @@ const DAMAGED: &str = "one that is damaged";
 fn gzip(body: &[u8], beyond: u64, content: &mut Vec<u8>) -> Result<(), &'static str> {
     /// First bytes, RFC 1952 section 2.3.1.
     const BEGIN: &[u8] = &[0x1f, 0x8b, 8];
-    if !body.starts_with(BEGIN) {
-        return Err(NONE);
-    }
-    let mut decoder = flate2::bufread::MultiGzDecoder::new(body).take(beyond);
     let fault = |fault: io::Error| match fault.to_string() {
         _ if fault.kind() == io::ErrorKind::UnexpectedEof => CUT_OFF,
         text if text.contains("checksum") => CHECKSUM,
-        // Of a further member: the first one's was there.
-        text if text.contains("header") => MORE,
         _ => DAMAGED,
     };
-    decoder.read_to_end(content).map(|_| ()).map_err(fault)
+    let mut rest = body;
+    // One member after the other, section 2.2.
+    while rest.starts_with(BEGIN) {
+        let room = beyond.saturating_sub(content.len() as u64);
+        let mut member = flate2::bufread::GzDecoder::new(rest);
+        let read = member.by_ref().take(room).read_to_end(content);
+        read.map_err(fault)?;
+        rest = member.into_inner();
+        if rest.is_empty() || content.len() as u64 >= beyond {
+            return Ok(());
+        }
+    }
+    Err(if rest.len() == body.len() { NONE } else { MORE })
 }
 
 /// Its readers take no notice of what follows, so it is read piece by piece here.

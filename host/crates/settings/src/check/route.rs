@@ -170,15 +170,20 @@ fn host(text: &str) -> Result<(), String> {
         let letters = label
             .bytes()
             .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-        let length = (1..=LONGEST_LABEL).contains(&label.len());
-        letters && length && !label.starts_with('-') && !label.ends_with('-')
+        letters && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
     };
-    if text.len() <= LONGEST_HOST && text.split('.').all(label) {
-        return Ok(());
+    if text.split('.').all(label) {
+        let fits = |label: &str| label.len() <= LONGEST_LABEL;
+        if text.len() <= LONGEST_HOST && text.split('.').all(fits) {
+            return Ok(());
+        }
+        return Err(format!(
+            "expected a host name of {LONGEST_HOST} letters at most, and {LONGEST_LABEL} between its dots, found \
+             {text:?}"
+        ));
     }
     Err(format!(
-        "expected a host name without a port, such as shop.example.com, with {LONGEST_LABEL} letters at most \
-         between its dots, found {text:?}"
+        "expected a host name without a port, such as shop.example.com, found {text:?}"
     ))
 }
 
