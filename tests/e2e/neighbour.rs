@@ -49,7 +49,7 @@ async fn a_batch_that_uses_all_cores_leaves_its_neighbour_alone() -> Result<()> 
     let spins = try_join_all((0..8).map(|_| host.get("/spin")));
     let neighbour = async {
         let mut client = Client::http1(host.http);
-        for turn in 0..200 {
+        for turn in 0..60 {
             client.get(&format!("/hello/{turn}")).await?.expect(200)?;
         }
         host.admin()?.pool("spinning").await
