@@ -15,11 +15,11 @@
 mod directives;
 mod entry;
 mod fetch;
-mod flights;
 mod key;
-mod shelf;
+mod single_flight;
 mod status;
 mod storable;
+mod store;
 mod writes;
 
 use std::sync::Arc;
@@ -38,12 +38,12 @@ use super::respond::{self, Refusal, Response};
 use super::validators;
 use directives::Asks;
 use entry::{Entry, Use};
-use flights::Flights;
-use shelf::{Item, Moment, Shelf};
+use single_flight::SingleFlight;
 use status::Forwarded;
 use stoa_settings::Cache;
 use stoa_telemetry::Metrics;
 use stoa_telemetry::metrics::CacheMetrics;
+use store::{CacheStore, Item, Moment};
 use writes::Writes;
 pub(super) use writes::{Target, Write};
 
@@ -52,8 +52,8 @@ type Key = [u8; 32];
 
 /// The shared answers of one host.
 pub(super) struct ResponseCache {
-    shelf: Shelf,
-    flights: Arc<Flights>,
+    store: CacheStore,
+    flights: Arc<SingleFlight>,
     writes: Arc<Writes>,
     metrics: CacheMetrics,
 }
@@ -85,7 +85,7 @@ impl ResponseCache {
         let metrics = metrics.cache();
         let writes = Arc::<Writes>::default();
         Arc::new(Self {
-            shelf: Shelf::new(bytes, metrics.bytes.clone(), writes.clone()),
+            store: CacheStore::new(bytes, metrics.bytes.clone(), writes.clone()),
             flights: Arc::default(),
             writes,
             metrics,
@@ -112,7 +112,7 @@ impl ResponseCache {
 
     /// Removes answers of a service, or with a tag, or all. Says how many there were.
     pub(super) fn purge(&self, service: Option<&str>, tag: Option<&str>) -> u64 {
-        self.shelf.purge(|entry| {
+        self.store.purge(|entry| {
             service.is_none_or(|service| *entry.service == *service)
                 && tag.is_none_or(|tag| entry.tags.iter().any(|own| own == tag))
         })
@@ -120,7 +120,7 @@ impl ResponseCache {
 
     /// Frees the answers of endpoints that are gone.
     pub(super) fn keep(&self, live: impl Iterator<Item = u64>) {
-        self.shelf.keep(live);
+        self.store.keep(live);
     }
 
     /// Answers a request from memory, or has it answered.
@@ -175,7 +175,7 @@ impl ResponseCache {
         let client = &request.exchange.client;
         let primary = key::primary(endpoint.id, client, parts, &endpoint.vary);
         let place = self.writes.place(client, parts);
-        let asked = self.shelf.moment(place);
+        let asked = self.store.moment(place);
         let (key, item) = self.look(primary, &parts.headers, &asked);
         let now = Instant::now();
         // Who wants a new answer does not take one that was asked for before.
@@ -210,11 +210,11 @@ impl ResponseCache {
 
     /// What stands at a request's key, by the headers that answers differ by.
     fn look(&self, primary: Key, headers: &HeaderMap, now: &Moment) -> (Key, Option<Item>) {
-        match self.shelf.get(&primary, now) {
+        match self.store.get(&primary, now) {
             Some(Item::Vary(names)) => {
                 let key = key::secondary(&primary, headers, &names);
                 // Without an answer for these headers it is still known that they matter.
-                (key, self.shelf.get(&key, now).or(Some(Item::Vary(names))))
+                (key, self.store.get(&key, now).or(Some(Item::Vary(names))))
             }
             item => (primary, item),
         }

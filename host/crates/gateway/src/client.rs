@@ -40,7 +40,7 @@ enum Speaks {
 
 /// What proxies that are believed tell of a client.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct ForwardedClient {
     /// `None` where they name nobody: it is known by the proxy's then.
     pub(super) address: Option<IpAddr>,
     /// Whether it speaks TLS.
@@ -88,7 +88,7 @@ impl Client {
     }
 
     /// The same, as trusted proxies tell.
-    pub(super) fn told(self, told: Told) -> Self {
+    pub(super) fn told(self, told: ForwardedClient) -> Self {
         Self {
             address: told.address.unwrap_or(self.address),
             scheme: match told.secure {

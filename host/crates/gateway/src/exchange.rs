@@ -14,7 +14,7 @@ use super::client::Client;
 use super::compress::Coding;
 use super::input::RequestBody;
 use super::origin::{self, Origin};
-use super::rate::{Exceeded, Standing};
+use super::rate::{Exceeded, RateLimitStatus};
 use super::respond::Refusal;
 use super::table::Places;
 use stoa_call::conditions::Conditions;
@@ -37,7 +37,7 @@ pub(super) struct Exchange {
     /// How its client wants a response to be compressed.
     pub(super) coding: Option<Coding>,
     /// What is left of its caller's limit, once that is known.
-    pub(super) standing: Option<Standing>,
+    pub(super) rate_limit: Option<RateLimitStatus>,
     /// Where in its path the parameters of its route are.
     pub(super) places: Places,
     pub(super) principal: Option<Arc<Principal>>,
@@ -63,7 +63,7 @@ impl Exchange {
             client,
             tie: Some(tie.clone()),
             began,
-            standing: None,
+            rate_limit: None,
             places: Places::default(),
             principal: None,
             deadline: began,
@@ -76,16 +76,16 @@ impl Exchange {
     /// Keeps what a limit of rate said of the request.
     pub(super) fn admitted(
         &mut self,
-        admitted: Result<Option<Standing>, Exceeded>,
+        admitted: Result<Option<RateLimitStatus>, Exceeded>,
     ) -> Result<(), Refusal> {
-        let (standing, admitted) = match admitted {
-            Ok(standing) => (standing, Ok(())),
-            Err(Exceeded { standing, wait }) => {
-                (Some(standing), Err(Refusal::TooManyRequests { wait }))
+        let (status, admitted) = match admitted {
+            Ok(status) => (status, Ok(())),
+            Err(Exceeded { status, wait }) => {
+                (Some(status), Err(Refusal::TooManyRequests { wait }))
             }
         };
         // The first limit that has something to say is the one that counts.
-        self.standing = self.standing.take().or(standing);
+        self.rate_limit = self.rate_limit.take().or(status);
         admitted
     }
 
@@ -140,7 +140,7 @@ impl Exchange {
             began: self.began,
             page: None,
             coding: None,
-            standing: None,
+            rate_limit: None,
             places: self.places.clone(),
             principal: self.principal.take(),
             deadline: self.deadline,

@@ -24,8 +24,8 @@ impl Gateway {
         if let Some(id) = exchange.origin.id_header() {
             headers.insert(REQUEST_ID, id);
         }
-        if let Some(standing) = &exchange.standing {
-            standing.write(headers);
+        if let Some(status) = &exchange.rate_limit {
+            status.write(headers);
         }
         if let Some(cors) = endpoint.and_then(|endpoint| endpoint.cors.as_ref()) {
             cors.finish(exchange.page.as_ref(), headers);

@@ -14,9 +14,9 @@ use super::endpoint::{Destination, Endpoint};
 use super::exchange::Exchange;
 use super::identity::{Denied, LastToken};
 use super::input::RequestBody;
+use super::min_rate::MinRate;
 use super::onward::Onward;
 use super::origin::Origin;
-use super::pace::Pace;
 use super::respond::{self, Refusal, Response};
 use super::rest::Wire;
 use super::serve::serve;
@@ -46,7 +46,7 @@ impl Gateway {
             Ok(told) => (told.into_owned(), Ok(())),
             Err(fault) => (client.clone(), Err(Refusal::BadRequest(fault))),
         };
-        let (body, rest) = Wire::new(&head, body, Pace::of(&self.settings));
+        let (body, rest) = Wire::new(&head, body, MinRate::of(&self.settings));
         let mut exchange = Exchange::new(head, RequestBody::Wire(body), client, tie);
         let address = self.rates.admit_address(&exchange.client).map(|()| None);
         let found = exchange

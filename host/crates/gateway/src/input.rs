@@ -13,11 +13,11 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
 use super::compress::Coding;
-use super::pace::PaceError;
+use super::min_rate::MinRateError;
 use super::rest::Wire;
 use stoa_call::deadline::within;
 use stoa_engine::http::BodyError;
-use stoa_mesh::{Upload, UploadFault};
+use stoa_mesh::{RequestBodyState, UploadFault};
 use stoa_telemetry::Metrics;
 
 /// What the body of a request to a function may be coded in.
@@ -40,11 +40,11 @@ pub(super) enum BodyFault {
     Upload(#[from] UploadFault),
 }
 
-impl From<PaceError<hyper::Error>> for BodyFault {
-    fn from(fault: PaceError<hyper::Error>) -> Self {
+impl From<MinRateError<hyper::Error>> for BodyFault {
+    fn from(fault: MinRateError<hyper::Error>) -> Self {
         match fault {
-            PaceError::TooSlow => UploadFault::TooSlow.into(),
-            PaceError::Broken(_) => UploadFault::Broken.into(),
+            MinRateError::TooSlow => UploadFault::TooSlow.into(),
+            MinRateError::Broken(_) => UploadFault::Broken.into(),
         }
     }
 }
@@ -63,7 +63,7 @@ pub(super) enum RequestBody {
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = PaceError<hyper::Error>;
+    type Error = MinRateError<hyper::Error>;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
@@ -195,7 +195,7 @@ pub(super) struct Limited<B = RequestBody> {
     body: B,
     limit: u64,
     left: u64,
-    upload: Upload,
+    upload: RequestBodyState,
 }
 
 impl<B: Body> Limited<B> {
@@ -205,9 +205,9 @@ impl<B: Body> Limited<B> {
         body: B,
         limit: u64,
         metrics: &Arc<Metrics>,
-    ) -> Result<(Self, Upload), BodyFault> {
+    ) -> Result<(Self, RequestBodyState), BodyFault> {
         announced_within(&body, limit)?;
-        let upload = Upload::of(&body, limit, metrics);
+        let upload = RequestBodyState::of(&body, limit, metrics);
         let limited = Self {
             body,
             limit,

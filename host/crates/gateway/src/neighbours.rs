@@ -26,7 +26,7 @@ use stoa_engine::capabilities::outbound::outgoing::{Neighbours, Passage};
 use stoa_engine::http::{BodyError, WasiBody};
 use stoa_mesh::link::MAX_DEPTH;
 use stoa_mesh::upstream::{self, SendError, Upstream, Upstreams};
-use stoa_mesh::{Guard, Guards, Registry, Upload};
+use stoa_mesh::{Guard, Guards, Registry, RequestBodyState};
 use stoa_service::revision::Revision;
 use stoa_settings::spelling;
 use stoa_telemetry::metrics::Metrics;
@@ -168,7 +168,7 @@ fn limited(
     request: Request<WasiBody>,
     limit: u64,
     metrics: &Arc<Metrics>,
-) -> Result<(Request<Limited<WasiBody>>, Upload), Refusal> {
+) -> Result<(Request<Limited<WasiBody>>, RequestBodyState), Refusal> {
     let (parts, body) = request.into_parts();
     let (body, upload) = Limited::new(body, limit, metrics).map_err(Refusal::Body)?;
     Ok((Request::from_parts(parts, body), upload))

@@ -6,7 +6,7 @@
 
 mod keys;
 mod limiter;
-mod standing;
+mod status;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::client::Client;
 use super::endpoint::Endpoint;
 pub(super) use limiter::{Exceeded, Limiter};
-pub(super) use standing::{Standing, seconds};
+pub(super) use status::{RateLimitStatus, seconds};
 use stoa_call::Principal;
 use stoa_settings::Rate;
 
@@ -73,7 +73,7 @@ impl Rates {
         endpoint: &Endpoint,
         client: &Client,
         principal: Option<&Principal>,
-    ) -> Result<Option<Standing>, Exceeded> {
+    ) -> Result<Option<RateLimitStatus>, Exceeded> {
         let limiter = endpoint.limiter.get();
         limiter
             .map(|limiter| limiter.admit(client, principal))
@@ -86,7 +86,7 @@ impl Rates {
         &self,
         endpoint: &Endpoint,
         client: &Client,
-    ) -> Result<Option<Standing>, Exceeded> {
+    ) -> Result<Option<RateLimitStatus>, Exceeded> {
         let limiter = endpoint
             .limiter
             .get()

@@ -17,7 +17,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
 
-use super::pace::{Pace, PaceError, Paced};
+use super::min_rate::{MinRate, MinRateBody, MinRateError};
 use super::respond::Response;
 
 /// The longest rest that is read for its connection's sake, in bytes: a new connection
@@ -27,7 +27,7 @@ const SHORT: u64 = 64 << 10;
 /// A request's body on its way, whose reader may leave before its end.
 pub(super) struct Wire {
     /// There until it is dropped.
-    body: Option<Paced>,
+    body: Option<MinRateBody>,
     /// None where nothing can be left: on HTTP/2, and where there is no body.
     rest: Option<Arc<Rest>>,
 }
@@ -49,7 +49,7 @@ enum Place {
         drained: bool,
     },
     /// Left by its reader before the answer.
-    Left(Paced),
+    Left(MinRateBody),
     /// It can't be read on: it came too slowly, or broke off.
     Broken,
     /// Read to its end.
@@ -60,7 +60,7 @@ enum Place {
 
 impl Wire {
     /// The body of a request, and what is to be asked of it when the answer is there.
-    pub(super) fn new(parts: &Parts, body: Incoming, pace: Pace) -> (Self, Option<Arc<Rest>>) {
+    pub(super) fn new(parts: &Parts, body: Incoming, pace: MinRate) -> (Self, Option<Arc<Rest>>) {
         let may_be_left = parts.version < Version::HTTP_2 && !body.is_end_stream();
         let rest = may_be_left.then(|| {
             Arc::new(Rest {
@@ -69,7 +69,7 @@ impl Wire {
                 place: Mutex::new(Place::Reader),
             })
         });
-        let body = Some(Paced::new(body, pace));
+        let body = Some(MinRateBody::new(body, pace));
         let wire = Self {
             body,
             rest: rest.clone(),
@@ -86,7 +86,7 @@ impl Wire {
 
 impl Body for Wire {
     type Data = Bytes;
-    type Error = PaceError<hyper::Error>;
+    type Error = MinRateError<hyper::Error>;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
@@ -144,7 +144,7 @@ impl Rest {
         }
     }
 
-    fn left(&self, body: Paced) {
+    fn left(&self, body: MinRateBody) {
         let place = if body.is_end_stream() {
             Place::Read
         } else {
@@ -167,13 +167,13 @@ impl Rest {
     }
 
     /// Reads it to its end, if that comes in the time that bodies have.
-    fn drain(&self, mut body: Paced) {
+    fn drain(&self, mut body: MinRateBody) {
         self.tasks
             .spawn(async move { while let Some(Ok(_)) = body.frame().await {} });
     }
 }
 
 /// Whether what is to come of a body is known, and soon over.
-fn is_short(body: &Paced) -> bool {
+fn is_short(body: &MinRateBody) -> bool {
     body.size_hint().exact().is_some_and(|left| left <= SHORT)
 }

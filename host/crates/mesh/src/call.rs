@@ -1,126 +1,27 @@
 //! The path of every call: an instance, a deadline, and what became of it.
 
+mod error;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::breaker::Breaker;
-use super::intake;
 use super::retry::outcome;
 use super::threads::{self, Begun};
-use super::upload::{Upload, UploadFault};
+use super::upload::RequestBodyState;
 use stoa_call::deadline::{Elapsed, within};
 use stoa_call::{CallContext, TraceContext};
 use stoa_engine::http::{self as handler, BodyError, ResponseBody, Rest};
 use stoa_engine::value::Val;
 use stoa_engine::{Fault, FunctionIndex};
-use stoa_service::pool::{ExclusiveLease, Lease, PoolError};
+use stoa_service::pool::{ExclusiveLease, Lease};
 use stoa_service::revision::Revision;
 use stoa_settings::Priority;
 
-/// Why a call got no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum CallError {
-    /// No instance could be had.
-    #[error(transparent)]
-    Pool(#[from] PoolError),
-    /// The call took too long and was stopped.
-    #[error("the call was stopped at its deadline")]
-    Deadline,
-    /// The same, after it had waited for an instance for most of its time.
-    #[error("the call was stopped at its deadline, most of which it had to wait for an instance")]
-    LittleTime,
-    /// The deadline passed before the call had an instance.
-    #[error("no instance of the service became free before the call's deadline")]
-    DeadlineInQueue,
-    /// The revision fails, so it is left alone for a while; or an operator wants it so.
-    #[error("the service's breaker is open{}; the next try may be in {retry_after:?}", by_whom(*held))]
-    BreakerOpen {
-        /// When it is worth trying again.
-        retry_after: Duration,
-        /// Whether an operator holds it open.
-        held: bool,
-    },
-    /// The service takes no new calls.
-    #[error("the service is drained: it takes no calls until `stoa drain` lets it go on")]
-    Drained,
-    /// The component failed.
-    #[error(transparent)]
-    Fault(#[from] Fault),
-    /// The call failed after the request's body had.
-    #[error("the request could not be passed on whole: {0}")]
-    Upload(UploadFault),
-}
-
-/// What is added to an open breaker's state.
-pub(crate) fn by_whom(held: bool) -> &'static str {
-    match held {
-        true => ", held so by an operator",
-        false => "",
-    }
-}
-
-impl CallError {
-    /// Whether the call may have left something behind.
-    pub fn may_have_run(&self) -> bool {
-        match self {
-            Self::Deadline | Self::LittleTime | Self::Upload(_) => true,
-            Self::Fault(fault) => !matches!(fault, Fault::Request(_)),
-            Self::Pool(_) | Self::DeadlineInQueue | Self::BreakerOpen { .. } | Self::Drained => {
-                false
-            }
-        }
-    }
-
-    /// When another try may work; `None` if that is not known.
-    pub fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Pool(error) => error.retry_after(),
-            Self::BreakerOpen { retry_after, .. } => Some(*retry_after),
-            Self::Drained => Some(intake::RETRY_AFTER),
-            Self::Fault(Fault::Dependency { retry_after, .. }) => *retry_after,
-            Self::Deadline
-            | Self::LittleTime
-            | Self::DeadlineInQueue
-            | Self::Fault(_)
-            | Self::Upload(_) => None,
-        }
-    }
-
-    /// The same, or what `upload` failed with before: a component need not bear that.
-    pub(super) fn blaming(self, upload: &Upload) -> Self {
-        let fault = match &self {
-            Self::Deadline | Self::LittleTime => upload.fault_at_deadline(),
-            Self::Fault(_) => upload.fault(),
-            _ => None,
-        };
-        fault.map_or(self, Self::Upload)
-    }
-
-    /// The same of a call that had its instance `late`.
-    fn begun(self, late: bool) -> Self {
-        match self {
-            Self::Deadline if late => Self::LittleTime,
-            other => other,
-        }
-    }
-
-    /// What a caller is told when the call was made again and that failed with
-    /// `self`: of a try that ran, rather than of one that did not.
-    pub(super) fn or_earlier(self, earlier: Option<Self>) -> Self {
-        match earlier {
-            Some(earlier) if earlier.may_have_run() && !self.may_have_run() => earlier,
-            _ => self,
-        }
-    }
-}
-
-impl From<Elapsed> for CallError {
-    fn from(_: Elapsed) -> Self {
-        Self::Deadline
-    }
-}
+pub use error::CallError;
+pub(crate) use error::by_whom;
 
 /// Calls a function of a revision and fills `results`, whose length is the
 /// function's number of results.
@@ -222,7 +123,7 @@ pub async fn http<B>(
     revision: &Arc<Revision>,
     request: http::Request<B>,
     context: CallContext,
-    (breaker, upload): (&Arc<Breaker>, &Upload),
+    (breaker, upload): (&Arc<Breaker>, &RequestBodyState),
 ) -> Result<http::Response<ResponseBody>, CallError>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -243,7 +144,7 @@ pub(super) async fn http_here<B>(
     revision: &Arc<Revision>,
     request: http::Request<B>,
     context: CallContext,
-    (breaker, upload): (&Arc<Breaker>, &Upload),
+    (breaker, upload): (&Arc<Breaker>, &RequestBodyState),
     begun: Option<&Begun>,
 ) -> Result<http::Response<ResponseBody>, CallError>
 where
@@ -286,7 +187,7 @@ fn go_on(
     (rest, ends): (Rest<ExclusiveLease>, bool),
     (deadline, fair): (Instant, bool),
     trace: TraceContext,
-    (breaker, upload): (&Arc<Breaker>, &Upload),
+    (breaker, upload): (&Arc<Breaker>, &RequestBodyState),
 ) {
     let (mut running, fate, audience) = match rest {
         Rest::Ended(lease) => return lease.keep(),
@@ -372,36 +273,4 @@ pub(super) fn report(revision: &Revision, function: &str, trace: &TraceContext, 
         trace.id = format_args!("{:032x}", trace.trace_id),
         "call failed: {error}"
     );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_try_that_was_not_let_in_does_not_hide_the_one_that_ran() {
-        let lost = || CallError::Fault(Fault::InstanceLost);
-        let full = || PoolError::QueueFull {
-            busy: 1,
-            queue: 1,
-            retry_after: Duration::ZERO,
-        };
-        let open = || CallError::BreakerOpen {
-            retry_after: Duration::ZERO,
-            held: false,
-        };
-        let start = || CallError::Pool(PoolError::Start(Fault::NoResponse));
-        for refused in [full().into(), open(), start(), CallError::DeadlineInQueue] {
-            let told = refused.or_earlier(Some(lost()));
-            assert!(matches!(told, CallError::Fault(Fault::InstanceLost)));
-        }
-        let told = CallError::Deadline.or_earlier(Some(lost()));
-        assert!(matches!(told, CallError::Deadline), "the last that ran");
-        let told = open().or_earlier(Some(start()));
-        assert!(matches!(told, CallError::BreakerOpen { .. }), "neither ran");
-        assert!(matches!(
-            open().or_earlier(None),
-            CallError::BreakerOpen { .. }
-        ));
-    }
 }

@@ -15,7 +15,7 @@ use super::call::{self, CallError};
 use super::health::Health;
 use super::intake::{Drained, Intake};
 use super::retry::{Repeat, Retries, outcome};
-use super::upload::Upload;
+use super::upload::RequestBodyState;
 use stoa_call::CallContext;
 use stoa_engine::FunctionIndex;
 use stoa_engine::http::{BodyError, ResponseBody};
@@ -108,7 +108,7 @@ impl Guard {
         revision: &Arc<Revision>,
         request: http::Request<B>,
         context: CallContext,
-        upload: &Upload,
+        upload: &RequestBodyState,
     ) -> Result<http::Response<ResponseBody>, CallError>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,

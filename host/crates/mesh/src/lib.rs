@@ -35,4 +35,4 @@ pub use guards::{Forces, GATEWAY, Guards};
 pub use intake::{Intake, Intakes};
 pub use registry::{Live, Registry, Service, Snapshot, pick};
 pub use retry::Repeat;
-pub use upload::{Upload, UploadFault};
+pub use upload::{RequestBodyState, UploadFault};

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 
 use super::breaker::Breaker;
 use super::call::{CallError, call_here, http_here, report};
-use super::upload::Upload;
+use super::upload::RequestBodyState;
 use stoa_call::deadline::{Elapsed, within};
 use stoa_call::{CallContext, TraceContext};
 use stoa_engine::http::{BodyError, ResponseBody};
@@ -58,7 +58,7 @@ pub(super) async fn http<B>(
     revision: &Arc<Revision>,
     request: http::Request<B>,
     context: CallContext,
-    (breaker, upload): (&Arc<Breaker>, &Upload),
+    (breaker, upload): (&Arc<Breaker>, &RequestBodyState),
 ) -> Result<http::Response<ResponseBody>, CallError>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -110,7 +110,7 @@ enum Missed {
 
 impl Missed {
     /// The same, or what the request's body failed with before.
-    fn blaming(self, upload: &Upload) -> Self {
+    fn blaming(self, upload: &RequestBodyState) -> Self {
         match self {
             Self::Here(error) => Self::Here(error.blaming(upload)),
             there @ Self::There(_) => there,

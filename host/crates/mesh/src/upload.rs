@@ -14,7 +14,7 @@ use stoa_telemetry::Metrics;
 
 /// What became of one body so far. Costs nothing where a request has none.
 #[derive(Clone, Default)]
-pub struct Upload(Option<Arc<Progress>>);
+pub struct RequestBodyState(Option<Arc<Progress>>);
 
 struct Progress {
     state: AtomicU8,
@@ -46,7 +46,7 @@ const TOO_LARGE: u8 = 2;
 const BROKEN: u8 = 3;
 const TOO_SLOW: u8 = 4;
 
-impl Upload {
+impl RequestBodyState {
     /// Of a body that may have `limit` bytes. Its fault is counted when it is noted.
     pub fn of(body: &impl Body, limit: u64, metrics: &Arc<Metrics>) -> Self {
         let begins = !body.is_end_stream();
@@ -135,8 +135,8 @@ mod tests {
 
     use super::*;
 
-    fn upload(metrics: &Arc<Metrics>) -> Upload {
-        Upload::of(&Full::new(Bytes::from("a")), 1, metrics)
+    fn upload(metrics: &Arc<Metrics>) -> RequestBodyState {
+        RequestBodyState::of(&Full::new(Bytes::from("a")), 1, metrics)
     }
 
     #[test]
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn no_body_has_no_fault() {
-        let upload = Upload::of(&Empty::<Bytes>::new(), 1, &Arc::default());
+        let upload = RequestBodyState::of(&Empty::<Bytes>::new(), 1, &Arc::default());
         upload.waits();
         upload.fails(&BodyError::ConnectionReadTimeout);
         assert_eq!(upload.fault_at_deadline(), None);

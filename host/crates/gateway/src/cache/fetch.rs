@@ -9,9 +9,9 @@ use http::request::Parts;
 use tokio::time::Instant;
 
 use super::entry::Entry;
-use super::flights::{Aboard, Flight, Landing, Turn, landed};
-use super::shelf::Item;
+use super::single_flight::{Aboard, Flight, Landing, Turn, landed};
 use super::status::{self, Forwarded};
+use super::store::Item;
 use super::{Key, ResponseCache, Wanted, dress, give, key, storable};
 use crate::endpoint::Endpoint;
 use crate::onward::Onward;
@@ -156,7 +156,7 @@ impl ResponseCache {
             // A failure leaves what was stored before, for as long as it covers for it.
             if !wanted.personal && !response.status().is_server_error() {
                 let own = Item::Own(Instant::now() + OWN);
-                self.shelf.put(wanted.key, endpoint.id, own, wanted.asked);
+                self.store.put(wanted.key, endpoint.id, own, wanted.asked);
             }
             return Ok((None, response));
         };
@@ -178,11 +178,11 @@ impl ResponseCache {
         });
         if key != wanted.primary {
             let names = Item::Vary(entry.vary.as_slice().into());
-            self.shelf
+            self.store
                 .put(wanted.primary, endpoint.id, names, wanted.asked);
         }
         let item = Item::Answer(entry.clone());
-        self.shelf.put(key, endpoint.id, item, wanted.asked);
+        self.store.put(key, endpoint.id, item, wanted.asked);
         Ok((Some(entry), response))
     }
 

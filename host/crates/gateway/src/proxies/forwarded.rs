@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::header::{FORWARDED, HeaderMap, HeaderValue};
 
-use crate::client::Told;
+use crate::client::ForwardedClient;
 
 const FOR: &str = "x-forwarded-for";
 const PROTO: &str = "x-forwarded-proto";
@@ -16,7 +16,7 @@ pub(super) fn common(
     headers: &HeaderMap,
     peer: IpAddr,
     trusts: impl Fn(IpAddr) -> bool,
-) -> Option<Told> {
+) -> Option<ForwardedClient> {
     if ![FOR, PROTO, HOST]
         .iter()
         .any(|name| headers.contains_key(*name))
@@ -38,7 +38,7 @@ pub(super) fn common(
         }
     }
     let last = |name| elements(headers, name).pop();
-    Some(Told {
+    Some(ForwardedClient {
         address: from,
         secure: last(PROTO).and_then(|proto| secure(&proto)),
         host: last(HOST),
@@ -55,14 +55,14 @@ pub(super) fn standard(
     headers: &HeaderMap,
     peer: IpAddr,
     trusts: impl Fn(IpAddr) -> bool,
-) -> Result<Option<Told>, &'static str> {
+) -> Result<Option<ForwardedClient>, &'static str> {
     if !headers.contains_key(FORWARDED) {
         return Ok(None);
     }
     if headers.get_all(FORWARDED).iter().any(is_unbalanced) {
         return Err("the Forwarded header has a quote without its end");
     }
-    let mut told: Option<Told> = None;
+    let mut told: Option<ForwardedClient> = None;
     for element in elements(headers, FORWARDED.as_str()).iter().rev() {
         let Some(next) = element_of(element) else {
             break;
@@ -70,7 +70,7 @@ pub(super) fn standard(
         let Some(from) = next.address else {
             // Nobody vouches for what stands further left.
             let nearer = told.unwrap_or_default();
-            return Ok(Some(Told {
+            return Ok(Some(ForwardedClient {
                 address: nearer.address,
                 secure: next.secure.or(nearer.secure),
                 host: next.host.or(nearer.host),
@@ -81,9 +81,9 @@ pub(super) fn standard(
             break;
         }
     }
-    let unread = || Told {
+    let unread = || ForwardedClient {
         address: Some(peer),
-        ..Told::default()
+        ..ForwardedClient::default()
     };
     Ok(Some(told.unwrap_or_else(unread)))
 }
@@ -93,7 +93,10 @@ pub(super) fn standard(
 /// # Errors
 ///
 /// When they name different clients.
-pub(super) fn both(standard: Told, common: Told) -> Result<Told, &'static str> {
+pub(super) fn both(
+    standard: ForwardedClient,
+    common: ForwardedClient,
+) -> Result<ForwardedClient, &'static str> {
     let address = match (standard.address, common.address) {
         // What stands beside an address is believed before what stands beside none.
         (Some(_), None) => return Ok(standard),
@@ -103,7 +106,7 @@ pub(super) fn both(standard: Told, common: Told) -> Result<Told, &'static str> {
         (_, address) => address,
     };
     // The kind that the proxy does not write is the client's own word.
-    Ok(Told {
+    Ok(ForwardedClient {
         address,
         secure: standard.secure.filter(|_| standard.secure == common.secure),
         host: standard
@@ -138,8 +141,8 @@ fn elements(headers: &HeaderMap, name: &str) -> Vec<String> {
 }
 
 /// `for=192.0.2.1;proto=https;host=shop.example`, each of which may be missing.
-fn element_of(element: &str) -> Option<Told> {
-    let mut told = Told::default();
+fn element_of(element: &str) -> Option<ForwardedClient> {
+    let mut told = ForwardedClient::default();
     for pair in split(element, ';') {
         let (name, value) = pair.split_once('=')?;
         let value = unquoted(value)?;

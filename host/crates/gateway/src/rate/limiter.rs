@@ -9,7 +9,7 @@ use governor::{Quota, RateLimiter};
 use http::HeaderValue;
 
 use super::keys::{Key, Keys};
-use super::standing::{Standing, policy};
+use super::status::{RateLimitStatus, policy};
 use crate::client::Client;
 use stoa_call::Principal;
 use stoa_settings::{By, Rate};
@@ -30,7 +30,7 @@ pub(crate) struct Limiter<C: Clock = DefaultClock> {
 /// A caller has used its limit up.
 #[derive(Debug)]
 pub(crate) struct Exceeded {
-    pub(crate) standing: Standing,
+    pub(crate) status: RateLimitStatus,
     /// Until the next request may come.
     pub(crate) wait: Duration,
 }
@@ -65,7 +65,7 @@ impl<C: Clock> Limiter<C> {
         &self,
         client: &Client,
         principal: Option<&Principal>,
-    ) -> Result<Standing, Exceeded> {
+    ) -> Result<RateLimitStatus, Exceeded> {
         let key = match (self.rate.by, principal) {
             (By::Route, _) => Key::Everyone,
             (By::Principal, Some(principal)) => Key::principal(principal, &self.hashing),
@@ -75,12 +75,12 @@ impl<C: Clock> Limiter<C> {
             Ok(snapshot) => {
                 let remaining = snapshot.remaining_burst_capacity();
                 let used = self.rate.burst().get().saturating_sub(remaining);
-                Ok(self.standing(remaining, self.rate.interval().saturating_mul(used)))
+                Ok(self.status(remaining, self.rate.interval().saturating_mul(used)))
             }
             Err(not_until) => {
                 let wait = not_until.wait_time_from(self.cells.clock().now());
-                let standing = self.standing(0, wait);
-                Err(Exceeded { standing, wait })
+                let status = self.status(0, wait);
+                Err(Exceeded { status, wait })
             }
         }
     }
@@ -95,8 +95,8 @@ impl<C: Clock> Limiter<C> {
         self.cells.len()
     }
 
-    fn standing(&self, remaining: u32, reset: Duration) -> Standing {
-        Standing {
+    fn status(&self, remaining: u32, reset: Duration) -> RateLimitStatus {
+        RateLimitStatus {
             name: self.name,
             policy: self.policy.clone(),
             remaining,

@@ -43,9 +43,9 @@ fn limiter(rate: &Rate, most: usize) -> (Limiter<FakeRelativeClock>, FakeRelativ
     )
 }
 
-fn headers(standing: &Standing) -> (String, String) {
+fn headers(status: &RateLimitStatus) -> (String, String) {
     let mut headers = HeaderMap::new();
-    standing.write(&mut headers);
+    status.write(&mut headers);
     let text = |name: &str| headers[name].to_str().unwrap().to_owned();
     (text("ratelimit-policy"), text("ratelimit"))
 }
@@ -63,7 +63,7 @@ fn a_burst_is_let_in_and_comes_back_steadily() {
     clock.advance(Duration::from_millis(500));
     let exceeded = limiter.admit(&client, None).unwrap_err();
     assert_eq!(exceeded.wait, Duration::from_millis(9500));
-    assert_eq!(headers(&exceeded.standing).1, "\"route\";r=0;t=10");
+    assert_eq!(headers(&exceeded.status).1, "\"route\";r=0;t=10");
     clock.advance(exceeded.wait);
     limiter.admit(&client, None).unwrap();
     assert!(limiter.admit(&client, None).is_err());
@@ -170,12 +170,12 @@ proptest! {
             clock.advance(gap);
             now += gap;
             match limiter.admit(&client, None) {
-                Ok(standing) => {
-                    prop_assert!(standing.remaining < burst);
+                Ok(status) => {
+                    prop_assert!(status.remaining < burst);
                     admitted.push(now);
                 }
                 Err(exceeded) => {
-                    let wait = Duration::from_secs(standing::seconds(exceeded.wait));
+                    let wait = Duration::from_secs(status::seconds(exceeded.wait));
                     prop_assert!(!wait.is_zero() && wait <= SECOND + rate.interval());
                     clock.advance(wait);
                     now += wait;

@@ -18,7 +18,7 @@ use super::Upstream;
 use super::headers::strip_hop_by_hop;
 use super::instance::Instance;
 use crate::breaker::Outcome;
-use crate::upload::Upload;
+use crate::upload::RequestBodyState;
 use stoa_call::TraceContext;
 use stoa_engine::capabilities::outbound::body::Timed;
 use stoa_engine::http::{BodyError, ResponseBody};
@@ -30,7 +30,7 @@ pub(super) struct Serving(Arc<Instance>);
 pub(super) struct Exchange {
     pub(super) upstream: Arc<Upstream>,
     pub(super) instance: Arc<Instance>,
-    pub(super) upload: Upload,
+    pub(super) upload: RequestBodyState,
     pub(super) trace: TraceContext,
 }
 

@@ -18,7 +18,7 @@ use super::instance::{Instance, Status};
 use crate::breaker::Outcome;
 use crate::call::by_whom;
 use crate::intake;
-use crate::upload::{Upload, UploadFault};
+use crate::upload::{RequestBodyState, UploadFault};
 use stoa_call::TraceContext;
 use stoa_call::deadline::within;
 use stoa_engine::http::{ResponseBody, WasiBody};
@@ -106,7 +106,7 @@ enum Failed {
 
 impl Failed {
     /// The same, or what the request's body failed with before.
-    fn blaming(self, upload: &Upload) -> Self {
+    fn blaming(self, upload: &RequestBodyState) -> Self {
         let fault = match &self {
             Self::Sent(SendError::Deadline(_)) => upload.fault_at_deadline(),
             Self::Sent(SendError::Broken { .. }) => upload.fault(),
@@ -133,7 +133,7 @@ pub(super) struct Answered {
 pub async fn send(
     upstream: &Arc<Upstream>,
     request: Request<WasiBody>,
-    upload: &Upload,
+    upload: &RequestBodyState,
     (deadline, trace): (Instant, TraceContext),
 ) -> Result<Response<ResponseBody>, SendError> {
     let answered = ask(upstream, request, Wants::Answer, upload, deadline).await?;
@@ -144,7 +144,7 @@ pub async fn send(
 pub(super) fn passed_on(
     upstream: &Arc<Upstream>,
     answered: Answered,
-    upload: &Upload,
+    upload: &RequestBodyState,
     trace: TraceContext,
 ) -> Response<ResponseBody> {
     let exchange = Exchange {
@@ -161,7 +161,7 @@ pub(super) async fn ask(
     upstream: &Arc<Upstream>,
     request: Request<WasiBody>,
     wants: Wants,
-    upload: &Upload,
+    upload: &RequestBodyState,
     deadline: Instant,
 ) -> Result<Answered, SendError> {
     let drained = |_| SendError::Drained(upstream.name.clone());

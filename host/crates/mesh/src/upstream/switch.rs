@@ -16,7 +16,7 @@ use super::headers::strip_hop_by_hop;
 use super::send::{ask, passed_on};
 use super::{Instance, SendError, Upstream};
 use crate::intake::Intake;
-use crate::upload::Upload;
+use crate::upload::RequestBodyState;
 use stoa_call::TraceContext;
 use stoa_engine::http::{ResponseBody, WasiBody};
 
@@ -56,7 +56,7 @@ pub struct Held {
 pub async fn switch(
     upstream: &Arc<Upstream>,
     request: Request<WasiBody>,
-    upload: &Upload,
+    upload: &RequestBodyState,
     (deadline, trace): (Instant, TraceContext),
 ) -> Result<Switched, SendError> {
     let mut answered = ask(upstream, request, Wants::WebSocket, upload, deadline).await?;

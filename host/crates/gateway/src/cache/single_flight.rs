@@ -11,12 +11,12 @@ use tokio::sync::watch;
 
 use super::Key;
 use super::entry::Entry;
-use super::shelf::Moment;
+use super::store::Moment;
 use crate::respond::Failure;
 
 /// The calls that are under way.
 #[derive(Debug, Default)]
-pub(super) struct Flights(Mutex<Under>);
+pub(super) struct SingleFlight(Mutex<Under>);
 
 /// Who asks after a write or a purge does not take what was asked for before.
 type Under = HashMap<(Key, Moment), watch::Sender<Landing>>;
@@ -46,11 +46,11 @@ pub(super) type Aboard = watch::Receiver<Landing>;
 /// A call under way; over when dropped.
 pub(super) struct Flight {
     /// Where others find it; nowhere if it is for one alone.
-    joined: Option<(Arc<Flights>, (Key, Moment))>,
+    joined: Option<(Arc<SingleFlight>, (Key, Moment))>,
     landing: watch::Sender<Landing>,
 }
 
-impl Flights {
+impl SingleFlight {
     pub(super) fn join(self: &Arc<Self>, key: Key, asked: Moment) -> Turn {
         let mut flights = self.lock();
         let key = (key, asked);
@@ -110,14 +110,14 @@ mod tests {
 
     const KEY: Key = [1; 32];
 
-    fn lead(flights: &Arc<Flights>) -> (Flight, Aboard) {
+    fn lead(flights: &Arc<SingleFlight>) -> (Flight, Aboard) {
         match flights.join(KEY, Moment::default()) {
             Turn::Lead(flight, aboard) => (flight, aboard),
             Turn::Follow(_) => panic!("the first leads"),
         }
     }
 
-    fn follow(flights: &Arc<Flights>) -> Aboard {
+    fn follow(flights: &Arc<SingleFlight>) -> Aboard {
         match flights.join(KEY, Moment::default()) {
             Turn::Follow(landing) => landing,
             Turn::Lead(..) => panic!("there is a leader already"),
@@ -126,7 +126,7 @@ mod tests {
 
     #[tokio::test]
     async fn followers_get_what_the_leader_brings() {
-        let flights = Arc::new(Flights::default());
+        let flights = Arc::new(SingleFlight::default());
         let (flight, _aboard) = lead(&flights);
         let followers = [follow(&flights), follow(&flights)];
         let failure = Failure::Answered(http::StatusCode::BAD_GATEWAY);
@@ -142,7 +142,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_goes_on_for_those_who_stay() {
-        let flights = Arc::new(Flights::default());
+        let flights = Arc::new(SingleFlight::default());
         let (flight, first) = lead(&flights);
         let mut left = Box::pin(flight.left());
         let follower = follow(&flights);
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn who_asks_after_a_change_leads_anew() {
-        let flights = Arc::new(Flights::default());
+        let flights = Arc::new(SingleFlight::default());
         let before = flights.join(KEY, Moment::default());
         let after = Moment::after(1);
         assert!(matches!(flights.join(KEY, after), Turn::Lead(..)));
@@ -171,7 +171,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_leader_that_is_gone_leaves_nobody_waiting() {
-        let flights = Arc::new(Flights::default());
+        let flights = Arc::new(SingleFlight::default());
         let leader = flights.join(KEY, Moment::default());
         let follower = follow(&flights);
         drop(leader);

@@ -34,7 +34,7 @@ pub(super) struct Moment {
 }
 
 /// Items by key.
-pub(super) struct Shelf {
+pub(super) struct CacheStore {
     items: Cache<Key, Kept>,
     used: Gauge,
     purges: AtomicU64,
@@ -49,7 +49,7 @@ struct Kept {
     asked: Moment,
 }
 
-impl Shelf {
+impl CacheStore {
     pub(super) fn new(bytes: u64, used: Gauge, writes: Arc<Writes>) -> Self {
         let shown = used.clone();
         let items = Cache::builder()
@@ -191,33 +191,33 @@ mod tests {
     #[test]
     fn it_never_holds_more_than_its_bytes() {
         let used = Gauge::default();
-        let shelf = Shelf::new(10_000, used.clone(), Arc::default());
+        let store = CacheStore::new(10_000, used.clone(), Arc::default());
         for n in 0..100 {
-            shelf.put([n; 32], 1, answer("a", "t", 1000), Moment::default());
+            store.put([n; 32], 1, answer("a", "t", 1000), Moment::default());
             assert!(used.get() <= 10_000, "{}", used.get());
         }
         assert!(used.get() > 5_000, "{}", used.get());
-        shelf.keep(std::iter::empty());
+        store.keep(std::iter::empty());
         assert_eq!(used.get(), 0);
     }
 
     #[test]
     fn a_purge_takes_what_it_names_and_what_was_asked_for_before() {
-        let shelf = Shelf::new(1 << 20, Gauge::default(), Arc::default());
-        let asked = shelf.moment(Place::default());
-        shelf.put([1; 32], 1, answer("a", "t", 10), asked);
-        shelf.put([2; 32], 2, answer("b", "t", 10), asked);
-        shelf.put(
+        let store = CacheStore::new(1 << 20, Gauge::default(), Arc::default());
+        let asked = store.moment(Place::default());
+        store.put([1; 32], 1, answer("a", "t", 10), asked);
+        store.put([2; 32], 2, answer("b", "t", 10), asked);
+        store.put(
             [3; 32],
             2,
             Item::Own(Instant::now() + Duration::from_secs(1)),
             asked,
         );
-        assert_eq!(shelf.purge(|entry| &*entry.service == "a"), 1);
-        assert!(shelf.get(&[1; 32], &asked).is_none() && shelf.get(&[2; 32], &asked).is_some());
-        shelf.put([1; 32], 1, answer("a", "t", 10), asked);
-        assert!(shelf.get(&[1; 32], &asked).is_none());
-        shelf.keep(std::iter::once(1));
-        assert!(shelf.get(&[2; 32], &asked).is_none() && shelf.get(&[3; 32], &asked).is_none());
+        assert_eq!(store.purge(|entry| &*entry.service == "a"), 1);
+        assert!(store.get(&[1; 32], &asked).is_none() && store.get(&[2; 32], &asked).is_some());
+        store.put([1; 32], 1, answer("a", "t", 10), asked);
+        assert!(store.get(&[1; 32], &asked).is_none());
+        store.keep(std::iter::once(1));
+        assert!(store.get(&[2; 32], &asked).is_none() && store.get(&[3; 32], &asked).is_none());
     }
 }

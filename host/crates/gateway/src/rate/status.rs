@@ -16,7 +16,7 @@ const LONGEST: usize = 64;
 
 /// How much of a limit a caller has left.
 #[derive(Debug, Clone)]
-pub(crate) struct Standing {
+pub(crate) struct RateLimitStatus {
     pub(super) name: &'static str,
     pub(super) policy: HeaderValue,
     /// Requests that may come at once.
@@ -26,7 +26,7 @@ pub(crate) struct Standing {
     pub(super) reset: Duration,
 }
 
-impl Standing {
+impl RateLimitStatus {
     /// Writes it to a response.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
         let (name, remaining, reset) = (self.name, self.remaining, seconds(self.reset));

@@ -17,9 +17,9 @@ use stoa_engine::http::BodyError;
 use stoa_settings::config;
 
 /// A request's body that must come in time.
-pub(super) struct Paced<B = Incoming> {
+pub(super) struct MinRateBody<B = Incoming> {
     body: B,
-    pace: Pace,
+    pace: MinRate,
     received: u64,
     waited: Duration,
     waiting: Option<Waiting>,
@@ -27,7 +27,7 @@ pub(super) struct Paced<B = Incoming> {
 
 /// How slow is slow.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pace {
+pub(super) struct MinRate {
     /// What a body may wait without a byte.
     grace: Duration,
     /// Bytes that earn a second more.
@@ -36,18 +36,18 @@ pub(super) struct Pace {
 
 /// Why a body ended early.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PaceError<E> {
+pub(super) enum MinRateError<E> {
     #[error("the body comes too slowly")]
     TooSlow,
     #[error(transparent)]
     Broken(E),
 }
 
-impl From<PaceError<hyper::Error>> for BodyError {
-    fn from(fault: PaceError<hyper::Error>) -> Self {
+impl From<MinRateError<hyper::Error>> for BodyError {
+    fn from(fault: MinRateError<hyper::Error>) -> Self {
         match fault {
-            PaceError::TooSlow => Self::ConnectionReadTimeout,
-            PaceError::Broken(fault) => Self::Hyper(fault),
+            MinRateError::TooSlow => Self::ConnectionReadTimeout,
+            MinRateError::Broken(fault) => Self::Hyper(fault),
         }
     }
 }
@@ -57,7 +57,7 @@ struct Waiting {
     timer: Pin<Box<Sleep>>,
 }
 
-impl Pace {
+impl MinRate {
     pub(super) fn of(settings: &config::Gateway) -> Self {
         Self {
             grace: settings.body_timeout,
@@ -66,8 +66,8 @@ impl Pace {
     }
 }
 
-impl<B> Paced<B> {
-    pub(super) fn new(body: B, pace: Pace) -> Self {
+impl<B> MinRateBody<B> {
+    pub(super) fn new(body: B, pace: MinRate) -> Self {
         Self {
             body,
             pace,
@@ -90,9 +90,9 @@ impl<B> Paced<B> {
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for Paced<B> {
+impl<B: Body<Data = Bytes> + Unpin> Body for MinRateBody<B> {
     type Data = Bytes;
-    type Error = PaceError<B::Error>;
+    type Error = MinRateError<B::Error>;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
@@ -107,9 +107,11 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Paced<B> {
                 if let Some(Ok(frame)) = &frame {
                     this.received += frame.data_ref().map_or(0, |data| data.len() as u64);
                 }
-                Poll::Ready(frame.map(|frame| frame.map_err(PaceError::Broken)))
+                Poll::Ready(frame.map(|frame| frame.map_err(MinRateError::Broken)))
             }
-            Poll::Pending => this.poll_late(cx).map(|()| Some(Err(PaceError::TooSlow))),
+            Poll::Pending => this
+                .poll_late(cx)
+                .map(|()| Some(Err(MinRateError::TooSlow))),
         }
     }
 
@@ -130,7 +132,7 @@ mod tests {
 
     use super::*;
 
-    const PACE: Pace = Pace {
+    const PACE: MinRate = MinRate {
         grace: Duration::from_secs(20),
         rate: 100,
     };
@@ -153,13 +155,13 @@ mod tests {
 
     /// Bytes that come, until the end or a fault.
     async fn read(body: impl Body<Data = Bytes, Error = Infallible> + Unpin) -> (usize, bool) {
-        let mut body = Paced::new(body, PACE);
+        let mut body = MinRateBody::new(body, PACE);
         let mut received = 0;
         while let Some(frame) = body.frame().await {
             match frame {
                 Ok(frame) => received += frame.into_data().unwrap().len(),
-                Err(PaceError::TooSlow) => return (received, false),
-                Err(PaceError::Broken(never)) => match never {},
+                Err(MinRateError::TooSlow) => return (received, false),
+                Err(MinRateError::Broken(never)) => match never {},
             }
         }
         (received, true)
@@ -179,7 +181,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_readers_own_time_does_not_count() {
-        let mut body = Paced::new(pieces(10, 1, 1), PACE);
+        let mut body = MinRateBody::new(pieces(10, 1, 1), PACE);
         while let Some(frame) = body.frame().await {
             frame.unwrap();
             tokio::time::sleep(Duration::from_secs(60)).await;
