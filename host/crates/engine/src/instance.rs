@@ -106,11 +106,11 @@ impl Instance {
     pub async fn call(
         &mut self,
         function: FunctionIndex,
-        context: CallContext,
+        context: &CallContext,
         params: &[Val],
         results: &mut [Val],
     ) -> Result<(), Fault> {
-        self.begin(context);
+        self.begin(context.clone());
         let function = self.function(function)?;
         let guest = function.call_async(&mut self.store, params, results);
         let called = watch(self.waits.as_ref(), guest).await;

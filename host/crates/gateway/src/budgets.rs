@@ -20,7 +20,10 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::client::Client;
 use super::connection::{self, Leaves};
+use super::identity::LastToken;
 use super::testing::{Hosted, hosted};
+use super::{Endpoint, Gateway, exchange::Exchange, serve::serve};
+use stoa_call::Tie;
 
 /// Requests that are counted, after as many that are not.
 const REQUESTS: u64 = 64;
@@ -201,4 +204,28 @@ fn a_call_of_a_function_costs_little_more_than_http() {
             && ours.writes <= bound.writes,
         "expected {bound:?} at most, hyper's own {hyper:?} among them, found {ours:?}"
     );
+}
+
+/// Bytes of the future that a function makes.
+fn size<A, F>(_: impl Fn(A) -> F) -> usize {
+    size_of::<F>()
+}
+
+/// It is moved and polled for each request.
+#[test]
+fn the_future_of_a_request_is_small() {
+    type Request = (
+        &'static Gateway,
+        http::Request<hyper::body::Incoming>,
+        &'static Arc<Client>,
+        &'static LastToken,
+        &'static Tie,
+    );
+    let request = size(|(gateway, request, client, last, tie): Request| {
+        gateway.handle(request, client, last, tie)
+    });
+    type Call = (&'static mut Exchange, &'static Endpoint);
+    let call = size(|(exchange, endpoint): Call| serve(exchange, endpoint));
+    assert!(request <= 4480, "{request} bytes");
+    assert!(call <= 2896, "{call} bytes");
 }

@@ -47,24 +47,23 @@ impl Gateway {
             Err(fault) => (client.clone(), Err(Refusal::BadRequest(fault))),
         };
         let (body, rest) = Wire::new(&head, body, MinRate::of(&self.settings));
-        let mut exchange = Exchange::new(head, RequestBody::Wire(body), client, tie);
+        let exchange = Exchange::new(head, RequestBody::Wire(body), client, tie);
+        let mut request = Unanswered::new(self, exchange);
+        let exchange = &mut request.exchange;
         let address = self.rates.admit_address(&exchange.client).map(|()| None);
         let found = exchange
             .admitted(address)
             .and(stands.map_err(|ended| Refusal::Denied(Denied::Certificate(ended))))
             .and(told)
-            .and_then(|()| self.find(&mut exchange));
-        let (mut exchange, endpoint, answered) = match found {
+            .and_then(|()| self.find(exchange));
+        let answered = match found {
             Ok(endpoint) => {
-                let mut unanswered = Unanswered::new(self, exchange, endpoint);
-                let (exchange, endpoint) = unanswered.parts();
-                let answered = self.answer(exchange, endpoint, last).await;
-                let (exchange, endpoint) = unanswered.answered();
-                (exchange, Some(endpoint), answered)
+                let endpoint = request.endpoint.insert(endpoint);
+                self.answer(&mut request.exchange, endpoint, last).await
             }
-            Err(refusal) => (exchange, None, Err(refusal)),
+            Err(refusal) => Err(refusal),
         };
-        let endpoint = endpoint.as_deref();
+        let (exchange, endpoint) = request.answered();
         let mut response =
             answered.unwrap_or_else(|refusal| self.refuse(refusal, endpoint, &exchange.origin));
         if let Some(rest) = rest {
@@ -76,8 +75,8 @@ impl Gateway {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);
         }
-        let response = self.finish(&exchange, endpoint, response);
-        self.record(&exchange, endpoint, response.status());
+        let response = self.finish(exchange, endpoint, response);
+        self.record(exchange, endpoint, response.status());
         response
     }
 
@@ -242,37 +241,39 @@ impl Gateway {
     }
 }
 
-/// A request that has no answer yet. Dropped, its client has left and none is made.
+/// A request that has no answer yet. Dropped on its way to its service, its client has
+/// left and none is made.
 struct Unanswered<'g> {
     gateway: &'g Gateway,
-    /// There until it is answered.
-    request: Option<(Exchange, Arc<Endpoint>)>,
+    exchange: Exchange,
+    /// Where it goes, once that is known.
+    endpoint: Option<Arc<Endpoint>>,
+    is_answered: bool,
 }
 
 impl<'g> Unanswered<'g> {
-    fn new(gateway: &'g Gateway, exchange: Exchange, endpoint: Arc<Endpoint>) -> Self {
+    fn new(gateway: &'g Gateway, exchange: Exchange) -> Self {
         Self {
             gateway,
-            request: Some((exchange, endpoint)),
+            exchange,
+            endpoint: None,
+            is_answered: false,
         }
     }
 
-    fn parts(&mut self) -> (&mut Exchange, &Arc<Endpoint>) {
-        let request = self.request.as_mut();
-        let (exchange, endpoint) = request.expect("it is not answered");
-        (exchange, endpoint)
-    }
-
-    fn answered(mut self) -> (Exchange, Arc<Endpoint>) {
-        self.request.take().expect("it is answered once")
+    fn answered(&mut self) -> (&mut Exchange, Option<&Endpoint>) {
+        self.is_answered = true;
+        (&mut self.exchange, self.endpoint.as_deref())
     }
 }
 
 impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
-        if let Some((exchange, endpoint)) = &self.request {
+        if let Some(endpoint) = &self.endpoint
+            && !self.is_answered
+        {
             let status = respond::client_left();
-            self.gateway.record(exchange, Some(endpoint), status);
+            self.gateway.record(&self.exchange, Some(endpoint), status);
         }
     }
 }

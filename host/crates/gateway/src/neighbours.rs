@@ -258,7 +258,7 @@ impl Gateway {
             .decode(parameters.as_slice(), parts.uri.query(), &json)
             .map_err(Refusal::Input)?;
         let way = (&*guard, &to.revision, repeat(&parts.method));
-        let reply = call(way, to.index, operation, context, &params).await?;
+        let reply = call(way, to.index, operation, &context, &params).await?;
         Ok(respond::reply(reply, &endpoint, origin, parts.headers))
     }
 }

@@ -62,7 +62,7 @@ async fn function(
         tie.has_request();
     }
     let way = (&*to.guard, &to.revision, repeat(&exchange.head.method));
-    let reply = call(way, to.index, operation, context, &params).await?;
+    let reply = call(way, to.index, operation, &context, &params).await?;
     let origin = &exchange.origin;
     if let Reply::Internal { case, detail } = &reply {
         report_own_error(endpoint, case, detail, origin);
@@ -122,7 +122,7 @@ pub(super) async fn call(
     (guard, revision, repeat): (&Guard, &Arc<Revision>, Repeat),
     function: FunctionIndex,
     operation: &Operation,
-    context: CallContext,
+    context: &CallContext,
     params: &[Val],
 ) -> Result<Reply, Refusal> {
     // A function of the component model has one result or none.

@@ -33,7 +33,7 @@ pub(crate) use error::by_whom;
 pub async fn call(
     revision: &Arc<Revision>,
     function: FunctionIndex,
-    context: CallContext,
+    context: &CallContext,
     params: &[Val],
     results: &mut [Val],
 ) -> Result<(), CallError> {
@@ -50,14 +50,13 @@ pub async fn call(
 pub(super) async fn call_here(
     revision: &Revision,
     function: FunctionIndex,
-    context: CallContext,
+    context: &CallContext,
     params: &[Val],
     results: &mut [Val],
     begun: Option<&Begun>,
 ) -> Result<(), CallError> {
     let deadline = context.deadline;
-    let trace = context.trace;
-    let (lease, late) = acquire(revision, &context, begun).await?;
+    let (lease, late) = acquire(revision, context, begun).await?;
     let called = match lease {
         Lease::Exclusive(mut lease) => {
             let called = within(deadline, lease.call(function, context, params, results)).await;
@@ -68,7 +67,7 @@ pub(super) async fn call_here(
             let called = instance.call(
                 Box::new(lease),
                 function,
-                context,
+                context.clone(),
                 params.to_vec(),
                 results.len(),
             );
@@ -81,7 +80,7 @@ pub(super) async fn call_here(
         report(
             revision,
             &revision.code.function(function).function,
-            &trace,
+            &context.trace,
             error,
         )
     })
@@ -98,7 +97,7 @@ pub async fn check_health(revision: &Arc<Revision>, check: FunctionIndex) -> Res
         ..CallContext::new(revision.deadline(None))
     };
     let mut results = [Val::Bool(false)];
-    call(revision, check, context, &[], &mut results)
+    call(revision, check, &context, &[], &mut results)
         .await
         .map_err(|error| error.to_string())?;
     match &results[0] {

@@ -66,17 +66,16 @@ impl Guard {
         &self,
         revision: &Arc<Revision>,
         function: FunctionIndex,
-        context: CallContext,
+        context: &CallContext,
         params: &[Val],
         results: &mut [Val],
         repeat: Repeat,
     ) -> Result<(), CallError> {
-        let (mut context, mut retried, mut earlier) = (context, 0, None);
+        let (mut retried, mut earlier) = (0, None);
         loop {
-            let deadline = context.deadline;
-            let next = self.retries.are_left(retried).then(|| context.clone());
-            let once = self.once(revision, function, context, params, results);
-            let outcome = once.await;
+            let outcome = self
+                .once(revision, function, context, params, results)
+                .await;
             if retried > 0 {
                 let count = match outcome {
                     Ok(()) => &self.metrics.succeeded,
@@ -85,12 +84,12 @@ impl Guard {
                 count.fetch_add(1, Ordering::Relaxed);
             }
             let Err(error) = outcome else { return Ok(()) };
-            let again = self.again(&error, repeat, retried, deadline).await;
+            // Boxed: few calls fail, and each one's future would have room for it.
+            let again = Box::pin(self.again(&error, repeat, retried, context.deadline)).await;
             let error = error.or_earlier(earlier);
-            context = match next {
-                Some(next) if again => next,
-                _ => return Err(error),
-            };
+            if !again {
+                return Err(error);
+            }
             earlier = Some(error);
             retried += 1;
         }
@@ -139,7 +138,7 @@ impl Guard {
         &self,
         revision: &Arc<Revision>,
         function: FunctionIndex,
-        context: CallContext,
+        context: &CallContext,
         params: &[Val],
         results: &mut [Val],
     ) -> Result<(), CallError> {

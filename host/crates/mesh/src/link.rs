@@ -118,7 +118,7 @@ impl ServiceLink {
         let began = Instant::now();
         let guard = self.guard(&revision);
         let called = guard
-            .call(&revision, index, context, params, results, Repeat::Once)
+            .call(&revision, index, &context, params, results, Repeat::Once)
             .await;
         self.observe(function, &revision.service, began);
         called.map_err(|error| LinkFailure {

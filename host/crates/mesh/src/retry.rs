@@ -57,7 +57,7 @@ impl Retries {
     }
 
     /// Whether a call may be tried again at all after so many retries.
-    pub fn are_left(&self, retried: u32) -> bool {
+    fn are_left(&self, retried: u32) -> bool {
         retried < self.settings.retries
     }
 

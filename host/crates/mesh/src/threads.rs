@@ -27,18 +27,19 @@ pub(super) async fn call(
     there: &Handle,
     revision: &Arc<Revision>,
     function: FunctionIndex,
-    context: CallContext,
+    context: &CallContext,
     params: &[Val],
     results: &mut [Val],
 ) -> Result<(), CallError> {
-    let (deadline, trace, callee) = (context.deadline, context.trace, revision.clone());
+    let (context, callee) = (context.clone(), revision.clone());
+    let (deadline, trace) = (context.deadline, context.trace);
     let (params, slots) = (params.to_vec(), results.len());
     let begun = Begun::default();
     let there_begun = begun.clone();
     let work = async move {
         let mut values = vec![Val::Bool(false); slots];
         let begun = Some(&there_begun);
-        call_here(&callee, function, context, &params, &mut values, begun)
+        call_here(&callee, function, &context, &params, &mut values, begun)
             .await
             .map(|()| values)
     };
