@@ -3,7 +3,7 @@
 use http::uri::PathAndQuery;
 use stoa_gateway::table::path::{Pattern, Tree};
 use stoa_settings::manifest::route::{Place, parse_key as route_place};
-use stoa_settings::spelling::laxest;
+use stoa_settings::spelling::{laxest, normal};
 use stoa_settings::{MAX_PARAMETERS, MAX_SEGMENTS};
 
 /// What stands for a parameter of a template, one after the other.
@@ -149,7 +149,7 @@ fn rank(template: &str, path: &str) -> Option<(Vec<u8>, Vec<String>)> {
                 rank.push(1);
                 parameters.push(given.to_owned());
             }
-            (Some(wanted), Some(given)) if wanted == given => rank.push(0),
+            (Some(wanted), Some(given)) if normal(wanted) == normal(given) => rank.push(0),
             _ => return None,
         }
     }
