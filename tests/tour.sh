@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Plays the tour of a README against the release build: the fenced blocks that a
-# marker stands before, in their order, in one shell.
+# Plays a page against the release build, README.md or one of the manual: the fenced
+# blocks that a marker stands before, in their order, in one shell.
 #
 #   <!-- tour -->             runs the `sh` block; a command that fails ends the tour
 #   <!-- tour: background --> runs it until the tour ends, goes on when the
@@ -17,8 +17,8 @@ set -euo pipefail
 # A background block may build the shop first. Seconds.
 readonly PATIENCE=600
 
-readme=$(realpath "${1:-README.md}")
-checkout=$(dirname "$readme")
+page=$(realpath "${1:-README.md}")
+checkout=$(dirname "$(dirname "$(realpath "$0")")")
 cd "$checkout"
 scratch=$(mktemp -d)
 background=()
@@ -47,7 +47,7 @@ report() {
     for file in "$scratch"/*.output; do
         [ -f "$file" ] && printf -- '--- %s\n%s\n' "$(basename "$file")" "$(tail -n 40 "$file")"
     done
-    echo "The tour failed with exit code $1. README: $readme"
+    echo "The tour failed with exit code $1. Page: $page"
 } >&2
 
 # Writes each marked block to its own file: 01.run, 02.background …; the place of
@@ -65,8 +65,8 @@ extract() {
         inside && /^```$/ { inside = 0; kind = ""; close(file); next }
         inside { print > file; next }
         kind && NF { print "a tour marker without its block: line " NR > "/dev/stderr"; exit 1 }
-        END { if (!count) { print "no tour in the README" > "/dev/stderr"; exit 1 } }
-    ' "$readme"
+        END { if (!count) { print "no tour in the page" > "/dev/stderr"; exit 1 } }
+    ' "$page"
 }
 
 # Whether a file contains a text, in which … stands for anything.
@@ -133,7 +133,7 @@ go_elsewhere() {
     ln -s "$checkout" stoa
 }
 
-# Writes a block to the file that the README says.
+# Writes a block to the file that the page says.
 put() {
     local place
     place=$(<"${1%.file}.place")
@@ -156,4 +156,4 @@ for block in "$scratch"/[0-9]*; do
         *.file) put "$block" ;;
     esac
 done
-echo "The tour is true."
+echo "The tour is true: $page"

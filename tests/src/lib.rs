@@ -11,6 +11,7 @@
 //! - [`frames`]: HTTP/2 frame by frame
 //! - [`issuer`]: signed tokens, and a server of the keys that check them
 //! - [`load`]: many connections that count every answer
+//! - [`docs`]: README.md and the manual, as tests read them
 //!
 //! Knows the host by its binary, its sockets and its files only: it depends on
 //! no crate of the host.
@@ -18,6 +19,7 @@
 pub mod admin;
 pub mod client;
 pub mod command;
+pub mod docs;
 pub mod fault_proxy;
 pub mod frames;
 pub mod issuer;

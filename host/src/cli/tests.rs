@@ -1,3 +1,5 @@
+mod docs;
+
 use clap::CommandFactory;
 
 use super::*;

@@ -69,7 +69,7 @@ pub enum Client {
 /// How the result is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// A table for people and for the README.
+    /// A table for people and for the manual.
     Markdown,
     /// Everything, for programs.
     Json,
