@@ -140,13 +140,13 @@ pub(super) fn pass(response: http::Response<ResponseBody>) -> Response {
     response.map(GatewayBody::from)
 }
 
-/// The answer to a preflight: all of it is in its headers.
 /// What a request is counted and logged as whose client left before it had an answer:
 /// nobody gets it. nginx's word, as HTTP has none.
 pub(super) fn client_left() -> StatusCode {
     StatusCode::from_u16(499).expect("499 has three digits")
 }
 
+/// The answer to a preflight: all of it is in its headers.
 pub(super) fn preflight(headers: HeaderMap) -> Response {
     let mut response = Response::new(GatewayBody::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
