@@ -43,8 +43,8 @@ python() {
 # Asks for a path a dozen times, $2 at a time; every status must be 200.
 ask() {
     local found
-    found=$(seq "$REQUESTS" | xargs -P "$2" -I N \
-        curl -s -o "$scratch/N.body" -w '%{http_code}\n' "http://$gateway$1" | sort | uniq -c | xargs)
+    found=$(seq "$REQUESTS" | xargs -P "$2" -I {} \
+        curl -sS -o "$scratch/{}.body" -w '%{http_code}\n' "http://$gateway$1" | sort | uniq -c | xargs)
     [ "$found" = "$REQUESTS 200" ] || { echo "$1, $2 at a time: expected $REQUESTS times 200, found $found" >&2; return 1; }
 }
 
