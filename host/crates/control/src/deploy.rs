@@ -55,7 +55,7 @@ use stoa_engine::capabilities::outbound::outgoing::Neighbours;
 use stoa_engine::capabilities::outbound::trust::Trust;
 use stoa_engine::{Runtime, RuntimeError};
 use stoa_gateway::table::{ServiceRoutes, Table};
-use stoa_gateway::{Endpoint, Gateway};
+use stoa_gateway::{Gateway, Plan};
 use stoa_mesh::discovery::Discovery;
 use stoa_mesh::upstream::Upstreams;
 use stoa_mesh::{Guards, Live, Registry, Service};
@@ -132,7 +132,7 @@ struct Deployed {
 #[derive(Clone)]
 struct Loaded {
     revision: Arc<Revision>,
-    endpoints: Vec<Arc<Endpoint>>,
+    endpoints: Vec<Arc<Plan>>,
 }
 
 /// Why a change did not happen. Nothing has changed.

@@ -16,11 +16,11 @@ mod directives;
 mod entry;
 mod fetch;
 mod key;
+mod rule;
 mod single_flight;
 mod status;
 mod storable;
 mod store;
-mod writes;
 
 use std::sync::Arc;
 
@@ -31,21 +31,20 @@ use hyper::body::Body as _;
 use tokio::time::Instant;
 
 use super::client::Client;
-use super::endpoint::{Destination, Endpoint};
+use super::endpoint::Endpoint;
 use super::input::RequestBody;
 use super::onward::Onward;
 use super::respond::{self, Refusal, Response};
-use super::validators;
+use super::tag::tag;
+use super::writes::{Target, Writes};
 use directives::Asks;
 use entry::{Entry, Use};
+pub(super) use rule::Rule;
 use single_flight::SingleFlight;
 use status::Forwarded;
-use stoa_settings::Cache;
 use stoa_telemetry::Metrics;
 use stoa_telemetry::metrics::CacheMetrics;
 use store::{CacheStore, Item, Moment};
-use writes::Writes;
-pub(super) use writes::{Target, Write};
 
 /// What requests with the same answer have in common.
 type Key = [u8; 32];
@@ -60,6 +59,8 @@ pub(super) struct ResponseCache {
 
 /// What a request is, to the cache.
 struct Wanted {
+    /// By which it is answered.
+    rule: Arc<Rule>,
     /// Without the headers that answers may differ by.
     primary: Key,
     key: Key,
@@ -92,17 +93,9 @@ impl ResponseCache {
         })
     }
 
-    /// By which rule a request is answered here; `None` if it is not.
-    pub(super) fn takes<'e>(&self, endpoint: &'e Endpoint, parts: &Parts) -> Option<&'e Cache> {
-        let reads = matches!(parts.method, Method::GET | Method::HEAD);
-        endpoint.route.cache.as_ref().filter(|_| reads)
-    }
-
-    /// Makes ready for these endpoints, before they get requests.
-    pub(super) fn expect<'e>(&self, mut endpoints: impl Iterator<Item = &'e Arc<Endpoint>>) {
-        if endpoints.any(|endpoint| endpoint.route.cache.is_some()) {
-            self.writes.heed();
-        }
+    /// Makes ready for the first answers, before a route with a cache gets requests.
+    pub(super) fn expect(&self) {
+        self.writes.heed();
     }
 
     /// What a request may change of what is stored.
@@ -127,14 +120,14 @@ impl ResponseCache {
     pub(super) async fn answer(
         self: &Arc<Self>,
         request: Onward,
-        rule: &Cache,
+        rule: &Arc<Rule>,
     ) -> Result<Response, Refusal> {
         let exchange = &request.exchange;
         let headers = &exchange.head.headers;
         let asks = Asks::of(headers);
         let personal = exchange.principal.is_some()
             || headers.contains_key(header::AUTHORIZATION)
-            || is_known_by_cookie(&request.endpoint, headers);
+            || (request.endpoint.shows_headers() && rule.is_known_by_cookie(headers));
         if is_for_service(&exchange.head, &exchange.body, &asks) {
             if asks.only_if_cached {
                 return Err(Refusal::NotCached);
@@ -143,7 +136,7 @@ impl ResponseCache {
             return self.pass(request, rule, personal, why).await;
         }
         let reads_whole = exchange.head.method == Method::GET;
-        let (wanted, recalled) = self.recall(&request, asks, personal);
+        let (wanted, recalled) = self.recall(&request, rule, asks, personal);
         match recalled.entry {
             Some((entry, Use::Serve)) => {
                 self.metrics.hit.inc();
@@ -170,10 +163,16 @@ impl ResponseCache {
     }
 
     /// What is stored for a request, if it may have it.
-    fn recall(&self, request: &Onward, asks: Asks, personal: bool) -> (Wanted, Recalled) {
+    fn recall(
+        &self,
+        request: &Onward,
+        rule: &Arc<Rule>,
+        asks: Asks,
+        personal: bool,
+    ) -> (Wanted, Recalled) {
         let (endpoint, parts) = (&request.endpoint, &request.exchange.head);
         let client = &request.exchange.client;
-        let primary = key::primary(endpoint.id, client, parts, &endpoint.vary);
+        let primary = key::primary(endpoint.id, client, parts, &rule.vary);
         let place = self.writes.place(client, parts);
         let asked = self.store.moment(place);
         let (key, item) = self.look(primary, &parts.headers, &asked);
@@ -198,6 +197,7 @@ impl ResponseCache {
             _ => (None, Forwarded::UriMiss),
         };
         let wanted = Wanted {
+            rule: rule.clone(),
             primary,
             key,
             asked,
@@ -224,7 +224,7 @@ impl ResponseCache {
     async fn pass(
         &self,
         mut request: Onward,
-        rule: &Cache,
+        rule: &Arc<Rule>,
         personal: bool,
         why: Forwarded,
     ) -> Result<Response, Refusal> {
@@ -258,37 +258,11 @@ fn is_for_service(parts: &Parts, body: &RequestBody, asks: &Asks) -> bool {
     about_now || asks.no_store || !body.is_end_stream()
 }
 
-/// Whether the service may know its client by a cookie. A route that names cookies
-/// among what its answers differ by keeps them apart itself.
-fn is_known_by_cookie(endpoint: &Endpoint, headers: &HeaderMap) -> bool {
-    headers.contains_key(header::COOKIE)
-        && endpoint.shows_headers()
-        && !endpoint.vary.contains(&header::COOKIE)
-}
-
 /// Gives an answer its tag, and the headers that its route says.
-fn dress(response: &mut Response, endpoint: &Endpoint, rule: &Cache, personal: bool) {
-    if matches!(endpoint.destination, Destination::Function(_)) && response.status().is_success() {
-        validators::tag(response);
+fn dress(response: &mut Response, endpoint: &Endpoint, rule: &Rule, personal: bool) {
+    if !endpoint.shows_headers() && response.status().is_success() {
+        tag(response);
     }
     let success = response.status().is_success();
-    let headers = response.headers_mut();
-    if let Some(cache) = &endpoint.cache_control
-        && success
-        && !storable::speaks(headers)
-    {
-        let value = if headers.contains_key(header::CACHE_CONTROL) {
-            &cache.age
-        } else if personal {
-            &cache.personal
-        } else {
-            &cache.usual
-        };
-        headers.append(header::CACHE_CONTROL, value.clone());
-    }
-    for name in &rule.vary {
-        if let Ok(name) = name.parse() {
-            headers.append(header::VARY, name);
-        }
-    }
+    rule.write(success, personal, response.headers_mut());
 }

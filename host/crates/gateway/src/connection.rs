@@ -5,7 +5,7 @@
 //! A head that takes too long is cut off, and so is a client that does not read; an
 //! idle connection is closed politely.
 
-mod activity;
+pub(super) mod activity;
 mod behind;
 mod framing;
 mod lasting;
@@ -29,10 +29,10 @@ use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::client::Client;
+use super::handle::{Line, Unanswered};
 use super::identity::LastToken;
 use super::{Gateway, websocket};
-pub(super) use activity::{Activity, Serving};
-use activity::{Limits, Verdict, Watch};
+use activity::{Activity, Limits, Verdict, Watch};
 use lasting::Lasting;
 pub(super) use leaving::Leaves;
 use stoa_http::aside::heaped;
@@ -76,20 +76,22 @@ pub(super) async fn serve<S, H>(
     let beat = gateway.settings.header_timeout / BEATS;
     let client = Arc::new(client);
     let service = {
-        let (gateway, activity) = (gateway.clone(), activity.clone());
-        let (client, last) = (client.clone(), Arc::new(LastToken::default()));
-        let drain = drain.clone();
+        let line = Arc::new(Line {
+            gateway: gateway.clone(),
+            client: client.clone(),
+            last: LastToken::default(),
+        });
+        let (activity, drain) = (activity.clone(), drain.clone());
         service_fn(move |mut request| {
             websocket::note(&mut request, &activity, &drain);
-            let (gateway, client, last) = (gateway.clone(), client.clone(), last.clone());
             let serving = activity.serve();
             let lasts = activity
                 .is_http2()
-                .then(|| (serving.tie().clone(), gateway.holds.clone()));
+                .then(|| (serving.tie().clone(), line.gateway.holds.clone()));
+            let mut request = Unanswered::new(&line, request, serving.tie());
             let answer = async move {
-                let tie = serving.tie();
-                let response = gateway.handle(request, &client, &last, tie).await;
-                tie.answer(response.body().as_whole().is_some());
+                let response = request.answer().await;
+                serving.tie().answer(response.body().as_whole().is_some());
                 Ok::<_, Infallible>(response.map(|body| body.with_guard(serving)))
             };
             match lasts {

@@ -1,24 +1,18 @@
-//! One route of one revision or upstream, with all that can be worked out before a
-//! request.
+//! Where one route of one revision or upstream leads.
 
-use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use http::{HeaderName, HeaderValue, Method};
+use http::Method;
 
 use super::astray;
-use super::cors::Cors;
-use super::rate::Limiter;
-use super::respond::Refusal;
 use super::transcode::Operation;
 use stoa_engine::FunctionIndex;
-use stoa_mesh::upstream::{SendError, Upstream};
+use stoa_mesh::upstream::Upstream;
 use stoa_mesh::{GATEWAY, Guard, Guards};
 use stoa_service::revision::Revision;
-use stoa_settings as settings;
-use stoa_settings::{Access, Choice, OnDisconnect, Rate, Route, Target};
+use stoa_settings::{OnDisconnect, Route, Settings, Target};
 use stoa_telemetry::metrics::{Metrics, RouteMetrics};
 
 /// Where a route leads.
@@ -29,26 +23,8 @@ pub struct Endpoint {
     pub(super) metrics: Arc<RouteMetrics>,
     /// All measurements of the host.
     pub(super) host: Arc<Metrics>,
-    /// How many requests a caller may send.
-    pub(super) rate: Option<Rate>,
-    /// There once the endpoint is published, if it has a limit.
-    pub(super) limiter: OnceLock<Arc<Limiter>>,
-    /// What pages of other origins are told.
-    pub(super) cors: Option<Cors>,
     /// Unlike that of any other endpoint of this process.
     pub(super) id: u64,
-    pub(super) cache_control: Option<CacheControl>,
-    /// Request headers that cached answers depend on.
-    pub(super) vary: Vec<HeaderName>,
-}
-
-/// What clients are told of how long they may keep an answer.
-pub(super) struct CacheControl {
-    pub(super) usual: HeaderValue,
-    /// Where the request shows who asks.
-    pub(super) personal: HeaderValue,
-    /// Beside what the service says without a time.
-    pub(super) age: HeaderValue,
 }
 
 /// What serves a request.
@@ -88,9 +64,7 @@ impl Endpoint {
         guards: &Guards,
     ) -> Result<Self, Vec<String>> {
         let destination = destination(route, revision, guards)?;
-        let settings = &revision.settings;
-        let policies = Policies::of(route, settings.rate.as_ref(), settings.cors.as_ref())?;
-        Ok(Self::with(route, destination, policies, metrics))
+        Ok(Self::with(route, destination, metrics))
     }
 
     /// Works a route of an upstream out.
@@ -109,29 +83,16 @@ impl Endpoint {
             )]);
         }
         let destination = Destination::Upstream(upstream.clone());
-        let policies = Policies::of(route, None, None)?;
-        Ok(Self::with(route, destination, policies, metrics))
+        Ok(Self::with(route, destination, metrics))
     }
 
-    fn with(
-        route: &Route,
-        destination: Destination,
-        policies: Policies,
-        metrics: &Arc<Metrics>,
-    ) -> Self {
-        let vary = route.cache.iter().flat_map(|cache| &cache.vary);
-        let vary = vary.filter_map(|name| name.parse().ok()).collect();
+    fn with(route: &Route, destination: Destination, metrics: &Arc<Metrics>) -> Self {
         Self {
             metrics: metrics.route(&route.path, destination.service(), destination.number()),
             host: metrics.clone(),
             route: route.clone(),
             destination,
-            rate: policies.rate,
-            limiter: OnceLock::new(),
-            cors: policies.cors,
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            cache_control: cache_control(route),
-            vary,
         }
     }
 
@@ -143,6 +104,27 @@ impl Endpoint {
     /// The service, or the upstream, that it leads to.
     pub fn service(&self) -> &Arc<str> {
         self.destination.service()
+    }
+
+    /// What its service says for all its routes; an upstream says nothing.
+    pub(super) fn settings(&self) -> Option<&Settings> {
+        self.revision().map(|revision| &*revision.settings)
+    }
+
+    /// Whether there are requests to it that change nothing.
+    pub(super) fn takes_safe(&self) -> bool {
+        self.method().is_none_or(|method| method.is_safe())
+    }
+
+    /// Whether there are requests to it that may change something.
+    pub(super) fn takes_unsafe(&self) -> bool {
+        self.method().is_none_or(|method| !method.is_safe())
+    }
+
+    /// The method that its route is for; `None` for any.
+    fn method(&self) -> Option<Method> {
+        let method = self.route.method.as_ref()?;
+        Method::from_bytes(method.as_bytes()).ok()
     }
 
     /// Whether it is the same route of the same service, perhaps in another revision.
@@ -159,23 +141,6 @@ impl Endpoint {
     /// The revision that serves it, unless an upstream does.
     pub fn revision(&self) -> Option<&Arc<Revision>> {
         self.destination.revision()
-    }
-
-    /// Lets a request through to a service that takes some.
-    ///
-    /// # Errors
-    ///
-    /// While the service is drained.
-    pub(super) fn check_intake(&self) -> Result<(), Refusal> {
-        match &self.destination {
-            Destination::Function(Function { guard, .. })
-            | Destination::Handler(Handler { guard, .. }) => guard.check().map_err(Refusal::Call),
-            Destination::Upstream(upstream) => {
-                let drained = |_| SendError::Drained(upstream.name.clone());
-                let checked = upstream.intake.check().map_err(drained);
-                checked.map_err(Refusal::Upstream)
-            }
-        }
     }
 
     /// When a request that came at `began` must be answered.
@@ -203,38 +168,6 @@ impl Endpoint {
             Destination::Function(Function { revision, .. })
             | Destination::Handler(Handler { revision, .. }) => revision.settings.limits.body,
         }
-    }
-}
-
-/// What a route does beside its work, where it or its service says so.
-struct Policies {
-    rate: Option<Rate>,
-    cors: Option<Cors>,
-}
-
-impl Policies {
-    /// The route's own, or those of its service.
-    fn of(
-        route: &Route,
-        rate: Option<&Rate>,
-        cors: Option<&settings::Cors>,
-    ) -> Result<Self, Vec<String>> {
-        let rate = Choice::in_force(route.rate.as_ref(), rate);
-        let cors = Choice::in_force(route.cors.as_ref(), cors).map(Cors::compile);
-        let mut faults = Vec::new();
-        if let Some(Err(fault)) = rate.map(Rate::check) {
-            faults.push(format!("`rate`: {fault}"));
-        }
-        if let Some(Err(of_cors)) = &cors {
-            faults.extend(of_cors.iter().map(|fault| format!("`cors`: {fault}")));
-        }
-        if !faults.is_empty() {
-            return Err(faults);
-        }
-        Ok(Self {
-            rate: rate.cloned(),
-            cors: cors.and_then(Result::ok),
-        })
     }
 }
 
@@ -294,26 +227,4 @@ fn destination(
         index,
         operation: Box::new(operation),
     }))
-}
-
-fn cache_control(route: &Route) -> Option<CacheControl> {
-    let cache = route.cache.as_ref()?;
-    let mut age = format!("max-age={}", cache.max_age.as_secs());
-    let alone = HeaderValue::try_from(&*age).ok()?;
-    let stale = [
-        ("stale-while-revalidate", cache.stale_while_revalidate),
-        ("stale-if-error", cache.stale_if_error),
-    ];
-    for (name, time) in stale.iter().filter(|(_, time)| !time.is_zero()) {
-        let _ = write!(age, ", {name}={}", time.as_secs());
-    }
-    let usual = match route.access {
-        Access::Public => "public",
-        Access::Authenticated | Access::Scope(_) => "private",
-    };
-    Some(CacheControl {
-        usual: HeaderValue::try_from(format!("{usual}, {age}")).ok()?,
-        personal: HeaderValue::try_from(format!("private, {age}")).ok()?,
-        age: alone,
-    })
 }

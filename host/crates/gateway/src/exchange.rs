@@ -6,10 +6,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::HeaderValue;
-use http::header;
 use http::request::Parts;
 
-use super::cache::Target;
 use super::client::Client;
 use super::compress::Coding;
 use super::input::RequestBody;
@@ -17,6 +15,7 @@ use super::origin::{self, Origin};
 use super::rate::{Exceeded, RateLimitStatus};
 use super::respond::Refusal;
 use super::table::Places;
+use super::writes::Target;
 use stoa_call::conditions::Conditions;
 use stoa_call::{CallContext, Principal, Tie};
 use stoa_settings::Priority;
@@ -32,9 +31,9 @@ pub(super) struct Exchange {
     pub(super) tie: Option<Tie>,
     pub(super) origin: Origin,
     pub(super) began: Instant,
-    /// The `Origin` of the page that sends it, where one does.
+    /// The `Origin` of the page that sends it, where its route has a policy.
     pub(super) page: Option<HeaderValue>,
-    /// How its client wants a response to be compressed.
+    /// How its client wants the response to be compressed, where its route does that.
     pub(super) coding: Option<Coding>,
     /// What is left of its caller's limit, once that is known.
     pub(super) rate_limit: Option<RateLimitStatus>,
@@ -46,6 +45,8 @@ pub(super) struct Exchange {
     pub(super) idempotency_key: Option<Arc<str>>,
     /// What it says of the version that it is about.
     pub(super) conditions: Option<Arc<Conditions>>,
+    /// What its answer is judged by.
+    pub(super) expects: Option<Arc<Conditions>>,
     /// What it may change of what is cached.
     pub(super) target: Option<Box<Target>>,
 }
@@ -56,8 +57,8 @@ impl Exchange {
         let began = Instant::now();
         Self {
             origin: Origin::of(&head.headers),
-            page: head.headers.get(header::ORIGIN).cloned(),
-            coding: Coding::accepted(&head.headers),
+            page: None,
+            coding: None,
             head,
             body,
             client,
@@ -69,6 +70,7 @@ impl Exchange {
             deadline: began,
             idempotency_key: None,
             conditions: None,
+            expects: None,
             target: None,
         }
     }
@@ -146,6 +148,7 @@ impl Exchange {
             deadline: self.deadline,
             idempotency_key: self.idempotency_key.take(),
             conditions: self.conditions.take(),
+            expects: None,
             target: self.target.take(),
         }
     }

@@ -21,14 +21,14 @@ use std::time::{Instant, SystemTime};
 
 use futures::FutureExt as _;
 use http::Method;
+use http::request::Parts;
 use tokio::sync::oneshot;
 
-use super::endpoint::Endpoint;
 use super::input::{RequestBody, read_whole};
 use super::onward::Onward;
-use super::respond::{self, Refusal, Response, Taken};
+use super::respond::{self, KeyFault as Fault, Refusal, Response, Taken};
 use claims::{Claim, Claims};
-pub(super) use record::Record;
+use record::Record;
 use stoa_engine::Fault as EngineFault;
 use stoa_http::shutdown::Holds;
 use stoa_mesh::CallError;
@@ -47,21 +47,6 @@ static LOST: Seldom = Seldom::new();
 /// Answers that are removed at once when their time is over: a write for the disk
 /// that others don't wait long for.
 const SWEPT_AT_ONCE: usize = 1000;
-
-/// Why a request with a key is not served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// The route wants a key.
-    Missing,
-    /// The key is none.
-    Malformed,
-    /// The first request is still under way.
-    InFlight,
-    /// The first request asked for something else.
-    Mismatch,
-    /// The first request was answered, but its answer was too long to be kept.
-    Cut,
-}
 
 /// The kept answers of one host.
 pub(super) struct Idempotency {
@@ -107,19 +92,12 @@ impl Idempotency {
     ///
     /// # Errors
     /// [`Fault::Missing`], [`Fault::Malformed`].
-    pub(super) fn key(
-        &self,
-        endpoint: &Endpoint,
-        parts: &http::request::Parts,
-    ) -> Result<Option<String>, Refusal> {
-        let Some(asks) = &endpoint.route.idempotency else {
-            return Ok(None);
-        };
+    pub(super) fn key(asks: IdempotencyKey, parts: &Parts) -> Result<Option<String>, Refusal> {
         // A route for any method has safe ones too.
         if matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS) {
             return Ok(None);
         }
-        match (key::read(&parts.headers), asks.key) {
+        match (key::read(&parts.headers), asks) {
             (Ok(None), IdempotencyKey::Required) => Err(Refusal::Idempotency(Fault::Missing)),
             (read, _) => read.map_err(Refusal::Idempotency),
         }
@@ -148,7 +126,8 @@ impl Idempotency {
         match self.find(place, fingerprint).await? {
             Found::Answer(record) => {
                 self.metrics.idempotency("replayed").inc();
-                Ok(respond::replay(record))
+                let headers = record.headers();
+                Ok(respond::replay(record.head.status, headers, record.body))
             }
             Found::First(claim) => self.first(claim, request).await,
         }

@@ -1,16 +1,16 @@
 //! HTTP in front of the services.
 //!
 //! ```text
-//!  accept ─► (tls) ─► connection ─► handle ─► table: method + host + path ─► endpoint
-//!                             │                                        │
-//!                             │        function: transcode ─► mesh::call
-//!                             │        wasi:http: pass on  ─► mesh::http
-//!                             ◄── respond: the one place that picks a status
+//!  accept ─► (tls) ─► connection ─► handle ─► table: method + host + path ─► plan
+//!                             │                                              │
+//!                             │     stage ─► stage ─► … ─► serve: function │ handler │ upstream
+//!                             ◄── finish ◄── stage ◄── …     │
+//!                                       respond: the one place that picks a status
 //! ```
 //!
 //! A request is served on its connection's task from its first byte to its last:
 //! no task is made for it and no lock is held while it waits. Knows nothing of
-//! how revisions come to be; it is handed a [`Table`] of endpoints.
+//! how revisions come to be; it is handed a [`Table`] of plans.
 
 pub mod accept;
 mod astray;
@@ -23,6 +23,7 @@ mod connection;
 mod cors;
 mod endpoint;
 mod exchange;
+mod find;
 mod finish;
 mod forward;
 mod handle;
@@ -35,20 +36,24 @@ mod onward;
 pub mod openapi;
 mod origin;
 mod peers;
+mod plan;
 mod proxies;
 mod rate;
 mod respond;
 mod rest;
 mod security;
 mod serve;
+mod stages;
 pub mod table;
+mod tag;
+mod target_uri;
 #[cfg(test)]
 mod testing;
 pub mod tls;
 pub mod transcode;
-mod validators;
 mod vary;
 mod websocket;
+mod writes;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -57,7 +62,10 @@ use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
 use stoa_http::shutdown::Holds;
-use stoa_settings::config;
+use stoa_mesh::Guards;
+use stoa_mesh::upstream::Upstream;
+use stoa_service::revision::Revision;
+use stoa_settings::{Route, config};
 use stoa_store::{Expiring, StoreError};
 use stoa_telemetry::metrics::{ActiveRequests, Metrics, RouteMetrics};
 
@@ -66,9 +74,11 @@ use peers::Peers;
 use proxies::Proxies;
 
 use cache::ResponseCache;
-pub use endpoint::Endpoint;
+use endpoint::Endpoint;
 use idempotency::Idempotency;
 pub use neighbours::Neighbourhood;
+pub use plan::Plan;
+use plan::{Shared, Unrouted};
 use rate::Rates;
 use security::Security;
 pub use table::Table;
@@ -81,16 +91,14 @@ pub struct Gateway {
     room: Arc<Semaphore>,
     peers: Arc<Peers>,
     proxies: Proxies,
-    access_log: config::AccessLog,
-    identity: Arc<Identity>,
-    rates: Rates,
+    shared: Shared,
     security: Security,
     metrics: Arc<Metrics>,
     active: Arc<ActiveRequests>,
-    /// For requests that no route takes.
-    unrouted: Arc<RouteMetrics>,
-    idempotency: Arc<Idempotency>,
-    cache: Arc<ResponseCache>,
+    /// The way back of answers that no route gives.
+    unrouted: Unrouted,
+    /// Where they are counted.
+    nowhere: Arc<RouteMetrics>,
     /// For calls that go on without their clients.
     holds: Holds,
 }
@@ -113,32 +121,63 @@ impl Gateway {
             room: Arc::new(Semaphore::new(room)),
             peers: Peers::new(config.gateway.max_connections_per_address),
             proxies: Proxies::new(&config.gateway),
-            access_log: config.log.access,
-            identity,
-            rates: Rates::new(config.gateway.rate.as_ref()),
+            shared: Shared {
+                identity,
+                rates: Rates::new(config.gateway.rate.as_ref()),
+                cache: ResponseCache::new(config.gateway.cache_bytes, metrics),
+                idempotency: Idempotency::new(
+                    answers,
+                    metrics.clone(),
+                    holds.clone(),
+                    config.keep.answers,
+                ),
+                compression: config.gateway.compression,
+                access_log: config.log.access,
+            },
             security: Security::new(&config.gateway.security),
             active: metrics.active_requests(),
-            unrouted: metrics.unrouted(),
-            cache: ResponseCache::new(config.gateway.cache_bytes, metrics),
-            idempotency: Idempotency::new(
-                answers,
-                metrics.clone(),
-                holds.clone(),
-                config.keep.answers,
-            ),
+            unrouted: Unrouted::new(config.gateway.compression),
+            nowhere: metrics.unrouted(),
             holds,
             metrics: metrics.clone(),
         })
     }
 
+    /// The way of the requests of a revision's route.
+    ///
+    /// # Errors
+    ///
+    /// Every reason why the revision can't serve it.
+    pub fn plan(
+        &self,
+        route: &Route,
+        revision: &Arc<Revision>,
+        guards: &Guards,
+    ) -> Result<Plan, Vec<String>> {
+        let endpoint = Endpoint::new(route, revision, &self.metrics, guards)?;
+        Plan::compile(endpoint, &self.shared)
+    }
+
+    /// The way of the requests of an upstream's route.
+    ///
+    /// # Errors
+    ///
+    /// Why an upstream can't serve it.
+    pub fn plan_outside(
+        &self,
+        route: &Route,
+        upstream: &Arc<Upstream>,
+    ) -> Result<Plan, Vec<String>> {
+        let endpoint = Endpoint::upstream(route, upstream, &self.metrics)?;
+        Plan::compile(endpoint, &self.shared)
+    }
+
     /// Sends new requests by `table` from now on.
     pub fn publish(&self, table: Table) {
-        self.rates.attach(table.endpoints());
-        self.cache.expect(table.endpoints());
         let table = Arc::new(table);
         self.table.store(table.clone());
-        self.cache
-            .keep(table.endpoints().map(|endpoint| endpoint.id));
+        let live = table.plans().map(|plan| plan.endpoint.id);
+        self.shared.cache.keep(live);
     }
 
     /// Where requests go now.
@@ -149,14 +188,14 @@ impl Gateway {
     /// Removes answers from the response cache: of a service, with a tag, or all.
     /// Says how many there were.
     pub fn purge_cache(&self, service: Option<&str>, tag: Option<&str>) -> u64 {
-        self.cache.purge(service, tag)
+        self.shared.cache.purge(service, tag)
     }
 
     /// The tags that cached answers can have.
     pub fn cache_tags(&self) -> BTreeSet<String> {
         let table = self.table.load();
         let routes = table.routes().iter();
-        let caches = routes.filter_map(|(_, endpoint)| endpoint.route.cache.as_ref());
+        let caches = routes.filter_map(|(_, plan)| plan.route().cache.as_ref());
         caches
             .flat_map(|cache| cache.tags.iter().cloned())
             .collect()
@@ -168,7 +207,7 @@ impl Gateway {
     ///
     /// When the store fails.
     pub async fn forget_answers(&self, service: &str) -> Result<(), StoreError> {
-        self.idempotency.purge(service).await
+        self.shared.idempotency.purge(service).await
     }
 
     /// Removes answers that are kept no longer.
@@ -177,11 +216,11 @@ impl Gateway {
     ///
     /// When the store fails.
     pub async fn sweep(&self) -> Result<(), StoreError> {
-        self.idempotency.sweep().await
+        self.shared.idempotency.sweep().await
     }
 
     /// Keeps the gateway's memory small, for ever.
     pub async fn tend(&self) {
-        self.rates.tend().await;
+        self.shared.rates.tend().await;
     }
 }

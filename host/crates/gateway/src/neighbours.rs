@@ -227,11 +227,12 @@ impl Gateway {
         spelling::check(parts.uri.path()).map_err(Refusal::BadRequest)?;
         let table = self.table.load_full();
         let found = table.find_of(service, &parts.method, parts.uri.path());
-        let (endpoint, parameters) = match found {
-            Found::Endpoint(endpoint, parameters) => (endpoint, parameters),
+        let (plan, parameters) = match found {
+            Found::Plan(plan, parameters) => (plan, parameters),
             Found::OtherMethods(methods) => return Err(Refusal::MethodNotAllowed(methods)),
             Found::Nothing => return Err(NO_ROUTE),
         };
+        let endpoint = &plan.endpoint;
         let Destination::Function(to) = &endpoint.destination else {
             return Err(NO_ROUTE);
         };
@@ -259,6 +260,11 @@ impl Gateway {
             .map_err(Refusal::Input)?;
         let way = (&*guard, &to.revision, repeat(&parts.method));
         let reply = call(way, to.index, operation, &context, &params).await?;
-        Ok(respond::reply(reply, &endpoint, origin, parts.headers))
+        Ok(respond::reply(
+            reply,
+            endpoint.route.status,
+            origin,
+            parts.headers,
+        ))
     }
 }

@@ -1,7 +1,7 @@
 //! Limits of rate: how many requests a caller may send to a route.
 //!
 //! A limiter belongs to a route of a service and not to a revision: a deploy
-//! must not give everybody a new burst. Endpoints hold theirs, so that a request
+//! must not give everybody a new burst. Plans hold theirs, so that a request
 //! looks up nothing but its caller. Knows nothing of what is served.
 
 mod keys;
@@ -9,15 +9,14 @@ mod limiter;
 mod status;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use super::client::Client;
 use super::endpoint::Endpoint;
 pub(super) use limiter::{Exceeded, Limiter};
 pub(super) use status::{RateLimitStatus, seconds};
-use stoa_call::Principal;
-use stoa_settings::Rate;
+use stoa_settings::{Choice, Rate};
 
 /// How often callers are forgotten that have their whole burst again.
 const SWEEP: Duration = Duration::from_secs(10);
@@ -29,7 +28,7 @@ type Owner = (Arc<str>, String, Rate);
 pub(super) struct Rates {
     /// What an address may send, to all routes together.
     host: Option<Limiter>,
-    routes: Mutex<HashMap<Owner, Arc<Limiter>>>,
+    routes: Mutex<HashMap<Owner, Weak<Limiter>>>,
 }
 
 impl Rates {
@@ -40,60 +39,33 @@ impl Rates {
         }
     }
 
-    /// Gives each endpoint the limiter of its route: the one it had, if the rate is
-    /// the same. Those of other routes are forgotten.
-    pub(super) fn attach<'e>(&self, endpoints: impl Iterator<Item = &'e Arc<Endpoint>>) {
+    /// The limiter of an endpoint's route, where it has a limit: the one that is there
+    /// already, if the rate is the same.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the rate.
+    pub(super) fn limiter(&self, to: &Endpoint) -> Result<Option<Arc<Limiter>>, Vec<String>> {
+        let service = to.settings().and_then(|settings| settings.rate.as_ref());
+        let Some(rate) = Choice::in_force(to.route.rate.as_ref(), service) else {
+            return Ok(None);
+        };
+        rate.check()
+            .map_err(|fault| vec![format!("`rate`: {fault}")])?;
+        let owner = (to.service().clone(), to.route.key(), rate.clone());
         let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut next = HashMap::new();
-        for endpoint in endpoints {
-            let Some(rate) = &endpoint.rate else {
-                continue;
-            };
-            let service = endpoint.service().clone();
-            let owner = (service, endpoint.route.key(), rate.clone());
-            let limiter = next.entry(owner).or_insert_with_key(|owner| {
-                let known = routes.get(owner).cloned();
-                known.unwrap_or_else(|| Arc::new(Limiter::new("route", &owner.2)))
-            });
-            // An endpoint of an older table has the same one already.
-            let _ = endpoint.limiter.set(limiter.clone());
-        }
-        *routes = next;
+        let known = routes.get(&owner).and_then(Weak::upgrade);
+        Ok(Some(known.unwrap_or_else(|| {
+            let new = Arc::new(Limiter::new("route", rate));
+            routes.insert(owner, Arc::downgrade(&new));
+            new
+        })))
     }
 
     /// Counts a request against what its address may send to this host.
     pub(super) fn admit_address(&self, client: &Client) -> Result<(), Exceeded> {
         let limiter = self.host.as_ref();
         limiter.map_or(Ok(()), |limiter| limiter.admit(client, None).map(drop))
-    }
-
-    /// Counts a request against the limit of its route, if there is one.
-    pub(super) fn admit(
-        &self,
-        endpoint: &Endpoint,
-        client: &Client,
-        principal: Option<&Principal>,
-    ) -> Result<Option<RateLimitStatus>, Exceeded> {
-        let limiter = endpoint.limiter.get();
-        limiter
-            .map(|limiter| limiter.admit(client, principal))
-            .transpose()
-    }
-
-    /// Counts a request that its route denies against the limit of its address. What
-    /// all callers share is not used up by those who may not call.
-    pub(super) fn admit_denied(
-        &self,
-        endpoint: &Endpoint,
-        client: &Client,
-    ) -> Result<Option<RateLimitStatus>, Exceeded> {
-        let limiter = endpoint
-            .limiter
-            .get()
-            .filter(|limiter| limiter.is_of_each());
-        limiter
-            .map(|limiter| limiter.admit(client, None))
-            .transpose()
     }
 
     /// Forgets, for ever, callers that have their whole burst again.
@@ -106,8 +78,10 @@ impl Rates {
     }
 
     fn sweep(&self) {
-        let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
-        let limiters: Vec<_> = routes.values().cloned().collect();
+        let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those whose routes are gone go with them.
+        routes.retain(|_, limiter| limiter.strong_count() > 0);
+        let limiters: Vec<_> = routes.values().filter_map(Weak::upgrade).collect();
         drop(routes);
         for limiter in limiters.iter().map(Arc::as_ref).chain(&self.host) {
             limiter.sweep();

@@ -19,8 +19,6 @@ use std::time::Duration;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 
-use super::endpoint::Endpoint;
-use super::idempotency;
 use super::identity::Denied;
 use super::input::BodyFault;
 use super::origin::Origin;
@@ -29,7 +27,7 @@ pub(super) use body::GatewayBody;
 use failure::awaited;
 pub(super) use failure::{Failure, call_error, upstream_error};
 use input::{body_fault, input_fault};
-pub(super) use kept::{not_modified, replay, says_not_now, stored};
+pub(super) use kept::{KeyFault, not_modified, replay, says_not_now, stored};
 use problem::Problem;
 pub(super) use reason::reason;
 use stoa_engine::Fault;
@@ -40,9 +38,12 @@ use stoa_mesh::CallError;
 use stoa_mesh::upstream::SendError;
 use stoa_service::pool::PoolError;
 use stoa_settings::Priority;
-pub(super) use websocket::switched;
+pub(super) use websocket::{Over, switched};
 
 pub(super) type Response = http::Response<GatewayBody>;
+
+/// The answer of a stage to a request; `None` lets it go on.
+pub(super) type Answer = Result<Option<Response>, Refusal>;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -75,7 +76,7 @@ pub(super) enum Refusal {
     /// The service failed for another request, whose answer was to be this one's too.
     Awaited(Failure),
     /// The request's idempotency key stands in the way.
-    Idempotency(idempotency::Fault),
+    Idempotency(KeyFault),
     /// A component is asked for a WebSocket.
     NoWebSocket,
     /// A page that the route's policy does not name asks for a WebSocket.
@@ -90,11 +91,12 @@ pub(super) enum Refusal {
     NoMatch,
 }
 
-/// A service's answer as a response. Its headers go where those of the request were,
+/// A service's answer as a response, with the status that its route wants for `success`.
+/// Its headers go where those of the request were,
 /// which nobody needs any more.
 pub(super) fn reply(
     reply: Reply,
-    endpoint: &Endpoint,
+    success: Option<u16>,
     origin: &Origin,
     mut headers: HeaderMap,
 ) -> Response {
@@ -107,7 +109,7 @@ pub(super) fn reply(
             headers.clear();
             headers.insert(header::CONTENT_TYPE, JSON);
             let mut response = Response::new(GatewayBody::whole(json));
-            *response.status_mut() = success(endpoint, StatusCode::OK);
+            *response.status_mut() = status_of(success, StatusCode::OK);
             *response.headers_mut() = headers;
             if let Some(place) = location.and_then(|path| HeaderValue::try_from(path).ok()) {
                 response.headers_mut().insert(header::LOCATION, place);
@@ -121,7 +123,7 @@ pub(super) fn reply(
         }
         Reply::Empty => {
             let mut response = Response::new(GatewayBody::empty());
-            *response.status_mut() = success(endpoint, StatusCode::NO_CONTENT);
+            *response.status_mut() = status_of(success, StatusCode::NO_CONTENT);
             response
         }
         Reply::Error(error) => service_error(error, origin),
@@ -207,12 +209,9 @@ pub(super) fn refuse(refusal: Refusal, origin: &Origin) -> Response {
     }
 }
 
-fn success(endpoint: &Endpoint, default: StatusCode) -> StatusCode {
-    endpoint
-        .route
-        .status
-        .and_then(|status| StatusCode::from_u16(status).ok())
-        .unwrap_or(default)
+fn status_of(success: Option<u16>, usual: StatusCode) -> StatusCode {
+    let status = success.and_then(|status| StatusCode::from_u16(status).ok());
+    status.unwrap_or(usual)
 }
 
 fn service_error(error: ServiceError, origin: &Origin) -> Response {

@@ -18,7 +18,6 @@ use hyper::body::Incoming;
 use tokio::runtime::Handle;
 
 use super::min_rate::{MinRate, MinRateBody, MinRateError};
-use super::respond::Response;
 
 /// The longest rest that is read for its connection's sake, in bytes: a new connection
 /// costs less than a longer one.
@@ -126,7 +125,7 @@ impl Drop for Wire {
 
 impl Rest {
     /// Decides what becomes of the rest, now that the answer is there.
-    pub(super) fn settle(&self, response: &mut Response) {
+    pub(super) fn settle<B>(&self, response: &mut http::Response<B>) {
         // A client that was too slow is not waited for once more.
         let too_slow = response.status().as_u16() == 408;
         let drained = !too_slow && !self.waits;

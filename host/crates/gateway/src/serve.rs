@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::cache::Write;
 use super::endpoint::{Destination, Endpoint, Function, Handler};
 use super::exchange::Exchange;
 use super::forward;
@@ -12,6 +11,7 @@ use super::input::{Limited, read_json};
 use super::origin::Origin;
 use super::respond::{self, Refusal, Response};
 use super::transcode::{Operation, Reply};
+use super::writes::Write;
 use stoa_call::CallContext;
 use stoa_engine::FunctionIndex;
 use stoa_engine::value::Val;
@@ -68,7 +68,12 @@ async fn function(
         report_own_error(endpoint, case, detail, origin);
     }
     let headers = std::mem::take(&mut exchange.head.headers);
-    Ok(respond::reply(reply, endpoint, origin, headers))
+    Ok(respond::reply(
+        reply,
+        endpoint.route.status,
+        origin,
+        headers,
+    ))
 }
 
 /// Passes the request on to the component's own handler.

@@ -1,4 +1,4 @@
-//! Which endpoint takes a request: by method, host and path, most specific wins.
+//! Which route takes a request: by method, host and path, most specific wins.
 //!
 //! Segments are matched as a whole: `/products` does not take `/products-for-sale`.
 //! At each segment a literal goes before a parameter and a parameter before the
@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::Endpoint;
+use super::Plan;
 use path::{Pattern, Tree};
 use stoa_mesh::pick;
 use stoa_settings::MAX_PARAMETERS;
@@ -24,15 +24,15 @@ pub struct Table {
     hosts: HashMap<String, Paths>,
     any_host: Paths,
     services: HashMap<Arc<str>, Paths>,
-    routes: Vec<(Arc<str>, Arc<Endpoint>)>,
+    routes: Vec<(Arc<str>, Arc<Plan>)>,
 }
 
-/// A service's live revisions with their endpoints.
+/// A service's live revisions with their plans.
 pub struct ServiceRoutes {
     /// The service's name.
     pub service: Arc<str>,
-    /// Weight in per cent and endpoints, heaviest first.
-    pub live: Vec<(u8, Vec<Arc<Endpoint>>)>,
+    /// Weight in per cent and plans, heaviest first.
+    pub live: Vec<(u8, Vec<Arc<Plan>>)>,
 }
 
 /// Two services that want the same requests, or a path that can't be used.
@@ -44,12 +44,12 @@ pub struct Conflict {
     pub message: String,
 }
 
-/// The endpoints of one route, by weight.
-type Choices = Vec<(u8, Arc<Endpoint>)>;
+/// The plans of one route, by weight.
+type Choices = Vec<(u8, Arc<Plan>)>;
 
 /// What a look-up found.
 pub(super) enum Found<'p> {
-    Endpoint(Arc<Endpoint>, Parameters<'p>),
+    Plan(Arc<Plan>, Parameters<'p>),
     /// The path is there, for these methods.
     OtherMethods(Vec<Method>),
     Nothing,
@@ -65,7 +65,8 @@ pub struct Parameters<'p> {
 /// [`Parameters`] without the path that they are of.
 #[derive(Clone, Default)]
 pub(super) struct Places {
-    starts_and_ends: [(usize, usize); MAX_PARAMETERS],
+    /// A path is shorter than 4 GiB.
+    starts_and_ends: [(u32, u32); MAX_PARAMETERS],
     length: usize,
 }
 
@@ -74,7 +75,8 @@ impl Places {
     pub(super) fn of<'p>(&self, path: &'p str) -> Parameters<'p> {
         let mut parameters = Parameters::default();
         for (start, end) in &self.starts_and_ends[..self.length] {
-            parameters.push(path.get(*start..*end).unwrap_or_default());
+            let place = *start as usize..*end as usize;
+            parameters.push(path.get(place).unwrap_or_default());
         }
         parameters
     }
@@ -85,7 +87,8 @@ impl<'p> Parameters<'p> {
     pub(super) fn places(&self, path: &str) -> Places {
         let place = |value: &str| {
             let start = (value.as_ptr() as usize).saturating_sub(path.as_ptr() as usize);
-            (start, start + value.len())
+            let offset = |at| u32::try_from(at).unwrap_or_default();
+            (offset(start), offset(start + value.len()))
         };
         Places {
             starts_and_ends: self.values.map(place),
@@ -119,9 +122,9 @@ impl Table {
         let mut routes: BTreeMap<Key, (Arc<str>, Choices)> = BTreeMap::new();
         let mut conflicts = Vec::new();
         for service in services {
-            for (weight, endpoints) in &service.live {
-                for endpoint in endpoints {
-                    if let Err(message) = add(&mut routes, &service.service, *weight, endpoint) {
+            for (weight, plans) in &service.live {
+                for plan in plans {
+                    if let Err(message) = add(&mut routes, &service.service, *weight, plan) {
                         conflicts.push(Conflict {
                             service: service.service.clone(),
                             message,
@@ -136,24 +139,24 @@ impl Table {
         Ok(Self::assemble(routes))
     }
 
-    /// Every route with its service and its endpoint in the heaviest revision.
-    pub fn routes(&self) -> &[(Arc<str>, Arc<Endpoint>)] {
+    /// Every route with its service and its plan in the heaviest revision.
+    pub fn routes(&self) -> &[(Arc<str>, Arc<Plan>)] {
         &self.routes
     }
 
-    /// Every endpoint, of every live revision.
-    pub(super) fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
+    /// Every plan, of every live revision.
+    pub(super) fn plans(&self) -> impl Iterator<Item = &Arc<Plan>> {
         let paths = self.hosts.values().chain([&self.any_host]);
         paths
             .flat_map(|paths| &paths.patterns)
-            .flat_map(|(_, _, choices)| choices.iter().map(|(_, endpoint)| endpoint))
+            .flat_map(|(_, _, choices)| choices.iter().map(|(_, plan)| plan))
     }
 
     pub(super) fn find<'p>(&self, host: Option<&str>, method: &Method, path: &'p str) -> Found<'p> {
         let own = self.own(host);
         for paths in own.into_iter().chain([&self.any_host]) {
-            if let Some((endpoint, parameters)) = paths.find(method, path) {
-                return Found::Endpoint(endpoint, parameters);
+            if let Some((plan, parameters)) = paths.find(method, path) {
+                return Found::Plan(plan, parameters);
             }
         }
         let mut others: Vec<Method> = own
@@ -169,13 +172,13 @@ impl Table {
         }
     }
 
-    /// The endpoint for a path that somebody has decoded.
+    /// The plan for a path that somebody has decoded.
     pub(super) fn find_decoded(
         &self,
         host: Option<&str>,
         method: &Method,
         path: &str,
-    ) -> Option<Arc<Endpoint>> {
+    ) -> Option<Arc<Plan>> {
         let mut paths = self.own(host).into_iter().chain([&self.any_host]);
         paths.find_map(|paths| paths.find_decoded(method, path))
     }
@@ -193,8 +196,8 @@ impl Table {
         let Some(paths) = self.services.get(service) else {
             return Found::Nothing;
         };
-        if let Some((endpoint, parameters)) = paths.find(method, path) {
-            return Found::Endpoint(endpoint, parameters);
+        if let Some((plan, parameters)) = paths.find(method, path) {
+            return Found::Plan(plan, parameters);
         }
         match paths.methods(path) {
             none if none.is_empty() => Found::Nothing,
@@ -239,9 +242,9 @@ fn add(
     routes: &mut BTreeMap<Key, (Arc<str>, Choices)>,
     service: &Arc<str>,
     weight: u8,
-    endpoint: &Arc<Endpoint>,
+    plan: &Arc<Plan>,
 ) -> Result<(), String> {
-    let route = &endpoint.route;
+    let route = plan.route();
     let key = Key {
         host: route.host.clone(),
         pattern: Pattern::parse(&route.path)?,
@@ -252,15 +255,15 @@ fn add(
         .or_insert_with(|| (service.clone(), Vec::new()));
     let twice = choices
         .iter()
-        .find(|(_, other)| *owner != *service || other.number() == endpoint.number());
+        .find(|(_, other)| *owner != *service || other.number() == plan.number());
     if let Some((_, other)) = twice {
         return Err(format!(
             "the route {:?} of {service} takes the same requests as {:?} of {owner}; change one of them",
             route.key(),
-            other.route.key()
+            other.route().key()
         ));
     }
-    choices.push((weight, endpoint.clone()));
+    choices.push((weight, plan.clone()));
     Ok(())
 }
 
@@ -274,13 +277,13 @@ struct Paths {
 }
 
 impl Paths {
-    fn find<'p>(&self, method: &Method, path: &'p str) -> Option<(Arc<Endpoint>, Parameters<'p>)> {
+    fn find<'p>(&self, method: &Method, path: &'p str) -> Option<(Arc<Plan>, Parameters<'p>)> {
         let tree = self.methods.get(method).unwrap_or(&self.any_method);
         let (choices, parameters) = tree.find(path)?;
         Some((pick(choices, |choice| choice.0).1.clone(), parameters))
     }
 
-    fn find_decoded(&self, method: &Method, path: &str) -> Option<Arc<Endpoint>> {
+    fn find_decoded(&self, method: &Method, path: &str) -> Option<Arc<Plan>> {
         let tree = self.methods.get(method).unwrap_or(&self.any_method);
         let choices = tree.find_decoded(path)?;
         Some(pick(choices, |choice| choice.0).1.clone())

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 
 use super::identity::Identity;
 use super::table::ServiceRoutes;
-use super::{Endpoint, Gateway, Neighbourhood, Table};
+use super::{Gateway, Neighbourhood, Table};
 use stoa_call::CallContext;
 use stoa_engine::capabilities::config::{LiveConfig, Overrides};
 use stoa_engine::capabilities::logging::{GuestLog, Level};
@@ -31,6 +31,20 @@ use stoa_settings::config::Config;
 use stoa_store::Store;
 use stoa_store::secrets::Secrets;
 use stoa_telemetry::Metrics;
+
+/// `test:hello/greeting.greet: func() -> string`.
+pub(crate) const GREETING: &str = r#"
+    (component
+        (core module $m
+            (memory (export "memory") 1)
+            (data (i32.const 16) "Hello, world!")
+            (data (i32.const 8) "\10\00\00\00\0d\00\00\00")
+            (func (export "greet") (result i32) i32.const 8))
+        (core instance $i (instantiate $m))
+        (func $greet (result string) (canon lift (core func $i "greet") (memory $i "memory")))
+        (instance $greeting (export "greet" (func $greet)))
+        (export "test:hello/greeting@0.1.0" (instance $greeting)))
+"#;
 
 /// A gateway, and what it needs while it lives.
 pub(crate) struct Hosted {
@@ -84,14 +98,14 @@ pub(crate) async fn hosted(bytes: &[u8], routes: &[Value]) -> Hosted {
         (&runtime, &store, &guards, &gateway),
         &metrics,
     );
-    let endpoint = |route| {
-        let endpoint = Endpoint::new(route, &revision, &metrics, &guards);
-        Arc::new(endpoint.unwrap_or_else(|faults| panic!("{faults:?}")))
+    let plan = |route| {
+        let plan = gateway.plan(route, &revision, &guards);
+        Arc::new(plan.unwrap_or_else(|faults| panic!("{faults:?}")))
     };
-    let endpoints: Vec<_> = revision.settings.routes.iter().map(endpoint).collect();
+    let plans: Vec<_> = revision.settings.routes.iter().map(plan).collect();
     let routes = ServiceRoutes {
         service: revision.service.clone(),
-        live: vec![(100, endpoints)],
+        live: vec![(100, plans)],
     };
     gateway.publish(Table::build(&[routes]).unwrap());
     Hosted {

@@ -21,15 +21,15 @@ use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
-use super::connection::{Activity, Serving};
-use super::endpoint::{Destination, Endpoint};
+use super::connection::activity::{Activity, Serving};
+use super::endpoint::Endpoint;
 use super::exchange::Exchange;
 use super::forward;
 use super::input::Limited;
-use super::respond::{self, Refusal, Response};
+use super::respond::{self, Over, Refusal, Response};
 use super::serve::report_upstream;
 use stoa_http::shutdown::Drain;
-use stoa_mesh::upstream::{self, FarEnd, SendError, Switched};
+use stoa_mesh::upstream::{self, FarEnd, SendError, Switched, Upstream};
 use stoa_settings::OnDisconnect;
 use stoa_settings::config::AccessLog;
 use tunnel::{Carried, Times};
@@ -43,15 +43,6 @@ pub(super) struct Wish {
     over: Over,
     activity: Arc<Activity>,
     drain: Drain,
-}
-
-/// What carries the client's end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Over {
-    /// Its connection.
-    Http1,
-    /// A stream of it.
-    Http2,
 }
 
 /// Keeps the wish of a request for a WebSocket with it, which then reads as the GET that
@@ -107,16 +98,9 @@ impl Wish {
         self,
         exchange: &mut Exchange,
         endpoint: &Endpoint,
+        upstream: &Arc<Upstream>,
         access_log: AccessLog,
     ) -> Result<Response, Refusal> {
-        let Destination::Upstream(upstream) = &endpoint.destination else {
-            return Err(Refusal::NoWebSocket);
-        };
-        if let Some(cors) = &endpoint.cors
-            && !cors.admits(exchange.page.as_ref(), &exchange.head)
-        {
-            return Err(Refusal::OtherOrigin);
-        }
         let body = exchange.take_body();
         let taken = Limited::new(body, endpoint.body_limit(), &endpoint.host);
         let (body, upload) = taken.map_err(Refusal::Body)?;

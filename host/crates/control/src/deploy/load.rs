@@ -13,7 +13,6 @@ use stoa_engine::capabilities::{Granted, keyvalue};
 use stoa_engine::handler_link::{Handler, HandlerLink};
 use stoa_engine::link::Link;
 use stoa_engine::{Code, Compiled, FunctionIndex, InstanceSettings, Origin, host_meets};
-use stoa_gateway::Endpoint;
 use stoa_mesh::link::ServiceLink;
 use stoa_service::contract::Contract;
 use stoa_service::pool::{self, Pool};
@@ -99,7 +98,7 @@ pub(super) fn assemble(
     ));
     let mut endpoints = Vec::new();
     for route in &record.settings.routes {
-        match Endpoint::new(route, &revision, &parts.telemetry.metrics, &parts.guards) {
+        match parts.gateway.plan(route, &revision, &parts.guards) {
             Ok(endpoint) => endpoints.push(Arc::new(endpoint)),
             Err(reasons) => faults.extend(reasons.into_iter().map(|reason| {
                 fault(

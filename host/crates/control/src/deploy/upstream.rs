@@ -17,7 +17,7 @@ use stoa_api::upstream::{
     InstanceBreaker, InstanceDetail, Registration, Status, UpstreamDeploy, UpstreamDetail,
 };
 use stoa_api::{Fault, LiveRevision, PoolState, ServiceKind, ServiceSummary};
-use stoa_gateway::Endpoint;
+use stoa_gateway::Plan;
 use stoa_gateway::table::ServiceRoutes;
 use stoa_mesh::upstream::{Instance, Upstream};
 use stoa_settings::service_name;
@@ -40,7 +40,7 @@ pub(super) struct UpstreamRecord {
 pub(super) struct Declared {
     record: UpstreamRecord,
     upstream: Arc<Upstream>,
-    endpoints: Vec<Arc<Endpoint>>,
+    endpoints: Vec<Arc<Plan>>,
 }
 
 /// All that were declared, by name.
@@ -275,7 +275,7 @@ impl Deployments {
         let upstream = upstreams.make(name, record.number, &record.settings);
         let (mut endpoints, mut faults) = (Vec::new(), Vec::new());
         for route in &record.settings.routes {
-            match Endpoint::upstream(route, &upstream, &self.parts.telemetry.metrics) {
+            match self.parts.gateway.plan_outside(route, &upstream) {
                 Ok(endpoint) => endpoints.push(Arc::new(endpoint)),
                 Err(reasons) => faults.extend(reasons.into_iter().map(|reason| {
                     let message = format!("route {:?} of {name}: {reason}", route.key());

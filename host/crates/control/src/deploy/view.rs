@@ -88,7 +88,7 @@ impl Deployments {
             .routes()
             .iter()
             .map(|(service, endpoint)| {
-                let route = &endpoint.route;
+                let route = endpoint.route();
                 RouteSummary {
                     method: route.method.clone().unwrap_or_else(|| "*".to_owned()),
                     host: route.host.clone().unwrap_or_else(|| "*".to_owned()),

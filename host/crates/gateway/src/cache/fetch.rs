@@ -136,8 +136,8 @@ impl ResponseCache {
         answered: Result<Response, Refusal>,
     ) -> Result<(Option<Arc<Entry>>, Response), Refusal> {
         let mut response = answered?;
-        let rule = endpoint.route.cache.clone().unwrap_or_default();
-        let terms = storable::terms(parts, &response, &rule);
+        let rule = &wanted.rule;
+        let terms = storable::terms(parts, &response, &rule.settings);
         let terms = terms.filter(|terms| terms.anyone || !wanted.personal);
         let whole = match terms {
             None => false,
@@ -150,7 +150,7 @@ impl ResponseCache {
                 }
             },
         };
-        dress(&mut response, endpoint, &rule, wanted.personal);
+        dress(&mut response, endpoint, rule, wanted.personal);
         let body = response.body().as_whole().cloned();
         let Some((terms, body)) = terms.zip(body).filter(|_| whole) else {
             // A failure leaves what was stored before, for as long as it covers for it.
@@ -169,7 +169,7 @@ impl ResponseCache {
             // Of its own: it may be part of a buffer that is much larger.
             body: Bytes::copy_from_slice(&body),
             service: endpoint.service().clone(),
-            tags: rule.tags,
+            tags: rule.settings.tags.clone(),
             anyone: terms.anyone,
             key,
             vary: terms.vary,

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::Key;
 use super::entry::Entry;
-use super::writes::{Place, Writes};
+use crate::writes::{Place, Writes};
 
 /// What stands at a key.
 #[derive(Debug, Clone)]

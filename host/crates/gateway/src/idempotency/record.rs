@@ -19,17 +19,17 @@ const ANEW: [&str; 5] = [
 
 /// A kept answer.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Record {
-    pub(crate) head: Head,
-    pub(crate) body: Bytes,
+pub(super) struct Record {
+    pub(super) head: Head,
+    pub(super) body: Bytes,
 }
 
 /// A kept answer without its body.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Head {
+pub(super) struct Head {
     /// Of the request.
     pub(super) fingerprint: Place,
-    pub(crate) status: u16,
+    pub(super) status: u16,
     /// Values byte by byte as characters, since they need not be UTF-8.
     headers: Vec<(String, String)>,
     /// Whether the body was too long to be kept: then it can't be replayed.
@@ -58,7 +58,7 @@ impl Record {
         }
     }
 
-    pub(crate) fn headers(&self) -> HeaderMap {
+    pub(super) fn headers(&self) -> HeaderMap {
         let headers = self.head.headers.iter();
         let headers = headers.filter_map(|(name, value)| {
             let value: Option<Vec<u8>> = value.chars().map(|c| u8::try_from(c).ok()).collect();

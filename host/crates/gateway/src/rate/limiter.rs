@@ -56,12 +56,12 @@ impl<C: Clock> Limiter<C> {
     }
 
     /// Whether each caller has a limit of its own.
-    pub(super) fn is_of_each(&self) -> bool {
+    pub(crate) fn is_of_each(&self) -> bool {
         self.rate.by != By::Route
     }
 
     /// Counts one request of a caller.
-    pub(super) fn admit(
+    pub(crate) fn admit(
         &self,
         client: &Client,
         principal: Option<&Principal>,

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::limiter::Limiter;
 use super::*;
+use stoa_call::Principal;
 use stoa_settings::By;
 
 const SECOND: Duration = Duration::from_secs(1);

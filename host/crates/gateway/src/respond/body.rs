@@ -8,7 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::connection::Serving;
+use crate::connection::activity::Serving;
 use stoa_call::deadline::{Elapsed, within};
 use stoa_engine::http::{BodyError, ResponseBody, Taken};
 use stoa_service::revision::Revision;

@@ -6,23 +6,31 @@ use http::{HeaderMap, StatusCode};
 
 use super::problem::Problem;
 use super::{GatewayBody, Response};
-use crate::compress::{self, WouldGain};
-use crate::idempotency::{Fault, Record};
 use crate::origin::Origin;
-use crate::validators;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
+/// Why a request with an idempotency key is not served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyFault {
+    /// The route wants a key.
+    Missing,
+    /// The key is none.
+    Malformed,
+    /// The first request is still under way.
+    InFlight,
+    /// The first request asked for something else.
+    Mismatch,
+    /// The first request was answered, but its answer was too long to be kept.
+    Cut,
+}
+
 /// The first answer to an idempotency key, again.
-pub(crate) fn replay(record: Record) -> Response {
-    let mut response = Response::new(GatewayBody::empty());
-    *response.headers_mut() = record.headers();
-    let status = StatusCode::from_u16(record.head.status);
-    *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    *response.body_mut() = GatewayBody::whole(record.body);
-    response
-        .headers_mut()
-        .insert(REPLAYED, HeaderValue::from_static("true"));
+pub(crate) fn replay(status: u16, headers: HeaderMap, body: Bytes) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = stored(status, headers, body);
+    let headers = response.headers_mut();
+    headers.insert(REPLAYED, HeaderValue::from_static("true"));
     response
 }
 
@@ -35,14 +43,34 @@ pub(crate) fn stored(status: StatusCode, headers: HeaderMap, body: Bytes) -> Res
 }
 
 /// The client has this response already.
-pub(crate) fn not_modified(response: Response) -> Response {
+pub(crate) fn not_modified(response: &Response) -> Response {
     let mut short = Response::new(GatewayBody::empty());
-    *short.headers_mut() = validators::of_not_modified(response.headers());
+    *short.headers_mut() = of_not_modified(response.headers());
     *short.status_mut() = StatusCode::NOT_MODIFIED;
-    if compress::gains(&response) {
-        short.extensions_mut().insert(WouldGain);
-    }
     short
+}
+
+/// The headers that a 304 has, RFC 9110 section 15.4.5, and those that tell how
+/// it came.
+fn of_not_modified(headers: &HeaderMap) -> HeaderMap {
+    const KEPT: [&str; 8] = [
+        "etag",
+        "cache-control",
+        "content-location",
+        "date",
+        "expires",
+        "vary",
+        "age",
+        "cache-status",
+    ];
+    let kept = headers
+        .iter()
+        .filter(|(name, _)| KEPT.contains(&name.as_str()));
+    let mut left = HeaderMap::with_capacity(KEPT.len());
+    kept.for_each(|(name, value)| {
+        left.append(name, value.clone());
+    });
+    left
 }
 
 pub(super) fn not_cached(origin: &Origin) -> Response {
@@ -67,29 +95,29 @@ pub(crate) fn says_not_now(response: &Response) -> bool {
     )
 }
 
-pub(super) fn idempotency(fault: Fault, origin: &Origin) -> Response {
+pub(super) fn idempotency(fault: KeyFault, origin: &Origin) -> Response {
     let (status, code, detail) = match fault {
-        Fault::Missing => (
+        KeyFault::Missing => (
             StatusCode::BAD_REQUEST,
             "idempotency_key_missing",
             "the route asks for an Idempotency-Key header: send a new one for each operation",
         ),
-        Fault::Malformed => (
+        KeyFault::Malformed => (
             StatusCode::BAD_REQUEST,
             "idempotency_key_malformed",
             "expected one Idempotency-Key of 1 to 255 printable characters, such as a UUID",
         ),
-        Fault::InFlight => (
+        KeyFault::InFlight => (
             StatusCode::CONFLICT,
             "idempotency_in_flight",
             "the first request with this Idempotency-Key is still under way: try again",
         ),
-        Fault::Mismatch => (
+        KeyFault::Mismatch => (
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency_mismatch",
             "this Idempotency-Key was used for another request: use a new one",
         ),
-        Fault::Cut => (
+        KeyFault::Cut => (
             StatusCode::CONFLICT,
             "idempotency_answer_too_large",
             "the first request with this Idempotency-Key was answered, but its answer was too \
@@ -97,7 +125,7 @@ pub(super) fn idempotency(fault: Fault, origin: &Origin) -> Response {
         ),
     };
     let problem = Problem::new(status, code).detail(detail);
-    if fault == Fault::InFlight {
+    if fault == KeyFault::InFlight {
         problem.retry_after().response(origin)
     } else {
         problem.response(origin)
@@ -105,11 +133,11 @@ pub(super) fn idempotency(fault: Fault, origin: &Origin) -> Response {
 }
 
 /// The reason as metrics name it.
-pub(super) fn reason(fault: Fault) -> &'static str {
+pub(super) fn reason(fault: KeyFault) -> &'static str {
     match fault {
-        Fault::Missing | Fault::Malformed => "idempotency_key",
-        Fault::InFlight => "idempotency_in_flight",
-        Fault::Mismatch => "idempotency_mismatch",
-        Fault::Cut => "idempotency_answer_too_large",
+        KeyFault::Missing | KeyFault::Malformed => "idempotency_key",
+        KeyFault::InFlight => "idempotency_in_flight",
+        KeyFault::Mismatch => "idempotency_mismatch",
+        KeyFault::Cut => "idempotency_answer_too_large",
     }
 }

@@ -6,7 +6,15 @@ use http::{Response as HttpResponse, StatusCode};
 use super::problem::Problem;
 use super::{GatewayBody, Response};
 use crate::origin::Origin;
-use crate::websocket::Over;
+
+/// What carries a client's end of a WebSocket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// Its connection.
+    Http1,
+    /// A stream of it.
+    Http2,
+}
 
 /// The answer with which a WebSocket begins, with the headers of who agreed to it.
 pub(crate) fn switched(mut headers: HeaderMap, over: Over) -> Response {

@@ -12,9 +12,9 @@ use std::sync::{Arc, OnceLock};
 use http::request::Parts;
 use http::{HeaderValue, Uri, header};
 
-use super::key;
-use crate::client::Client;
-use crate::respond::{Refusal, Response};
+use super::client::Client;
+use super::respond::{Refusal, Response};
+use super::target_uri::{host, path_and_query};
 use stoa_settings::spelling::laxest;
 
 /// How many counts there are: 256 KiB, of which one write in seven meets one of ten
@@ -36,7 +36,7 @@ pub(super) struct Place(usize);
 
 /// What an unsafe request is about to change. Boxed: most requests have none.
 #[derive(Clone)]
-pub(crate) struct Target {
+pub(super) struct Target {
     writes: Arc<Writes>,
     /// Of its host.
     site: u64,
@@ -44,7 +44,7 @@ pub(crate) struct Target {
 }
 
 /// A call that may change something. Whoever drops it does not know what became of it.
-pub(crate) struct Write(Option<Box<Target>>);
+pub(super) struct Write(Option<Box<Target>>);
 
 // === impl Writes ===
 
@@ -61,7 +61,7 @@ impl Writes {
         matters.then(|| {
             Box::new(Target {
                 writes: self.clone(),
-                site: self.site(key::host(client, parts)),
+                site: self.site(host(client, parts)),
                 uri: parts.uri.clone(),
             })
         })
@@ -69,7 +69,7 @@ impl Writes {
 
     /// Where the writes to a request's URI are counted.
     pub(super) fn place(&self, client: &Client, parts: &Parts) -> Place {
-        self.at(self.site(key::host(client, parts)), key::target(&parts.uri))
+        self.at(self.site(host(client, parts)), path_and_query(&parts.uri))
     }
 
     pub(super) fn count(&self, place: Place) -> u32 {
@@ -113,7 +113,7 @@ impl Writes {
 
 impl Target {
     fn note(&self) {
-        let target = key::target(&self.uri);
+        let target = path_and_query(&self.uri);
         self.writes.note(self.writes.at(self.site, target));
     }
 
@@ -143,7 +143,7 @@ impl Target {
     fn resolved(&self, reference: &str) -> String {
         let path = self.uri.path();
         match reference.as_bytes().first() {
-            None => key::target(&self.uri).to_owned(),
+            None => path_and_query(&self.uri).to_owned(),
             Some(b'/') => reference.to_owned(),
             Some(b'?') => format!("{path}{reference}"),
             Some(_) => {
@@ -163,12 +163,12 @@ fn rooted(target: &str) -> String {
 
 impl Write {
     /// To be called before the service is asked.
-    pub(crate) fn begin(target: Option<Box<Target>>) -> Self {
+    pub(super) fn begin(target: Option<Box<Target>>) -> Self {
         Self(target)
     }
 
     /// Notes what was changed, before anybody learns of it.
-    pub(crate) fn settle(mut self, answered: &Result<Response, Refusal>) {
+    pub(super) fn settle(mut self, answered: &Result<Response, Refusal>) {
         let Some(target) = self.0.take() else {
             return;
         };
