@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::io::{DuplexStream, ReadBuf, duplex};
 use tokio::runtime::{Builder, Runtime};
 
-use super::client::Client;
+use super::Client;
 use super::connection::{self, Leaves};
 use super::identity::LastToken;
 use super::testing::{Hosted, hosted};

@@ -30,7 +30,7 @@ use http::{HeaderMap, Method};
 use hyper::body::Body as _;
 use tokio::time::Instant;
 
-use super::client::Client;
+use super::Client;
 use super::endpoint::{Destination, Endpoint};
 use super::input::RequestBody;
 use super::onward::Onward;

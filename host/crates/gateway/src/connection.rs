@@ -28,7 +28,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::client::Client;
+use super::Client;
 use super::identity::LastToken;
 use super::{Gateway, websocket};
 pub(super) use activity::{Activity, Serving};

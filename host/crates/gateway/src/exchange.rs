@@ -9,8 +9,8 @@ use http::HeaderValue;
 use http::header;
 use http::request::Parts;
 
+use super::Client;
 use super::cache::Target;
-use super::client::Client;
 use super::compress::Coding;
 use super::input::RequestBody;
 use super::origin::{self, Origin};

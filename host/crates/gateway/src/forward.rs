@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
 use http_body_util::BodyExt;
 
-use super::client::Client;
+use super::Client;
 use super::input::Limited;
 use super::origin::{Origin, REQUEST_ID, TRACEPARENT};
 use super::respond::Refusal;

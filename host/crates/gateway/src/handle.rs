@@ -7,8 +7,8 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Request, StatusCode, Uri, Version, header};
 use hyper::body::Incoming;
 
+use super::Client;
 use super::Gateway;
-use super::client::Client;
 use super::cors::{self, Cors};
 use super::endpoint::{Destination, Endpoint};
 use super::exchange::Exchange;

@@ -17,7 +17,6 @@ mod astray;
 #[cfg(test)]
 mod budgets;
 mod cache;
-mod client;
 mod compress;
 mod connection;
 mod cors;
@@ -34,8 +33,6 @@ mod neighbours;
 mod onward;
 pub mod openapi;
 mod origin;
-mod peers;
-mod proxies;
 mod rate;
 mod respond;
 mod rest;
@@ -44,10 +41,8 @@ mod serve;
 pub mod table;
 #[cfg(test)]
 mod testing;
-pub mod tls;
 pub mod transcode;
 mod validators;
-mod vary;
 mod websocket;
 
 use std::collections::BTreeSet;
@@ -56,14 +51,15 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
+use stoa_call::Principal;
+use stoa_http::peers::{self, Peers};
+use stoa_http::proxies::{Proxies, ProxyProtocol};
 use stoa_http::shutdown::Holds;
 use stoa_settings::config;
 use stoa_store::{Expiring, StoreError};
 use stoa_telemetry::metrics::{ActiveRequests, Metrics, RouteMetrics};
 
 use identity::Identity;
-use peers::Peers;
-use proxies::Proxies;
 
 use cache::ResponseCache;
 pub use endpoint::Endpoint;
@@ -72,6 +68,9 @@ pub use neighbours::Neighbourhood;
 use rate::Rates;
 use security::Security;
 pub use table::Table;
+
+/// Who is at the other end of a connection: the principal of a certificate, or nobody yet.
+type Client = stoa_http::client::Client<Principal>;
 
 /// The gateway of one host.
 pub struct Gateway {
@@ -112,7 +111,7 @@ impl Gateway {
             settings: config.gateway.clone(),
             room: Arc::new(Semaphore::new(room)),
             peers: Peers::new(config.gateway.max_connections_per_address),
-            proxies: Proxies::new(&config.gateway),
+            proxies: proxies(&config.gateway),
             access_log: config.log.access,
             identity,
             rates: Rates::new(config.gateway.rate.as_ref()),
@@ -184,4 +183,14 @@ impl Gateway {
     pub async fn tend(&self) {
         self.rates.tend().await;
     }
+}
+
+fn proxies(settings: &config::Gateway) -> Proxies {
+    let protocol = match settings.proxy_protocol {
+        config::ProxyProtocol::Off => ProxyProtocol::Off,
+        config::ProxyProtocol::Required => ProxyProtocol::Required {
+            timeout: settings.header_timeout,
+        },
+    };
+    Proxies::new(settings.trusted_proxies.clone(), protocol)
 }

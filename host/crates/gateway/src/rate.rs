@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::client::Client;
+use super::Client;
 use super::endpoint::Endpoint;
 pub(super) use limiter::{Exceeded, Limiter};
 pub(super) use status::{RateLimitStatus, seconds};

@@ -9,7 +9,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 
 use super::Key;
-use crate::client::Client;
+use crate::Client;
 
 /// The key of a request to an endpoint, whose route names these headers.
 pub(super) fn primary(endpoint: u64, client: &Client, parts: &Parts, vary: &[HeaderName]) -> Key {

@@ -13,7 +13,7 @@ use http::request::Parts;
 use http::{HeaderValue, Uri, header};
 
 use super::key;
-use crate::client::Client;
+use crate::Client;
 use crate::respond::{Refusal, Response};
 use stoa_settings::spelling::laxest;
 

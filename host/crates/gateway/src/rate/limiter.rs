@@ -10,7 +10,7 @@ use http::HeaderValue;
 
 use super::keys::{Key, Keys};
 use super::status::{RateLimitStatus, policy};
-use crate::client::Client;
+use crate::Client;
 use stoa_call::Principal;
 use stoa_settings::{By, Rate};
 

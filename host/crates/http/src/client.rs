@@ -7,18 +7,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use http::uri::{self, Authority};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::tls::{Certificate, Ended};
-use stoa_call::Principal;
+use crate::tls::{Certificate, Ended};
 
 /// The client of one connection, as far as the connection tells, and for one request
-/// what trusted proxies tell beyond that.
-#[derive(Debug, Clone)]
-pub(super) struct Client {
+/// what trusted proxies tell beyond that. `P` is what a client with a certificate is to
+/// those who serve it.
+#[derive(Debug)]
+pub struct Client<P> {
     address: IpAddr,
     scheme: Scheme,
     host: Option<String>,
     speaks: Speaks,
-    certificate: Option<Arc<Certificate>>,
+    certificate: Option<Arc<Certificate<P>>>,
     headers: OnceLock<[(HeaderName, HeaderValue); 3]>,
 }
 
@@ -40,21 +40,36 @@ enum Speaks {
 
 /// What proxies that are believed tell of a client.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct ForwardedClient {
+pub struct ForwardedClient {
     /// `None` where they name nobody: it is known by the proxy's then.
-    pub(super) address: Option<IpAddr>,
+    pub address: Option<IpAddr>,
     /// Whether it speaks TLS.
-    pub(super) secure: Option<bool>,
+    pub secure: Option<bool>,
     /// The host that it asks for.
-    pub(super) host: Option<String>,
+    pub host: Option<String>,
+}
+
+// Whatever the client is to those who serve it, it is shared.
+impl<P> Clone for Client<P> {
+    fn clone(&self) -> Self {
+        Self {
+            address: self.address,
+            scheme: self.scheme,
+            host: self.host.clone(),
+            speaks: self.speaks,
+            certificate: self.certificate.clone(),
+            headers: self.headers.clone(),
+        }
+    }
 }
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-impl Client {
-    pub(super) fn new(peer: SocketAddr) -> Self {
+impl<P> Client<P> {
+    /// One that has connected from `peer`.
+    pub fn new(peer: SocketAddr) -> Self {
         Self {
             address: peer.ip().to_canonical(),
             scheme: Scheme::Http,
@@ -66,7 +81,7 @@ impl Client {
     }
 
     /// The same, over TLS, and perhaps with a certificate that was verified.
-    pub(super) fn secured(self, certificate: Option<Arc<Certificate>>) -> Self {
+    pub fn secured(self, certificate: Option<Arc<Certificate<P>>>) -> Self {
         Self {
             scheme: Scheme::Https,
             certificate,
@@ -75,7 +90,7 @@ impl Client {
     }
 
     /// The same, of which a proxy says that it is its own.
-    pub(super) fn of_itself(self) -> Self {
+    pub fn of_itself(self) -> Self {
         Self {
             speaks: Speaks::ForItself,
             ..self
@@ -83,12 +98,12 @@ impl Client {
     }
 
     /// Whether the connection can't be anybody's but its peer's.
-    pub(super) fn is_of_itself(&self) -> bool {
+    pub fn is_of_itself(&self) -> bool {
         self.speaks == Speaks::ForItself
     }
 
     /// The same, as trusted proxies tell.
-    pub(super) fn told(self, told: ForwardedClient) -> Self {
+    pub fn told(self, told: ForwardedClient) -> Self {
         Self {
             address: told.address.unwrap_or(self.address),
             scheme: match told.secure {
@@ -105,17 +120,17 @@ impl Client {
     }
 
     /// The address that limits and logs go by.
-    pub(super) fn address(&self) -> IpAddr {
+    pub fn address(&self) -> IpAddr {
         self.address
     }
 
     /// Whether nobody between can read along.
-    pub(super) fn over_tls(&self) -> bool {
+    pub fn over_tls(&self) -> bool {
         self.scheme == Scheme::Https
     }
 
     /// The scheme of what it asks for.
-    pub(super) fn scheme(&self) -> uri::Scheme {
+    pub fn scheme(&self) -> uri::Scheme {
         match self.scheme {
             Scheme::Http => uri::Scheme::HTTP,
             Scheme::Https => uri::Scheme::HTTPS,
@@ -123,18 +138,18 @@ impl Client {
     }
 
     /// The host that it asked a proxy for, if that is one.
-    pub(super) fn told_authority(&self) -> Option<Authority> {
+    pub fn told_authority(&self) -> Option<Authority> {
         let told = Authority::try_from(self.host.as_deref()?).ok()?;
         Some(told).filter(|told| !told.as_str().contains('@'))
     }
 
     /// The host that it asked a proxy for, as the proxy tells.
-    pub(super) fn told_host(&self) -> Option<&str> {
+    pub fn told_host(&self) -> Option<&str> {
         self.host.as_deref()
     }
 
     /// Who the client is, by its verified certificate.
-    pub(super) fn certificate(&self) -> Option<&Arc<Principal>> {
+    pub fn certificate(&self) -> Option<&Arc<P>> {
         self.certificate.as_ref()?.principal()
     }
 
@@ -142,20 +157,20 @@ impl Client {
     ///
     /// # Errors
     /// Why it is not.
-    pub(super) fn stands(&self) -> Result<(), Ended> {
+    pub fn stands(&self) -> Result<(), Ended> {
         let certificate = self.certificate.as_ref();
         certificate.map_or(Ok(()), |certificate| certificate.stands(now()))
     }
 
     /// Whether a request found that the certificate is good no longer.
-    pub(super) fn has_ended(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         let certificate = self.certificate.as_ref();
         certificate.is_some_and(|certificate| certificate.has_ended())
     }
 
-    /// Tells a component whose request it gets, in the headers of RFC 7239 and the
+    /// Tells whoever the request goes on to whose it is, in the headers of RFC 7239 and the
     /// ones that most frameworks read.
-    pub(super) fn introduce(&self, headers: &mut HeaderMap) {
+    pub fn introduce(&self, headers: &mut HeaderMap) {
         let own = self.headers.get_or_init(|| self.headers());
         for (name, value) in own {
             headers.insert(name.clone(), value.clone());
@@ -168,7 +183,7 @@ impl Client {
 
     /// Tells an upstream also which host the client asked for, unless a proxy knows
     /// better.
-    pub(super) fn ask_for(&self, host: &HeaderValue, headers: &mut HeaderMap) {
+    pub fn ask_for(&self, host: &HeaderValue, headers: &mut HeaderMap) {
         let named = headers
             .entry(FORWARDED_HOST)
             .or_insert_with(|| host.clone());
@@ -212,7 +227,7 @@ impl Client {
 }
 
 /// Seconds since 1970; 0 when the clock is before.
-pub(super) fn now() -> u64 {
+pub fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
