@@ -1,6 +1,8 @@
 //! The gateway's connections: within the limits, and through whatever stands between one
 //! and HTTP.
 
+mod tls;
+
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -8,10 +10,10 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::Gateway;
 use super::connection;
-use super::tls::Tls;
 use stoa_http::aside::aside;
 use stoa_http::listener::Listener;
 use stoa_http::shutdown::Drain;
+pub use tls::Tls;
 
 /// What the connections of a listener carry HTTP in.
 #[derive(Clone)]

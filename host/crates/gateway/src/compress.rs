@@ -21,9 +21,9 @@ use tower_http::CompressionLevel;
 use tower_http::compression::{Compression, CompressionBody};
 
 use super::respond::{GatewayBody, Response};
-use super::vary::vary;
 pub(super) use accept::Coding;
 use stoa_engine::http::ResponseBody;
+use stoa_http::vary::vary;
 
 /// Bytes that are worth it: less fits into one packet anyhow.
 const LEAST: u64 = 1024;

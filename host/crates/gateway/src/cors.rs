@@ -9,7 +9,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{HeaderName, Method};
 
-use super::vary::vary;
+use stoa_http::vary::vary;
 use stoa_settings as settings;
 
 /// What is said to pages, and what browsers ask: all headers of the protocol's answers.

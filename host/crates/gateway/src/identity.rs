@@ -16,11 +16,12 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
-use super::client::{Client, now};
-use super::tls::Ended;
+use super::client::Client;
 use stoa_api::{NewToken, TokenRequest};
 use stoa_call::Principal;
+use stoa_http::client::now;
 use stoa_http::shutdown::Drain;
+use stoa_http::tls::Ended;
 use stoa_settings::Access;
 use stoa_settings::config::Config;
 use stoa_store::Records;

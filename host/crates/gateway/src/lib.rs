@@ -35,9 +35,7 @@ mod neighbours;
 mod onward;
 pub mod openapi;
 mod origin;
-mod peers;
 mod plan;
-mod proxies;
 mod rate;
 mod respond;
 mod rest;
@@ -49,9 +47,7 @@ mod tag;
 mod target_uri;
 #[cfg(test)]
 mod testing;
-pub mod tls;
 pub mod transcode;
-mod vary;
 mod websocket;
 mod writes;
 
@@ -61,6 +57,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
+use stoa_http::peers::{self, Peers};
+use stoa_http::proxies::{Proxies, ProxyProtocol};
 use stoa_http::shutdown::Holds;
 use stoa_mesh::Guards;
 use stoa_mesh::upstream::Upstream;
@@ -70,8 +68,6 @@ use stoa_store::{Expiring, StoreError};
 use stoa_telemetry::metrics::{ActiveRequests, Metrics, RouteMetrics};
 
 use identity::Identity;
-use peers::Peers;
-use proxies::Proxies;
 
 use cache::ResponseCache;
 use endpoint::Endpoint;
@@ -120,7 +116,7 @@ impl Gateway {
             settings: config.gateway.clone(),
             room: Arc::new(Semaphore::new(room)),
             peers: Peers::new(config.gateway.max_connections_per_address),
-            proxies: Proxies::new(&config.gateway),
+            proxies: proxies(&config.gateway),
             shared: Shared {
                 identity,
                 rates: Rates::new(config.gateway.rate.as_ref()),
@@ -223,4 +219,14 @@ impl Gateway {
     pub async fn tend(&self) {
         self.shared.rates.tend().await;
     }
+}
+
+fn proxies(settings: &config::Gateway) -> Proxies {
+    let protocol = match settings.proxy_protocol {
+        config::ProxyProtocol::Off => ProxyProtocol::Off,
+        config::ProxyProtocol::Required => ProxyProtocol::Required {
+            timeout: settings.header_timeout,
+        },
+    };
+    Proxies::new(settings.trusted_proxies.clone(), protocol)
 }

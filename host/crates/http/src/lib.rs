@@ -1,9 +1,22 @@
 //! HTTP without a word of Stoa.
 //!
 //! - [`listener`]: accepting connections, which no error ends;
+//! - [`peers`]: how many connections each address has;
+//! - [`tls`]: certificates by name, and clients that are known by theirs;
+//! - [`client`]: who is at the other end of a connection;
+//! - [`proxies`]: whom to believe about that;
+//! - [`vary`](mod@vary): which headers of a request a response depends on;
 //! - [`shutdown`]: the end of a process, and waiting for what is under way;
 //! - [`aside`](mod@aside): work that few requests need, out of the way of the others.
+//!
+//! A leaf: it uses no other crate of the host. What a request means, and who may do what,
+//! is for those who use it.
 
 pub mod aside;
+pub mod client;
 pub mod listener;
+pub mod peers;
+pub mod proxies;
 pub mod shutdown;
+pub mod tls;
+pub mod vary;

@@ -15,10 +15,10 @@ use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
 use super::Denied;
-use crate::client::now;
 use record::{ApiKey, Record};
 use stoa_api::{KeyRequest, KeySummary, NewKey};
 use stoa_call::Principal;
+use stoa_http::client::now;
 use stoa_http::shutdown::Drain;
 use stoa_settings::config::faults::meant;
 use stoa_settings::config::values;

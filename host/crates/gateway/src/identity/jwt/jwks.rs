@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use super::fetch::Fetcher;
 use super::kept::Kept;
 use super::keys::{KeySet, read_jwks};
-use crate::client::now;
+use stoa_http::client::now;
 use stoa_settings::config;
 use stoa_store::Records;
 

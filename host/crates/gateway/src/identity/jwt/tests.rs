@@ -3,8 +3,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::client::now;
 use stoa_api::TokenRequest;
+use stoa_http::client::now;
 use stoa_store::Store;
 
 fn tokens() -> ((tempfile::TempDir, Store), Tokens) {

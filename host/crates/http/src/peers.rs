@@ -10,20 +10,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const OWN_FILES: usize = 128;
 
 /// Connections by address.
-pub(super) struct Peers {
+pub struct Peers {
     open: Mutex<HashMap<IpAddr, usize>>,
     most: usize,
 }
 
 /// A connection of an address, until it is dropped.
-pub(super) struct Seat {
+pub struct Seat {
     peers: Arc<Peers>,
     address: IpAddr,
 }
 
 impl Peers {
     /// Each address may have so many connections.
-    pub(super) fn new(most: usize) -> Arc<Self> {
+    pub fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
             open: Mutex::default(),
             most,
@@ -31,7 +31,7 @@ impl Peers {
     }
 
     /// One more connection, unless the address has as many as it may have.
-    pub(super) fn seat(self: &Arc<Self>, address: IpAddr) -> Option<Seat> {
+    pub fn seat(self: &Arc<Self>, address: IpAddr) -> Option<Seat> {
         let address = network(address);
         let mut open = self.lock();
         let count = open.entry(address).or_default();
@@ -69,9 +69,9 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Connections at most: what the settings say, but fewer than the system lets the
+/// Connections at most: as many as are `wanted`, but fewer than the system lets the
 /// process open, so that clients can't take the files that the host itself needs.
-pub(super) fn room(wanted: usize) -> usize {
+pub fn room(wanted: usize) -> usize {
     let Some(files) = open_files() else {
         return wanted;
     };

@@ -42,7 +42,7 @@ impl Certificates {
             }
             first.get_or_insert(certified);
         }
-        let first = first.context("expected a certificate in `tls.cert`, found none")?;
+        let first = first.context("expected a certificate of the host's own, found none")?;
         Ok(Self { by_name, first })
     }
 

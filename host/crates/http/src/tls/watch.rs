@@ -12,8 +12,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-use super::Tls;
-use stoa_settings::config::tls;
+use super::{Settings, Tls};
 
 /// How often the files are looked at where nothing tells of changes: certificates
 /// are renewed days before they end.
@@ -46,12 +45,11 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub(super) fn read(settings: &tls::Tls) -> Result<Self> {
-        let pairs = settings.cert.iter().zip(&settings.key);
-        let own = pairs.map(|(cert, key)| {
+    pub(super) fn read(settings: &Settings) -> Result<Self> {
+        let own = settings.own.iter().map(|pair| {
             Ok(Pair {
-                cert: read(cert)?,
-                key: read(key)?,
+                cert: read(&pair.cert)?,
+                key: read(&pair.key)?,
             })
         });
         Ok(Self {
@@ -101,14 +99,14 @@ pub(super) async fn follow(tls: &Tls) {
 }
 
 /// A file system may take its time: connections must not wait for it.
-async fn read_aside(settings: &tls::Tls) -> Result<Files> {
+async fn read_aside(settings: &Settings) -> Result<Files> {
     let settings = settings.clone();
     tokio::task::spawn_blocking(move || Files::read(&settings)).await?
 }
 
 /// Watches the folders: a file that is replaced by another, as most tools do, would
 /// be lost from sight.
-fn watcher(settings: &tls::Tls, changed: &Arc<Notify>) -> Option<RecommendedWatcher> {
+fn watcher(settings: &Settings, changed: &Arc<Notify>) -> Option<RecommendedWatcher> {
     let told = changed.clone();
     let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         if event.is_ok_and(|event| !event.kind.is_access()) {
@@ -120,11 +118,8 @@ fn watcher(settings: &tls::Tls, changed: &Arc<Notify>) -> Option<RecommendedWatc
             tracing::warn!("certificates are looked at every {POLL:?} only: {fault}")
         })
         .ok()?;
-    let files = settings
-        .cert
-        .iter()
-        .chain(&settings.key)
-        .chain(&settings.client_ca);
+    let own = settings.own.iter().flat_map(|pair| [&pair.cert, &pair.key]);
+    let files = own.chain(&settings.client_ca);
     let mut folders: Vec<_> = files
         .map(|file| match file.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,

@@ -3,7 +3,7 @@
 use http::header::{HeaderMap, HeaderName, HeaderValue, VARY};
 
 /// Notes that a response depends on a header of its request.
-pub(super) fn vary(headers: &mut HeaderMap, on: &HeaderName) {
+pub fn vary(headers: &mut HeaderMap, on: &HeaderName) {
     let named = |value: &HeaderValue| {
         let Ok(value) = value.to_str() else {
             return false;

@@ -15,16 +15,16 @@ use rustls::server::danger::ClientCertVerifier;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::Tls;
-use stoa_call::Principal;
 
 /// Who vouches for clients, as they were read at one time.
 #[derive(Debug)]
 pub(super) struct Authorities(pub(super) Arc<dyn ClientCertVerifier>);
 
 /// The certificate that a client showed when its connection began.
-pub(crate) struct Certificate {
+/// `P` is what the client is to those who serve it.
+pub struct Certificate<P> {
     /// `None` for a certificate that names nobody.
-    principal: Option<Arc<Principal>>,
+    principal: Option<Arc<P>>,
     /// The client's own, and what leads from it to an authority.
     chain: Vec<CertificateDer<'static>>,
     tls: Arc<Tls>,
@@ -33,9 +33,11 @@ pub(crate) struct Certificate {
 
 /// Why a certificate no longer says who a client is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Ended {
+pub enum Ended {
+    /// A certificate of its chain has come to its end.
     #[error("the client's certificate has expired: connect again with one that is valid")]
     Expired,
+    /// The authorities were read anew, and none vouches for it.
     #[error(
         "the client's certificate is of no authority that this host trusts now: connect again with another"
     )]
@@ -52,13 +54,13 @@ struct Found {
 
 // === impl Certificate ===
 
-impl Certificate {
+impl<P> Certificate<P> {
     /// One that these authorities have just vouched for.
     pub(super) fn new(
         tls: Arc<Tls>,
         authorities: Arc<Authorities>,
         chain: &[CertificateDer<'_>],
-        principal: Option<Principal>,
+        principal: Option<P>,
     ) -> Self {
         let chain: Vec<_> = chain.iter().map(|one| one.clone().into_owned()).collect();
         // A session that is resumed is not verified: what has expired before is found
@@ -78,7 +80,7 @@ impl Certificate {
     }
 
     /// Who the client is.
-    pub(crate) fn principal(&self) -> Option<&Arc<Principal>> {
+    pub fn principal(&self) -> Option<&Arc<P>> {
         self.principal.as_ref()
     }
 
@@ -86,7 +88,7 @@ impl Certificate {
     ///
     /// # Errors
     /// Why it is not.
-    pub(crate) fn stands(&self, now: u64) -> Result<(), Ended> {
+    pub fn stands(&self, now: u64) -> Result<(), Ended> {
         let current = self.tls.current.load();
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         let authorities = current.authorities.as_ref();
@@ -99,7 +101,7 @@ impl Certificate {
     }
 
     /// Whether it was found to be good no longer.
-    pub(crate) fn has_ended(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         found.verdict.is_err()
     }
@@ -124,7 +126,7 @@ impl Certificate {
     }
 }
 
-impl fmt::Debug for Certificate {
+impl<P: fmt::Debug> fmt::Debug for Certificate<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let principal = &self.principal;
         f.debug_tuple("Certificate").field(principal).finish()

@@ -2,35 +2,35 @@
 //!
 //! TLS has verified the certificate before anything here reads it.
 
-use std::collections::BTreeMap;
-
 use rustls::pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
-use stoa_call::Principal;
+/// The client that a certificate names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// By its first URI, as SPIFFE does, else its first DNS name, e-mail address or common
+    /// name: `uri:…`, `dns:…`, `email:…` or `cn:…`. The prefix keeps the kinds apart.
+    pub subject: String,
+    /// The distinguished name of who signed it.
+    pub issuer: String,
+    /// Its serial number, in hexadecimal digits with colons between.
+    pub serial: String,
+    /// `sha256:` and the hash of all of it, in hexadecimal digits.
+    pub fingerprint: String,
+}
 
-/// The client that a certificate names: by its first URI, as SPIFFE does, else its
-/// first DNS name, e-mail address or common name. The prefix keeps the kinds apart.
-/// `None` for a certificate that names nobody.
-pub(super) fn principal(
-    certificate: &CertificateDer<'_>,
-    scopes: &BTreeMap<String, Vec<String>>,
-) -> Option<Principal> {
-    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
-    let subject = subject(&parsed)?;
-    Some(Principal {
-        scopes: scopes.get(&subject).cloned().unwrap_or_default(),
-        subject,
-        claims: vec![
-            ("issuer".to_owned(), parsed.issuer().to_string()),
-            ("serial".to_owned(), parsed.raw_serial_as_string()),
-            (
-                "fingerprint".to_owned(),
-                format!("sha256:{}", hex::encode(Sha256::digest(certificate))),
-            ),
-        ],
-    })
+impl Identity {
+    /// `None` for a certificate that names nobody.
+    pub(super) fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
+        let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+        Some(Self {
+            subject: subject(&parsed)?,
+            issuer: parsed.issuer().to_string(),
+            serial: parsed.raw_serial_as_string(),
+            fingerprint: format!("sha256:{}", hex::encode(Sha256::digest(certificate))),
+        })
+    }
 }
 
 fn subject(certificate: &X509Certificate<'_>) -> Option<String> {
@@ -77,9 +77,7 @@ mod tests {
     }
 
     fn subject_of(names: Vec<SanType>) -> String {
-        principal(&certificate(names), &BTreeMap::new())
-            .unwrap()
-            .subject
+        Identity::of(&certificate(names)).unwrap().subject
     }
 
     #[test]
@@ -97,15 +95,9 @@ mod tests {
     }
 
     #[test]
-    fn scopes_go_by_the_whole_subject() {
-        let scopes = BTreeMap::from([("cn:Order, Inc".to_owned(), vec!["orders:read".to_owned()])]);
-        let found = principal(&certificate(vec![]), &scopes).unwrap();
-        assert_eq!(found.scopes, ["orders:read"]);
-        assert!(
-            found
-                .claims
-                .iter()
-                .any(|(name, value)| name == "fingerprint" && value.len() == "sha256:".len() + 64)
-        );
+    fn the_fingerprint_is_of_the_whole_certificate() {
+        let found = Identity::of(&certificate(vec![])).unwrap();
+        let digits = found.fingerprint.strip_prefix("sha256:").unwrap();
+        assert_eq!(digits.len(), 64);
     }
 }

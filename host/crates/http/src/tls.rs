@@ -9,7 +9,9 @@ mod certificates;
 mod identity;
 mod watch;
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
@@ -22,19 +24,52 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::shutdown::Drain;
 use certificate::Authorities;
-pub(super) use certificate::{Certificate, Ended};
+pub use certificate::{Certificate, Ended};
 use certificates::Certificates;
-use stoa_http::shutdown::Drain;
-use stoa_settings::config::tls::{self, ClientAuth};
+pub use identity::Identity;
 
 /// What both sides may speak within TLS, the better one first, RFC 7301.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
+/// What TLS reads, and what it asks of clients.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The host's own certificates. A client gets the one that holds the name it asks
+    /// for, else the first.
+    pub own: Vec<KeyPair>,
+    /// Authorities whose certificates tell who a client is, in PEM. Without them no client
+    /// is asked for one.
+    pub client_ca: Option<PathBuf>,
+    /// Whether a client may come without a certificate, where it is asked for one.
+    pub client_auth: ClientAuth,
+    /// How long a client may take to begin.
+    pub handshake_timeout: Duration,
+}
+
+/// The files of a certificate and its key, in PEM.
+#[derive(Debug, Clone)]
+pub struct KeyPair {
+    /// The certificate, with its chain.
+    pub cert: PathBuf,
+    /// The private key: PKCS#8, SEC1 or PKCS#1.
+    pub key: PathBuf,
+}
+
+/// Whether a client must show a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// Who has none may be known in another way.
+    Optional,
+    /// No connection without one.
+    Required,
+}
+
 /// The TLS of one host.
 pub struct Tls {
     current: ArcSwap<Current>,
-    settings: tls::Tls,
+    settings: Settings,
 }
 
 /// What was read from the files.
@@ -46,9 +81,11 @@ struct Current {
 
 /// Why a connection did not come to be.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum HandshakeError {
+pub enum HandshakeError {
+    /// The client took too long.
     #[error("the client did not begin TLS in time")]
     Timeout,
+    /// TLS itself.
     #[error("the TLS handshake failed: {0}")]
     Failed(#[from] std::io::Error),
 }
@@ -58,11 +95,11 @@ impl Tls {
     ///
     /// # Errors
     /// The first one that can't be used, and why.
-    pub fn load(settings: &tls::Tls) -> Result<Arc<Self>> {
-        let files = watch::Files::read(settings)?;
+    pub fn load(settings: Settings) -> Result<Arc<Self>> {
+        let files = watch::Files::read(&settings)?;
         Ok(Arc::new(Self {
-            current: ArcSwap::from_pointee(Current::new(settings, &files)?),
-            settings: settings.clone(),
+            current: ArcSwap::from_pointee(Current::new(&settings, &files)?),
+            settings,
         }))
     }
 
@@ -75,11 +112,16 @@ impl Tls {
         }
     }
 
-    /// Begins TLS with a client; also tells who it is, if it shows a certificate.
-    pub(super) async fn handshake(
+    /// Begins TLS with a client; also gives its certificate, if it shows one. `who` says
+    /// what it is to the caller whom that names.
+    ///
+    /// # Errors
+    /// When the client takes too long, or TLS fails.
+    pub async fn handshake<P>(
         self: &Arc<Self>,
         stream: TcpStream,
-    ) -> Result<(TlsStream<TcpStream>, Option<Arc<Certificate>>), HandshakeError> {
+        who: impl FnOnce(Identity) -> P,
+    ) -> Result<(TlsStream<TcpStream>, Option<Arc<Certificate<P>>>), HandshakeError> {
         let current = self.current.load_full();
         let acceptor = TlsAcceptor::from(current.server.clone());
         let stream = timeout(self.settings.handshake_timeout, acceptor.accept(stream))
@@ -88,7 +130,7 @@ impl Tls {
         let shown = stream.get_ref().1.peer_certificates();
         let certificate = match (shown, &current.authorities) {
             (Some(chain @ [own, ..]), Some(authorities)) => {
-                let principal = identity::principal(own, &self.settings.client_scopes);
+                let principal = Identity::of(own).map(who);
                 let (tls, authorities) = (self.clone(), authorities.clone());
                 Some(Certificate::new(tls, authorities, chain, principal))
             }
@@ -105,12 +147,12 @@ impl Tls {
 }
 
 impl Current {
-    fn new(settings: &tls::Tls, files: &watch::Files) -> Result<Self> {
+    fn new(settings: &Settings, files: &watch::Files) -> Result<Self> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let certificates = Certificates::new(&files.own, &provider)?;
         let authorities = files.client_ca.as_ref();
         let authorities = authorities
-            .map(|file| verifier(file, settings.client_auth(), provider.clone()))
+            .map(|file| verifier(file, settings.client_auth, provider.clone()))
             .transpose()?;
         let builder = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13, &TLS12])?;

@@ -1,7 +1,7 @@
-//! Proxies before the gateway: whom to believe about where a request comes from.
+//! Proxies before the host: whom to believe about where a request comes from.
 //!
 //! Only a proxy that the settings name is believed. What anybody else says of it
-//! neither counts here nor reaches a component.
+//! neither counts here nor goes on.
 
 mod forwarded;
 mod protocol;
@@ -17,37 +17,48 @@ use ipnet::IpNet;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::client::Client;
-use stoa_settings::config::{self, ProxyProtocol};
+use crate::client::Client;
 
 /// The proxies of one host.
-pub(super) struct Proxies {
+pub struct Proxies {
     trusted: Vec<IpNet>,
     protocol: ProxyProtocol,
-    timeout: Duration,
+}
+
+/// Whether connections begin with a header that tells who the client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    /// They don't.
+    Off,
+    /// All do, and all come from trusted proxies.
+    Required {
+        /// How long the header may take.
+        timeout: Duration,
+    },
 }
 
 /// Why a connection is not taken.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Untold {
+pub enum Untold {
+    /// Its peer is not trusted.
     #[error("expected a connection of a trusted proxy")]
     Stranger,
+    /// The peer took too long.
     #[error("the header of the PROXY protocol did not come in time")]
     Timeout,
+    /// It began with something else.
     #[error("expected a header of the PROXY protocol: {0}")]
     Header(#[from] io::Error),
 }
 
 impl Proxies {
-    pub(super) fn new(settings: &config::Gateway) -> Self {
-        Self {
-            trusted: settings.trusted_proxies.clone(),
-            protocol: settings.proxy_protocol,
-            timeout: settings.header_timeout,
-        }
+    /// Those of the `trusted` networks.
+    pub fn new(trusted: Vec<IpNet>, protocol: ProxyProtocol) -> Self {
+        Self { trusted, protocol }
     }
 
-    pub(super) fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether what it says of others is believed.
+    pub fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.trusted
             .iter()
@@ -60,18 +71,21 @@ impl Proxies {
     /// no addresses here) is the proxy's own, as the protocol's specification has it: a
     /// health check. The proxy did not look at what it carries, so nobody is believed
     /// there about others.
-    pub(super) async fn introduced(
+    ///
+    /// # Errors
+    /// When the protocol is spoken, and not by a trusted proxy or not as it is.
+    pub async fn introduced<P>(
         &self,
         stream: &mut TcpStream,
         peer: SocketAddr,
-    ) -> Result<Client, Untold> {
-        if self.protocol == ProxyProtocol::Off {
+    ) -> Result<Client<P>, Untold> {
+        let ProxyProtocol::Required { timeout: time } = self.protocol else {
             return Ok(Client::new(peer));
-        }
+        };
         if !self.trusts(peer.ip()) {
             return Err(Untold::Stranger);
         }
-        let told = timeout(self.timeout, protocol::read(stream)).await;
+        let told = timeout(time, protocol::read(stream)).await;
         Ok(match told.map_err(|_| Untold::Timeout)?? {
             Some(client) => Client::new(client),
             None => Client::new(peer).of_itself(),
@@ -85,11 +99,11 @@ impl Proxies {
     ///
     /// Says what is wrong when the two kinds of headers name different clients: a
     /// proxy writes one kind and passes the other on as it came.
-    pub(super) fn client<'c>(
+    pub fn client<'c, P>(
         &self,
-        client: &'c Arc<Client>,
+        client: &'c Arc<Client<P>>,
         headers: &HeaderMap,
-    ) -> Result<Cow<'c, Arc<Client>>, &'static str> {
+    ) -> Result<Cow<'c, Arc<Client<P>>>, &'static str> {
         if self.trusted.is_empty() || client.is_of_itself() || !self.trusts(client.address()) {
             return Ok(Cow::Borrowed(client));
         }
@@ -113,11 +127,8 @@ mod tests {
     use super::*;
 
     fn proxies() -> Proxies {
-        let settings = config::Gateway {
-            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()],
-            ..config::Gateway::default()
-        };
-        Proxies::new(&settings)
+        let trusted = ["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().unwrap());
+        Proxies::new(trusted.into(), ProxyProtocol::Off)
     }
 
     fn seen(peer: &str, headers: &[(&'static str, &'static str)]) -> Result<String, &'static str> {
@@ -125,7 +136,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        let client = Arc::new(Client::new(peer.parse().unwrap()));
+        let client = Arc::new(Client::<()>::new(peer.parse().unwrap()));
         let found = proxies().client(&client, &map)?;
         Ok(found.address().to_string())
     }
@@ -195,7 +206,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        let client = Arc::new(Client::new("10.1.2.3:1".parse().unwrap()));
+        let client = Arc::new(Client::<()>::new("10.1.2.3:1".parse().unwrap()));
         let found = proxies().client(&client, &map).unwrap();
         let host = found.told_host().map(str::to_owned);
         (
