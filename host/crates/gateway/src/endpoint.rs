@@ -13,8 +13,8 @@ use super::cors::Cors;
 use super::rate::Limiter;
 use super::respond::Refusal;
 use super::transcode::Operation;
-use stoa_engine::FunctionIndex;
-use stoa_mesh::upstream::{SendError, Upstream};
+use stoa_mesh::target::{Function, Handler};
+use stoa_mesh::upstream::Upstream;
 use stoa_mesh::{GATEWAY, Guard, Guards};
 use stoa_service::revision::Revision;
 use stoa_settings as settings;
@@ -53,24 +53,17 @@ pub(super) struct CacheControl {
 
 /// What serves a request.
 pub(super) enum Destination {
-    Function(Function),
-    Handler(Handler),
+    Function(Transcoded),
+    /// The component's own handler.
+    Handler(Guard<Handler>),
     /// A service that is no component.
-    Upstream(Arc<Upstream>),
+    Upstream(Guard<Arc<Upstream>>),
 }
 
-/// An exported function.
-pub(super) struct Function {
-    pub(super) revision: Arc<Revision>,
-    pub(super) guard: Arc<Guard>,
-    pub(super) index: FunctionIndex,
+/// An exported function, behind JSON.
+pub(super) struct Transcoded {
+    pub(super) guard: Guard<Function>,
     pub(super) operation: Box<Operation>,
-}
-
-/// The component's own handler.
-pub(super) struct Handler {
-    pub(super) revision: Arc<Revision>,
-    pub(super) guard: Arc<Guard>,
 }
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -108,7 +101,7 @@ impl Endpoint {
                 "the route wants {function}, but an upstream has no functions: leave `call` out"
             )]);
         }
-        let destination = Destination::Upstream(upstream.clone());
+        let destination = Destination::Upstream(Guard::of(upstream.clone()));
         let policies = Policies::of(route, None, None)?;
         Ok(Self::with(route, destination, policies, metrics))
     }
@@ -121,8 +114,9 @@ impl Endpoint {
     ) -> Self {
         let vary = route.cache.iter().flat_map(|cache| &cache.vary);
         let vary = vary.filter_map(|name| name.parse().ok()).collect();
+        let target = destination.target();
         Self {
-            metrics: metrics.route(&route.path, destination.service(), destination.number()),
+            metrics: metrics.route(&route.path, target.service(), target.number()),
             host: metrics.clone(),
             route: route.clone(),
             destination,
@@ -142,7 +136,7 @@ impl Endpoint {
 
     /// The service, or the upstream, that it leads to.
     pub fn service(&self) -> &Arc<str> {
-        self.destination.service()
+        self.destination.target().service()
     }
 
     /// Whether it is the same route of the same service, perhaps in another revision.
@@ -153,7 +147,7 @@ impl Endpoint {
 
     /// The number of the revision, or of the upstream's declaration.
     pub fn number(&self) -> u64 {
-        self.destination.number()
+        self.destination.target().number()
     }
 
     /// The revision that serves it, unless an upstream does.
@@ -167,25 +161,17 @@ impl Endpoint {
     ///
     /// While the service is drained.
     pub(super) fn check_intake(&self) -> Result<(), Refusal> {
-        match &self.destination {
-            Destination::Function(Function { guard, .. })
-            | Destination::Handler(Handler { guard, .. }) => guard.check().map_err(Refusal::Call),
-            Destination::Upstream(upstream) => {
-                let drained = |_| SendError::Drained(upstream.name.clone());
-                let checked = upstream.intake.check().map_err(drained);
-                checked.map_err(Refusal::Upstream)
-            }
-        }
+        let checked = match &self.destination {
+            Destination::Function(to) => to.guard.check(),
+            Destination::Handler(guard) => guard.check(),
+            Destination::Upstream(guard) => guard.check(),
+        };
+        checked.map_err(Refusal::Call)
     }
 
     /// When a request that came at `began` must be answered.
     pub fn deadline(&self, began: Instant) -> Instant {
-        let limit = match &self.destination {
-            Destination::Upstream(upstream) => upstream.settings.limits.deadline,
-            Destination::Function(Function { revision, .. })
-            | Destination::Handler(Handler { revision, .. }) => revision.settings.limits.deadline,
-        };
-        began + limit
+        began + self.destination.target().time_limit()
     }
 
     /// What becomes of a call by `method` whose client leaves.
@@ -198,11 +184,7 @@ impl Endpoint {
 
     /// Bytes that a request's body may have.
     pub fn body_limit(&self) -> u64 {
-        match &self.destination {
-            Destination::Upstream(upstream) => upstream.settings.limits.body,
-            Destination::Function(Function { revision, .. })
-            | Destination::Handler(Handler { revision, .. }) => revision.settings.limits.body,
-        }
+        self.destination.target().body_limit()
     }
 }
 
@@ -239,30 +221,19 @@ impl Policies {
 }
 
 impl Destination {
+    fn target(&self) -> &dyn stoa_mesh::Target {
+        match self {
+            Self::Function(to) => to.guard.target(),
+            Self::Handler(guard) => guard.target(),
+            Self::Upstream(guard) => guard.target(),
+        }
+    }
+
     fn revision(&self) -> Option<&Arc<Revision>> {
         match self {
-            Self::Function(Function { revision, .. }) | Self::Handler(Handler { revision, .. }) => {
-                Some(revision)
-            }
+            Self::Function(to) => Some(&to.guard.target().revision),
+            Self::Handler(guard) => Some(&guard.target().revision),
             Self::Upstream(_) => None,
-        }
-    }
-
-    fn service(&self) -> &Arc<str> {
-        match self {
-            Self::Function(Function { revision, .. }) | Self::Handler(Handler { revision, .. }) => {
-                &revision.service
-            }
-            Self::Upstream(upstream) => &upstream.name,
-        }
-    }
-
-    fn number(&self) -> u64 {
-        match self {
-            Self::Function(Function { revision, .. }) | Self::Handler(Handler { revision, .. }) => {
-                revision.number
-            }
-            Self::Upstream(upstream) => upstream.number,
         }
     }
 }
@@ -275,10 +246,7 @@ fn destination(
     let name = match &route.target {
         Target::Call(name) => name,
         Target::Http if revision.code.serves_http() => {
-            return Ok(Destination::Handler(Handler {
-                revision: revision.clone(),
-                guard: guards.of(revision, GATEWAY),
-            }));
+            return Ok(Destination::Handler(guards.handler(revision, GATEWAY)));
         }
         Target::Http => {
             return Err(vec![astray::no_handler(&revision.contract)]);
@@ -288,10 +256,8 @@ fn destination(
         return Err(vec![astray::no_function(name, &revision.contract)]);
     };
     let operation = Operation::compile(route, &revision.code.function(index).ty)?;
-    Ok(Destination::Function(Function {
-        revision: revision.clone(),
-        guard: guards.of(revision, GATEWAY),
-        index,
+    Ok(Destination::Function(Transcoded {
+        guard: guards.function(revision, index, GATEWAY),
         operation: Box::new(operation),
     }))
 }

@@ -4,7 +4,7 @@ use http::{Method, Version, header};
 use http_body::Body as _;
 
 use super::compress::Judge;
-use super::endpoint::{Destination, Endpoint, Handler};
+use super::endpoint::{Destination, Endpoint};
 use super::exchange::Exchange;
 use super::origin::REQUEST_ID;
 use super::respond::{GatewayBody, Response};
@@ -54,11 +54,11 @@ impl Gateway {
 /// 6.6.2): a component that has some is told so.
 fn watched(response: Response, endpoint: &Endpoint) -> Response {
     match &endpoint.destination {
-        Destination::Handler(Handler { revision, .. })
+        Destination::Handler(guard)
             if response.body().as_whole().is_none()
                 && !response.headers().contains_key(header::TRAILER) =>
         {
-            response.map(|body| body.without_trailers(revision))
+            response.map(|body| body.without_trailers(&guard.target().revision))
         }
         _ => response,
     }

@@ -3,8 +3,8 @@
 //! ```text
 //!  accept ─► (tls) ─► connection ─► handle ─► table: method + host + path ─► endpoint
 //!                             │                                        │
-//!                             │        function: transcode ─► mesh::call
-//!                             │        wasi:http: pass on  ─► mesh::http
+//!                             │          function: transcode ─► mesh::Guard
+//!                             │          wasi:http, upstream: pass on ─► mesh::Guard
 //!                             ◄── respond: the one place that picks a status
 //! ```
 //!
