@@ -169,3 +169,71 @@ impl From<Drained> for CallError {
         Self::Drained
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::intake::Intakes;
+    use stoa_settings as settings;
+
+    fn guarded(intakes: &Intakes) -> Gate {
+        let circuit = Circuit {
+            breaker: Breaker::new(settings::Breaker::default(), Box::new(|_| {})),
+            retries: Retries::new(settings::Retry::default(), Duration::from_secs(10)),
+            health: Arc::default(),
+            metrics: Arc::default(),
+        };
+        Gate::guarded(intakes.of("product"), circuit)
+    }
+
+    fn later() -> Instant {
+        Instant::now() + Duration::from_secs(30)
+    }
+
+    #[tokio::test]
+    async fn a_gate_closes_for_its_operator_and_for_its_breaker() {
+        let intakes = Intakes::default();
+        let guarded = guarded(&intakes);
+        let plain = Gate::of(intakes.of("product"));
+        for gate in [&guarded, &plain] {
+            assert!(gate.admit(later()).is_ok());
+        }
+        intakes.set("product", true);
+        for gate in [&guarded, &plain] {
+            assert!(matches!(gate.check(), Err(CallError::Drained)));
+            assert!(matches!(gate.admit(later()), Err(CallError::Drained)));
+        }
+        assert!(Gate::open().admit(later()).is_ok(), "it is nobody's");
+        intakes.set("product", false);
+        let fail = |_| {
+            guarded
+                .admit(later())
+                .map(|one| one.settle(Outcome::Failure))
+        };
+        let refused = (0..100).map(fail).find_map(Result::err);
+        assert!(matches!(refused, Some(CallError::BreakerOpen { .. })));
+        assert!(plain.admit(later()).is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_became_of_a_call_is_counted_once_it_is_told() {
+        let gate = guarded(&Intakes::default());
+        let numbers = || gate.circuit.as_ref().unwrap().health.numbers();
+        drop(gate.admit(later()));
+        assert_eq!(numbers().calls, 0, "its caller left");
+        gate.admit(later()).ok().unwrap().settle(Outcome::Success);
+        gate.admit(later()).ok().unwrap().settle(Outcome::Failure);
+        assert_eq!((numbers().calls, numbers().failed), (2, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_is_made_again_only_where_there_are_retries() {
+        let lost = CallError::Fault(stoa_engine::Fault::InstanceLost);
+        let repeat = Repeat::Idempotent;
+        let gate = guarded(&Intakes::default());
+        assert!(gate.again(&lost, repeat, 0, later()).await);
+        assert!(!Gate::open().again(&lost, repeat, 0, later()).await);
+    }
+}

@@ -236,3 +236,62 @@ impl Asked {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Keeps what the operator is told.
+    #[derive(Default)]
+    struct Told {
+        service: Arc<str>,
+        failures: Mutex<Vec<String>>,
+    }
+
+    impl Target for Told {
+        fn service(&self) -> &Arc<str> {
+            &self.service
+        }
+
+        fn number(&self) -> u64 {
+            1
+        }
+
+        fn time_limit(&self) -> Duration {
+            Duration::from_secs(4)
+        }
+
+        fn body_limit(&self) -> u64 {
+            0
+        }
+
+        fn report(&self, _: &TraceContext, error: &CallError) {
+            self.failures.lock().unwrap().push(error.to_string());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_told_once_and_an_answer_not_at_all() {
+        let guard = Guard::new(Arc::new(Gate::open()), Told::default());
+        let asked = Asked::of(&CallContext::new(guard.deadline(Instant::now())));
+        let error = CallError::Deadline;
+        for said in [Ok(Outcome::Success), Ok(Outcome::Failure), Err(&error)] {
+            let admitted = guard.gate.admit(asked.deadline).ok().unwrap();
+            guard.settle(admitted, &asked, said);
+        }
+        let told = guard.target().failures.lock().unwrap();
+        assert_eq!(*told, [error.to_string()]);
+    }
+
+    #[test]
+    fn a_call_ends_when_its_caller_or_its_target_says_the_earlier() {
+        let guard = Guard::new(Arc::new(Gate::open()), Told::default());
+        let soon = Instant::now() + Duration::from_secs(1);
+        assert_eq!(guard.deadline(soon), soon);
+        let late = Instant::now() + Duration::from_secs(60);
+        assert!(guard.deadline(late) <= late - Duration::from_secs(50));
+    }
+}

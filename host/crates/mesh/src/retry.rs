@@ -193,6 +193,40 @@ mod tests {
     }
 
     #[test]
+    fn of_an_upstream_only_what_an_instance_failed_with_counts_against_it() {
+        let reached = |reached: bool| {
+            let (upstream, instance, reason) = ("legacy".into(), String::new(), String::new());
+            match reached {
+                true => UpstreamFault::Broken {
+                    upstream,
+                    instance,
+                    reason,
+                },
+                false => UpstreamFault::Connect {
+                    upstream,
+                    instance,
+                    reason,
+                },
+            }
+        };
+        let busy = UpstreamFault::Busy {
+            upstream: "legacy".into(),
+            limit: 1,
+        };
+        for (fault, said) in [
+            (reached(true), Outcome::Failure),
+            (reached(false), Outcome::Failure),
+            (busy, Outcome::Ignored),
+            (UpstreamFault::NoInstance("legacy".into()), Outcome::Ignored),
+            (UpstreamFault::Request(String::new()), Outcome::Ignored),
+        ] {
+            let error = CallError::from(fault);
+            assert_eq!(outcome(&error, true), said, "{error}");
+            assert!(!worth_it(&error, Repeat::Idempotent), "{error}");
+        }
+    }
+
+    #[test]
     fn what_was_not_granted_says_nothing_of_the_callee() {
         let code = |code: &str| CallError::Fault(Fault::HandlerError(code.to_owned()));
         assert_eq!(outcome(&code(DENIED), true), Outcome::Ignored);
