@@ -71,6 +71,14 @@ fn a_status_is_picked_in_one_place() {
 }
 
 #[test]
+fn an_instance_is_taken_only_for_a_guard() {
+    let takes = |source: &Source| source.path.starts_with("crates/mesh/src/target/");
+    assert_none(offences(|source, line| {
+        line.contains("pool.acquire(") && !takes(source)
+    }));
+}
+
+#[test]
 fn nothing_in_the_host_prints_or_sleeps_a_thread() {
     // To open the store blocks, by its contract: it waits there for another store of
     // this process, of whose end nothing tells.

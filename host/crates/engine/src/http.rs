@@ -48,7 +48,7 @@ pub trait Lease: DerefMut<Target = Instance> + Send + 'static {}
 impl<T: DerefMut<Target = Instance> + Send + 'static> Lease for T {}
 
 /// A handler at work; resolves to the lease when the guest has ended.
-type Running<L> = BoxFuture<'static, (L, Result<(), Fault>)>;
+pub type Running<L> = BoxFuture<'static, (L, Result<(), Fault>)>;
 
 /// Starts the component's handler on `request`. Nothing runs until the exchange is polled.
 ///

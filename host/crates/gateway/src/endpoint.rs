@@ -8,7 +8,7 @@ use http::Method;
 
 use super::astray;
 use super::transcode::Operation;
-use stoa_engine::FunctionIndex;
+use stoa_mesh::target::{Function, Handler};
 use stoa_mesh::upstream::Upstream;
 use stoa_mesh::{GATEWAY, Guard, Guards};
 use stoa_service::revision::Revision;
@@ -29,24 +29,17 @@ pub struct Endpoint {
 
 /// What serves a request.
 pub(super) enum Destination {
-    Function(Function),
-    Handler(Handler),
+    Function(Transcoded),
+    /// The component's own handler.
+    Handler(Guard<Handler>),
     /// A service that is no component.
-    Upstream(Arc<Upstream>),
+    Upstream(Guard<Arc<Upstream>>),
 }
 
-/// An exported function.
-pub(super) struct Function {
-    pub(super) revision: Arc<Revision>,
-    pub(super) guard: Arc<Guard>,
-    pub(super) index: FunctionIndex,
+/// An exported function, behind JSON.
+pub(super) struct Transcoded {
+    pub(super) guard: Guard<Function>,
     pub(super) operation: Box<Operation>,
-}
-
-/// The component's own handler.
-pub(super) struct Handler {
-    pub(super) revision: Arc<Revision>,
-    pub(super) guard: Arc<Guard>,
 }
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -82,13 +75,14 @@ impl Endpoint {
                 "the route wants {function}, but an upstream has no functions: leave `call` out"
             )]);
         }
-        let destination = Destination::Upstream(upstream.clone());
+        let destination = Destination::Upstream(Guard::of(upstream.clone()));
         Ok(Self::with(route, destination, metrics))
     }
 
     fn with(route: &Route, destination: Destination, metrics: &Arc<Metrics>) -> Self {
+        let target = destination.target();
         Self {
-            metrics: metrics.route(&route.path, destination.service(), destination.number()),
+            metrics: metrics.route(&route.path, target.service(), target.number()),
             host: metrics.clone(),
             route: route.clone(),
             destination,
@@ -103,7 +97,7 @@ impl Endpoint {
 
     /// The service, or the upstream, that it leads to.
     pub fn service(&self) -> &Arc<str> {
-        self.destination.service()
+        self.destination.target().service()
     }
 
     /// What its service says for all its routes; an upstream says nothing.
@@ -135,7 +129,7 @@ impl Endpoint {
 
     /// The number of the revision, or of the upstream's declaration.
     pub fn number(&self) -> u64 {
-        self.destination.number()
+        self.destination.target().number()
     }
 
     /// The revision that serves it, unless an upstream does.
@@ -145,12 +139,7 @@ impl Endpoint {
 
     /// When a request that came at `began` must be answered.
     pub fn deadline(&self, began: Instant) -> Instant {
-        let limit = match &self.destination {
-            Destination::Upstream(upstream) => upstream.settings.limits.deadline,
-            Destination::Function(Function { revision, .. })
-            | Destination::Handler(Handler { revision, .. }) => revision.settings.limits.deadline,
-        };
-        began + limit
+        began + self.destination.target().time_limit()
     }
 
     /// What becomes of a call by `method` whose client leaves.
@@ -163,39 +152,24 @@ impl Endpoint {
 
     /// Bytes that a request's body may have.
     pub fn body_limit(&self) -> u64 {
-        match &self.destination {
-            Destination::Upstream(upstream) => upstream.settings.limits.body,
-            Destination::Function(Function { revision, .. })
-            | Destination::Handler(Handler { revision, .. }) => revision.settings.limits.body,
-        }
+        self.destination.target().body_limit()
     }
 }
 
 impl Destination {
+    fn target(&self) -> &dyn stoa_mesh::Target {
+        match self {
+            Self::Function(to) => to.guard.target(),
+            Self::Handler(guard) => guard.target(),
+            Self::Upstream(guard) => guard.target(),
+        }
+    }
+
     fn revision(&self) -> Option<&Arc<Revision>> {
         match self {
-            Self::Function(Function { revision, .. }) | Self::Handler(Handler { revision, .. }) => {
-                Some(revision)
-            }
+            Self::Function(to) => Some(&to.guard.target().revision),
+            Self::Handler(guard) => Some(&guard.target().revision),
             Self::Upstream(_) => None,
-        }
-    }
-
-    fn service(&self) -> &Arc<str> {
-        match self {
-            Self::Function(Function { revision, .. }) | Self::Handler(Handler { revision, .. }) => {
-                &revision.service
-            }
-            Self::Upstream(upstream) => &upstream.name,
-        }
-    }
-
-    fn number(&self) -> u64 {
-        match self {
-            Self::Function(Function { revision, .. }) | Self::Handler(Handler { revision, .. }) => {
-                revision.number
-            }
-            Self::Upstream(upstream) => upstream.number,
         }
     }
 }
@@ -208,10 +182,7 @@ fn destination(
     let name = match &route.target {
         Target::Call(name) => name,
         Target::Http if revision.code.serves_http() => {
-            return Ok(Destination::Handler(Handler {
-                revision: revision.clone(),
-                guard: guards.of(revision, GATEWAY),
-            }));
+            return Ok(Destination::Handler(guards.handler(revision, GATEWAY)));
         }
         Target::Http => {
             return Err(vec![astray::no_handler(&revision.contract)]);
@@ -221,10 +192,8 @@ fn destination(
         return Err(vec![astray::no_function(name, &revision.contract)]);
     };
     let operation = Operation::compile(route, &revision.code.function(index).ty)?;
-    Ok(Destination::Function(Function {
-        revision: revision.clone(),
-        guard: guards.of(revision, GATEWAY),
-        index,
+    Ok(Destination::Function(Transcoded {
+        guard: guards.function(revision, index, GATEWAY),
         operation: Box::new(operation),
     }))
 }

@@ -213,12 +213,8 @@ impl Idempotency {
             let record = match &answered {
                 Ok(response) if respond::says_not_now(response) => None,
                 Ok(response) => Some(Record::of(response, claim.fingerprint)),
-                Err(refusal @ Refusal::Call(error)) if refusal.may_have_run() => {
+                Err(Refusal::Call(error)) if error.may_have_run() => {
                     let response = respond::call_error(error, &origin);
-                    Some(Record::of(&response, claim.fingerprint))
-                }
-                Err(refusal @ Refusal::Upstream(error)) if refusal.may_have_run() => {
-                    let response = respond::upstream_error(error, &origin);
                     Some(Record::of(&response, claim.fingerprint))
                 }
                 Err(_) => None,

@@ -18,15 +18,15 @@ use super::endpoint::Destination;
 use super::input::{Limited, read_json};
 use super::origin::{self, Origin};
 use super::respond::{self, Refusal};
-use super::serve::{call, repeat};
+use super::serve::{Asking, repeat};
 use super::table::Found;
 use super::{Gateway, forward};
 use stoa_call::CallContext;
 use stoa_engine::capabilities::outbound::outgoing::{Neighbours, Passage};
 use stoa_engine::http::{BodyError, WasiBody};
 use stoa_mesh::link::MAX_DEPTH;
-use stoa_mesh::upstream::{self, SendError, Upstream, Upstreams};
-use stoa_mesh::{Guard, Guards, Registry, RequestBodyState};
+use stoa_mesh::upstream::{Upstream, Upstreams};
+use stoa_mesh::{Guard, Guards, Registry, RequestBodyState, Target};
 use stoa_service::revision::Revision;
 use stoa_settings::spelling;
 use stoa_telemetry::metrics::Metrics;
@@ -106,7 +106,7 @@ impl Neighbourhood {
         let request = forward::inside(request, &context, passage.errand);
         let origin = Origin::of(request.headers());
         let answered = match (self.upstreams.get(to), self.revision(to)) {
-            (Some(upstream), _) => outside(&upstream, request, &context, &self.metrics).await,
+            (Some(upstream), _) => outside(upstream, request, context, &self.metrics).await,
             (None, Some(revision)) => {
                 self.inside(from, &revision, request, context, &origin)
                     .await
@@ -151,8 +151,9 @@ impl Neighbourhood {
         if revision.code.serves_http() {
             let limit = revision.settings.limits.body;
             let (request, upload) = limited(request, limit, &self.metrics)?;
-            let (guard, context) = way(&self.guards, revision, from, context);
-            let answered = guard.http(revision, request, context, &upload).await;
+            let guard = self.guards.handler(revision, from);
+            let context = within(&guard, context);
+            let answered = guard.http(request, context, &upload).await;
             return answered.map(respond::pass).map_err(Refusal::Call);
         }
         let gateway = self.gateway.upgrade().ok_or(NO_ROUTE)?;
@@ -174,42 +175,26 @@ fn limited(
     Ok((Request::from_parts(parts, body), upload))
 }
 
-/// The way to the revision that answers, and the call within its deadline.
-fn way(
-    guards: &Guards,
-    revision: &Revision,
-    from: &str,
-    context: CallContext,
-) -> (Arc<Guard>, CallContext) {
-    let context = CallContext {
-        deadline: revision.deadline(Some(context.deadline)),
+/// The call of `guard`'s target, within its deadline.
+fn within(guard: &Guard<impl Target>, context: CallContext) -> CallContext {
+    CallContext {
+        deadline: guard.deadline(context.deadline),
         ..context
-    };
-    (guards.of(revision, from), context)
+    }
 }
 
 async fn outside(
-    upstream: &Arc<Upstream>,
+    upstream: Arc<Upstream>,
     request: Request<WasiBody>,
-    context: &CallContext,
+    context: CallContext,
     metrics: &Arc<Metrics>,
 ) -> Result<respond::Response, Refusal> {
-    let (request, upload) = limited(request, upstream.settings.limits.body, metrics)?;
+    let guard = Guard::of(upstream);
+    let (request, upload) = limited(request, guard.target().body_limit(), metrics)?;
     let request = request.map(BodyExt::boxed_unsync);
-    let own = Instant::now() + upstream.settings.limits.deadline;
-    let told = (own.min(context.deadline), context.trace);
-    let answered = upstream::send(upstream, request, &upload, told).await;
-    answered.map(respond::pass).map_err(|error| {
-        if !matches!(error, SendError::Upload(_) | SendError::Drained(_)) {
-            tracing::warn!(
-                service.name = &*upstream.name,
-                service.version = upstream.number,
-                trace.id = format_args!("{:032x}", context.trace.trace_id),
-                "no answer of an upstream: {error}"
-            );
-        }
-        Refusal::Upstream(error)
-    })
+    let context = within(&guard, context);
+    let answered = guard.http(request, &context, &upload).await;
+    answered.map(respond::pass).map_err(Refusal::Call)
 }
 
 impl Gateway {
@@ -237,11 +222,12 @@ impl Gateway {
             return Err(NO_ROUTE);
         };
         let operation = &to.operation;
-        let (guard, context) = way(guards, &to.revision, from, context);
+        let callee = to.guard.target();
+        let guard = guards.function(&callee.revision, callee.index, from);
         let context = CallContext {
             idempotency_key: origin::idempotency_key(&parts.headers),
             conditions: origin::conditions(&parts.headers),
-            ..context
+            ..within(&guard, context)
         };
         let json = if operation.takes_body() {
             read_json(
@@ -258,8 +244,12 @@ impl Gateway {
         let params = operation
             .decode(parameters.as_slice(), parts.uri.query(), &json)
             .map_err(Refusal::Input)?;
-        let way = (&*guard, &to.revision, repeat(&parts.method));
-        let reply = call(way, to.index, operation, &context, &params).await?;
+        let asking = Asking {
+            guard: &guard,
+            operation,
+            repeat: repeat(&parts.method),
+        };
+        let reply = asking.call(&context, &params).await?;
         Ok(respond::reply(
             reply,
             endpoint.route.status,

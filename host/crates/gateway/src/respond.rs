@@ -25,7 +25,7 @@ use super::origin::Origin;
 use super::transcode::{InputFault, Reply};
 pub(super) use body::GatewayBody;
 use failure::awaited;
-pub(super) use failure::{Failure, call_error, upstream_error};
+pub(super) use failure::{Failure, call_error};
 use input::{body_fault, input_fault};
 pub(super) use kept::{KeyFault, not_modified, replay, says_not_now, stored};
 use problem::Problem;
@@ -35,7 +35,6 @@ use stoa_engine::http::ResponseBody;
 pub(super) use stoa_engine::http::Taken;
 use stoa_engine::service_error::{ErrorCase, ServiceError};
 use stoa_mesh::CallError;
-use stoa_mesh::upstream::SendError;
 use stoa_service::pool::PoolError;
 use stoa_settings::Priority;
 pub(super) use websocket::{Over, switched};
@@ -72,7 +71,6 @@ pub(super) enum Refusal {
     Body(BodyFault),
     Input(InputFault),
     Call(CallError),
-    Upstream(SendError),
     /// The service failed for another request, whose answer was to be this one's too.
     Awaited(Failure),
     /// The request's idempotency key stands in the way.
@@ -194,7 +192,6 @@ pub(super) fn refuse(refusal: Refusal, origin: &Origin) -> Response {
         Refusal::Body(fault) => body_fault(&fault, origin),
         Refusal::Input(fault) => input_fault(fault, origin),
         Refusal::Call(error) => call_error(&error, origin),
-        Refusal::Upstream(error) => upstream_error(&error, origin),
         Refusal::Awaited(failure) => awaited(&failure, origin),
         Refusal::Idempotency(fault) => kept::idempotency(fault, origin),
         Refusal::NotCached => kept::not_cached(origin),

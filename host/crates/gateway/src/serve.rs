@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::endpoint::{Destination, Endpoint, Function, Handler};
+use super::endpoint::{Destination, Endpoint, Transcoded};
 use super::exchange::Exchange;
 use super::forward;
 use super::input::{Limited, read_json};
@@ -13,12 +13,18 @@ use super::respond::{self, Refusal, Response};
 use super::transcode::{Operation, Reply};
 use super::writes::Write;
 use stoa_call::CallContext;
-use stoa_engine::FunctionIndex;
 use stoa_engine::value::Val;
 use stoa_http::aside::aside;
-use stoa_mesh::upstream::{self, SendError, Upstream};
+use stoa_mesh::target::{Function, Handler};
+use stoa_mesh::upstream::Upstream;
 use stoa_mesh::{Guard, Repeat};
-use stoa_service::revision::Revision;
+
+/// A function behind JSON, as one request asks it.
+pub(super) struct Asking<'r> {
+    pub(super) guard: &'r Guard<Function>,
+    pub(super) operation: &'r Operation,
+    pub(super) repeat: Repeat,
+}
 
 /// Asks the service of a request that was let in.
 pub(super) async fn serve(
@@ -29,7 +35,7 @@ pub(super) async fn serve(
     let answered = match &endpoint.destination {
         Destination::Function(to) => function(exchange, endpoint, to).await,
         Destination::Handler(to) => aside(|| handler(exchange, endpoint, to)).await,
-        Destination::Upstream(upstream) => aside(|| outside(exchange, endpoint, upstream)).await,
+        Destination::Upstream(to) => aside(|| outside(exchange, endpoint, to)).await,
     };
     write.settle(&answered);
     answered
@@ -39,7 +45,7 @@ pub(super) async fn serve(
 async fn function(
     exchange: &mut Exchange,
     endpoint: &Endpoint,
-    to: &Function,
+    to: &Transcoded,
 ) -> Result<Response, Refusal> {
     let operation = &to.operation;
     let json = if operation.takes_body() {
@@ -61,8 +67,12 @@ async fn function(
         // Of a body that it does not take nothing is read.
         tie.has_request();
     }
-    let way = (&*to.guard, &to.revision, repeat(&exchange.head.method));
-    let reply = call(way, to.index, operation, &context, &params).await?;
+    let asking = Asking {
+        guard: &to.guard,
+        operation,
+        repeat: repeat(&exchange.head.method),
+    };
+    let reply = asking.call(&context, &params).await?;
     let origin = &exchange.origin;
     if let Reply::Internal { case, detail } = &reply {
         report_own_error(endpoint, case, detail, origin);
@@ -80,7 +90,7 @@ async fn function(
 async fn handler(
     exchange: &mut Exchange,
     endpoint: &Endpoint,
-    to: &Handler,
+    to: &Guard<Handler>,
 ) -> Result<Response, Refusal> {
     let taken = Limited::new(exchange.take_body(), endpoint.body_limit(), &endpoint.host);
     let (body, upload) = taken.map_err(Refusal::Body)?;
@@ -88,7 +98,7 @@ async fn handler(
     let (head, origin) = (exchange.take_head(), &exchange.origin);
     let request = forward::request(head, body, origin, &context, &exchange.client)?;
     waits(exchange, endpoint);
-    let answered = to.guard.http(&to.revision, request, context, &upload).await;
+    let answered = to.http(request, context, &upload).await;
     answered.map(respond::pass).map_err(Refusal::Call)
 }
 
@@ -96,7 +106,7 @@ async fn handler(
 async fn outside(
     exchange: &mut Exchange,
     endpoint: &Endpoint,
-    upstream: &Arc<Upstream>,
+    to: &Guard<Arc<Upstream>>,
 ) -> Result<Response, Refusal> {
     let taken = Limited::new(exchange.take_body(), endpoint.body_limit(), &endpoint.host);
     let (body, upload) = taken.map_err(Refusal::Body)?;
@@ -108,12 +118,8 @@ async fn outside(
         // It has room for the request, or refuses it.
         tie.begin();
     }
-    let told = (context.deadline, context.trace);
-    let answered = upstream::send(upstream, request, &upload, told).await;
-    answered.map(respond::pass).map_err(|error| {
-        report_upstream(endpoint, &error, origin);
-        Refusal::Upstream(error)
-    })
+    let answered = to.http(request, &context, &upload).await;
+    answered.map(respond::pass).map_err(Refusal::Call)
 }
 
 /// The call of a request waits for its turn.
@@ -121,23 +127,6 @@ fn waits(exchange: &Exchange, endpoint: &Endpoint) {
     if let Some(tie) = &exchange.tie {
         tie.wait(endpoint.on_disconnect(&exchange.head.method));
     }
-}
-
-pub(super) async fn call(
-    (guard, revision, repeat): (&Guard, &Arc<Revision>, Repeat),
-    function: FunctionIndex,
-    operation: &Operation,
-    context: &CallContext,
-    params: &[Val],
-) -> Result<Reply, Refusal> {
-    // A function of the component model has one result or none.
-    let mut results = [const { Val::Bool(false) }; 1];
-    let results = &mut results[..operation.result_slots()];
-    guard
-        .call(revision, function, context, params, results, repeat)
-        .await
-        .map_err(Refusal::Call)?;
-    Ok(operation.encode(results))
 }
 
 /// RFC 9110, section 9.2.2: what a client may send twice, the host may call twice.
@@ -162,15 +151,21 @@ fn report_own_error(endpoint: &Endpoint, case: &str, detail: &[u8], origin: &Ori
     );
 }
 
-/// The client learns only that the upstream gave no answer.
-pub(super) fn report_upstream(endpoint: &Endpoint, error: &SendError, origin: &Origin) {
-    if let SendError::Upload(_) | SendError::Drained(_) = error {
-        return;
+// === impl Asking ===
+
+impl Asking<'_> {
+    pub(super) async fn call(
+        &self,
+        context: &CallContext,
+        params: &[Val],
+    ) -> Result<Reply, Refusal> {
+        // A function of the component model has one result or none.
+        let mut results = [const { Val::Bool(false) }; 1];
+        let results = &mut results[..self.operation.result_slots()];
+        self.guard
+            .call(context, params, results, self.repeat)
+            .await
+            .map_err(Refusal::Call)?;
+        Ok(self.operation.encode(results))
     }
-    tracing::warn!(
-        service.name = &**endpoint.service(),
-        service.version = endpoint.number(),
-        trace.id = origin.trace_id(),
-        "no answer of an upstream: {error}"
-    );
 }

@@ -27,9 +27,9 @@ use super::exchange::Exchange;
 use super::forward;
 use super::input::Limited;
 use super::respond::{self, Over, Refusal, Response};
-use super::serve::report_upstream;
 use stoa_http::shutdown::Drain;
-use stoa_mesh::upstream::{self, FarEnd, SendError, Switched, Upstream};
+use stoa_mesh::Guard;
+use stoa_mesh::upstream::{FarEnd, Switched, Upstream};
 use stoa_settings::OnDisconnect;
 use stoa_settings::config::AccessLog;
 use tunnel::{Carried, Times};
@@ -98,7 +98,7 @@ impl Wish {
         self,
         exchange: &mut Exchange,
         endpoint: &Endpoint,
-        upstream: &Arc<Upstream>,
+        guard: &Guard<Arc<Upstream>>,
         access_log: AccessLog,
     ) -> Result<Response, Refusal> {
         let body = exchange.take_body();
@@ -116,22 +116,14 @@ impl Wish {
         if let Some(tie) = &context.tie {
             tie.wait(OnDisconnect::Cancel);
         }
-        let told = (context.deadline, context.trace);
-        let switched = upstream::switch(upstream, request, &upload, told).await;
-        let refused = |error| {
-            report_upstream(endpoint, &error, origin);
-            Refusal::Upstream(error)
-        };
-        match switched.map_err(refused)? {
+        let switched = guard.switch(request, &context, &upload).await;
+        match switched.map_err(Refusal::Call)? {
             // It would open the stream.
             Switched::Declined(response)
                 if self.over == Over::Http2 && response.status().is_success() =>
             {
-                Err(refused(SendError::Broken {
-                    upstream: upstream.name.clone(),
-                    instance: "one of its instances".to_owned(),
-                    reason: format!("it answers {} without a WebSocket", response.status()),
-                }))
+                let reason = format!("it answers {} without a WebSocket", response.status());
+                Err(Refusal::Call(guard.useless(reason, &context.trace)))
             }
             Switched::Declined(response) => Ok(respond::pass(response)),
             Switched::Agreed(headers, far) => {

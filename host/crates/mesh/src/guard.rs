@@ -1,71 +1,87 @@
-//! What stands before a revision on one link: its breaker, its retries, its numbers.
+//! The one way into a service: let in, asked, recorded, told of, perhaps asked again.
 //!
-//! Every call that somebody waits for goes through a [`Guard`]: admitted, made,
-//! recorded, perhaps made again. Routes and links keep theirs; nothing is looked
-//! up for a call.
+//! Every call that somebody waits for goes through a [`Guard`], whoever makes it: the
+//! gateway, another component, the host itself. What it leads to is its [`Target`].
+//! Routes keep theirs; nothing is looked up for a call.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::breaker::{Breaker, Outcome, Rejected};
-use super::call::{self, CallError};
-use super::health::Health;
-use super::intake::{Drained, Intake};
-use super::retry::{Repeat, Retries, outcome};
+use super::breaker::Outcome;
+use super::fault::{CallError, UpstreamFault};
+use super::gate::{Admitted, Gate};
+use super::retry::{Repeat, outcome};
+use super::target::{Function, Handler, Listening, Target};
 use super::upload::RequestBodyState;
-use stoa_call::CallContext;
-use stoa_engine::FunctionIndex;
-use stoa_engine::http::{BodyError, ResponseBody};
+use super::upstream::{Answered, Switched, Upstream, Wants};
+use stoa_call::{CallContext, TraceContext};
+use stoa_engine::http::{BodyError, ResponseBody, WasiBody};
 use stoa_engine::value::Val;
-use stoa_service::revision::Revision;
-use stoa_telemetry::metrics::RetryMetrics;
+use stoa_service::revision::is_fair;
 
-/// The way to one revision from the gateway, or from one service.
-pub struct Guard {
-    pub(super) breaker: Arc<Breaker>,
-    pub(super) retries: Retries,
-    pub(super) health: Arc<Health>,
-    pub(super) metrics: Arc<RetryMetrics>,
-    pub(super) intake: Arc<Intake>,
+/// A target, and what lets calls through to it.
+pub struct Guard<T> {
+    gate: Arc<Gate>,
+    target: T,
 }
 
-impl From<Rejected> for CallError {
-    fn from(rejected: Rejected) -> Self {
-        Self::BreakerOpen {
-            retry_after: rejected.retry_after,
-            held: rejected.held,
-        }
+/// What is known of a call once it is on its way.
+#[derive(Clone, Copy)]
+struct Asked {
+    deadline: Instant,
+    trace: TraceContext,
+}
+
+impl<T: Target> Guard<T> {
+    /// The way to `target` through `gate`.
+    pub fn new(gate: Arc<Gate>, target: T) -> Self {
+        Self { gate, target }
     }
-}
 
-impl From<Drained> for CallError {
-    fn from(_: Drained) -> Self {
-        Self::Drained
+    /// What it leads to.
+    pub fn target(&self) -> &T {
+        &self.target
     }
-}
 
-impl Guard {
     /// Lets a call through to a service that takes some; each call is asked for again.
     ///
     /// # Errors
     ///
     /// While the service is drained.
     pub fn check(&self) -> Result<(), CallError> {
-        Ok(self.intake.check()?)
+        self.gate.check()
     }
 
-    /// Calls a function of the guarded revision, as [`call::call`] does.
+    /// When a call that begins now must have ended, if its caller waits until `caller`.
+    pub fn deadline(&self, caller: Instant) -> Instant {
+        caller.min(Instant::now() + self.target.time_limit())
+    }
+
+    /// Counts what a call `said` of its target, and tells the operator of a failure.
+    fn settle(&self, admitted: Admitted<'_>, asked: &Asked, said: Result<Outcome, &CallError>) {
+        let error = match said {
+            Ok(outcome) => return admitted.settle(outcome),
+            Err(error) => error,
+        };
+        let time = asked.deadline.saturating_duration_since(admitted.began());
+        let fair = is_fair(time, self.target.time_limit());
+        admitted.settle(outcome(error, fair));
+        self.target.report(&asked.trace, error);
+    }
+}
+
+impl Guard<Function> {
+    /// Calls the function and fills `results`, whose length is its number of results.
     ///
     /// # Errors
     ///
-    /// As [`call::call`], and when the breaker is open or the service is drained.
+    /// When the service is drained, its breaker is open, no instance can be had in time,
+    /// the deadline passes or the guest fails. Whatever it is, it costs this call and at
+    /// most its instance.
     pub async fn call(
         &self,
-        revision: &Arc<Revision>,
-        function: FunctionIndex,
         context: &CallContext,
         params: &[Val],
         results: &mut [Val],
@@ -73,19 +89,22 @@ impl Guard {
     ) -> Result<(), CallError> {
         let (mut retried, mut earlier) = (0, None);
         loop {
-            let outcome = self
-                .once(revision, function, context, params, results)
-                .await;
+            let outcome = match self.gate.admit(context.deadline) {
+                Ok(admitted) => {
+                    let called = self.target.call(context, params, results).await;
+                    let said = called.as_ref().map(|()| Outcome::Success);
+                    self.settle(admitted, &Asked::of(context), said);
+                    called
+                }
+                Err(refused) => Err(refused),
+            };
             if retried > 0 {
-                let count = match outcome {
-                    Ok(()) => &self.metrics.succeeded,
-                    Err(_) => &self.metrics.failed,
-                };
-                count.fetch_add(1, Ordering::Relaxed);
+                self.gate.retried(&outcome);
             }
             let Err(error) = outcome else { return Ok(()) };
+            let again = self.gate.again(&error, repeat, retried, context.deadline);
             // Boxed: few calls fail, and each one's future would have room for it.
-            let again = Box::pin(self.again(&error, repeat, retried, context.deadline)).await;
+            let again = Box::pin(again).await;
             let error = error.or_earlier(earlier);
             if !again {
                 return Err(error);
@@ -94,17 +113,19 @@ impl Guard {
             retried += 1;
         }
     }
+}
 
-    /// Passes a request to the guarded revision's own handler, as [`call::http`]
-    /// does. It is made once: its body is gone with the first try. Nothing counts
-    /// against the revision that goes wrong after that body, `upload`, has failed.
+impl Guard<Handler> {
+    /// Passes a request to the handler. It is made once: its body is gone with the first
+    /// try. Nothing counts against the revision that goes wrong after that body,
+    /// `upload`, has failed. What the handler does after its answer goes on in the
+    /// background, up to the deadline, or until its client leaves where it ends then.
     ///
     /// # Errors
     ///
-    /// As [`call::http`], and when the breaker is open or the service is drained.
+    /// As for a function.
     pub async fn http<B>(
         &self,
-        revision: &Arc<Revision>,
         request: http::Request<B>,
         context: CallContext,
         upload: &RequestBodyState,
@@ -113,66 +134,164 @@ impl Guard {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,
     {
-        self.check()?;
-        let permit = self.breaker.admit(context.deadline.into())?;
-        let began = tokio::time::Instant::now();
-        let fair = revision.has_fair_time(began.into_std(), context.deadline);
-        let told = (&self.breaker, upload);
-        let answered = call::http(revision, request, context, told).await;
-        let outcome = match &answered {
-            // As every breaker before an HTTP service counts.
-            Ok(response) if response.status().is_server_error() => match upload.fault() {
-                None => Outcome::Failure,
-                Some(_) => Outcome::Ignored,
-            },
-            Ok(_) => Outcome::Success,
-            Err(error) => outcome(error, fair),
+        let asked = Asked::of(&context);
+        let admitted = self.gate.admit(asked.deadline)?;
+        let listening = Listening {
+            gate: &self.gate,
+            upload,
         };
-        let now = tokio::time::Instant::now();
-        self.health.record(outcome, now - began);
-        permit.settle_at(outcome, now);
+        let answered = self.target.http(request, context, listening).await;
+        let answered = answered.map_err(|error| upload.blame(error));
+        let said = answered
+            .as_ref()
+            // As every breaker before an HTTP service counts.
+            .map(|response| match response.status().is_server_error() {
+                true if upload.fault().is_none() => Outcome::Failure,
+                true => Outcome::Ignored,
+                false => Outcome::Success,
+            });
+        self.settle(admitted, &asked, said);
         answered
     }
+}
 
-    async fn once(
-        &self,
-        revision: &Arc<Revision>,
-        function: FunctionIndex,
-        context: &CallContext,
-        params: &[Val],
-        results: &mut [Val],
-    ) -> Result<(), CallError> {
-        self.check()?;
-        let permit = self.breaker.admit(context.deadline.into())?;
-        let began = tokio::time::Instant::now();
-        let fair = revision.has_fair_time(began.into_std(), context.deadline);
-        let called = call::call(revision, function, context, params, results).await;
-        let outcome = match &called {
-            Ok(()) => Outcome::Success,
-            Err(error) => outcome(error, fair),
-        };
-        let now = tokio::time::Instant::now();
-        self.health.record(outcome, now - began);
-        permit.settle_at(outcome, now);
-        called
+impl Guard<Arc<Upstream>> {
+    /// The way to an upstream. Each of its instances has a breaker of its own.
+    pub fn of(upstream: Arc<Upstream>) -> Self {
+        Self::new(upstream.gate.clone(), upstream)
     }
 
-    /// Whether a call is to be made again; waits until it is time.
-    async fn again(
+    /// Sends a request to an instance of the upstream, and gives its response as soon as
+    /// the head is there. No instance is blamed for what comes of the failure of the
+    /// request's body, which `upload` tells.
+    ///
+    /// # Errors
+    ///
+    /// When the upstream is drained, or there is no answer by the deadline, of whatever
+    /// cause.
+    pub async fn http(
         &self,
-        error: &CallError,
-        repeat: Repeat,
-        retried: u32,
-        deadline: Instant,
-    ) -> bool {
-        let Some(wait) = self.retries.wait(error, repeat, retried, deadline) else {
-            return false;
-        };
-        if !self.retries.take(self.breaker.read().calls()) {
-            self.metrics.over_budget.fetch_add(1, Ordering::Relaxed);
-            return false;
+        request: http::Request<WasiBody>,
+        context: &CallContext,
+        upload: &RequestBodyState,
+    ) -> Result<http::Response<ResponseBody>, CallError> {
+        let asked = Asked::of(context);
+        let answered = self.ask(request, Wants::Answer, asked, upload).await?;
+        Ok(answered.passed_on(&self.target, upload, asked.trace))
+    }
+
+    /// Asks an instance of the upstream for a WebSocket.
+    ///
+    /// # Errors
+    ///
+    /// As for a request.
+    pub async fn switch(
+        &self,
+        request: http::Request<WasiBody>,
+        context: &CallContext,
+        upload: &RequestBodyState,
+    ) -> Result<Switched, CallError> {
+        let asked = Asked::of(context);
+        let answered = self.ask(request, Wants::WebSocket, asked, upload).await?;
+        Ok(answered.switched(&self.target, upload, asked.trace))
+    }
+
+    /// An answer of the upstream's that is of no use to who asked, as a failure: the
+    /// operator is told of it.
+    pub fn useless(&self, reason: String, trace: &TraceContext) -> CallError {
+        let error = CallError::from(UpstreamFault::Broken {
+            upstream: self.target.name.clone(),
+            instance: "one of its instances".to_owned(),
+            reason,
+        });
+        self.target.report(trace, &error);
+        error
+    }
+
+    async fn ask(
+        &self,
+        request: http::Request<WasiBody>,
+        wants: Wants,
+        asked: Asked,
+        upload: &RequestBodyState,
+    ) -> Result<Answered, CallError> {
+        let admitted = self.gate.admit(asked.deadline)?;
+        let answered = self
+            .target
+            .ask(request, wants, upload, asked.deadline)
+            .await;
+        let said = answered.as_ref().map(|_| Outcome::Success);
+        self.settle(admitted, &asked, said);
+        answered
+    }
+}
+
+// === impl Asked ===
+
+impl Asked {
+    fn of(context: &CallContext) -> Self {
+        Self {
+            deadline: context.deadline,
+            trace: context.trace,
         }
-        tokio::time::sleep(wait).await;
-        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Keeps what the operator is told.
+    #[derive(Default)]
+    struct Told {
+        service: Arc<str>,
+        failures: Mutex<Vec<String>>,
+    }
+
+    impl Target for Told {
+        fn service(&self) -> &Arc<str> {
+            &self.service
+        }
+
+        fn number(&self) -> u64 {
+            1
+        }
+
+        fn time_limit(&self) -> Duration {
+            Duration::from_secs(4)
+        }
+
+        fn body_limit(&self) -> u64 {
+            0
+        }
+
+        fn report(&self, _: &TraceContext, error: &CallError) {
+            self.failures.lock().unwrap().push(error.to_string());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_told_once_and_an_answer_not_at_all() {
+        let guard = Guard::new(Arc::new(Gate::open()), Told::default());
+        let asked = Asked::of(&CallContext::new(guard.deadline(Instant::now())));
+        let error = CallError::Deadline;
+        for said in [Ok(Outcome::Success), Ok(Outcome::Failure), Err(&error)] {
+            let admitted = guard.gate.admit(asked.deadline).ok().unwrap();
+            guard.settle(admitted, &asked, said);
+        }
+        let told = guard.target().failures.lock().unwrap();
+        assert_eq!(*told, [error.to_string()]);
+    }
+
+    #[test]
+    fn a_call_ends_when_its_caller_or_its_target_says_the_earlier() {
+        let guard = Guard::new(Arc::new(Gate::open()), Told::default());
+        let soon = Instant::now() + Duration::from_secs(1);
+        assert_eq!(guard.deadline(soon), soon);
+        let late = Instant::now() + Duration::from_secs(60);
+        assert!(guard.deadline(late) <= late - Duration::from_secs(50));
     }
 }

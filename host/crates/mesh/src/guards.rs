@@ -9,11 +9,14 @@ use tokio::sync::Notify;
 
 use super::breaker::{Breaker, Forced, Reading, State, Transition};
 use super::discovery::Discovery;
+use super::gate::{Circuit, Gate};
 use super::guard::Guard;
 use super::health::Health;
 use super::intake::Intakes;
 use super::retry::Retries;
+use super::target::{Function, Handler};
 use stoa_api::MemberState;
+use stoa_engine::FunctionIndex;
 use stoa_service::revision::Revision;
 use stoa_settings as settings;
 use stoa_telemetry::metrics::{BreakerMetrics, Metrics};
@@ -32,7 +35,7 @@ pub struct Forces {
     pub links: BTreeMap<String, Forced>,
 }
 
-/// The guards of all revisions that are loaded, one for each link.
+/// What stands before all revisions that are loaded: a gate for each link.
 pub struct Guards {
     metrics: Arc<Metrics>,
     discovery: Arc<Discovery>,
@@ -44,7 +47,7 @@ pub struct Guards {
 
 #[derive(Default)]
 struct All {
-    guards: BTreeMap<(Arc<str>, u64), OfRevision>,
+    revisions: BTreeMap<(Arc<str>, u64), OfRevision>,
     forces: BTreeMap<String, Forces>,
 }
 
@@ -53,7 +56,7 @@ struct OfRevision {
     health: Arc<Health>,
     /// Whether the gateway's breaker lets nothing through.
     cut_off: Arc<Mutex<bool>>,
-    links: BTreeMap<String, Arc<Guard>>,
+    links: BTreeMap<String, Arc<Gate>>,
 }
 
 impl Guards {
@@ -78,10 +81,27 @@ impl Guards {
         self.opened.notified().await;
     }
 
-    /// The guard of a revision on a link. The same arguments give the same guard.
-    pub fn of(&self, revision: &Revision, link: &str) -> Arc<Guard> {
+    /// The way to a function of a revision on a link.
+    pub fn function(
+        &self,
+        revision: &Arc<Revision>,
+        index: FunctionIndex,
+        link: &str,
+    ) -> Guard<Function> {
+        let revision = revision.clone();
+        Guard::new(self.gate_of(&revision, link), Function { revision, index })
+    }
+
+    /// The way to a revision's own handler on a link.
+    pub fn handler(&self, revision: &Arc<Revision>, link: &str) -> Guard<Handler> {
+        let revision = revision.clone();
+        Guard::new(self.gate_of(&revision, link), Handler { revision })
+    }
+
+    /// What all guards of a revision on a link share. The same arguments give the same.
+    pub fn gate_of(&self, revision: &Revision, link: &str) -> Arc<Gate> {
         let settings = &revision.settings;
-        self.guard(
+        self.gate(
             &revision.service,
             revision.number,
             link,
@@ -94,21 +114,21 @@ impl Guards {
     pub fn health(&self, service: &str, revision: u64) -> Arc<Health> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (Arc::from(service), revision);
-        all.guards.entry(key).or_default().health.clone()
+        all.revisions.entry(key).or_default().health.clone()
     }
 
     /// Revision, link and state of each breaker of a service.
     pub fn list(&self, service: &str) -> Vec<(u64, String, Reading)> {
-        let guards: Vec<_> = {
+        let gates: Vec<_> = {
             let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
             all.of_service(service)
-                .map(|(revision, link, guard)| (revision, link.to_owned(), guard.clone()))
+                .map(|(revision, link, gate)| (revision, link.to_owned(), gate.clone()))
                 .collect()
         };
-        let read = |(revision, link, guard): (u64, String, Arc<Guard>)| {
-            (revision, link, guard.breaker.read())
+        let read = |(revision, link, gate): (u64, String, Arc<Gate>)| {
+            Some((revision, link, gate.breaker()?.read()))
         };
-        guards.into_iter().map(read).collect()
+        gates.into_iter().filter_map(read).collect()
     }
 
     /// What an operator holds a service's breakers at.
@@ -120,8 +140,10 @@ impl Guards {
     /// Holds the breakers of a service, those of later revisions too.
     pub fn force(&self, service: &str, forces: Forces) {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        for (_, link, guard) in all.of_service(service) {
-            guard.breaker.force(forces.of(link));
+        for (_, link, gate) in all.of_service(service) {
+            if let Some(breaker) = gate.breaker() {
+                breaker.force(forces.of(link));
+            }
         }
         if forces == Forces::default() {
             all.forces.remove(service);
@@ -147,32 +169,35 @@ impl Guards {
 
     fn cut_off(&self, service: &str, revision: u64) -> Arc<Mutex<bool>> {
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        let of = all.guards.get(&(Arc::from(service), revision));
+        let of = all.revisions.get(&(Arc::from(service), revision));
         of.map(|of| of.cut_off.clone()).unwrap_or_default()
     }
 
-    /// Drops the guards of a revision that is no longer loaded.
+    /// Drops the gates of a revision that is no longer loaded.
     pub fn forget(&self, service: &str, revision: u64) {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        all.guards.remove(&(Arc::from(service), revision));
+        all.revisions.remove(&(Arc::from(service), revision));
     }
 
-    fn guard(
+    fn gate(
         &self,
         service: &Arc<str>,
         revision: u64,
         link: &str,
         breaker: &settings::Breaker,
         retry: &settings::Retry,
-    ) -> Arc<Guard> {
+    ) -> Arc<Gate> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let forced = all
             .forces
             .get(&**service)
             .and_then(|forces| forces.of(link));
-        let of = all.guards.entry((service.clone(), revision)).or_default();
-        if let Some(guard) = of.links.get(link) {
-            return guard.clone();
+        let of = all
+            .revisions
+            .entry((service.clone(), revision))
+            .or_default();
+        if let Some(gate) = of.links.get(link) {
+            return gate.clone();
         }
         let watcher = Watcher {
             service: service.clone(),
@@ -183,21 +208,21 @@ impl Guards {
             opened: self.opened.clone(),
             metrics: self.metrics.breaker(service, revision, link),
         };
-        let guard = Arc::new(Guard {
-            breaker: Arc::new(Breaker::new(
+        let circuit = Circuit {
+            breaker: Breaker::new(
                 breaker.clone(),
                 Box::new(move |transition| watcher.tell(transition)),
-            )),
+            ),
             retries: Retries::new(retry.clone(), breaker.window),
             health: of.health.clone(),
             metrics: self.metrics.retries(service),
-            intake: self.intakes.of(service),
-        });
+        };
         if forced.is_some() {
-            guard.breaker.force(forced);
+            circuit.breaker.force(forced);
         }
-        of.links.insert(link.to_owned(), guard.clone());
-        guard
+        let gate = Arc::new(Gate::guarded(self.intakes.of(service), circuit));
+        of.links.insert(link.to_owned(), gate.clone());
+        gate
     }
 }
 
@@ -216,13 +241,15 @@ struct Watcher {
 // === impl All ===
 
 impl All {
-    fn of_service(&self, service: &str) -> impl Iterator<Item = (u64, &str, &Arc<Guard>)> {
+    fn of_service(&self, service: &str) -> impl Iterator<Item = (u64, &str, &Arc<Gate>)> {
         let from = (Arc::from(service), 0);
         let to = (Arc::from(service), u64::MAX);
-        self.guards.range(from..=to).flat_map(|((_, number), of)| {
-            let links = of.links.iter();
-            links.map(|(link, guard)| (*number, link.as_str(), guard))
-        })
+        self.revisions
+            .range(from..=to)
+            .flat_map(|((_, number), of)| {
+                let links = of.links.iter();
+                links.map(|(link, gate)| (*number, link.as_str(), gate))
+            })
     }
 }
 
@@ -293,29 +320,29 @@ mod tests {
     use super::*;
     use stoa_api::{Member, MemberKind};
 
-    fn guard(guards: &Guards, revision: u64, link: &str) -> Arc<Guard> {
+    fn gate(guards: &Guards, revision: u64, link: &str) -> Arc<Gate> {
         let (breaker, retry) = Default::default();
-        guards.guard(&Arc::from("product"), revision, link, &breaker, &retry)
+        guards.gate(&Arc::from("product"), revision, link, &breaker, &retry)
     }
 
     #[tokio::test]
     async fn a_forced_state_holds_for_its_links_and_later_revisions() {
         let guards = Guards::new(&Arc::default(), &Arc::new(Discovery::new(0)));
-        let gateway = guard(&guards, 1, GATEWAY);
-        let order = guard(&guards, 1, "order");
-        assert!(Arc::ptr_eq(&gateway, &guard(&guards, 1, GATEWAY)));
+        let gateway = gate(&guards, 1, GATEWAY);
+        let order = gate(&guards, 1, "order");
+        assert!(Arc::ptr_eq(&gateway, &gate(&guards, 1, GATEWAY)));
         let mut forces = Forces {
             all: Some(Forced::Open),
             links: BTreeMap::new(),
         };
         forces.links.insert("order".to_owned(), Forced::Closed);
         guards.force("product", forces);
-        assert_eq!(gateway.breaker.read().state, State::Open);
-        assert_eq!(order.breaker.read().state, State::Closed);
-        let later = guard(&guards, 2, GATEWAY);
-        assert_eq!(later.breaker.read().state, State::Open);
+        assert_eq!(gateway.breaker().unwrap().read().state, State::Open);
+        assert_eq!(order.breaker().unwrap().read().state, State::Closed);
+        let later = gate(&guards, 2, GATEWAY);
+        assert_eq!(later.breaker().unwrap().read().state, State::Open);
         guards.force("product", Forces::default());
-        assert_eq!(later.breaker.read().state, State::Closed);
+        assert_eq!(later.breaker().unwrap().read().state, State::Closed);
         guards.forget("product", 1);
         assert_eq!(guards.list("product").len(), 1);
     }
@@ -323,10 +350,10 @@ mod tests {
     #[tokio::test]
     async fn who_waits_is_told_of_a_breaker_that_opens() {
         let guards = Guards::new(&Arc::default(), &Arc::new(Discovery::new(0)));
-        let guard = guard(&guards, 1, "order");
-        guard.breaker.force(Some(Forced::Closed));
+        let gate = gate(&guards, 1, "order");
+        gate.breaker().unwrap().force(Some(Forced::Closed));
         assert!(guards.opened().now_or_never().is_none());
-        guard.breaker.force(Some(Forced::Open));
+        gate.breaker().unwrap().force(Some(Forced::Open));
         assert!(guards.opened().now_or_never().is_some());
     }
 
@@ -345,16 +372,16 @@ mod tests {
         };
         let state = || discovery.of("product", MemberKind::Component)[0].state;
         discovery.put(up());
-        let (gateway, order) = (guard(&guards, 1, GATEWAY), guard(&guards, 1, "order"));
-        order.breaker.force(Some(Forced::Open));
+        let (gateway, order) = (gate(&guards, 1, GATEWAY), gate(&guards, 1, "order"));
+        order.breaker().unwrap().force(Some(Forced::Open));
         assert_eq!(state(), MemberState::Up, "for all others");
-        gateway.breaker.force(Some(Forced::Open));
+        gateway.breaker().unwrap().force(Some(Forced::Open));
         assert_eq!(state(), MemberState::Down);
         // As after a deployment that did not know it yet.
         discovery.put(up());
         guards.correct("product", 1);
         assert_eq!(state(), MemberState::Down);
-        gateway.breaker.force(Some(Forced::Closed));
+        gateway.breaker().unwrap().force(Some(Forced::Closed));
         assert_eq!(state(), MemberState::Up);
     }
 }

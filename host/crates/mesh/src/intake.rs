@@ -6,13 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::Notify;
-
-/// What a caller should wait before it tries a drained service again: an operator's work
-/// takes its time.
-pub const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// The service takes no new calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,38 +1,55 @@
 //! Every way into a service meets here.
 //!
-//! - [`breaker`]: what fails is cut off, and let back with care;
-//! - [`call`]: the one path of a call: a lease of an instance, a deadline, what
-//!   went wrong;
-//! - [`registry`]: which revisions are live, and who exports which interface;
-//! - [`guard`]: a call with its breaker and its retries ([`retry`]), [`guards`] all
-//!   of them, [`health`] what they count;
+//! ```text
+//!  gateway ────┐
+//!  link ───────┼─► Guard: let in ─► ask ─► record, tell ─► perhaps again
+//!  neighbour ──┤     │ Gate         │ Target
+//!  the host ───┘     │              ├── function ─┬─► pool ─► instance
+//!                    │              ├── handler ──┘
+//!                    │              └── upstream ───► one of its instances
+//!                    └── intake, breaker, retries, health
+//! ```
+//!
+//! - [`guard`]: the one way, whoever calls and whatever answers; [`target`]: who does;
+//! - [`gate`]: what lets calls through: [`intake`], [`breaker`], [`retry`], and the
+//!   [`health`] that it counts; [`guards`]: all of them;
+//! - [`fault`]: why a call got no answer; [`upload`]: a request's body, whose faults are
+//!   its client's;
+//! - [`registry`]: which revisions are live, and who exports which interface; [`split`]:
+//!   which of them gets the next call;
 //! - [`discovery`]: the same for who watches: states, and each change in order;
 //! - [`link`]: calls from component to component;
-//! - [`upstream`]: HTTP services that are no components;
-//! - [`upload`]: a request's body, whose faults are its client's.
+//! - [`upstream`]: HTTP services that are no components.
 //!
-//! A caller brings a revision that it resolved in a snapshot of the registry;
-//! whether it is the gateway or another component makes no difference from there
-//! on. Knows nothing of HTTP statuses.
+//! A revision is picked before its guard is asked: in a snapshot of the registry, or by
+//! the route. Whether it is the gateway or another component that calls makes no
+//! difference from there on. Knows nothing of HTTP statuses.
 
 pub mod breaker;
-pub mod call;
 pub mod discovery;
+pub mod fault;
+pub mod gate;
 pub mod guard;
 pub mod guards;
 pub mod health;
+mod health_check;
 pub mod intake;
 pub mod link;
 pub mod registry;
 pub mod retry;
-mod threads;
+pub mod split;
+pub mod target;
 pub mod upload;
 pub mod upstream;
 
-pub use call::{CallError, check_health};
+pub use fault::{CallError, UploadFault, UpstreamFault};
+pub use gate::Gate;
 pub use guard::Guard;
 pub use guards::{Forces, GATEWAY, Guards};
+pub use health_check::check_health;
 pub use intake::{Intake, Intakes};
-pub use registry::{Live, Registry, Service, Snapshot, pick};
+pub use registry::{Live, Registry, Service, Snapshot};
 pub use retry::Repeat;
-pub use upload::{RequestBodyState, UploadFault};
+pub use split::pick;
+pub use target::Target;
+pub use upload::RequestBodyState;

@@ -6,11 +6,13 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use futures::future::BoxFuture;
 
-use super::call::CallError;
+use super::fault::CallError;
+use super::gate::Gate;
 use super::guard::Guard;
 use super::guards::Guards;
 use super::registry::Registry;
 use super::retry::Repeat;
+use super::target::{Function as Callee, Target as _};
 use stoa_call::CallContext;
 use stoa_engine::link::{Link, LinkFailure, LinkTarget, LinkedFunction};
 use stoa_engine::service_error;
@@ -36,7 +38,7 @@ pub struct ServiceLink {
     metrics: Arc<Metrics>,
     guards: Arc<Guards>,
     /// Of the providers that were called last: one, or two while a canary is live.
-    known: ArcSwap<Vec<(Weak<Revision>, Arc<Guard>)>>,
+    known: ArcSwap<Vec<(Weak<Revision>, Arc<Gate>)>>,
 }
 
 struct Function {
@@ -111,34 +113,33 @@ impl ServiceLink {
                 revision.service, self.interface, function.name
             )));
         };
+        let guard = Guard::new(self.gate(&revision), Callee { revision, index });
         let context = CallContext {
-            deadline: revision.deadline(Some(context.deadline)),
+            deadline: guard.deadline(context.deadline),
             ..context.child()
         };
         let began = Instant::now();
-        let guard = self.guard(&revision);
-        let called = guard
-            .call(&revision, index, &context, params, results, Repeat::Once)
-            .await;
-        self.observe(function, &revision.service, began);
+        let called = guard.call(&context, params, results, Repeat::Once).await;
+        let provider = guard.target().service();
+        self.observe(function, provider, began);
         called.map_err(|error| LinkFailure {
-            reason: self.explain(&revision, function, &error),
+            reason: self.explain(provider, function, &error),
             retry_after: error.retry_after(),
         })
     }
 
-    /// The guard of a provider's revision for calls of this consumer.
-    fn guard(&self, revision: &Arc<Revision>) -> Arc<Guard> {
+    /// What lets calls of this consumer through to a provider's revision.
+    fn gate(&self, revision: &Arc<Revision>) -> Arc<Gate> {
         let is = |of: &Weak<Revision>| std::ptr::eq(of.as_ptr(), Arc::as_ptr(revision));
         let known = self.known.load();
-        if let Some((_, guard)) = known.iter().find(|(of, _)| is(of)) {
-            return guard.clone();
+        if let Some((_, gate)) = known.iter().find(|(of, _)| is(of)) {
+            return gate.clone();
         }
-        let guard = self.guards.of(revision, &self.consumer);
-        let mut next = vec![(Arc::downgrade(revision), guard.clone())];
+        let gate = self.guards.gate_of(revision, &self.consumer);
+        let mut next = vec![(Arc::downgrade(revision), gate.clone())];
         next.extend(known.first().cloned());
         self.known.store(Arc::new(next));
-        guard
+        gate
     }
 
     fn resolve(&self) -> Result<Arc<Revision>, String> {
@@ -161,15 +162,12 @@ impl ServiceLink {
     }
 
     /// For the caller's code and log; the cause of a crash stays in the host's log.
-    fn explain(&self, revision: &Revision, function: &Function, error: &CallError) -> String {
+    fn explain(&self, provider: &str, function: &Function, error: &CallError) -> String {
         let what = match error {
             CallError::Fault(_) => "the component failed".to_owned(),
             other => other.to_string(),
         };
-        format!(
-            "{}.{} of {}: {what}",
-            self.interface, function.name, revision.service
-        )
+        format!("{}.{} of {provider}: {what}", self.interface, function.name)
     }
 
     fn observe(&self, function: &Function, provider: &Arc<str>, began: Instant) {

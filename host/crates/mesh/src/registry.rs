@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 
+use super::split::pick;
 use stoa_service::contract::InterfaceName;
 use stoa_service::revision::Revision;
 
@@ -35,25 +36,10 @@ impl Service {
         &self.live[0].revision
     }
 
-    /// The revision for the next call, by weight.
+    /// The revision for the next call, by the traffic split.
     pub fn pick(&self) -> &Arc<Revision> {
         &pick(&self.live, |live| live.weight).revision
     }
-}
-
-/// One of `items` by their weights in per cent; the first takes what is missing to 100.
-pub fn pick<T>(items: &[T], weight: impl Fn(&T) -> u8) -> &T {
-    if items.len() > 1 {
-        let mut ticket = fastrand::u8(..100);
-        for item in items.iter().rev() {
-            let weight = weight(item);
-            if ticket < weight {
-                return item;
-            }
-            ticket -= weight;
-        }
-    }
-    &items[0]
 }
 
 /// The registry at one moment.
@@ -132,29 +118,5 @@ impl Registry {
         let after = Arc::new(Snapshot::new(before.version + 1, services));
         self.current.store(after.clone());
         after
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::pick;
-
-    #[test]
-    fn calls_are_shared_by_weight() {
-        fastrand::seed(7);
-        let weights = [("stable", 90), ("canary", 10)];
-        let canary = (0..10_000)
-            .filter(|_| pick(&weights, |item| item.1).0 == "canary")
-            .count();
-        assert!(
-            (800..1200).contains(&canary),
-            "10 % of 10 000 calls, got {canary}"
-        );
-    }
-
-    #[test]
-    fn one_that_has_no_weight_gets_nothing() {
-        let weights = [("all", 100), ("none", 0)];
-        assert!((0..1000).all(|_| pick(&weights, |item| item.1).0 == "all"));
     }
 }

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use super::breaker::{Outcome, Tally};
-use super::call::CallError;
+use super::fault::{CallError, UpstreamFault};
 use stoa_engine::Fault;
 use stoa_service::pool::PoolError;
 use stoa_settings as settings;
@@ -80,11 +80,15 @@ impl Retries {
 /// How handlers name the host's own refusal of what they were not granted.
 const DENIED: &str = "ErrorCode::HttpRequestDenied";
 
-/// What a failure says of the revision: nothing, where the host refused or the fault
+/// What a failure says of who was to answer: nothing, where the host refused or the fault
 /// is another's, such as a caller's that left no `fair` time.
 pub fn outcome(error: &CallError, fair: bool) -> Outcome {
     match error {
         CallError::Deadline if !fair => Outcome::Ignored,
+        CallError::Upstream(fault) => match **fault {
+            UpstreamFault::Connect { .. } | UpstreamFault::Broken { .. } => Outcome::Failure,
+            UpstreamFault::NoInstance(_) | UpstreamFault::Busy { .. } | UpstreamFault::Request(_) => Outcome::Ignored,
+        },
         // It only tells that the host refused a request of its own.
         CallError::Fault(Fault::HandlerError(code)) if code == DENIED => Outcome::Ignored,
         CallError::Pool(PoolError::Start(_))
@@ -186,6 +190,40 @@ mod tests {
         assert_eq!(outcome(&CallError::LittleTime, true), Outcome::Ignored);
         let trap = CallError::Fault(Fault::NoResponse);
         assert_eq!(outcome(&trap, false), Outcome::Failure);
+    }
+
+    #[test]
+    fn of_an_upstream_only_what_an_instance_failed_with_counts_against_it() {
+        let reached = |reached: bool| {
+            let (upstream, instance, reason) = ("legacy".into(), String::new(), String::new());
+            match reached {
+                true => UpstreamFault::Broken {
+                    upstream,
+                    instance,
+                    reason,
+                },
+                false => UpstreamFault::Connect {
+                    upstream,
+                    instance,
+                    reason,
+                },
+            }
+        };
+        let busy = UpstreamFault::Busy {
+            upstream: "legacy".into(),
+            limit: 1,
+        };
+        for (fault, said) in [
+            (reached(true), Outcome::Failure),
+            (reached(false), Outcome::Failure),
+            (busy, Outcome::Ignored),
+            (UpstreamFault::NoInstance("legacy".into()), Outcome::Ignored),
+            (UpstreamFault::Request(String::new()), Outcome::Ignored),
+        ] {
+            let error = CallError::from(fault);
+            assert_eq!(outcome(&error, true), said, "{error}");
+            assert!(!worth_it(&error, Repeat::Idempotent), "{error}");
+        }
     }
 
     #[test]

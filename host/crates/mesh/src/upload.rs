@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use http_body::Body;
 
+use super::fault::{CallError, UploadFault, UpstreamFault};
 use stoa_engine::http::BodyError;
 use stoa_telemetry::Metrics;
 
@@ -20,23 +21,6 @@ struct Progress {
     state: AtomicU8,
     limit: u64,
     metrics: Arc<Metrics>,
-}
-
-/// How a body failed: its sender's fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum UploadFault {
-    /// It goes on beyond the route's limit.
-    #[error("the body is larger than the {limit} bytes that the route allows")]
-    TooLarge {
-        /// The limit.
-        limit: u64,
-    },
-    /// It broke off, or its framing is wrong.
-    #[error("the body ended before it was complete")]
-    Broken,
-    /// It was waited for too long.
-    #[error("the body did not arrive in time")]
-    TooSlow,
 }
 
 // What `Progress::state` may be: the last three are ends.
@@ -94,8 +78,22 @@ impl RequestBodyState {
         })
     }
 
+    /// What a call failed with, or what this body failed with before: who was to answer
+    /// need not bear that.
+    pub(super) fn blame(&self, error: CallError) -> CallError {
+        let fault = match &error {
+            CallError::Deadline | CallError::LittleTime => self.fault_at_deadline(),
+            CallError::Fault(_) => self.fault(),
+            CallError::Upstream(fault) if matches!(**fault, UpstreamFault::Broken { .. }) => {
+                self.fault()
+            }
+            _ => None,
+        };
+        fault.map_or(error, CallError::Upload)
+    }
+
     /// The same at the call's deadline: a body that is still waited for is too slow.
-    pub(super) fn fault_at_deadline(&self) -> Option<UploadFault> {
+    fn fault_at_deadline(&self) -> Option<UploadFault> {
         self.turn(AWAITED, TOO_SLOW);
         self.fault()
     }
@@ -117,23 +115,13 @@ impl RequestBodyState {
     }
 }
 
-impl UploadFault {
-    /// The fault as metrics name it.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::TooLarge { .. } => "body_too_large",
-            Self::Broken => "broken_body",
-            Self::TooSlow => "slow_body",
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
     use http_body_util::{Empty, Full};
 
     use super::*;
+    use stoa_engine::Fault;
 
     fn upload(metrics: &Arc<Metrics>) -> RequestBodyState {
         RequestBodyState::of(&Full::new(Bytes::from("a")), 1, metrics)
@@ -166,6 +154,34 @@ mod tests {
         upload.waits();
         assert_eq!(upload.fault_at_deadline(), Some(UploadFault::TooSlow));
         assert_eq!(metrics.rejected("slow_body").get(), 1);
+    }
+
+    #[test]
+    fn who_answers_does_not_bear_what_the_body_failed_with() {
+        let broken = |reason: &str| {
+            CallError::from(UpstreamFault::Broken {
+                upstream: "legacy".into(),
+                instance: "http://a".to_owned(),
+                reason: reason.to_owned(),
+            })
+        };
+        let metrics = Arc::default();
+        let whole = upload(&metrics);
+        let told = whole.blame(broken("reset"));
+        assert!(matches!(told, CallError::Upstream(_)), "{told}");
+        let failed = upload(&metrics);
+        failed.fails(&BodyError::ConnectionTerminated);
+        let none = UpstreamFault::NoInstance("legacy".into()).into();
+        let told = failed.blame(none);
+        assert!(matches!(told, CallError::Upstream(_)), "it was not sent");
+        for error in [broken("reset"), CallError::Fault(Fault::NoResponse)] {
+            let told = failed.blame(error);
+            assert!(matches!(told, CallError::Upload(UploadFault::Broken)));
+        }
+        let awaited = upload(&metrics);
+        awaited.waits();
+        let told = awaited.blame(CallError::Deadline);
+        assert!(matches!(told, CallError::Upload(UploadFault::TooSlow)));
     }
 
     #[test]

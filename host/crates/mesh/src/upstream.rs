@@ -39,11 +39,12 @@ use hyper_util::client::legacy::connect::HttpConnector;
 pub use instance::{Instance, Registration, Status};
 pub use members::Members;
 pub use registry::{NotRegistered, Upstreams};
-pub use send::{SendError, send};
-pub use switch::{FarEnd, Held, Switched, switch};
+pub use switch::{FarEnd, Held, Switched};
 
-use super::intake::Intake;
-use head::Wants;
+pub(super) use head::Wants;
+pub(super) use send::Answered;
+
+use super::gate::Gate;
 use stoa_settings::upstream::UpstreamSettings;
 
 type HttpClient = Client<HttpsConnector<HttpConnector>, body::Lent>;
@@ -57,7 +58,7 @@ pub struct Upstream {
     /// What it was declared with.
     pub settings: UpstreamSettings,
     /// Whether it takes requests.
-    pub intake: Arc<Intake>,
+    pub gate: Arc<Gate>,
     /// Who serves it; declared anew, it keeps them.
     pub members: Arc<Members>,
     client: HttpClient,

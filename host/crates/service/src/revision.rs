@@ -133,7 +133,9 @@ impl Revision {
     }
 }
 
-fn is_fair(left: Duration, own: Duration) -> bool {
+/// Whether a call that has so much time `left` has a good part of its `own`, the time
+/// that it may take.
+pub fn is_fair(left: Duration, own: Duration) -> bool {
     left.saturating_mul(FAIR_PART) >= own
 }
 

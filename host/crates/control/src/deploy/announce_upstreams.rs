@@ -48,7 +48,7 @@ impl Deployments {
         }
         for (name, upstream) in all.iter() {
             let instances = upstream.members.all();
-            let drained = upstream.intake.is_closed();
+            let drained = upstream.gate.intake().is_closed();
             let members = instances.iter().map(|one| member(name, one, drained));
             discovery.set(name, MemberKind::Upstream, members.collect());
         }

@@ -121,7 +121,7 @@ impl Deployments {
         let held = forces.links.keys().map(String::as_str);
         for link in held.chain(forces.all.map(|_| GATEWAY)) {
             for (_, loaded) in deployed.into_iter().flat_map(Deployed::live) {
-                self.parts.guards.of(&loaded.revision, link);
+                self.parts.guards.gate_of(&loaded.revision, link);
             }
         }
     }

@@ -251,10 +251,7 @@ fn landing(
 fn has_failed(fetched: &Result<Response, Refusal>) -> bool {
     match fetched {
         Ok(response) => response.status().is_server_error(),
-        Err(refusal) => matches!(
-            refusal,
-            Refusal::Call(_) | Refusal::Upstream(_) | Refusal::Awaited(_)
-        ),
+        Err(refusal) => matches!(refusal, Refusal::Call(_) | Refusal::Awaited(_)),
     }
 }
 
@@ -264,8 +261,7 @@ mod tests {
 
     use super::*;
     use crate::respond::GatewayBody;
-    use stoa_mesh::UploadFault;
-    use stoa_mesh::upstream::SendError;
+    use stoa_mesh::{UploadFault, UpstreamFault};
 
     fn landed_as(settled: Result<Response, Refusal>) -> Landing {
         landing(settled.map(|response| (None, response))).0
@@ -279,7 +275,7 @@ mod tests {
                 retry_after: OWN,
                 held: false,
             }),
-            Refusal::Upstream(SendError::NoInstance("legacy".into())),
+            Refusal::Call(UpstreamFault::NoInstance("legacy".into()).into()),
         ];
         for refusal in refused {
             let status = crate::respond::reason(&refusal);

@@ -10,15 +10,13 @@ use super::problem::Problem;
 use super::{Refusal, Response};
 use crate::origin::Origin;
 use stoa_engine::Fault;
-use stoa_mesh::CallError;
-use stoa_mesh::upstream::SendError;
+use stoa_mesh::{CallError, UpstreamFault};
 use stoa_service::pool::PoolError;
 
 /// How a service failed, for all who wait for the same answer.
 #[derive(Debug, Clone)]
 pub(crate) enum Failure {
     Call(Arc<CallError>),
-    Upstream(Arc<SendError>),
     /// It answered with this status.
     Answered(StatusCode),
 }
@@ -28,14 +26,19 @@ impl Failure {
     /// The refusal itself, if it is about its own request alone.
     pub(crate) fn of(refusal: Refusal) -> Result<Self, Refusal> {
         match refusal {
-            Refusal::Call(CallError::Fault(Fault::Request(_)) | CallError::Upload(_))
-            | Refusal::Upstream(SendError::Request(_) | SendError::Upload(_)) => Err(refusal),
+            Refusal::Call(error) if error.is_of_request() => Err(Refusal::Call(error)),
             Refusal::Call(error) => Ok(Self::Call(Arc::new(error))),
-            Refusal::Upstream(error) => Ok(Self::Upstream(Arc::new(error))),
             Refusal::Awaited(failure) => Ok(failure),
             own => Err(own),
         }
     }
+}
+
+/// What a client is told of a failure.
+struct Told {
+    status: StatusCode,
+    code: &'static str,
+    detail: &'static str,
 }
 
 /// What is told of a service that an operator drains.
@@ -51,118 +54,101 @@ fn open_breaker(held: bool) -> &'static str {
 
 /// A call that got no answer.
 pub(crate) fn call_error(error: &CallError, origin: &Origin) -> Response {
-    let (status, code, detail) = match error {
-        CallError::Pool(PoolError::Start(_)) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "no_instance",
-            "no instance of the service could be started",
-        ),
-        CallError::Pool(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "overloaded",
-            "the service has more calls than it can take",
-        ),
-        CallError::BreakerOpen { held, .. } => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "breaker_open",
-            open_breaker(*held),
-        ),
-        CallError::Drained => (StatusCode::SERVICE_UNAVAILABLE, "draining", DRAINING),
-        CallError::Deadline | CallError::LittleTime | CallError::DeadlineInQueue => (
-            StatusCode::GATEWAY_TIMEOUT,
-            "deadline",
-            "the service did not answer in time",
-        ),
-        CallError::Fault(Fault::Memory { .. }) => (
-            StatusCode::BAD_GATEWAY,
-            "memory_limit",
-            "the service ran out of memory in this call",
-        ),
-        CallError::Fault(Fault::Dependency {
+    let told = match error {
+        CallError::Upload(fault) => return upload_fault(*fault, origin),
+        CallError::Pool(PoolError::Start(_)) => {
+            unavailable("no_instance", "no instance of the service could be started")
+        }
+        CallError::Pool(_) => {
+            unavailable("overloaded", "the service has more calls than it can take")
+        }
+        CallError::BreakerOpen { held, .. } => unavailable("breaker_open", open_breaker(*held)),
+        CallError::Drained => unavailable("draining", DRAINING),
+        CallError::Deadline | CallError::LittleTime | CallError::DeadlineInQueue => Told {
+            status: StatusCode::GATEWAY_TIMEOUT,
+            code: "deadline",
+            detail: "the service did not answer in time",
+        },
+        CallError::Fault(fault) => of_component(fault),
+        CallError::Upstream(fault) => of_upstream(fault),
+    };
+    let problem = Problem::new(told.status, told.code).detail(told.detail);
+    waited_for(problem, error.retry_after()).response(origin)
+}
+
+/// A component that failed.
+fn of_component(fault: &Fault) -> Told {
+    match fault {
+        Fault::Memory { .. } => {
+            bad_gateway("memory_limit", "the service ran out of memory in this call")
+        }
+        Fault::Dependency {
             retry_after: Some(_),
             ..
-        }) => (
-            StatusCode::SERVICE_UNAVAILABLE,
+        } => unavailable(
             "dependency",
             "another service that the service needs takes no calls just now",
         ),
-        CallError::Fault(Fault::Dependency { .. }) => (
-            StatusCode::BAD_GATEWAY,
+        Fault::Dependency { .. } => bad_gateway(
             "dependency",
             "another service that the service needs could not answer",
         ),
-        CallError::Fault(Fault::Request(_)) => (
-            StatusCode::BAD_REQUEST,
-            "bad_request",
-            "the request can't be passed to the service",
+        Fault::Request(_) => BAD_REQUEST,
+        _ => bad_gateway("trap", "the service failed in this call"),
+    }
+}
+
+/// An upstream that gave no answer.
+fn of_upstream(fault: &UpstreamFault) -> Told {
+    match fault {
+        UpstreamFault::NoInstance(_) => {
+            unavailable("no_instance", "the service has no instance that is up")
+        }
+        UpstreamFault::Busy { .. } => unavailable(
+            "overloaded",
+            "the service has more requests than it can take",
         ),
-        CallError::Upload(fault) => return upload_fault(*fault, origin),
-        CallError::Fault(_) => (
-            StatusCode::BAD_GATEWAY,
-            "trap",
-            "the service failed in this call",
-        ),
-    };
-    let problem = Problem::new(status, code).detail(detail);
-    waited_for(problem, error.retry_after()).response(origin)
+        UpstreamFault::Connect { .. } => bad_gateway("bad_gateway", "the service can't be reached"),
+        UpstreamFault::Broken { .. } => {
+            bad_gateway("bad_gateway", "the service gave no answer that is one")
+        }
+        UpstreamFault::Request(_) => BAD_REQUEST,
+    }
+}
+
+/// A request that nobody can be asked.
+const BAD_REQUEST: Told = Told {
+    status: StatusCode::BAD_REQUEST,
+    code: "bad_request",
+    detail: "the request can't be passed to the service",
+};
+
+fn unavailable(code: &'static str, detail: &'static str) -> Told {
+    Told {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        code,
+        detail,
+    }
+}
+
+fn bad_gateway(code: &'static str, detail: &'static str) -> Told {
+    Told {
+        status: StatusCode::BAD_GATEWAY,
+        code,
+        detail,
+    }
 }
 
 /// A failure that another request met with.
 pub(super) fn awaited(failure: &Failure, origin: &Origin) -> Response {
     match failure {
         Failure::Call(error) => call_error(error, origin),
-        Failure::Upstream(error) => upstream_error(error, origin),
         Failure::Answered(status) => {
             let problem = Problem::new(*status, "failed")
                 .detail("the service failed in a call that was made for several requests");
             waited_for(problem, None).response(origin)
         }
     }
-}
-
-/// An upstream that gave no answer.
-pub(crate) fn upstream_error(error: &SendError, origin: &Origin) -> Response {
-    let (status, code, detail) = match error {
-        SendError::Drained(_) => (StatusCode::SERVICE_UNAVAILABLE, "draining", DRAINING),
-        SendError::NoInstance(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "no_instance",
-            "the service has no instance that is up",
-        ),
-        SendError::Open { held, .. } => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "breaker_open",
-            open_breaker(*held),
-        ),
-        SendError::Busy { .. } => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "overloaded",
-            "the service has more requests than it can take",
-        ),
-        SendError::Deadline(_) => (
-            StatusCode::GATEWAY_TIMEOUT,
-            "deadline",
-            "the service did not answer in time",
-        ),
-        SendError::Connect { .. } => (
-            StatusCode::BAD_GATEWAY,
-            "bad_gateway",
-            "the service can't be reached",
-        ),
-        SendError::Broken { .. } => (
-            StatusCode::BAD_GATEWAY,
-            "bad_gateway",
-            "the service gave no answer that is one",
-        ),
-        SendError::Upload(fault) => return upload_fault(*fault, origin),
-        SendError::Request(_) => (
-            StatusCode::BAD_REQUEST,
-            "bad_request",
-            "the request can't be passed to the service",
-        ),
-    };
-    let problem = Problem::new(status, code).detail(detail);
-    waited_for(problem, error.retry_after()).response(origin)
 }
 
 /// With when to try again: as soon as is known to help, or soon.

@@ -1,9 +1,8 @@
 //! Refusals as metrics count them.
 
 use super::kept;
-use super::{
-    BodyFault, CallError, Denied, Failure, Fault, PoolError, Priority, Refusal, SendError,
-};
+use super::{BodyFault, CallError, Denied, Failure, Fault, PoolError, Priority, Refusal};
+use stoa_mesh::UpstreamFault;
 
 /// The reason of a refusal as metrics name it; `None` where the host refused nothing.
 pub(crate) fn reason(refusal: &Refusal) -> Option<&'static str> {
@@ -28,13 +27,9 @@ pub(crate) fn reason(refusal: &Refusal) -> Option<&'static str> {
         Refusal::Store => "store",
         Refusal::NotCached => "not_cached",
         // Counted where it failed, for a service may have answered by then.
-        Refusal::Call(CallError::Upload(_)) | Refusal::Upstream(SendError::Upload(_)) => {
-            return None;
-        }
+        Refusal::Call(CallError::Upload(_)) => return None,
         Refusal::Call(error) => call_reason(error),
-        Refusal::Upstream(error) => upstream_reason(error),
         Refusal::Awaited(Failure::Call(error)) => call_reason(error),
-        Refusal::Awaited(Failure::Upstream(error)) => upstream_reason(error),
         // The service's own word, as it is to who asked first.
         Refusal::Awaited(Failure::Answered(_)) => return None,
     })
@@ -60,19 +55,16 @@ fn call_reason(error: &CallError) -> &'static str {
         CallError::Fault(Fault::Request(_)) => "bad_request",
         CallError::Upload(fault) => fault.reason(),
         CallError::Fault(_) => "trap",
+        CallError::Upstream(fault) => upstream_reason(fault),
     }
 }
 
-fn upstream_reason(error: &SendError) -> &'static str {
-    match error {
-        SendError::Drained(_) => "draining",
-        SendError::NoInstance(_) => "no_instance",
-        SendError::Open { .. } => "breaker_open",
-        SendError::Busy { .. } => "upstream_limit",
-        SendError::Deadline(_) => "deadline",
-        SendError::Connect { .. } | SendError::Broken { .. } => "bad_gateway",
-        SendError::Request(_) => "bad_request",
-        SendError::Upload(fault) => fault.reason(),
+fn upstream_reason(fault: &UpstreamFault) -> &'static str {
+    match fault {
+        UpstreamFault::NoInstance(_) => "no_instance",
+        UpstreamFault::Busy { .. } => "upstream_limit",
+        UpstreamFault::Connect { .. } | UpstreamFault::Broken { .. } => "bad_gateway",
+        UpstreamFault::Request(_) => "bad_request",
     }
 }
 
@@ -91,7 +83,6 @@ mod tests {
     fn a_body_that_failed_on_its_way_is_counted_there() {
         let fault = stoa_mesh::UploadFault::Broken;
         assert_eq!(reason(&Refusal::Call(CallError::Upload(fault))), None);
-        assert_eq!(reason(&Refusal::Upstream(SendError::Upload(fault))), None);
         assert_eq!(reason(&Refusal::Body(fault.into())), Some("broken_body"));
     }
 }

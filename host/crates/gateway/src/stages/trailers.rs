@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{Method, Version, header};
 
-use crate::endpoint::{Destination, Endpoint, Handler};
+use crate::endpoint::{Destination, Endpoint};
 use crate::exchange::Exchange;
 use crate::respond::Response;
 use stoa_service::revision::Revision;
@@ -19,8 +19,8 @@ impl Trailers {
     /// For what a component writes itself.
     pub(crate) fn compile(to: &Endpoint) -> Option<Self> {
         match &to.destination {
-            Destination::Handler(Handler { revision, .. }) => Some(Self {
-                writer: revision.clone(),
+            Destination::Handler(guard) => Some(Self {
+                writer: guard.target().revision.clone(),
             }),
             Destination::Function(_) | Destination::Upstream(_) => None,
         }

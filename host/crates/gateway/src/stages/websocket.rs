@@ -24,7 +24,7 @@ impl WebSocket {
         let Some(wish) = Wish::of(&mut exchange.head) else {
             return Ok(None);
         };
-        let Destination::Upstream(upstream) = &to.destination else {
+        let Destination::Upstream(guard) = &to.destination else {
             return Err(Refusal::NoWebSocket);
         };
         if self
@@ -34,7 +34,7 @@ impl WebSocket {
         {
             return Err(Refusal::OtherOrigin);
         }
-        let answered = aside(|| wish.answer(exchange, to, upstream, self.access_log)).await;
+        let answered = aside(|| wish.answer(exchange, to, guard, self.access_log)).await;
         answered.map(Some)
     }
 }

@@ -7,10 +7,11 @@ use http::header::{self, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Request, Response, Uri, Version};
 
+use super::Upstream;
 use super::body::Lent;
 use super::headers::strip_hop_by_hop;
 use super::instance::Instance;
-use super::{SendError, Upstream};
+use crate::fault::{CallError, UpstreamFault};
 use stoa_engine::capabilities::outbound::answer;
 use stoa_settings::spelling::normal;
 use stoa_settings::upstream::HostHeader;
@@ -20,7 +21,7 @@ const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 
 /// What a request asks an instance for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wants {
+pub(crate) enum Wants {
     /// A response.
     Answer,
     /// A WebSocket; an instance may decline with a response.
@@ -50,7 +51,7 @@ impl Head {
         upstream: &Upstream,
         parts: http::request::Parts,
         wants: Wants,
-    ) -> Result<Self, SendError> {
+    ) -> Result<Self, UpstreamFault> {
         let mut headers = parts.headers;
         strip_hop_by_hop(&mut headers);
         // Answered by this host already, when it read the body.
@@ -93,10 +94,11 @@ impl Head {
         &self,
         instance: &Instance,
         body: Lent,
-    ) -> Result<Request<Lent>, SendError> {
+    ) -> Result<Request<Lent>, CallError> {
         let mut parts = instance.origin.clone().into_parts();
         parts.path_and_query = Some(self.path.clone());
-        let uri = Uri::from_parts(parts).map_err(|fault| SendError::Request(fault.to_string()))?;
+        let uri =
+            Uri::from_parts(parts).map_err(|fault| UpstreamFault::Request(fault.to_string()))?;
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = uri;
@@ -119,7 +121,7 @@ fn accept(key: &HeaderValue) -> String {
 }
 
 /// The path as the upstream sees it.
-fn path(uri: &Uri, prefix: Option<&str>) -> Result<PathAndQuery, SendError> {
+fn path(uri: &Uri, prefix: Option<&str>) -> Result<PathAndQuery, UpstreamFault> {
     let whole = uri.path_and_query().cloned();
     let whole = whole.unwrap_or_else(|| PathAndQuery::from_static("/"));
     let Some(rest) = prefix.and_then(|prefix| after(whole.as_str(), prefix)) else {
@@ -127,7 +129,7 @@ fn path(uri: &Uri, prefix: Option<&str>) -> Result<PathAndQuery, SendError> {
     };
     let slash = if rest.starts_with('/') { "" } else { "/" };
     PathAndQuery::try_from(format!("{slash}{rest}"))
-        .map_err(|fault| SendError::Request(fault.to_string()))
+        .map_err(|fault| UpstreamFault::Request(fault.to_string()))
 }
 
 /// What follows the prefix in a target, in whichever spelling it is there.

@@ -17,6 +17,7 @@ use super::instance::{Registration, Status};
 use super::watch::{Forces, Watch};
 use super::{HttpClient, Members, Upstream, health};
 use crate::breaker::Forced;
+use crate::gate::Gate;
 use crate::intake::Intakes;
 use stoa_engine::capabilities::outbound::trust::Trust;
 use stoa_settings::config::faults::meant;
@@ -108,7 +109,7 @@ impl Upstreams {
             name: Arc::from(name),
             number,
             settings: settings.clone(),
-            intake: self.intakes.of(name),
+            gate: Arc::new(Gate::of(self.intakes.of(name))),
             members: known.unwrap_or_else(members),
             client: self.client(settings, Versions::All),
             switching: self.client(settings, Versions::Http1),

@@ -16,9 +16,10 @@ use super::body::lend;
 use super::head::{Head, Wants};
 use super::instance::{Instance, Status};
 use crate::breaker::Outcome;
-use crate::call::by_whom;
-use crate::intake;
-use crate::upload::{RequestBodyState, UploadFault};
+use crate::fault::{CallError, UpstreamFault};
+use crate::retry;
+use crate::target::Target;
+use crate::upload::RequestBodyState;
 use stoa_call::TraceContext;
 use stoa_call::deadline::within;
 use stoa_engine::http::{ResponseBody, WasiBody};
@@ -27,192 +28,191 @@ use stoa_engine::http::{ResponseBody, WasiBody};
 /// a fourth is no better.
 const ATTEMPTS: usize = 3;
 
-/// Why an upstream gave no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum SendError {
-    /// It takes no new requests.
-    #[error("{0} is drained: it takes no requests until `stoa drain` lets it go on")]
-    Drained(Arc<str>),
-    /// It has no instance that may get traffic.
-    #[error("{0} has no instance that is up")]
-    NoInstance(Arc<str>),
-    /// As many requests are under way as it may have.
-    #[error("{upstream} has {limit} requests under way, which is its limit")]
-    Busy {
-        /// The upstream.
-        upstream: Arc<str>,
-        /// The limit that it was declared with.
-        limit: u32,
-    },
-    /// No connection came about.
-    #[error("{upstream} can't be reached at {instance}: {reason}")]
-    Connect {
-        /// The upstream.
-        upstream: Arc<str>,
-        /// The last instance that was tried.
-        instance: String,
-        /// What went wrong.
-        reason: String,
-    },
-    /// The connection broke, or what came is no HTTP.
-    #[error("{upstream} gave no answer at {instance}: {reason}")]
-    Broken {
-        /// The upstream.
-        upstream: Arc<str>,
-        /// The instance.
-        instance: String,
-        /// What went wrong.
-        reason: String,
-    },
-    /// The response's head did not come in time.
-    #[error("{0} did not answer in time")]
-    Deadline(Arc<str>),
-    /// All instances have failed too often, and are left alone for a while.
-    #[error("the breakers of {upstream} are open{}; the next try may be in {retry_after:?}", by_whom(*held))]
-    Open {
-        /// The upstream.
-        upstream: Arc<str>,
-        /// When it is worth trying again.
-        retry_after: Duration,
-        /// Whether an operator holds them open.
-        held: bool,
-    },
-    /// The request can't be sent on.
-    #[error("the request can't be sent on: {0}")]
-    Request(String),
-    /// The request's body failed before there was an answer.
-    #[error("the request could not be sent on whole: {0}")]
-    Upload(UploadFault),
-}
-
-impl SendError {
-    /// When another try may work; `None` if that is not known.
-    pub fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Open { retry_after, .. } => Some(*retry_after),
-            Self::Drained(_) => Some(intake::RETRY_AFTER),
-            _ => None,
-        }
-    }
-}
-
 /// Why one attempt failed.
-enum Failed {
-    /// The instance did not see the request, whose body is here again.
-    Unsent(WasiBody, SendError),
-    /// It may have run.
-    Sent(SendError),
-}
-
-impl Failed {
-    /// The same, or what the request's body failed with before.
-    fn blaming(self, upload: &RequestBodyState) -> Self {
-        let fault = match &self {
-            Self::Sent(SendError::Deadline(_)) => upload.fault_at_deadline(),
-            Self::Sent(SendError::Broken { .. }) => upload.fault(),
-            _ => None,
-        };
-        fault.map_or(self, |fault| Self::Sent(SendError::Upload(fault)))
-    }
+struct Failed {
+    error: CallError,
+    /// The request's body, where the instance did not see the request.
+    unsent: Option<WasiBody>,
 }
 
 /// A response, with who gave it and what is held until its end.
-pub(super) struct Answered {
+pub(crate) struct Answered {
     pub(super) response: Response<Incoming>,
     pub(super) instance: Arc<Instance>,
     pub(super) guard: (Serving, OwnedSemaphorePermit),
 }
 
-/// Sends a request to an instance of an upstream, and gives its response as soon as
-/// the head is there; what breaks off after it is told with `trace`. No instance is
-/// blamed for what comes of the request's body's failure, which `upload` tells.
-///
-/// # Errors
-///
-/// When there is no answer by `deadline`, of whatever cause.
-pub async fn send(
-    upstream: &Arc<Upstream>,
-    request: Request<WasiBody>,
-    upload: &RequestBodyState,
-    (deadline, trace): (Instant, TraceContext),
-) -> Result<Response<ResponseBody>, SendError> {
-    let answered = ask(upstream, request, Wants::Answer, upload, deadline).await?;
-    Ok(passed_on(upstream, answered, upload, trace))
+impl Answered {
+    /// The response as it is passed on. What breaks off after its head is told with
+    /// `trace`.
+    pub(crate) fn passed_on(
+        self,
+        upstream: &Arc<Upstream>,
+        upload: &RequestBodyState,
+        trace: TraceContext,
+    ) -> Response<ResponseBody> {
+        let exchange = Exchange {
+            upstream: upstream.clone(),
+            instance: self.instance,
+            upload: upload.clone(),
+            trace,
+        };
+        finish(exchange, self.response, self.guard)
+    }
 }
 
-/// The response as it is passed on.
-pub(super) fn passed_on(
-    upstream: &Arc<Upstream>,
-    answered: Answered,
-    upload: &RequestBodyState,
-    trace: TraceContext,
-) -> Response<ResponseBody> {
-    let exchange = Exchange {
-        upstream: upstream.clone(),
-        instance: answered.instance,
-        upload: upload.clone(),
-        trace,
-    };
-    finish(exchange, answered.response, answered.guard)
+impl Target for Arc<Upstream> {
+    fn service(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn number(&self) -> u64 {
+        self.number
+    }
+
+    fn time_limit(&self) -> Duration {
+        self.settings.limits.deadline
+    }
+
+    fn body_limit(&self) -> u64 {
+        self.settings.limits.body
+    }
+
+    fn report(&self, trace: &TraceContext, error: &CallError) {
+        if let CallError::Upload(_) | CallError::Drained = error {
+            return;
+        }
+        tracing::warn!(
+            service.name = &*self.name,
+            service.version = self.number,
+            trace.id = format_args!("{:032x}", trace.trace_id),
+            "no answer of an upstream: {error}"
+        );
+    }
 }
 
-/// Asks one instance after the other, until one may have run the request.
-pub(super) async fn ask(
-    upstream: &Arc<Upstream>,
-    request: Request<WasiBody>,
-    wants: Wants,
-    upload: &RequestBodyState,
-    deadline: Instant,
-) -> Result<Answered, SendError> {
-    let drained = |_| SendError::Drained(upstream.name.clone());
-    upstream.intake.check().map_err(drained)?;
-    let room = upstream.room.clone();
-    let permit = room.try_acquire_owned().map_err(|_| SendError::Busy {
-        upstream: upstream.name.clone(),
-        limit: upstream.settings.limits.connections,
-    })?;
-    let (parts, mut body) = request.into_parts();
-    let head = Head::of(upstream, parts, wants)?;
-    let mut tried: Vec<Arc<Instance>> = Vec::new();
-    let mut last = None;
-    let mut attempts = 0;
-    while attempts < ATTEMPTS {
-        let Some(instance) = next(&upstream.members.all(), &tried) else {
-            break;
+impl Upstream {
+    /// Asks one instance after the other, until one may have run the request. None is
+    /// blamed for what comes of the failure of the request's body, `upload`.
+    pub(crate) async fn ask(
+        &self,
+        request: Request<WasiBody>,
+        wants: Wants,
+        upload: &RequestBodyState,
+        deadline: Instant,
+    ) -> Result<Answered, CallError> {
+        let room = self.room.clone().try_acquire_owned();
+        let permit = room.map_err(|_| UpstreamFault::Busy {
+            upstream: self.name.clone(),
+            limit: self.settings.limits.connections,
+        })?;
+        let (parts, mut body) = request.into_parts();
+        let head = Head::of(self, parts, wants)?;
+        let mut tried: Vec<Arc<Instance>> = Vec::new();
+        let mut last = None;
+        let mut attempts = 0;
+        while attempts < ATTEMPTS {
+            let Some(instance) = next(&self.members.all(), &tried) else {
+                break;
+            };
+            tried.push(instance.clone());
+            let admitted = match instance.breaker.admit(deadline.into()) {
+                Ok(admitted) => admitted,
+                Err(rejected) => {
+                    last.get_or_insert(CallError::from(rejected));
+                    continue;
+                }
+            };
+            attempts += 1;
+            let serving = Serving::enter(instance.clone());
+            let answered = self.attempt(&head, body, &instance, deadline).await;
+            let answered = answered.map_err(|failed| failed.blaming(upload));
+            admitted.settle(outcome(&answered));
+            match answered {
+                Ok(response) => {
+                    return Ok(Answered {
+                        response,
+                        instance,
+                        guard: (serving, permit),
+                    });
+                }
+                Err(Failed { error, unsent }) => match unsent {
+                    Some(back) => (body, last) = (back, Some(error)),
+                    None => return Err(error),
+                },
+            }
+        }
+        Err(last.unwrap_or_else(|| UpstreamFault::NoInstance(self.name.clone()).into()))
+    }
+
+    async fn attempt(
+        &self,
+        head: &Head,
+        body: WasiBody,
+        instance: &Instance,
+        deadline: Instant,
+    ) -> Result<Response<Incoming>, Failed> {
+        let (lender, lent) = lend(body);
+        let request = head.request(instance, lent)?;
+        let answered = within(deadline, self.client(head.wants).request(request)).await;
+        let fault = match answered.map_err(CallError::from)? {
+            Ok(response) => match head.fault(&response) {
+                None => return Ok(response),
+                Some(fault) => return Err(self.broken(instance, fault.to_owned()).into()),
+            },
+            Err(fault) => fault,
         };
-        tried.push(instance.clone());
-        let admitted = match instance.breaker.admit(deadline.into()) {
-            Ok(admitted) => admitted,
-            Err(rejected) => {
-                last.get_or_insert(SendError::Open {
-                    upstream: upstream.name.clone(),
-                    retry_after: rejected.retry_after,
-                    held: rejected.held,
-                });
-                continue;
-            }
+        let reason = describe(&fault);
+        let back = lender.take_back();
+        if fault.is_connect() && back.is_some() {
+            let connect = UpstreamFault::Connect {
+                upstream: self.name.clone(),
+                instance: instance.origin.to_string(),
+                reason,
+            };
+            return Err(Failed {
+                error: connect.into(),
+                unsent: back,
+            });
+        }
+        // What is safe to repeat and has no body that is half sent.
+        let again = |body: &WasiBody| head.repeatable && body.is_end_stream();
+        Err(Failed {
+            error: self.broken(instance, reason),
+            unsent: back.filter(again),
+        })
+    }
+
+    fn broken(&self, instance: &Instance, reason: String) -> CallError {
+        let broken = UpstreamFault::Broken {
+            upstream: self.name.clone(),
+            instance: instance.origin.to_string(),
+            reason,
         };
-        attempts += 1;
-        let serving = Serving::enter(instance.clone());
-        let answered = attempt(upstream, &head, body, &instance, deadline).await;
-        let answered = answered.map_err(|failed| failed.blaming(upload));
-        admitted.settle(outcome(&answered));
-        match answered {
-            Ok(response) => {
-                return Ok(Answered {
-                    response,
-                    instance,
-                    guard: (serving, permit),
-                });
-            }
-            Err(Failed::Unsent(back, error)) => {
-                body = back;
-                last = Some(error);
-            }
-            Err(Failed::Sent(error)) => return Err(error),
+        broken.into()
+    }
+}
+
+// === impl Failed ===
+
+impl Failed {
+    /// The same, or what the request's body failed with before.
+    fn blaming(self, upload: &RequestBodyState) -> Self {
+        Self {
+            error: upload.blame(self.error),
+            ..self
         }
     }
-    Err(last.unwrap_or_else(|| SendError::NoInstance(upstream.name.clone())))
+}
+
+/// One that may have run.
+impl From<CallError> for Failed {
+    fn from(error: CallError) -> Self {
+        Self {
+            error,
+            unsent: None,
+        }
+    }
 }
 
 /// What an attempt says of its instance. 502, 503 and 504 are its word that it can't
@@ -221,8 +221,7 @@ fn outcome(answered: &Result<Response<Incoming>, Failed>) -> Outcome {
     match answered {
         Ok(response) if (502..=504).contains(&response.status().as_u16()) => Outcome::Failure,
         Ok(_) => Outcome::Success,
-        Err(Failed::Sent(SendError::Request(_) | SendError::Upload(_))) => Outcome::Ignored,
-        Err(_) => Outcome::Failure,
+        Err(failed) => retry::outcome(&failed.error, true),
     }
 }
 
@@ -239,59 +238,6 @@ fn next(members: &[Arc<Instance>], tried: &[Arc<Instance>]) -> Option<Arc<Instan
         .or_else(|| pick(members, admitted))
         .or_else(|| pick(members, up))
         .cloned()
-}
-
-async fn attempt(
-    upstream: &Upstream,
-    head: &Head,
-    body: WasiBody,
-    instance: &Instance,
-    deadline: Instant,
-) -> Result<Response<Incoming>, Failed> {
-    let (lender, lent) = lend(body);
-    let request = head.request(instance, lent).map_err(Failed::Sent)?;
-    let client = upstream.client(head.wants);
-    let answered = within(deadline, client.request(request)).await;
-    let (name, at) = (upstream.name.clone(), instance.origin.to_string());
-    let fault = match answered {
-        Ok(Ok(response)) => match head.fault(&response) {
-            None => return Ok(response),
-            Some(fault) => {
-                return Err(Failed::Sent(SendError::Broken {
-                    upstream: name,
-                    instance: at,
-                    reason: fault.to_owned(),
-                }));
-            }
-        },
-        Ok(Err(fault)) => fault,
-        Err(_) => return Err(Failed::Sent(SendError::Deadline(name))),
-    };
-    let reason = describe(&fault);
-    match lender.take_back() {
-        Some(body) if fault.is_connect() => Err(Failed::Unsent(
-            body,
-            SendError::Connect {
-                upstream: name,
-                instance: at,
-                reason,
-            },
-        )),
-        // What is safe to repeat and has no body that is half sent.
-        Some(body) if head.repeatable && body.is_end_stream() => Err(Failed::Unsent(
-            body,
-            SendError::Broken {
-                upstream: name,
-                instance: at,
-                reason,
-            },
-        )),
-        _ => Err(Failed::Sent(SendError::Broken {
-            upstream: name,
-            instance: at,
-            reason,
-        })),
-    }
 }
 
 /// An error with its causes: the client's own words are "client error".

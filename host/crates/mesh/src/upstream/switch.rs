@@ -4,21 +4,21 @@
 //! its instance as long as the tunnel stands. Knows nothing of what goes through it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Response};
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::answer::Serving;
-use super::head::{Wants, begins_websocket};
+use super::head::begins_websocket;
 use super::headers::strip_hop_by_hop;
-use super::send::{ask, passed_on};
-use super::{Instance, SendError, Upstream};
+use super::send::Answered;
+use super::{Instance, Upstream};
 use crate::intake::Intake;
 use crate::upload::RequestBodyState;
 use stoa_call::TraceContext;
-use stoa_engine::http::{ResponseBody, WasiBody};
+use stoa_engine::http::ResponseBody;
 
 /// What an instance says to a request for a WebSocket.
 pub enum Switched {
@@ -48,35 +48,30 @@ pub struct Held {
     _guard: (Serving, OwnedSemaphorePermit),
 }
 
-/// Asks an instance for a WebSocket.
-///
-/// # Errors
-///
-/// As for a request.
-pub async fn switch(
-    upstream: &Arc<Upstream>,
-    request: Request<WasiBody>,
-    upload: &RequestBodyState,
-    (deadline, trace): (Instant, TraceContext),
-) -> Result<Switched, SendError> {
-    let mut answered = ask(upstream, request, Wants::WebSocket, upload, deadline).await?;
-    if !begins_websocket(&answered.response) {
-        let response = passed_on(upstream, answered, upload, trace);
-        return Ok(Switched::Declined(response));
+impl Answered {
+    /// What the answer to a request for a WebSocket says.
+    pub(crate) fn switched(
+        mut self,
+        upstream: &Arc<Upstream>,
+        upload: &RequestBodyState,
+        trace: TraceContext,
+    ) -> Switched {
+        if !begins_websocket(&self.response) {
+            return Switched::Declined(self.passed_on(upstream, upload, trace));
+        }
+        let stream = hyper::upgrade::on(&mut self.response);
+        let mut headers = self.response.into_parts().0.headers;
+        strip_hop_by_hop(&mut headers);
+        let limits = &upstream.settings.limits;
+        let held = Held {
+            idle: limits.websocket_idle,
+            limit: limits.deadline,
+            intake: upstream.gate.intake().clone(),
+            instance: self.instance,
+            _guard: self.guard,
+        };
+        Switched::Agreed(headers, FarEnd { stream, held })
     }
-    let stream = hyper::upgrade::on(&mut answered.response);
-    let mut headers = answered.response.into_parts().0.headers;
-    strip_hop_by_hop(&mut headers);
-    let limits = &upstream.settings.limits;
-    let held = Held {
-        idle: limits.websocket_idle,
-        limit: limits.deadline,
-        intake: upstream.intake.clone(),
-        instance: answered.instance,
-        _guard: answered.guard,
-    };
-    let end = FarEnd { stream, held };
-    Ok(Switched::Agreed(headers, end))
 }
 
 // === impl Held ===

@@ -11,73 +11,64 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
-use super::breaker::Breaker;
-use super::call::{CallError, call_here, http_here, report};
-use super::upload::RequestBodyState;
+use super::handler::Listening;
+use super::{Function, Handler};
+use crate::fault::CallError;
+use stoa_call::CallContext;
 use stoa_call::deadline::{Elapsed, within};
-use stoa_call::{CallContext, TraceContext};
+use stoa_engine::Fault;
 use stoa_engine::http::{BodyError, ResponseBody};
 use stoa_engine::value::Val;
-use stoa_engine::{Fault, FunctionIndex};
-use stoa_service::revision::Revision;
 use stoa_service::threads::Away;
 
-/// As [`super::call()`], on other threads.
+/// As [`Function::call`], on other threads.
 pub(super) async fn call(
     there: &Handle,
-    revision: &Arc<Revision>,
-    function: FunctionIndex,
+    function: &Function,
     context: &CallContext,
     params: &[Val],
     results: &mut [Val],
 ) -> Result<(), CallError> {
-    let (context, callee) = (context.clone(), revision.clone());
-    let (deadline, trace) = (context.deadline, context.trace);
-    let (params, slots) = (params.to_vec(), results.len());
+    let (callee, context) = (function.clone(), context.clone());
+    let (deadline, params, slots) = (context.deadline, params.to_vec(), results.len());
     let begun = Begun::default();
     let there_begun = begun.clone();
     let work = async move {
         let mut values = vec![Val::Bool(false); slots];
         let begun = Some(&there_begun);
-        call_here(&callee, function, &context, &params, &mut values, begun)
-            .await
-            .map(|()| values)
+        let called = callee.call_here(&context, &params, &mut values, begun);
+        called.await.map(|()| values)
     };
-    let mut values = away(there, deadline, &begun, work)
-        .await
-        .map_err(|missed| {
-            let name = &revision.code.function(function).function;
-            missed.told(revision, name, &trace)
-        })?;
+    let mut values = away(there, deadline, &begun, work).await?;
     results.swap_with_slice(&mut values);
     Ok(())
 }
 
-/// As [`super::http`], on other threads.
+/// As [`Handler::http`], on other threads.
 pub(super) async fn http<B>(
     there: &Handle,
-    revision: &Arc<Revision>,
+    handler: &Handler,
     request: http::Request<B>,
     context: CallContext,
-    (breaker, upload): (&Arc<Breaker>, &RequestBodyState),
+    listening: Listening<'_>,
 ) -> Result<http::Response<ResponseBody>, CallError>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {
-    let (deadline, trace) = (context.deadline, context.trace);
-    let (callee, breaker, there_upload) = (revision.clone(), breaker.clone(), upload.clone());
+    let (callee, deadline) = (handler.clone(), context.deadline);
+    let (gate, upload) = (listening.gate.clone(), listening.upload.clone());
     let begun = Begun::default();
     let there_begun = begun.clone();
     let work = async move {
-        let told = (&breaker, &there_upload);
-        http_here(&callee, request, context, told, Some(&there_begun)).await
+        let listening = Listening {
+            gate: &gate,
+            upload: &upload,
+        };
+        let begun = Some(&there_begun);
+        callee.http_here(request, context, listening, begun).await
     };
-    let answered = away(there, deadline, &begun, work).await;
-    answered.map_err(|missed| {
-        let missed = missed.blaming(upload);
-        missed.told(revision, "wasi:http", &trace)
-    })
+    away(there, deadline, &begun, work).await
 }
 
 /// Whether a call on other threads has got its instance, and late.
@@ -101,35 +92,6 @@ impl Begun {
     }
 }
 
-/// Why there is no outcome: of the call itself, or seen by who waits for it.
-enum Missed {
-    /// Reported where it came about.
-    There(CallError),
-    /// Known only here.
-    Here(CallError),
-}
-
-impl Missed {
-    /// The same, or what the request's body failed with before.
-    fn blaming(self, upload: &RequestBodyState) -> Self {
-        match self {
-            Self::Here(error) => Self::Here(error.blaming(upload)),
-            there @ Self::There(_) => there,
-        }
-    }
-
-    /// The error; the operator has been told of it.
-    fn told(self, revision: &Revision, function: &str, trace: &TraceContext) -> CallError {
-        match self {
-            Self::Here(error @ (CallError::Deadline | CallError::LittleTime)) => {
-                report(revision, function, trace, &error);
-                error
-            }
-            Self::Here(error) | Self::There(error) => error,
-        }
-    }
-}
-
 /// Waits for work on other threads, up to the call's deadline. Those threads may
 /// not run in time to see it themselves.
 async fn away<T: Send + 'static>(
@@ -137,11 +99,11 @@ async fn away<T: Send + 'static>(
     deadline: Instant,
     begun: &Begun,
     work: impl Future<Output = Result<T, CallError>> + Send + 'static,
-) -> Result<T, Missed> {
+) -> Result<T, CallError> {
     match within(deadline, Away::start(there, work)).await {
-        Ok(Some(outcome)) => outcome.map_err(Missed::There),
-        Ok(None) => Err(Missed::Here(CallError::Fault(Fault::InstanceLost))),
-        Err(Elapsed) => Err(Missed::Here(begun.missed())),
+        Ok(Some(outcome)) => outcome,
+        Ok(None) => Err(CallError::Fault(Fault::InstanceLost)),
+        Err(Elapsed) => Err(begun.missed()),
     }
 }
 
@@ -154,8 +116,8 @@ mod tests {
     async fn missed(begun: &Begun) -> CallError {
         let never = pending::<Result<(), CallError>>();
         match away(&Handle::current(), Instant::now(), begun, never).await {
-            Err(Missed::Here(error)) => error,
-            _ => panic!("the call never ends"),
+            Err(error) => error,
+            Ok(()) => panic!("the call never ends"),
         }
     }
 

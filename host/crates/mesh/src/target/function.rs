@@ -1,0 +1,96 @@
+//! A function that a revision exports, as a target.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::lease::{acquire, flatten};
+use super::threads::{self, Begun};
+use super::{Target, report};
+use crate::fault::CallError;
+use stoa_call::deadline::within;
+use stoa_call::{CallContext, TraceContext};
+use stoa_engine::FunctionIndex;
+use stoa_engine::value::Val;
+use stoa_service::pool::Lease;
+use stoa_service::revision::Revision;
+
+/// An exported function of a revision.
+#[derive(Clone)]
+pub struct Function {
+    /// Whose it is.
+    pub revision: Arc<Revision>,
+    /// Which of its functions.
+    pub index: FunctionIndex,
+}
+
+impl Function {
+    /// Calls it once.
+    pub(crate) async fn call(
+        &self,
+        context: &CallContext,
+        params: &[Val],
+        results: &mut [Val],
+    ) -> Result<(), CallError> {
+        match self.revision.pool.elsewhere() {
+            None => self.call_here(context, params, results, None).await,
+            Some(there) => {
+                let called = threads::call(there, self, context, params, results);
+                Box::pin(called).await
+            }
+        }
+    }
+
+    /// The same, on the current thread. `begun` is told of the instance.
+    pub(super) async fn call_here(
+        &self,
+        context: &CallContext,
+        params: &[Val],
+        results: &mut [Val],
+        begun: Option<&Begun>,
+    ) -> Result<(), CallError> {
+        let deadline = context.deadline;
+        let (lease, late) = acquire(&self.revision, context, begun).await?;
+        let called = match lease {
+            Lease::Exclusive(mut lease) => {
+                let called = lease.call(self.index, context, params, results);
+                flatten(within(deadline, called).await).map(|()| lease.keep())
+            }
+            Lease::Shared(lease) => {
+                let instance = lease.instance();
+                let called = instance.call(
+                    Box::new(lease),
+                    self.index,
+                    context.clone(),
+                    params.to_vec(),
+                    results.len(),
+                );
+                flatten(Box::pin(within(deadline, called)).await)
+                    .map(|mut values| results.swap_with_slice(&mut values))
+            }
+        };
+        called.map_err(|error| error.begun(late))
+    }
+}
+
+impl Target for Function {
+    fn service(&self) -> &Arc<str> {
+        &self.revision.service
+    }
+
+    fn number(&self) -> u64 {
+        self.revision.number
+    }
+
+    fn time_limit(&self) -> Duration {
+        self.revision.settings.limits.deadline
+    }
+
+    fn body_limit(&self) -> u64 {
+        self.revision.settings.limits.body
+    }
+
+    fn report(&self, trace: &TraceContext, error: &CallError) {
+        let function = self.revision.code.function(self.index);
+        report(&self.revision, &function.function, trace, error);
+    }
+}
