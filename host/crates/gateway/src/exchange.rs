@@ -11,14 +11,14 @@ use http::request::Parts;
 
 use super::Client;
 use super::cache::Target;
-use super::compress::Coding;
 use super::input::RequestBody;
 use super::origin::{self, Origin};
 use super::rate::{Exceeded, RateLimitStatus};
 use super::respond::Refusal;
 use super::table::Places;
-use stoa_call::conditions::Conditions;
 use stoa_call::{CallContext, Principal, Tie};
+use stoa_http::compress::Coding;
+use stoa_http::conditions::Conditions;
 use stoa_settings::Priority;
 
 /// A request and what is found of it on its way.

@@ -3,12 +3,12 @@
 use http::{Method, Version, header};
 use http_body::Body as _;
 
-use super::compress::Judge;
+use super::Gateway;
 use super::endpoint::{Destination, Endpoint, Handler};
 use super::exchange::Exchange;
 use super::origin::REQUEST_ID;
 use super::respond::{GatewayBody, Response};
-use super::{Gateway, compress};
+use stoa_http::compress::{self, Judge};
 use stoa_settings::config::Compression;
 
 impl Gateway {

@@ -17,7 +17,6 @@ mod astray;
 #[cfg(test)]
 mod budgets;
 mod cache;
-mod compress;
 mod connection;
 mod cors;
 mod endpoint;

@@ -13,7 +13,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use super::endpoint::Endpoint;
 use super::exchange::Exchange;
 use super::respond::{self, Refusal, Response};
-use stoa_call::conditions::{Conditions, Current, Outcome};
+use stoa_http::conditions::{Conditions, Current, Outcome};
 
 /// Bytes of a body's hash that its tag has: 128 bits never meet by chance.
 const TAG_BYTES: usize = 16;

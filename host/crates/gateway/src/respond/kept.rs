@@ -6,10 +6,10 @@ use http::{HeaderMap, StatusCode};
 
 use super::problem::Problem;
 use super::{GatewayBody, Response};
-use crate::compress::{self, WouldGain};
 use crate::idempotency::{Fault, Record};
 use crate::origin::Origin;
 use crate::validators;
+use stoa_http::compress::{self, WouldGain};
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
