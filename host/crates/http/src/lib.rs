@@ -1,6 +1,7 @@
 //! HTTP without a word of Stoa.
 //!
 //! - [`listener`]: accepting connections, which no error ends;
+//! - [`connection`]: one connection from its first byte to its last;
 //! - [`peers`]: how many connections each address has;
 //! - [`tls`]: certificates by name, and clients that are known by theirs;
 //! - [`client`]: who is at the other end of a connection;
@@ -20,6 +21,7 @@ pub mod body;
 pub mod client;
 pub mod compress;
 pub mod conditions;
+pub mod connection;
 pub mod listener;
 pub mod peers;
 pub mod proxies;
