@@ -271,7 +271,8 @@ async fn an_operator_drains_the_host_as_a_signal_does() -> Result<()> {
     // A signal on top of it is the second word.
     host.terminate().await?;
     host.wait().await?;
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    // The call would have taken that long.
+    assert!(begun.elapsed() < Duration::from_secs(20));
     drop(call);
     Ok(())
 }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use stoa_settings::Priority;
 
-use crate::conditions::Conditions;
 use crate::{Principal, RequestId, Tie, TraceContext};
+use stoa_http::conditions::Conditions;
 
 /// What is known of one call. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -2,13 +2,11 @@
 //!
 //! - [`CallContext`]: who calls ([`Principal`]), its request ([`RequestId`]), its trace
 //!   ([`TraceContext`]), its deadline, and the client that waits for it ([`Tie`]);
-//! - [`conditions`]: `If-Match` and `If-None-Match`;
 //! - [`deadline`]: work that ends at a time at the latest;
 //! - [`turns`]: handing the thread back though one could go on.
 //!
 //! Knows nothing of who calls whom.
 
-pub mod conditions;
 mod context;
 pub mod deadline;
 mod principal;

@@ -89,6 +89,24 @@ impl Tie {
     }
 }
 
+impl stoa_http::connection::Tie for Tie {
+    fn ends(&self) -> bool {
+        self.ends()
+    }
+
+    fn goes_on(&self) -> bool {
+        self.goes_on()
+    }
+
+    fn wants_no_more(&self) -> bool {
+        self.wants_no_more()
+    }
+
+    fn loosen(&self) {
+        self.loosen();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

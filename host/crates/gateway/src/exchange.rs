@@ -9,15 +9,15 @@ use http::HeaderValue;
 use http::request::Parts;
 
 use super::client::Client;
-use super::compress::Coding;
 use super::input::RequestBody;
 use super::origin::{self, Origin};
 use super::rate::{Exceeded, RateLimitStatus};
 use super::respond::Refusal;
 use super::table::Places;
 use super::writes::Target;
-use stoa_call::conditions::Conditions;
 use stoa_call::{CallContext, Principal, Tie};
+use stoa_http::compress::Coding;
+use stoa_http::conditions::Conditions;
 use stoa_settings::Priority;
 
 /// A request and what is found of it on its way.

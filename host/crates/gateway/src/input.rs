@@ -1,7 +1,5 @@
 //! Reading a request's body for a function.
 
-mod coding;
-
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,11 +10,11 @@ use http::{HeaderMap, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
-use super::compress::Coding;
 use super::min_rate::MinRateError;
 use super::rest::Wire;
 use stoa_call::deadline::within;
 use stoa_engine::http::BodyError;
+use stoa_http::compress::{self, Coding, DecodeError};
 use stoa_mesh::{RequestBodyState, UploadFault};
 use stoa_telemetry::Metrics;
 
@@ -38,6 +36,16 @@ pub(super) enum BodyFault {
     Encoded { coding: Coding, found: &'static str },
     #[error(transparent)]
     Upload(#[from] UploadFault),
+}
+
+impl From<DecodeError> for BodyFault {
+    fn from(fault: DecodeError) -> Self {
+        match fault {
+            DecodeError::Unknown { found } => Self::Coding { found },
+            DecodeError::TooLarge { limit } => UploadFault::TooLarge { limit }.into(),
+            DecodeError::Damaged { coding, found } => Self::Encoded { coding, found },
+        }
+    }
 }
 
 impl From<MinRateError<hyper::Error>> for BodyFault {
@@ -118,13 +126,13 @@ where
     let mut coded = None;
     if !body.is_end_stream() {
         check_media_type(headers)?;
-        coded = coding::of(headers)?;
+        coded = compress::of(headers)?;
     }
     let sent = within(deadline, collect(body, limit))
         .await
         .map_err(|_| UploadFault::TooSlow)??;
     match coded {
-        Some(coding) => coding::decode(coding, &sent, limit),
+        Some(coding) => Ok(compress::decode(coding, &sent, limit)?),
         None => Ok(sent),
     }
 }

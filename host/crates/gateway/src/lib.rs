@@ -18,7 +18,6 @@ mod astray;
 mod budgets;
 mod cache;
 mod client;
-mod compress;
 mod connection;
 mod cors;
 mod endpoint;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use stoa_call::conditions::Conditions;
 use stoa_call::{RequestId, TraceContext};
+use stoa_http::conditions::Conditions;
 
 /// `x-request-id`.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -21,7 +21,7 @@ use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
-use super::connection::activity::{Activity, Serving};
+use super::client::{Activity, Serving};
 use super::endpoint::Endpoint;
 use super::exchange::Exchange;
 use super::forward;

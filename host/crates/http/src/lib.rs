@@ -1,10 +1,14 @@
 //! HTTP without a word of Stoa.
 //!
 //! - [`listener`]: accepting connections, which no error ends;
+//! - [`connection`]: one connection from its first byte to its last;
 //! - [`peers`]: how many connections each address has;
 //! - [`tls`]: certificates by name, and clients that are known by theirs;
 //! - [`client`]: who is at the other end of a connection;
 //! - [`proxies`]: whom to believe about that;
+//! - [`conditions`]: `If-Match` and `If-None-Match`;
+//! - [`compress`]: content codings, of responses and of requests;
+//! - [`body`]: what is known of a body before it is sent;
 //! - [`vary`](mod@vary): which headers of a request a response depends on;
 //! - [`shutdown`]: the end of a process, and waiting for what is under way;
 //! - [`aside`](mod@aside): work that few requests need, out of the way of the others.
@@ -13,7 +17,11 @@
 //! is for those who use it.
 
 pub mod aside;
+pub mod body;
 pub mod client;
+pub mod compress;
+pub mod conditions;
+pub mod connection;
 pub mod listener;
 pub mod peers;
 pub mod proxies;

@@ -15,7 +15,7 @@ use super::state::Admin;
 use stoa_api::{
     ConfigChanges, ConfigDetail, ConfigRollback, ConfigText, ConfigValue, ConfigVersion, Problem,
 };
-use stoa_call::conditions::Conditions;
+use stoa_http::conditions::Conditions;
 
 /// The configuration that a service reads, and who gave each value.
 #[utoipa::path(get, path = "/v1/services/{service}/config", tag = "config", params(("service" = String, Path)),

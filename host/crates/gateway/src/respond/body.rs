@@ -8,9 +8,11 @@ use std::time::Instant;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::connection::activity::Serving;
+use crate::client::Serving;
 use stoa_call::deadline::{Elapsed, within};
 use stoa_engine::http::{BodyError, ResponseBody, Taken};
+use stoa_http::body::MaybeWhole;
+use stoa_http::compress::{Compressible, CompressionBody};
 use stoa_service::revision::Revision;
 
 /// A body, and the mark of a request that is being answered until it is sent.
@@ -28,11 +30,6 @@ impl GatewayBody {
 
     pub(crate) fn empty() -> Self {
         Self::whole(Bytes::new())
-    }
-
-    /// The content, for a stage that changes it.
-    pub(crate) fn into_content(self) -> ResponseBody {
-        self.body
     }
 
     /// All of it, if it is there.
@@ -77,6 +74,28 @@ impl From<ResponseBody> for GatewayBody {
             serving: None,
             unannounced: None,
         }
+    }
+}
+
+impl MaybeWhole for GatewayBody {
+    fn as_whole(&self) -> Option<&Bytes> {
+        self.body.as_whole()
+    }
+}
+
+impl Compressible for GatewayBody {
+    type Content = ResponseBody;
+
+    fn whole(bytes: Bytes) -> Self {
+        ResponseBody::whole(bytes).into()
+    }
+
+    fn into_content(self) -> ResponseBody {
+        self.body
+    }
+
+    fn compressed(body: CompressionBody<ResponseBody>) -> Self {
+        ResponseBody::streaming(body).into()
     }
 }
 

@@ -1,9 +1,9 @@
 //! Compression of responses, by what the client takes.
 
-use crate::compress::{self, Coding, Judge};
 use crate::endpoint::Endpoint;
 use crate::exchange::Exchange;
 use crate::respond::{Answer, Response};
+use stoa_http::compress::{self, Coding, Judge};
 use stoa_settings::config::Compression;
 
 /// Changes the body, and so sees a response last.

@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use http::{Method, header};
 
-use crate::compress::{self, WouldGain};
 use crate::endpoint::Endpoint;
 use crate::exchange::Exchange;
 use crate::respond::{self, Answer, Refusal, Response};
 use crate::tag::tag;
-use stoa_call::conditions::{Conditions, Current, Outcome};
+use stoa_http::compress::{self, WouldGain};
+use stoa_http::conditions::{Conditions, Current, Outcome};
 
 /// Judges reads by what the client has already, or wants.
 pub(crate) struct Condition {

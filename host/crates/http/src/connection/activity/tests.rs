@@ -1,4 +1,7 @@
 use super::*;
+use crate::connection::tests::Loose;
+
+type Activity = super::Activity<Loose>;
 
 const LIMITS: Limits = Limits {
     head: 2,

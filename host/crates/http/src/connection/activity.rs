@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::Tie;
 use super::framing::{End, Flood};
-use stoa_call::Tie;
 
 /// Parts of the time that a client has to read: how exact its end is.
 const PARTS: u32 = 4;
@@ -13,7 +13,9 @@ const PLACES: usize = 8;
 
 /// Shared by a connection's socket, its requests and its beats. All run on one
 /// task, mostly: the order of these loads and stores does not matter.
-pub(crate) struct Activity {
+///
+/// `T` ties a call to the client.
+pub struct Activity<T> {
     /// Beats so far.
     beat: AtomicU32,
     /// Requests that are being answered.
@@ -37,16 +39,16 @@ pub(crate) struct Activity {
     /// The client asked for too much.
     flood: OnceLock<Flood>,
     /// On HTTP/1, which has one call at a time: to the client.
-    tie: Tie,
+    tie: T,
 }
 
 /// A request that is being answered, until it is dropped.
-pub(crate) struct Serving {
-    activity: Arc<Activity>,
+pub struct Serving<T: Tie> {
+    activity: Arc<Activity<T>>,
     /// Its place among those that wait for the client.
     waits: Option<usize>,
     /// Of its call to the client.
-    tie: Tie,
+    tie: T,
 }
 
 /// How many beats each thing may take.
@@ -83,7 +85,7 @@ pub(super) struct Watch {
 
 // === impl Activity ===
 
-impl Activity {
+impl<T: Tie> Activity<T> {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             beat: AtomicU32::new(0),
@@ -97,16 +99,16 @@ impl Activity {
             waiting: Default::default(),
             left_http: AtomicBool::new(false),
             flood: OnceLock::new(),
-            tie: Tie::default(),
+            tie: T::default(),
         }
     }
 
     /// Notes that a request's head is complete.
-    pub(crate) fn serve(self: &Arc<Self>) -> Serving {
+    pub fn serve(self: &Arc<Self>) -> Serving<T> {
         self.serving.fetch_add(1, Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::Relaxed);
         let tie = match self.is_http2() {
-            true => Tie::default(),
+            true => T::default(),
             false => self.tie.clone(),
         };
         Serving {
@@ -117,7 +119,7 @@ impl Activity {
     }
 
     /// Notes that the connection carries another protocol after the request that it has.
-    pub(crate) fn leaves_http(&self) {
+    pub fn leaves_http(&self) {
         self.left_http.store(true, Ordering::Relaxed);
     }
 
@@ -127,12 +129,12 @@ impl Activity {
     }
 
     /// What ties the call of an HTTP/1 connection to its client.
-    pub(super) fn tie(&self) -> &Tie {
+    pub(super) fn tie(&self) -> &T {
         &self.tie
     }
 
     /// Whether requests share the connection.
-    pub(super) fn is_http2(&self) -> bool {
+    pub fn is_http2(&self) -> bool {
         self.http2.load(Ordering::Relaxed)
     }
 
@@ -197,15 +199,15 @@ impl Activity {
 
 // === impl Serving ===
 
-impl Serving {
+impl<T: Tie> Serving<T> {
     /// What ties its call to the client.
-    pub(super) fn tie(&self) -> &Tie {
+    pub fn tie(&self) -> &T {
         &self.tie
     }
 
     /// Notes that more of the response is there, and waits for the client to take
     /// it. On HTTP/1 the socket tells; on HTTP/2 each stream has a window.
-    pub(crate) fn waits_for_client(&mut self) {
+    pub fn waits_for_client(&mut self) {
         if self.activity.is_http2() {
             self.waits_for_service();
             let place = self.activity.place(0);
@@ -215,14 +217,14 @@ impl Serving {
     }
 
     /// Notes that the client has all that there is of the response.
-    pub(crate) fn waits_for_service(&mut self) {
+    pub fn waits_for_service(&mut self) {
         if let Some(place) = self.waits.take() {
             self.activity.waiting[place].fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
 
-impl Drop for Serving {
+impl<T: Tie> Drop for Serving<T> {
     fn drop(&mut self) {
         self.waits_for_service();
         self.tie.loosen();
@@ -243,7 +245,7 @@ impl Watch {
         }
     }
 
-    pub(super) fn beat(&mut self, activity: &Activity) -> Verdict {
+    pub(super) fn beat(&mut self, activity: &Activity<impl Tie>) -> Verdict {
         activity.beat.fetch_add(1, Ordering::Relaxed);
         if self.is_unread(activity) {
             return Verdict::Unread;
@@ -275,7 +277,7 @@ impl Watch {
         }
     }
 
-    fn is_unread(&mut self, activity: &Activity) -> bool {
+    fn is_unread(&mut self, activity: &Activity<impl Tie>) -> bool {
         let wrote = activity.wrote.swap(false, Ordering::Relaxed);
         if wrote || !activity.blocked.load(Ordering::Relaxed) {
             self.blocked = 0;

@@ -1,11 +1,12 @@
 //! Compression of responses: gzip, br or zstd, as the client takes it.
 //!
 //! The last stage of a response. A short body is compressed at once; a longer one,
-//! or one that its component still writes, as it is sent, so that no body keeps a
-//! connection's task for long. What a component has written is sent on when it
+//! or one that is still written, as it is sent, so that no body keeps a
+//! connection's task for long. What its writer has written is sent on when it
 //! pauses. Knows nothing of what the body says.
 
 mod accept;
+mod decode;
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -13,17 +14,18 @@ use std::future::ready;
 use bytes::Bytes;
 use futures::FutureExt;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Extensions, Method, Request, StatusCode, Version};
+use http::{Extensions, Method, Request, Response, StatusCode, Version};
 use http_body::Body;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
 use tower::Service;
 use tower_http::CompressionLevel;
-use tower_http::compression::{Compression, CompressionBody};
+use tower_http::compression::Compression;
+pub use tower_http::compression::CompressionBody;
 
-use super::respond::{GatewayBody, Response};
-pub(super) use accept::Coding;
-use stoa_engine::http::ResponseBody;
-use stoa_http::vary::vary;
+use crate::body::MaybeWhole;
+use crate::vary::vary;
+pub use accept::Coding;
+pub use decode::{DecodeError, decode, of};
 
 /// Bytes that are worth it: less fits into one packet anyhow.
 const LEAST: u64 = 1024;
@@ -38,14 +40,29 @@ const DIGESTS: [HeaderName; 4] = [
     HeaderName::from_static("content-md5"),
 ];
 
+/// A body of a response that can be compressed.
+pub trait Compressible: MaybeWhole + Sized {
+    /// What it says, without what else it carries.
+    type Content: Body<Data = Bytes>;
+
+    /// Of bytes that are there.
+    fn whole(bytes: Bytes) -> Self;
+
+    /// What is to be compressed.
+    fn into_content(self) -> Self::Content;
+
+    /// Of content that is compressed as it is sent.
+    fn compressed(body: CompressionBody<Self::Content>) -> Self;
+}
+
 /// On a 304: the response in whose place it is would gain.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct WouldGain;
+pub struct WouldGain;
 
 /// Who judges a tag when it comes back in a condition, and so how it tells that a body
 /// is the same thing in other bytes, RFC 9110 section 8.8.3.3.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Judge {
+pub enum Judge {
     /// The host, which knows the tag again that the coding is appended to: it stays
     /// strong, and who has read a compressed answer can change what it is of.
     Host,
@@ -54,12 +71,12 @@ pub(super) enum Judge {
 }
 
 /// Compresses a response, if it gains by it and the client takes it.
-pub(super) fn finish(
-    mut response: Response,
+pub fn finish<B: Compressible>(
+    mut response: Response<B>,
     coding: Option<Coding>,
     method: &Method,
     judge: Judge,
-) -> Response {
+) -> Response<B> {
     if response.extensions_mut().remove::<WouldGain>().is_some() {
         return in_place(response, coding, judge);
     }
@@ -74,27 +91,30 @@ pub(super) fn finish(
 
 /// In a frame of its own: encoders are large, and most responses short.
 #[inline(never)]
-fn compress(response: Response, coding: Option<Coding>, judge: Judge) -> Response {
+fn compress<B: Compressible>(
+    response: Response<B>,
+    coding: Option<Coding>,
+    judge: Judge,
+) -> Response<B> {
     let (mut parts, body) = response.into_parts();
     vary(&mut parts.headers, &header::ACCEPT_ENCODING);
     let Some(coding) = coding else {
         return Response::from_parts(parts, body);
     };
-    let body = body.into_content();
     let whole = body.as_whole().filter(|whole| whole.len() <= AT_ONCE);
     let body = match whole.cloned() {
         Some(whole) => match at_once(coding, whole.clone()) {
-            Some(short) if short.len() < whole.len() => GatewayBody::whole(short),
-            _ => return Response::from_parts(parts, GatewayBody::whole(whole)),
+            Some(short) if short.len() < whole.len() => B::whole(short),
+            _ => return Response::from_parts(parts, B::whole(whole)),
         },
-        None => ResponseBody::streaming(encoded(coding, body)).into(),
+        None => B::compressed(encoded(coding, body.into_content())),
     };
     mark(&mut parts.headers, coding, judge);
     Response::from_parts(parts, body)
 }
 
 /// A 304 has the tag of the response that it stands for, RFC 9110 section 15.4.5.
-fn in_place(mut response: Response, coding: Option<Coding>, judge: Judge) -> Response {
+fn in_place<B>(mut response: Response<B>, coding: Option<Coding>, judge: Judge) -> Response<B> {
     vary(response.headers_mut(), &header::ACCEPT_ENCODING);
     if let Some(coding) = coding {
         tell_apart(response.headers_mut(), coding, judge);
@@ -102,9 +122,9 @@ fn in_place(mut response: Response, coding: Option<Coding>, judge: Judge) -> Res
     response
 }
 
-/// A component's answer to HEAD that says how long the body is that it does not have:
+/// An answer to HEAD that says how long the body is that it does not have:
 /// that of a GET would have another length.
-fn head_alone(mut response: Response, coding: Option<Coding>, judge: Judge) -> Response {
+fn head_alone<B>(mut response: Response<B>, coding: Option<Coding>, judge: Judge) -> Response<B> {
     let length = response.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length >= LEAST) && suits(&response) {
@@ -141,13 +161,13 @@ fn tell_apart(headers: &mut HeaderMap, coding: Coding, judge: Judge) {
 }
 
 /// Whether a response gains by compression, whoever asked for it.
-pub(super) fn gains(response: &Response) -> bool {
+pub fn gains<B: Body>(response: &Response<B>) -> bool {
     let size = response.body().size_hint().exact();
     size.is_none_or(|size| size >= LEAST) && suits(response)
 }
 
 /// Whether a response may be compressed, whatever its size.
-fn suits(response: &Response) -> bool {
+fn suits<B>(response: &Response<B>) -> bool {
     let headers = response.headers();
     let has_content = !matches!(response.status().as_u16(), 100..=199 | 204..=206 | 304);
     has_content
@@ -191,22 +211,21 @@ fn is_compressible(content_type: &HeaderValue) -> bool {
 }
 
 fn at_once(coding: Coding, bytes: Bytes) -> Option<Bytes> {
-    let encoded = encoded(coding, ResponseBody::whole(bytes));
+    let encoded = encoded(coding, Full::new(bytes));
     // Nothing waits: the whole body is there.
     let collected = encoded.collect().now_or_never()?.ok()?;
     Some(collected.to_bytes())
 }
 
 /// The encoder of tower-http, which is only to be had as a service.
-fn encoded(coding: Coding, body: ResponseBody) -> CompressionBody<ResponseBody> {
+fn encoded<B: Body>(coding: Coding, body: B) -> CompressionBody<B> {
     fn always(_: StatusCode, _: Version, _: &HeaderMap, _: &Extensions) -> bool {
         true
     }
     let mut body = Some(body);
     let service = tower::service_fn(move |_: Request<()>| {
-        ready(Ok::<_, Infallible>(http::Response::new(
-            body.take().unwrap_or_default(),
-        )))
+        let body = body.take().expect("the service is called once");
+        ready(Ok::<_, Infallible>(Response::new(body)))
     });
     // Levels at which a core does some hundred MB a second.
     let level = CompressionLevel::Precise(match coding {

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 /// A socket that tells when its client has closed it.
-pub(crate) trait Leaves {
+pub trait Leaves {
     /// Ready once the client has closed it, or its half: who does that counts as gone.
     ///
     /// Where something waits to be read this is not woken, and to be asked again.

@@ -1,9 +1,8 @@
 //! Conditional requests, RFC 9110 section 13: what a client says of the version that it
 //! asks for, or means to change.
 //!
-//! The gateway judges answers to reads by it, a service the version that it is about to
-//! change, and the admin API likewise: each at the moment at which the version can't
-//! change any more. Precedence is that of section 13.2.2; dates are ignored, for nothing
+//! A gateway judges answers to reads by it, a service the version that it is about to
+//! change: each at the moment at which the version can't change any more. Precedence is that of section 13.2.2; dates are ignored, for nothing
 //! here has a `Last-Modified`, and so is `If-Range`, for no answer of the host is one of
 //! a range. Knows nothing of statuses.
 

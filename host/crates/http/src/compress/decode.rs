@@ -10,20 +10,43 @@ use brotli::{BrotliDecompressStream, BrotliResult, BrotliState};
 use bytes::Bytes;
 use http::{HeaderMap, header};
 
-use super::BodyFault;
-use crate::compress::Coding;
-use stoa_mesh::UploadFault;
+use super::Coding;
 
 /// The largest window of zstd that a decoder of HTTP needs, RFC 9659: 8 MiB.
 const ZSTD_WINDOW_LOG: u32 = 23;
 /// What is read at once, in bytes.
 const CHUNK: usize = 4096;
 
+/// Why a coded body is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// It is coded in a way that nobody here decodes, or in several.
+    #[error("expected one content coding that is known, found {found:?}")]
+    Unknown {
+        /// What `Content-Encoding` says, or the first of it.
+        found: String,
+    },
+    /// Its content has more than `limit` bytes.
+    #[error("the content is larger than {limit} bytes")]
+    TooLarge {
+        /// Bytes that it may have at most.
+        limit: u64,
+    },
+    /// It is not what its `Content-Encoding` says.
+    #[error("expected a body in {}, found {found}", coding.name())]
+    Damaged {
+        /// What it should be.
+        coding: Coding,
+        /// What is there instead.
+        found: &'static str,
+    },
+}
+
 /// How a request's body is coded; none is as it is.
 ///
 /// # Errors
 /// That it is coded in another way, or in several.
-pub(super) fn of(headers: &HeaderMap) -> Result<Option<Coding>, BodyFault> {
+pub fn of(headers: &HeaderMap) -> Result<Option<Coding>, DecodeError> {
     let mut values = headers.get_all(header::CONTENT_ENCODING).iter();
     let Some(value) = values.next() else {
         return Ok(None);
@@ -35,14 +58,17 @@ pub(super) fn of(headers: &HeaderMap) -> Result<Option<Coding>, BodyFault> {
     }
     match Coding::named(name) {
         Some(coding) if one => Ok(Some(coding)),
-        _ => Err(BodyFault::Coding {
+        _ => Err(DecodeError::Unknown {
             found: name.to_owned(),
         }),
     }
 }
 
 /// The content of a coded body, which has at most `limit` bytes.
-pub(super) fn decode(coding: Coding, body: &[u8], limit: u64) -> Result<Bytes, BodyFault> {
+///
+/// # Errors
+/// When it has more, or is not coded so.
+pub fn decode(coding: Coding, body: &[u8], limit: u64) -> Result<Bytes, DecodeError> {
     let mut content = Vec::with_capacity(body.len());
     let beyond = limit.saturating_add(1);
     let read = match coding {
@@ -51,9 +77,9 @@ pub(super) fn decode(coding: Coding, body: &[u8], limit: u64) -> Result<Bytes, B
         Coding::Zstd => zstd(body, beyond, &mut content),
     };
     if content.len() as u64 > limit {
-        return Err(UploadFault::TooLarge { limit }.into());
+        return Err(DecodeError::TooLarge { limit });
     }
-    read.map_err(|found| BodyFault::Encoded { coding, found })?;
+    read.map_err(|found| DecodeError::Damaged { coding, found })?;
     Ok(content.into())
 }
 
@@ -178,7 +204,7 @@ mod tests {
             assert!(
                 matches!(
                     decode(coding, &coded, limit - 1),
-                    Err(BodyFault::Upload(UploadFault::TooLarge { .. }))
+                    Err(DecodeError::TooLarge { .. })
                 ),
                 "{coding:?}"
             );
@@ -191,7 +217,10 @@ mod tests {
             let bomb = encoded(coding, &vec![b' '; 64 << 20]);
             assert!(bomb.len() < 100_000, "{coding:?}: {}", bomb.len());
             let refused = decode(coding, &bomb, 1000);
-            assert!(matches!(refused, Err(BodyFault::Upload(_))), "{coding:?}");
+            assert!(
+                matches!(refused, Err(DecodeError::TooLarge { .. })),
+                "{coding:?}"
+            );
         }
     }
 
@@ -207,7 +236,7 @@ mod tests {
     /// What is said of a body that can't be decoded.
     fn found(coding: Coding, body: &[u8]) -> &'static str {
         match decode(coding, body, 100_000) {
-            Err(BodyFault::Encoded { found, .. }) => found,
+            Err(DecodeError::Damaged { found, .. }) => found,
             other => panic!("{coding:?}: {other:?}"),
         }
     }
@@ -242,7 +271,7 @@ mod tests {
             for broken in [&coded[..coded.len() - 3], &coded[..5], b"", b"{\"a\": 1}"] {
                 let refused = decode(coding, broken, 100_000);
                 assert!(
-                    matches!(refused, Err(BodyFault::Encoded { .. })),
+                    matches!(refused, Err(DecodeError::Damaged { .. })),
                     "{coding:?}: {refused:?}"
                 );
             }

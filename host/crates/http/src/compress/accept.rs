@@ -2,13 +2,16 @@
 
 use http::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 
-use stoa_call::conditions::CODED;
+use crate::conditions::CODED;
 
 /// A coding of content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Coding {
+pub enum Coding {
+    /// RFC 1952.
     Gzip,
+    /// RFC 7932.
     Br,
+    /// RFC 8878.
     Zstd,
 }
 
@@ -21,7 +24,7 @@ impl Coding {
 
     /// The best coding of those that the client takes; none if it wants the
     /// content as it is, or says nothing.
-    pub(crate) fn accepted(headers: &HeaderMap) -> Option<Self> {
+    pub fn accepted(headers: &HeaderMap) -> Option<Self> {
         let mut weights = [None::<Weight>; Self::ALL.len()];
         let (mut rest, mut identity) = (None, None);
         for value in headers.get_all(ACCEPT_ENCODING) {
@@ -51,12 +54,12 @@ impl Coding {
     }
 
     /// The one that `Content-Encoding` names.
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|coding| coding.is_called(name))
     }
 
     /// As `Content-Encoding` names it.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
             Self::Br => "br",

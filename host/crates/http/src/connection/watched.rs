@@ -11,6 +11,7 @@ use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+use super::Tie;
 use super::activity::Activity;
 use super::behind::{Behind, Did};
 use super::framing::{Flood, Framing};
@@ -25,19 +26,19 @@ const DROPPED: usize = 4096;
 
 /// A socket, what the connection's beats see of it, the framing of what comes in, and
 /// the refusals in what goes out.
-pub(super) struct Watched<S, H> {
+pub(super) struct Watched<S, H, T> {
     socket: S,
     /// Free again when the socket is closed.
     _held: H,
-    activity: Arc<Activity>,
+    activity: Arc<Activity<T>>,
     behind: Behind,
     framing: Framing,
     unread: Unread,
     lingers: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S, H> Watched<S, H> {
-    pub(super) fn new((socket, held): (S, H), activity: Arc<Activity>, unread: Unread) -> Self {
+impl<S, H, T> Watched<S, H, T> {
+    pub(super) fn new((socket, held): (S, H), activity: Arc<Activity<T>>, unread: Unread) -> Self {
         Self {
             socket,
             _held: held,
@@ -50,7 +51,7 @@ impl<S, H> Watched<S, H> {
     }
 }
 
-impl<S: AsyncRead + Unpin, H: Unpin> AsyncRead for Watched<S, H> {
+impl<S: AsyncRead + Unpin, H: Unpin, T: Tie> AsyncRead for Watched<S, H, T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -77,7 +78,7 @@ impl<S: AsyncRead + Unpin, H: Unpin> AsyncRead for Watched<S, H> {
     }
 }
 
-impl<S: AsyncRead + Leaves + Unpin, H> Watched<S, H> {
+impl<S: AsyncRead + Leaves + Unpin, H, T: Tie> Watched<S, H, T> {
     /// Ready once the client of a call that ends with it is gone, or is cut off. Where
     /// the service may still read the request's body, that is left to it: there the end
     /// of the stream may hide behind it.
@@ -106,10 +107,10 @@ impl<S: AsyncRead + Leaves + Unpin, H> Watched<S, H> {
     }
 }
 
-impl<S: AsyncWrite + Unpin, H: Unpin> Watched<S, H> {
+impl<S: AsyncWrite + Unpin, H: Unpin, T: Tie> Watched<S, H, T> {
     /// Notes how a write went; `all` is what one gives that went well. A client that is
     /// gone must not end a call that goes on without it.
-    fn sent<T>(&self, sent: Poll<io::Result<T>>, all: T) -> Poll<io::Result<T>> {
+    fn sent<O>(&self, sent: Poll<io::Result<O>>, all: O) -> Poll<io::Result<O>> {
         self.activity.sent(sent.is_ready());
         match sent {
             Poll::Ready(Err(_)) if self.activity.tie().goes_on() => Poll::Ready(Ok(all)),
@@ -118,7 +119,7 @@ impl<S: AsyncWrite + Unpin, H: Unpin> Watched<S, H> {
     }
 }
 
-impl<S: AsyncRead + Unpin, H: Unpin> Watched<S, H> {
+impl<S: AsyncRead + Unpin, H: Unpin, T> Watched<S, H, T> {
     /// Drops what a client still sends that was answered in the middle of its body. To
     /// close the socket before it has ended would reset it, and the answer could be lost.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -139,7 +140,10 @@ impl<S: AsyncRead + Unpin, H: Unpin> Watched<S, H> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Leaves + Unpin, H: Unpin> AsyncWrite for Watched<S, H> {
+impl<S, H: Unpin, T: Tie> AsyncWrite for Watched<S, H, T>
+where
+    S: AsyncRead + AsyncWrite + Leaves + Unpin,
+{
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -11,24 +11,21 @@ use std::task::{Context, Poll};
 use futures::future::BoxFuture;
 use tokio::runtime::Handle;
 
-use stoa_call::Tie;
-use stoa_http::aside::aside;
-use stoa_http::shutdown::Holds;
+use super::Tie;
+use crate::aside::aside;
+use crate::shutdown::Holds;
 
 /// An answer of one HTTP/2 stream.
-pub(super) struct Lasting<T: Send + 'static> {
+pub struct Lasting<A: Send + 'static, T: Tie> {
     /// Until it is there.
-    work: Option<BoxFuture<'static, T>>,
-    tie: Tie,
+    work: Option<BoxFuture<'static, A>>,
+    tie: T,
     holds: Holds,
 }
 
-impl<T: Send + 'static> Lasting<T> {
-    pub(super) fn new(
-        work: impl Future<Output = T> + Send + 'static,
-        tie: Tie,
-        holds: Holds,
-    ) -> Self {
+impl<A: Send + 'static, T: Tie> Lasting<A, T> {
+    /// One that `work` makes. What goes on without its client is held by `holds`.
+    pub fn new(work: impl Future<Output = A> + Send + 'static, tie: T, holds: Holds) -> Self {
         Self {
             work: Some(aside(|| work)),
             tie,
@@ -37,10 +34,10 @@ impl<T: Send + 'static> Lasting<T> {
     }
 }
 
-impl<T: Send + 'static> Future for Lasting<T> {
-    type Output = T;
+impl<A: Send + 'static, T: Tie> Future for Lasting<A, T> {
+    type Output = A;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<A> {
         let work = self.work.as_mut();
         let work = work.expect("an answer is not polled after it was given");
         let answer = std::task::ready!(work.as_mut().poll(cx));
@@ -49,7 +46,7 @@ impl<T: Send + 'static> Future for Lasting<T> {
     }
 }
 
-impl<T: Send + 'static> Drop for Lasting<T> {
+impl<A: Send + 'static, T: Tie> Drop for Lasting<A, T> {
     fn drop(&mut self) {
         if !self.tie.goes_on() {
             return;
@@ -72,12 +69,12 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
-    use stoa_http::shutdown::Drainer;
-    use stoa_settings::OnDisconnect;
+    use crate::connection::tests::{Loose, goes_on};
+    use crate::shutdown::Drainer;
 
     #[tokio::test]
     async fn what_goes_on_ends_by_itself_and_holds_the_host() {
-        let (drainer, tie) = (Drainer::new(), Tie::default());
+        let (drainer, tie) = (Drainer::new(), Loose::default());
         let (go, gone) = oneshot::channel::<()>();
         let (done, ended) = oneshot::channel();
         let work = async move {
@@ -85,9 +82,8 @@ mod tests {
             let _ = done.send(());
         };
         let mut lasting = Lasting::new(work, tie.clone(), drainer.holds());
-        tie.wait(OnDisconnect::Finish);
         assert!(futures::poll!(&mut lasting).is_pending());
-        tie.begin();
+        goes_on(&tie);
         drop(lasting);
         let mut drained = Box::pin(drainer.run(std::time::Duration::from_secs(3600)));
         assert!(futures::poll!(&mut drained).is_pending());
@@ -98,13 +94,12 @@ mod tests {
 
     #[tokio::test]
     async fn what_has_not_begun_ends_with_its_client() {
-        let (drainer, tie) = (Drainer::new(), Tie::default());
+        let (drainer, tie) = (Drainer::new(), Loose::default());
         let (alive, ended) = oneshot::channel::<()>();
         let work = async move {
             let _alive = alive;
             std::future::pending::<()>().await;
         };
-        tie.wait(OnDisconnect::Finish);
         drop(Lasting::new(work, tie, drainer.holds()));
         assert!(ended.await.is_err());
     }

@@ -1,0 +1,33 @@
+//! A tie for tests.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::Tie;
+
+/// Of a call that ends with its client until it [goes on](goes_on).
+#[derive(Clone, Default)]
+pub(super) struct Loose(Arc<AtomicBool>);
+
+/// From now on the call goes on without its client.
+pub(super) fn goes_on(tie: &Loose) {
+    tie.0.store(true, Ordering::Relaxed);
+}
+
+impl Tie for Loose {
+    fn ends(&self) -> bool {
+        !self.goes_on()
+    }
+
+    fn goes_on(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn wants_no_more(&self) -> bool {
+        false
+    }
+
+    fn loosen(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
