@@ -42,7 +42,7 @@ pub use histogram::Histogram;
 pub use pool::{PoolMetrics, PoolReading, PoolSample};
 pub use resilience::{BreakerMetrics, RetryMetrics};
 pub use route::RouteMetrics;
-pub use shard::{ActiveRequest, ActiveRequests};
+pub use shard::{ActiveRequest, ActiveRequests, PerThread};
 
 use super::lock;
 use call::Calls;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use stoa_telemetry::metrics::PerThread;
+
 const BUCKETS: u64 = 10;
 /// Bits of one count. Four million calls of a kind in one bucket; then it stands.
 const COUNT_BITS: u32 = 22;
@@ -18,6 +20,12 @@ const TICK_MASK: u64 = (1 << (64 - 2 * COUNT_BITS)) - 1;
 pub(super) struct Window {
     began: Instant,
     bucket_nanos: u64,
+    /// Each thread counts in its own: all calls of a service come by here.
+    buckets: PerThread<Buckets>,
+}
+
+#[derive(Default)]
+struct Buckets {
     calls: [AtomicU64; BUCKETS as usize],
     slow: [AtomicU64; BUCKETS as usize],
 }
@@ -56,8 +64,7 @@ impl Window {
         Self {
             began: now,
             bucket_nanos: nanos.max(1),
-            calls: Default::default(),
-            slow: Default::default(),
+            buckets: PerThread::default(),
         }
     }
 
@@ -65,28 +72,33 @@ impl Window {
         let tick = self.tick(now);
         let at = (tick % BUCKETS) as usize;
         let (succeeded, failed) = if success { (1, 0) } else { (0, 1) };
-        count(&self.calls[at], tick, succeeded, failed);
+        let own = self.buckets.own();
+        count(&own.calls[at], tick, succeeded, failed);
         if slow {
-            count(&self.slow[at], tick, 1, 0);
+            count(&own.slow[at], tick, 1, 0);
         }
     }
 
     pub(super) fn sum(&self, now: Instant) -> Sum {
         let tick = self.tick(now);
         let mut sum = Sum::default();
-        for (calls, slow) in self.calls.iter().zip(&self.slow) {
-            let (succeeded, failed) = read(calls, tick);
-            sum.succeeded += succeeded;
-            sum.failed += failed;
-            sum.slow += read(slow, tick).0;
+        for Buckets { calls, slow } in self.buckets.all() {
+            for (calls, slow) in calls.iter().zip(slow) {
+                let (succeeded, failed) = read(calls, tick);
+                sum.succeeded += succeeded;
+                sum.failed += failed;
+                sum.slow += read(slow, tick).0;
+            }
         }
         sum
     }
 
     pub(super) fn clear(&self, now: Instant) {
         let tick = self.tick(now);
-        for word in self.calls.iter().chain(&self.slow) {
-            word.store(pack(tick, 0, 0), Ordering::Relaxed);
+        for Buckets { calls, slow } in self.buckets.all() {
+            for word in calls.iter().chain(slow) {
+                word.store(pack(tick, 0, 0), Ordering::Relaxed);
+            }
         }
     }
 
@@ -157,6 +169,28 @@ mod tests {
         };
         assert_eq!(sum, expected);
         assert_eq!(window.sum(began + Duration::from_secs(60)), Sum::default());
+    }
+
+    #[test]
+    fn threads_count_together() {
+        let began = Instant::now();
+        let window = Window::new(Duration::from_secs(10), began);
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let window = &window;
+                scope.spawn(move || {
+                    (0..100).for_each(|_| window.add(thread > 0, thread == 0, began));
+                });
+            }
+        });
+        let sum = Sum {
+            succeeded: 300,
+            failed: 100,
+            slow: 100,
+        };
+        assert_eq!(window.sum(began), sum);
+        window.clear(began);
+        assert_eq!(window.sum(began), Sum::default());
     }
 
     #[test]

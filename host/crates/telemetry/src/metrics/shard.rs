@@ -44,6 +44,14 @@ pub(super) fn thread_number() -> usize {
     })
 }
 
+/// A copy of something for each thread, on cache lines of its own.
+pub struct PerThread<T>(Box<[Padded<T>]>);
+
+/// 128 bytes, since CPUs fetch lines in pairs.
+#[repr(align(128))]
+#[derive(Default)]
+struct Padded<T>(T);
+
 /// `http_server_active_requests`: how many requests are being answered.
 pub struct ActiveRequests {
     shards: Box<[Arc<Shard>]>,
@@ -62,6 +70,28 @@ pub struct ActiveRequest {
 #[derive(Debug)]
 #[repr(align(128))]
 struct Shard;
+
+// === impl PerThread ===
+
+impl<T> PerThread<T> {
+    /// The copy of the current thread. Others may use it too, where there are more
+    /// threads than copies.
+    #[inline]
+    pub fn own(&self) -> &T {
+        &self.0[thread_number() & (self.0.len() - 1)].0
+    }
+
+    /// All copies.
+    pub fn all(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().map(|padded| &padded.0)
+    }
+}
+
+impl<T: Default> Default for PerThread<T> {
+    fn default() -> Self {
+        Self((0..count()).map(|_| Padded::default()).collect())
+    }
+}
 
 // === impl ActiveRequests ===
 
