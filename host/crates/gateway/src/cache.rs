@@ -12,10 +12,7 @@
 //! A key holds the endpoint, which is new with each revision: no revision serves
 //! what another answered.
 
-mod directives;
-mod entry;
 mod fetch;
-mod key;
 mod single_flight;
 mod status;
 mod storable;
@@ -40,6 +37,7 @@ use directives::Asks;
 use entry::{Entry, Use};
 use single_flight::SingleFlight;
 use status::Forwarded;
+use stoa_http::cache::{directives, entry, key};
 use stoa_settings::Cache;
 use stoa_telemetry::Metrics;
 use stoa_telemetry::metrics::CacheMetrics;

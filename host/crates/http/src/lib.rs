@@ -6,6 +6,7 @@
 //! - [`tls`]: certificates by name, and clients that are known by theirs;
 //! - [`client`]: who is at the other end of a connection;
 //! - [`proxies`]: whom to believe about that;
+//! - [`cache`]: what may be stored, where, and for how long;
 //! - [`conditions`]: `If-Match` and `If-None-Match`;
 //! - [`compress`]: content codings, of responses and of requests;
 //! - [`body`]: what is known of a body before it is sent;
@@ -18,6 +19,7 @@
 
 pub mod aside;
 pub mod body;
+pub mod cache;
 pub mod client;
 pub mod compress;
 pub mod conditions;

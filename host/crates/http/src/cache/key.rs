@@ -9,10 +9,10 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 
 use super::Key;
-use crate::Client;
+use crate::client::Client;
 
-/// The key of a request to an endpoint, whose route names these headers.
-pub(super) fn primary(endpoint: u64, client: &Client, parts: &Parts, vary: &[HeaderName]) -> Key {
+/// The key of a request to an endpoint, whose answers differ by these headers.
+pub fn primary<P>(endpoint: u64, client: &Client<P>, parts: &Parts, vary: &[HeaderName]) -> Key {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&endpoint.to_le_bytes());
     hasher.update(&[u8::from(client.over_tls())]);
@@ -27,14 +27,14 @@ pub(super) fn primary(endpoint: u64, client: &Client, parts: &Parts, vary: &[Hea
 }
 
 /// The host and port that a client asks for, of a proxy or of this host.
-pub(super) fn host<'r>(client: &'r Client, parts: &'r Parts) -> &'r [u8] {
+pub fn host<'r, P>(client: &'r Client<P>, parts: &'r Parts) -> &'r [u8] {
     client
         .told_host()
         .map_or_else(|| named_host(parts), str::as_bytes)
 }
 
 /// Path and query.
-pub(super) fn target(uri: &Uri) -> &str {
+pub fn target(uri: &Uri) -> &str {
     uri.path_and_query().map_or("/", |target| target.as_str())
 }
 
@@ -47,7 +47,7 @@ fn named_host(parts: &Parts) -> &[u8] {
 }
 
 /// The key where answers differ by further headers.
-pub(super) fn secondary(primary: &Key, request: &HeaderMap, vary: &[HeaderName]) -> Key {
+pub fn secondary(primary: &Key, request: &HeaderMap, vary: &[HeaderName]) -> Key {
     let mut hasher = blake3::Hasher::new();
     hasher.update(primary);
     headers(&mut hasher, request, vary);
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn what_the_answer_depends_on_makes_the_key() {
         let vary = [header::ACCEPT_LANGUAGE];
-        let plain_http = Client::new(([127, 0, 0, 1], 1).into());
+        let plain_http = Client::<()>::new(([127, 0, 0, 1], 1).into());
         let key = |endpoint, target, headers| {
             primary(endpoint, &plain_http, &request(target, headers), &vary)
         };
