@@ -8,15 +8,13 @@
 use std::sync::Arc;
 
 use http::Method;
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header;
 
 use super::endpoint::Endpoint;
 use super::exchange::Exchange;
 use super::respond::{self, Refusal, Response};
 use stoa_http::conditions::{Conditions, Current, Outcome};
-
-/// Bytes of a body's hash that its tag has: 128 bits never meet by chance.
-const TAG_BYTES: usize = 16;
+pub(super) use stoa_http::validators::{of_not_modified, tag};
 
 /// Which answer a client has already, and which it wants.
 #[derive(Debug, Default)]
@@ -72,43 +70,4 @@ impl Condition {
             Outcome::Known => Ok(respond::not_modified(response)),
         }
     }
-}
-
-/// Gives an answer that is there whole its tag, unless it has one.
-pub(super) fn tag(response: &mut Response) {
-    if response.headers().contains_key(header::ETAG) {
-        return;
-    }
-    let Some(body) = response.body().as_whole().filter(|body| !body.is_empty()) else {
-        return;
-    };
-    let hash = blake3::hash(body);
-    let mut tag = [b'"'; 2 * TAG_BYTES + 2];
-    let digits = hex::encode_to_slice(&hash.as_bytes()[..TAG_BYTES], &mut tag[1..=2 * TAG_BYTES]);
-    if let (Ok(()), Ok(tag)) = (digits, HeaderValue::from_bytes(&tag)) {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-}
-
-/// The headers that a 304 has, RFC 9110 section 15.4.5, and those that tell how
-/// it came.
-pub(super) fn of_not_modified(headers: &HeaderMap) -> HeaderMap {
-    const KEPT: [&str; 8] = [
-        "etag",
-        "cache-control",
-        "content-location",
-        "date",
-        "expires",
-        "vary",
-        "age",
-        "cache-status",
-    ];
-    let kept = headers
-        .iter()
-        .filter(|(name, _)| KEPT.contains(&name.as_str()));
-    let mut left = HeaderMap::with_capacity(KEPT.len());
-    kept.for_each(|(name, value)| {
-        left.append(name, value.clone());
-    });
-    left
 }

@@ -8,6 +8,7 @@
 //! - [`proxies`]: whom to believe about that;
 //! - [`cache`]: what may be stored, where, and for how long;
 //! - [`conditions`]: `If-Match` and `If-None-Match`;
+//! - [`validators`]: entity tags;
 //! - [`compress`]: content codings, of responses and of requests;
 //! - [`body`]: what is known of a body before it is sent;
 //! - [`vary`](mod@vary): which headers of a request a response depends on;
@@ -29,4 +30,5 @@ pub mod peers;
 pub mod proxies;
 pub mod shutdown;
 pub mod tls;
+pub mod validators;
 pub mod vary;
