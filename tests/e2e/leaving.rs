@@ -3,6 +3,9 @@
 //! What spins does so for an hour, so that an instance that is free again is one whose
 //! call was ended.
 
+mod behind;
+mod shared;
+
 use anyhow::{Context as _, Result};
 use http::Method;
 use serde_json::{Value, json};
@@ -115,12 +118,6 @@ async fn told(more: &str) -> Result<HostProcess> {
         .route("POST /keyed", keyed);
     host.admin()?.deploy_one(&faults).await?;
     Ok(host)
-}
-
-/// So many requests of 1 KB, as they stand behind another one.
-fn behind(count: usize) -> String {
-    let padding = "x".repeat(960);
-    format!("GET /calls HTTP/1.1\r\nhost: a\r\nx-padding: {padding}\r\n\r\n").repeat(count)
 }
 
 /// What the instance counts: 1 if it is new.
@@ -296,157 +293,6 @@ async fn handlers_end_with_their_clients() -> Result<()> {
         is_freed(&host, "two").await?;
         host.get("/two/well").await?.expect(200)?;
     }
-    Ok(())
-}
-
-/// Takes a connection and the head of a request; then waits until it is closed.
-async fn is_left(listener: &TcpListener, leave: impl AsyncFnOnce() -> Result<()>) -> Result<()> {
-    let (mut stream, _) = timeout(PATIENCE, listener.accept()).await??;
-    raw::until(&mut stream, "\r\n\r\n").await?;
-    leave().await?;
-    let end = timeout(PATIENCE, stream.read_u8()).await;
-    let end = end.context("the host keeps its connection")?;
-    assert!(end.is_err(), "{end:?} comes after the request");
-    Ok(())
-}
-
-#[tokio::test]
-async fn whom_a_call_waits_for_is_left_with_it() -> Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    let target = json!({ "call": "test:sandbox/outgoing.fetch" });
-    let route = json!({ "target": target, "access": "public", "errors": { "err": 418 } });
-    let fetcher = Service::new("fetcher", guests::OUTGOING)
-        .route("GET /fetch", route)
-        .set("grants.http", json!([format!("http://{address}")]))
-        .set("limits.deadline", json!("1h"));
-    let host = serving(&[fetcher]).await?;
-    let legacy = json!({
-        "targets": [format!("http://{address}")],
-        "routes": [{ "path": "/legacy/*", "target": "http", "access": "public" }],
-        "limits": { "deadline": "1h" },
-    });
-    let admin = host.admin()?;
-    let declared = admin.json(Method::PUT, "/v1/upstreams/legacy", &legacy);
-    declared.await?.expect(200)?;
-    let fetch = format!("/fetch?authority={address}&path=%2Fx");
-    for path in ["/legacy/x", &fetch] {
-        for way in WAYS {
-            let client = Waiting::begin(&host, way, "GET", path).await?;
-            let mut rest = None;
-            is_left(&listener, async || {
-                rest = client.leave(way).await?;
-                Ok(())
-            })
-            .await
-            .with_context(|| format!("{path}: {way:?}"))?;
-        }
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_shared_call_ends_with_the_last_who_waits_for_it() -> Result<()> {
-    let rule = json!({
-        "target": { "call": "test:misbehave/faults.spin" },
-        "access": "public",
-        "cache": { "max_age": "1h" },
-    });
-    let host = serving(&[faults().route("GET /cached", rule)]).await?;
-    for way in WAYS {
-        let first = Waiting::begin(&host, way, "GET", "/cached").await?;
-        until(&host, "faults", |pool| pool["busy"] == 1).await?;
-        let second = Waiting::begin(&host, way, "GET", "/cached").await?;
-        let _rests = (first.leave(way).await?, second.leave(way).await?);
-        is_freed(&host, "faults").await?;
-        assert_eq!(calls(&host).await?, 1, "{way:?}");
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_call_that_is_for_more_than_its_client_ends_at_once_too() -> Result<()> {
-    let host = told("").await?;
-    for begin in ["GET /cached", "POST /keyed"] {
-        for way in [Way::Close, Way::Reset] {
-            let asks = format!(
-                "{begin} HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\nidempotency-key: {way:?}\r\n\r\n"
-            );
-            let stream = raw::begin(host.http, asks.as_bytes()).await?;
-            until(&host, "faults", |pool| pool["busy"] == 1).await?;
-            Waiting::Http1(stream).leave(way).await?;
-            let freed = is_freed(&host, "faults").await;
-            freed.with_context(|| format!("{begin}: {way:?}"))?;
-        }
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn what_stands_behind_a_call_does_not_hide_that_its_client_leaves() -> Result<()> {
-    let host = told("").await?;
-    let little = "GET /we".to_owned();
-    let much = behind(200);
-    let body = "GET /spin HTTP/1.1\r\nhost: a\r\ncontent-length: 300000\r\n\r\n";
-    for (head, rest) in [
-        ("GET /spin HTTP/1.1\r\nhost: a\r\n\r\n", &little),
-        ("GET /spin HTTP/1.1\r\nhost: a\r\n\r\n", &much),
-        (
-            "POST /cancel HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n",
-            &much,
-        ),
-        // Its function takes none.
-        (body, &much),
-    ] {
-        let mut stream = raw::begin(host.http, head.as_bytes()).await?;
-        until(&host, "faults", |pool| pool["busy"] == 1).await?;
-        stream.write_all(rest.as_bytes()).await?;
-        drop(stream);
-        let freed = is_freed(&host, "faults").await;
-        freed.with_context(|| format!("{} bytes behind {head:?}", rest.len()))?;
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn what_stands_behind_a_call_is_answered_after_it() -> Result<()> {
-    let host = told("").await?;
-    let last = "GET /calls HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
-    for method in ["GET", "POST"] {
-        let head = format!("{method} /block/200 HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n");
-        let all = [&*head, &*behind(200), last].concat();
-        let answers = raw::exchange(host.http, all.as_bytes()).await?;
-        assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 202, "{method}");
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn who_puts_too_much_behind_a_call_is_cut_off() -> Result<()> {
-    let (folder, authority) = (TempDir::new()?, Authority::new("tests")?);
-    authority
-        .issue(&["localhost"])?
-        .write(folder.path(), "own")?;
-    let host = told(&tls::settings(folder.path(), &["own"], "")).await?;
-    let all = [
-        "GET /spin HTTP/1.1\r\nhost: localhost\r\n\r\n",
-        &behind(3000),
-    ]
-    .concat();
-    let mut stream = TcpStream::connect(host.http).await?;
-    // It may break off before all is sent.
-    let _ = timeout(PATIENCE, stream.write_all(all.as_bytes())).await?;
-    assert_eq!(raw::rest(&mut stream).await?, "");
-    is_freed(&host, "faults").await?;
-    assert_eq!(rejections(&host, "pipelined", 1).await?, 1);
-    let dialer = Dialer::new("localhost", &authority)?;
-    let mut stream = dialer.dial(host.https().await?, &["http/1.1"]).await?;
-    let _ = timeout(PATIENCE, stream.write_all(all.as_bytes())).await?;
-    let _ = timeout(PATIENCE, stream.read_u8())
-        .await
-        .context("it stays open")?;
-    is_freed(&host, "faults").await?;
-    assert_eq!(rejections(&host, "pipelined", 2).await?, 2);
     Ok(())
 }
 

@@ -12,10 +12,7 @@
 //! A key holds the endpoint, which is new with each revision: no revision serves
 //! what another answered.
 
-mod directives;
-mod entry;
 mod fetch;
-mod key;
 mod rule;
 mod single_flight;
 mod status;
@@ -35,13 +32,14 @@ use super::endpoint::Endpoint;
 use super::input::RequestBody;
 use super::onward::Onward;
 use super::respond::{self, Refusal, Response};
-use super::tag::tag;
 use super::writes::{Target, Writes};
 use directives::Asks;
 use entry::{Entry, Use};
 pub(super) use rule::Rule;
 use single_flight::SingleFlight;
 use status::Forwarded;
+use stoa_http::cache::{directives, entry, key};
+use stoa_http::validators::tag;
 use stoa_telemetry::Metrics;
 use stoa_telemetry::metrics::CacheMetrics;
 use store::{CacheStore, Item, Moment};

@@ -42,8 +42,6 @@ mod security;
 mod serve;
 mod stages;
 pub mod table;
-mod tag;
-mod target_uri;
 #[cfg(test)]
 mod testing;
 pub mod transcode;

@@ -14,7 +14,7 @@ use http::{HeaderValue, Uri, header};
 
 use super::client::Client;
 use super::respond::{Refusal, Response};
-use super::target_uri::{host, path_and_query};
+use stoa_http::cache::key::{host, target};
 use stoa_settings::spelling::laxest;
 
 /// How many counts there are: 256 KiB, of which one write in seven meets one of ten
@@ -69,7 +69,7 @@ impl Writes {
 
     /// Where the writes to a request's URI are counted.
     pub(super) fn place(&self, client: &Client, parts: &Parts) -> Place {
-        self.at(self.site(host(client, parts)), path_and_query(&parts.uri))
+        self.at(self.site(host(client, parts)), target(&parts.uri))
     }
 
     pub(super) fn count(&self, place: Place) -> u32 {
@@ -113,7 +113,7 @@ impl Writes {
 
 impl Target {
     fn note(&self) {
-        let target = path_and_query(&self.uri);
+        let target = target(&self.uri);
         self.writes.note(self.writes.at(self.site, target));
     }
 
@@ -143,7 +143,7 @@ impl Target {
     fn resolved(&self, reference: &str) -> String {
         let path = self.uri.path();
         match reference.as_bytes().first() {
-            None => path_and_query(&self.uri).to_owned(),
+            None => target(&self.uri).to_owned(),
             Some(b'/') => reference.to_owned(),
             Some(b'?') => format!("{path}{reference}"),
             Some(_) => {

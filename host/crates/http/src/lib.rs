@@ -6,7 +6,9 @@
 //! - [`tls`]: certificates by name, and clients that are known by theirs;
 //! - [`client`]: who is at the other end of a connection;
 //! - [`proxies`]: whom to believe about that;
+//! - [`cache`]: what may be stored, where, and for how long;
 //! - [`conditions`]: `If-Match` and `If-None-Match`;
+//! - [`validators`]: entity tags;
 //! - [`compress`]: content codings, of responses and of requests;
 //! - [`body`]: what is known of a body before it is sent;
 //! - [`vary`](mod@vary): which headers of a request a response depends on;
@@ -18,6 +20,7 @@
 
 pub mod aside;
 pub mod body;
+pub mod cache;
 pub mod client;
 pub mod compress;
 pub mod conditions;
@@ -27,4 +30,5 @@ pub mod peers;
 pub mod proxies;
 pub mod shutdown;
 pub mod tls;
+pub mod validators;
 pub mod vary;

@@ -7,7 +7,11 @@ use stoa_service::contract::Contract;
 use stoa_settings::{Access, Compression, Idempotency, IdempotencyKey, Route, Target};
 use stoa_test_components::{SHOP, component};
 
+mod check;
+mod responses;
 mod types;
+
+use check::check;
 
 /// The contract of a component that is made of this WIT.
 fn contract(wit: &str, world: &str) -> Contract {
@@ -67,99 +71,6 @@ fn shop() -> Value {
     let document = document("shop", &[("product", &contract(SHOP, "product"), &routes)]);
     check(&document);
     document
-}
-
-/// What OpenAPI 3.1 demands of a document, as far as this one goes.
-fn check(document: &Value) {
-    assert_eq!(document["openapi"], "3.1.0");
-    for field in ["title", "version"] {
-        assert!(document["info"][field].is_string(), "info.{field}");
-    }
-    let mut ids = BTreeSet::new();
-    for (path, item) in document["paths"].as_object().unwrap() {
-        assert!(path.starts_with('/'), "{path}");
-        for (method, operation) in item.as_object().unwrap() {
-            if !super::METHODS.contains(&method.as_str()) {
-                assert!(
-                    ["parameters", "summary", "description"].contains(&method.as_str()),
-                    "{path} {method}"
-                );
-                continue;
-            }
-            let id = operation["operationId"].as_str().unwrap();
-            assert!(ids.insert(id.to_owned()), "{id} stands twice");
-            check_parameters(path, item, operation);
-            let responses = operation["responses"].as_object().unwrap();
-            assert!(!responses.is_empty(), "{id}");
-            for (status, response) in responses {
-                assert!(
-                    status == "default" || matches!(status.parse(), Ok(200..=599)),
-                    "{id} {status}"
-                );
-                assert!(response["description"].is_string(), "{id} {status}");
-            }
-        }
-    }
-    check_references(document, document);
-    for name in document["components"]["schemas"]
-        .as_object()
-        .unwrap()
-        .keys()
-    {
-        assert!(
-            name.chars()
-                .all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c)),
-            "{name}"
-        );
-    }
-}
-
-fn check_parameters(path: &str, item: &Value, operation: &Value) {
-    let empty = Vec::new();
-    let of = |value: &Value| value["parameters"].as_array().unwrap_or(&empty).clone();
-    let mut seen = BTreeSet::new();
-    for parameter in of(item).into_iter().chain(of(operation)) {
-        let (name, place) = (
-            parameter["name"].as_str().unwrap(),
-            parameter["in"].as_str().unwrap(),
-        );
-        assert!(
-            seen.insert((name.to_owned(), place.to_owned())),
-            "{path}: {name} in {place} stands twice"
-        );
-        assert!(
-            place == "query" || parameter["required"] == true,
-            "{path}: {name}"
-        );
-        assert!(parameter["schema"].is_object(), "{path}: {name}");
-    }
-    for name in super::operation::path_parameters(path) {
-        assert!(
-            seen.contains(&(name.to_owned(), "path".to_owned())),
-            "{path}: {name} is not described"
-        );
-    }
-}
-
-fn check_references(document: &Value, value: &Value) {
-    match value {
-        Value::Object(fields) => {
-            if let Some(reference) = fields.get("$ref") {
-                let pointer = reference.as_str().unwrap().strip_prefix('#').unwrap();
-                assert!(
-                    document.pointer(pointer).is_some(),
-                    "{reference} leads nowhere"
-                );
-            }
-            fields
-                .values()
-                .for_each(|value| check_references(document, value));
-        }
-        Value::Array(items) => items
-            .iter()
-            .for_each(|value| check_references(document, value)),
-        _ => {}
-    }
 }
 
 fn statuses(operation: &Value) -> Vec<&str> {
@@ -266,87 +177,6 @@ fn a_record_in_the_query_gives_its_fields() {
             ("only", false, true),
             ("raw", true, false)
         ]
-    );
-}
-
-#[test]
-fn success_and_problems_have_their_status() {
-    let document = shop();
-    let paths = &document["paths"];
-    let standard = ["404", "409", "422"];
-    let of = |path: &str, method: &str| statuses(&paths[path][method]);
-    let with = |more: &[&'static str]| {
-        let mut all: Vec<_> = standard.iter().chain(more).copied().collect();
-        all.sort_unstable();
-        all
-    };
-    assert_eq!(
-        of("/products/{id}", "get"),
-        with(&["200", "304", "400", "default"])
-    );
-    assert_eq!(
-        of("/products", "post"),
-        with(&["201", "400", "401", "403", "413", "415", "default"])
-    );
-    assert_eq!(
-        of("/products/{id}", "delete"),
-        with(&["204", "400", "401", "default"])
-    );
-    assert_eq!(
-        of("/orders/{order}/reserve", "post"),
-        ["204", "400", "409", "413", "415", "422", "default"]
-    );
-    assert_eq!(
-        of("/inventory/{sku}", "post"),
-        ["200", "400", "413", "415", "422", "default"]
-    );
-    assert!(
-        paths["/products/{id}"]["delete"]["responses"]["204"]
-            .get("content")
-            .is_none()
-    );
-    let missing = &paths["/products/{id}"]["get"]["responses"]["404"];
-    assert_eq!(
-        missing["content"]["application/problem+json"]["schema"]["$ref"],
-        "#/components/schemas/Problem"
-    );
-}
-
-#[test]
-fn a_route_that_keeps_answers_takes_a_key() {
-    let keyed = Route {
-        idempotency: Some(Idempotency::new(IdempotencyKey::Required)),
-        ..route("POST /products", "shop:product/products.create")
-    };
-    let document = document("shop", &[("product", &contract(SHOP, "product"), &[keyed])]);
-    check(&document);
-    let post = &document["paths"]["/products"]["post"];
-    let key = &post["parameters"][0];
-    assert_eq!(
-        (&key["name"], &key["required"]),
-        (&json!("Idempotency-Key"), &json!(true))
-    );
-    let conflict = post["responses"]["409"]["description"].as_str().unwrap();
-    assert!(conflict.contains("still under way"), "{conflict}");
-}
-
-#[test]
-fn own_errors_are_mapped_by_the_route_or_internal() {
-    let wit = "package a:b; interface i { variant e { too-big(u8), other } f: func() -> result<option<u8>, e>; } world w { export i; }";
-    let mapped = Route {
-        errors: [("too_big".to_owned(), 413)].into(),
-        ..route("GET /f", "a:b/i.f")
-    };
-    let document = document("x", &[("s", &contract(wit, "w"), &[mapped])]);
-    check(&document);
-    let get = &document["paths"]["/f"]["get"];
-    assert_eq!(
-        statuses(get),
-        ["200", "204", "304", "413", "500", "default"]
-    );
-    assert_eq!(
-        get["responses"]["413"]["description"],
-        "The service answered too_big."
     );
 }
 
@@ -488,16 +318,4 @@ fn the_document_is_stable() {
     if let Some(file) = std::env::var_os("STOA_TEST_OPENAPI_OUT") {
         std::fs::write(file, shop().to_string()).unwrap();
     }
-}
-
-#[test]
-fn an_answer_says_that_it_has_a_location() {
-    let wit = "package a:b; interface i { record made { id: string } f: func(name: string) -> made; } world w { export i; }";
-    let mut route = route("POST /f", "a:b/i.f");
-    route.status = Some(201);
-    route.location = Some("/f/{id}".to_owned());
-    let document = document("x", &[("s", &contract(wit, "w"), &[route])]);
-    check(&document);
-    let header = &document["paths"]["/f"]["post"]["responses"]["201"]["headers"]["Location"];
-    assert_eq!(header["schema"]["type"], "string", "{header}");
 }

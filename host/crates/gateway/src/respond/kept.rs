@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode};
 use super::problem::Problem;
 use super::{GatewayBody, Response};
 use crate::origin::Origin;
+use stoa_http::validators::of_not_modified;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
@@ -48,29 +49,6 @@ pub(crate) fn not_modified(response: &Response) -> Response {
     *short.headers_mut() = of_not_modified(response.headers());
     *short.status_mut() = StatusCode::NOT_MODIFIED;
     short
-}
-
-/// The headers that a 304 has, RFC 9110 section 15.4.5, and those that tell how
-/// it came.
-fn of_not_modified(headers: &HeaderMap) -> HeaderMap {
-    const KEPT: [&str; 8] = [
-        "etag",
-        "cache-control",
-        "content-location",
-        "date",
-        "expires",
-        "vary",
-        "age",
-        "cache-status",
-    ];
-    let kept = headers
-        .iter()
-        .filter(|(name, _)| KEPT.contains(&name.as_str()));
-    let mut left = HeaderMap::with_capacity(KEPT.len());
-    kept.for_each(|(name, value)| {
-        left.append(name, value.clone());
-    });
-    left
 }
 
 pub(super) fn not_cached(origin: &Origin) -> Response {

@@ -13,9 +13,9 @@ use http::{Method, header};
 use crate::endpoint::Endpoint;
 use crate::exchange::Exchange;
 use crate::respond::{self, Answer, Refusal, Response};
-use crate::tag::tag;
 use stoa_http::compress::{self, WouldGain};
 use stoa_http::conditions::{Conditions, Current, Outcome};
+use stoa_http::validators::tag;
 
 /// Judges reads by what the client has already, or wants.
 pub(crate) struct Condition {

@@ -12,40 +12,47 @@ use super::directives::Asks;
 
 /// An answer in the cache.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
-    pub(super) service: Arc<str>,
-    pub(super) tags: Vec<String>,
+pub struct Entry {
+    /// As it was answered.
+    pub status: StatusCode,
+    /// As they were answered.
+    pub headers: HeaderMap,
+    /// All of it.
+    pub body: Bytes,
+    /// Who answered.
+    pub service: Arc<str>,
+    /// What it can be purged by.
+    pub tags: Vec<String>,
     /// The service let it be given to anyone, also to who shows credentials.
-    pub(super) anyone: bool,
+    pub anyone: bool,
     /// Where it stands.
-    pub(super) key: Key,
-    /// Request headers that it depends on, beside those that its route names.
-    pub(super) vary: Vec<HeaderName>,
-    pub(super) lives: Lives,
-    pub(super) stored: Instant,
+    pub key: Key,
+    /// Request headers that it depends on, beside those that its rule names.
+    pub vary: Vec<HeaderName>,
+    /// How long it is good.
+    pub lives: Lives,
+    /// When it was stored.
+    pub stored: Instant,
 }
 
 /// How long an answer is good; both times of staleness begin when it is fresh no more.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Lives {
+pub struct Lives {
     /// How old it was when it came.
-    pub(super) age: Duration,
+    pub age: Duration,
     /// How long it is fresh, from then on.
-    pub(super) fresh: Duration,
+    pub fresh: Duration,
     /// How much longer it is served while a new one is fetched.
-    pub(super) stale_while_revalidate: Duration,
+    pub stale_while_revalidate: Duration,
     /// How much longer than fresh it is served when the service fails.
-    pub(super) stale_if_error: Duration,
+    pub stale_if_error: Duration,
     /// No client may have it stale, even if it wants to.
-    pub(super) revalidate: bool,
+    pub revalidate: bool,
 }
 
 /// What an answer is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Use {
+pub enum Use {
     /// To be served.
     Serve,
     /// To be served while a new one is fetched.
@@ -57,23 +64,25 @@ pub(super) enum Use {
 }
 
 impl Entry {
-    pub(super) fn age(&self, now: Instant) -> Duration {
+    /// How old it is, its age on arrival included.
+    pub fn age(&self, now: Instant) -> Duration {
         self.lives.age + now.saturating_duration_since(self.stored)
     }
 
     /// What is left of its freshness.
-    pub(super) fn fresh_for(&self, now: Instant) -> Duration {
+    pub fn fresh_for(&self, now: Instant) -> Duration {
         let kept = now.saturating_duration_since(self.stored);
         self.lives.fresh.saturating_sub(kept)
     }
 
-    pub(super) fn good_for(&self, now: Instant, asks: &Asks) -> Use {
+    /// What it is good for to who asks so.
+    pub fn good_for(&self, now: Instant, asks: &Asks) -> Use {
         self.lives
             .good_for(now.saturating_duration_since(self.stored), asks)
     }
 
     /// Bytes that it takes, about.
-    pub(super) fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         /// An entry and a header beside their text.
         const BESIDE: (usize, usize) = (400, 100);
         let headers = self.headers.iter();

@@ -4,15 +4,15 @@
 //! request headers that the answer depends on. A query in another order is another
 //! request: only the service knows whether order matters.
 
-use http::header::{HeaderMap, HeaderName};
+use http::Uri;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 
 use super::Key;
 use crate::client::Client;
-use crate::target_uri::{named_host, path_and_query};
 
-/// The key of a request to an endpoint, whose route names these headers.
-pub(super) fn primary(endpoint: u64, client: &Client, parts: &Parts, vary: &[HeaderName]) -> Key {
+/// The key of a request to an endpoint, whose answers differ by these headers.
+pub fn primary<P>(endpoint: u64, client: &Client<P>, parts: &Parts, vary: &[HeaderName]) -> Key {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&endpoint.to_le_bytes());
     hasher.update(&[u8::from(client.over_tls())]);
@@ -21,13 +21,33 @@ pub(super) fn primary(endpoint: u64, client: &Client, parts: &Parts, vary: &[Hea
         client.told_host().unwrap_or_default().as_bytes(),
     );
     field(&mut hasher, &named_host(parts).to_ascii_lowercase());
-    field(&mut hasher, path_and_query(&parts.uri).as_bytes());
+    field(&mut hasher, target(&parts.uri).as_bytes());
     headers(&mut hasher, &parts.headers, vary);
     *hasher.finalize().as_bytes()
 }
 
+/// The host and port that a client asks for, of a proxy or of this host.
+pub fn host<'r, P>(client: &'r Client<P>, parts: &'r Parts) -> &'r [u8] {
+    client
+        .told_host()
+        .map_or_else(|| named_host(parts), str::as_bytes)
+}
+
+/// Path and query.
+pub fn target(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("/", |target| target.as_str())
+}
+
+fn named_host(parts: &Parts) -> &[u8] {
+    let header = || parts.headers.get(header::HOST).map(HeaderValue::as_bytes);
+    match parts.uri.authority() {
+        Some(authority) => authority.as_str().as_bytes(),
+        None => header().unwrap_or_default(),
+    }
+}
+
 /// The key where answers differ by further headers.
-pub(super) fn secondary(primary: &Key, request: &HeaderMap, vary: &[HeaderName]) -> Key {
+pub fn secondary(primary: &Key, request: &HeaderMap, vary: &[HeaderName]) -> Key {
     let mut hasher = blake3::Hasher::new();
     hasher.update(primary);
     headers(&mut hasher, request, vary);
@@ -65,8 +85,6 @@ fn field(hasher: &mut blake3::Hasher, bytes: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use http::header;
-
     use super::*;
 
     fn request(target: &str, headers: &[(&str, &str)]) -> Parts {
@@ -80,7 +98,7 @@ mod tests {
     #[test]
     fn what_the_answer_depends_on_makes_the_key() {
         let vary = [header::ACCEPT_LANGUAGE];
-        let plain_http = Client::new(([127, 0, 0, 1], 1).into());
+        let plain_http = Client::<()>::new(([127, 0, 0, 1], 1).into());
         let key = |endpoint, target, headers| {
             primary(endpoint, &plain_http, &request(target, headers), &vary)
         };

@@ -9,39 +9,42 @@ const LONGEST: u64 = 1 << 31;
 
 /// What a client asks of a cache.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Asks {
+pub struct Asks {
     /// Nothing of this request or its answer may be stored.
-    pub(super) no_store: bool,
+    pub no_store: bool,
     /// The service is to be asked.
-    pub(super) no_cache: bool,
+    pub no_cache: bool,
     /// The service is not to be asked.
-    pub(super) only_if_cached: bool,
+    pub only_if_cached: bool,
     /// The answer may be this old.
-    pub(super) max_age: Option<Duration>,
+    pub max_age: Option<Duration>,
     /// The answer must stay fresh for this long.
-    pub(super) min_fresh: Duration,
+    pub min_fresh: Duration,
     /// The answer may have been stale for this long.
-    pub(super) max_stale: Option<Duration>,
+    pub max_stale: Option<Duration>,
 }
 
 /// What a service says of its answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Says {
+pub struct Says {
     /// How long it is fresh, or that it is for one client or none.
-    pub(super) lifetime: bool,
+    pub lifetime: bool,
     /// `public`, in so many words.
-    pub(super) public: bool,
+    pub public: bool,
     /// It may be given to anyone, also when the request had credentials. RFC 9111 section
     /// 3.5 would have `must-revalidate` say so, too; who writes that means to be strict.
-    pub(super) anyone: bool,
-    pub(super) stale_while_revalidate: Option<Duration>,
-    pub(super) stale_if_error: Option<Duration>,
+    pub anyone: bool,
+    /// How much longer than fresh it may be served while a new one is fetched.
+    pub stale_while_revalidate: Option<Duration>,
+    /// How much longer than fresh it may be served when a new one can't be had.
+    pub stale_if_error: Option<Duration>,
     /// No client may have it stale.
-    pub(super) revalidate: bool,
+    pub revalidate: bool,
 }
 
 impl Asks {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    /// Reads a request's headers.
+    pub fn of(headers: &HeaderMap) -> Self {
         let mut asks = Self::default();
         for (name, value) in directives(headers) {
             match name.to_ascii_lowercase().as_str() {
@@ -66,7 +69,8 @@ impl Asks {
 }
 
 impl Says {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    /// Reads a response's headers.
+    pub fn of(headers: &HeaderMap) -> Self {
         let mut says = Self::default();
         let mut never_stale = false;
         for (name, value) in directives(headers) {
@@ -93,14 +97,14 @@ impl Says {
 }
 
 /// How old an answer says it is: the first, where it says several, RFC 9111 section 5.1.
-pub(super) fn age(headers: &HeaderMap) -> Duration {
+pub fn age(headers: &HeaderMap) -> Duration {
     let value = headers.get(header::AGE).and_then(|age| age.to_str().ok());
     let first = value.and_then(|value| value.split(',').next());
     seconds(first.map(str::trim)).unwrap_or_default()
 }
 
 /// The directives of an answer, in lower case and with times that can be counted.
-pub(super) fn plain(headers: &HeaderMap) -> Option<HeaderValue> {
+pub fn plain(headers: &HeaderMap) -> Option<HeaderValue> {
     let plain = directives(headers).map(|(name, value)| {
         let name = name.to_ascii_lowercase();
         match (value, seconds(value)) {
