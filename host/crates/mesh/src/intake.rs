@@ -1,7 +1,7 @@
 //! Whether services take new calls: an operator drains one, and lets it go on.
 //!
-//! One switch a service, which every way to it asks: guards, upstreams, the gateway's
-//! routes. Knows nothing of what is under way.
+//! One switch a service, which its guards ask for each call, and its routes before all
+//! else that could answer. Knows nothing of what is under way.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

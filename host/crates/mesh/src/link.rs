@@ -12,7 +12,7 @@ use super::guard::Guard;
 use super::guards::Guards;
 use super::registry::Registry;
 use super::retry::Repeat;
-use super::target::{Function as Callee, Target as _};
+use super::target::{Function, Target as _};
 use stoa_call::CallContext;
 use stoa_engine::link::{Link, LinkFailure, LinkTarget, LinkedFunction};
 use stoa_engine::service_error;
@@ -34,14 +34,15 @@ pub struct ServiceLink {
     track: String,
     /// The service that the consumer's settings name, where several export it.
     chosen: Option<String>,
-    functions: Vec<Function>,
+    functions: Vec<Imported>,
     metrics: Arc<Metrics>,
     guards: Arc<Guards>,
     /// Of the providers that were called last: one, or two while a canary is live.
     known: ArcSwap<Vec<(Weak<Revision>, Arc<Gate>)>>,
 }
 
-struct Function {
+/// A function that the consumer imports.
+struct Imported {
     name: String,
     failure: Failure,
     /// Of the provider that answered first; it hardly ever changes.
@@ -81,7 +82,7 @@ impl ServiceLink {
             track: interface.track(),
             interface,
             chosen,
-            functions: functions.into_iter().map(Function::new).collect(),
+            functions: functions.into_iter().map(Imported::new).collect(),
             metrics: metrics.clone(),
             guards: guards.clone(),
             known: ArcSwap::default(),
@@ -95,7 +96,7 @@ impl ServiceLink {
 
     async fn forward(
         &self,
-        function: &Function,
+        function: &Imported,
         context: CallContext,
         params: &[Val],
         results: &mut [Val],
@@ -113,7 +114,7 @@ impl ServiceLink {
                 revision.service, self.interface, function.name
             )));
         };
-        let guard = Guard::new(self.gate(&revision), Callee { revision, index });
+        let guard = Guard::new(self.gate(&revision), Function { revision, index });
         let context = CallContext {
             deadline: guard.deadline(context.deadline),
             ..context.child()
@@ -162,7 +163,7 @@ impl ServiceLink {
     }
 
     /// For the caller's code and log; the cause of a crash stays in the host's log.
-    fn explain(&self, provider: &str, function: &Function, error: &CallError) -> String {
+    fn explain(&self, provider: &str, function: &Imported, error: &CallError) -> String {
         let what = match error {
             CallError::Fault(_) => "the component failed".to_owned(),
             other => other.to_string(),
@@ -170,7 +171,7 @@ impl ServiceLink {
         format!("{}.{} of {provider}: {what}", self.interface, function.name)
     }
 
-    fn observe(&self, function: &Function, provider: &Arc<str>, began: Instant) {
+    fn observe(&self, function: &Imported, provider: &Arc<str>, began: Instant) {
         let resolve = || self.metrics.call(&self.consumer, provider, &function.name);
         let (known, metrics) = function
             .metrics
@@ -216,9 +217,9 @@ fn failure(reason: String) -> LinkFailure {
     }
 }
 
-// === impl Function ===
+// === impl Imported ===
 
-impl Function {
+impl Imported {
     fn new((name, ty): (String, FunctionType)) -> Self {
         let standard = match ty.results().next() {
             Some(Type::Result(result)) => result

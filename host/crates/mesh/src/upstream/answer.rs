@@ -26,6 +26,12 @@ use stoa_engine::http::{BodyError, ResponseBody};
 /// Counts as under way on its instance until it is dropped.
 pub(super) struct Serving(Arc<Instance>);
 
+/// What a request holds of its upstream until its answer's end.
+pub(super) struct UnderWay {
+    pub(super) _on: Serving,
+    pub(super) _room: OwnedSemaphorePermit,
+}
+
 /// Who answers which request.
 pub(super) struct Exchange {
     pub(super) upstream: Arc<Upstream>,
@@ -55,11 +61,11 @@ struct Reader {
 pub(super) fn finish(
     exchange: Exchange,
     response: Response<Incoming>,
-    guard: (Serving, OwnedSemaphorePermit),
+    under_way: UnderWay,
 ) -> Response<ResponseBody> {
     let idle = exchange.upstream.settings.limits.deadline;
     let mut response = response.map(|body| {
-        let body = Timed::new(body, idle, guard);
+        let body = Timed::new(body, idle, under_way);
         let watched = Watched {
             body,
             exchange,

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::Upstream;
-use super::answer::{Exchange, Serving, finish};
+use super::answer::{Exchange, Serving, UnderWay, finish};
 use super::balance::pick;
 use super::body::lend;
 use super::head::{Head, Wants};
@@ -39,7 +38,7 @@ struct Failed {
 pub(crate) struct Answered {
     pub(super) response: Response<Incoming>,
     pub(super) instance: Arc<Instance>,
-    pub(super) guard: (Serving, OwnedSemaphorePermit),
+    pub(super) under_way: UnderWay,
 }
 
 impl Answered {
@@ -57,7 +56,7 @@ impl Answered {
             upload: upload.clone(),
             trace,
         };
-        finish(exchange, self.response, self.guard)
+        finish(exchange, self.response, self.under_way)
     }
 }
 
@@ -102,7 +101,7 @@ impl Upstream {
         deadline: Instant,
     ) -> Result<Answered, CallError> {
         let room = self.room.clone().try_acquire_owned();
-        let permit = room.map_err(|_| UpstreamFault::Busy {
+        let room = room.map_err(|_| UpstreamFault::Busy {
             upstream: self.name.clone(),
             limit: self.settings.limits.connections,
         })?;
@@ -130,10 +129,14 @@ impl Upstream {
             admitted.settle(outcome(&answered));
             match answered {
                 Ok(response) => {
+                    let under_way = UnderWay {
+                        _on: serving,
+                        _room: room,
+                    };
                     return Ok(Answered {
                         response,
                         instance,
-                        guard: (serving, permit),
+                        under_way,
                     });
                 }
                 Err(Failed { error, unsent }) => match unsent {

@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, Response};
 use hyper::upgrade::OnUpgrade;
-use tokio::sync::OwnedSemaphorePermit;
 
-use super::answer::Serving;
+use super::answer::UnderWay;
 use super::head::begins_websocket;
 use super::headers::strip_hop_by_hop;
 use super::send::Answered;
@@ -45,7 +44,7 @@ pub struct Held {
     pub limit: Duration,
     intake: Arc<Intake>,
     instance: Arc<Instance>,
-    _guard: (Serving, OwnedSemaphorePermit),
+    _under_way: UnderWay,
 }
 
 impl Answered {
@@ -68,7 +67,7 @@ impl Answered {
             limit: limits.deadline,
             intake: upstream.gate.intake().clone(),
             instance: self.instance,
-            _guard: self.guard,
+            _under_way: self.under_way,
         };
         Switched::Agreed(headers, FarEnd { stream, held })
     }
