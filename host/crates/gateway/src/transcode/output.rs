@@ -1,6 +1,9 @@
 //! From the result of a function to the reply of a request.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+
+use bytes::Bytes;
 
 use super::location::Location;
 use super::names::snake_case;
@@ -16,7 +19,7 @@ pub enum Reply {
     /// A value.
     Body {
         /// The value's JSON.
-        json: Vec<u8>,
+        json: Bytes,
         /// The `version: u64` field of a record: what an ETag is made of.
         version: Option<u64>,
         /// Where the thing is that the call has made, if the route says so.
@@ -73,6 +76,15 @@ const WHOLE: &str = "err";
 
 /// First allocation for a reply: most are not much larger, and doubling does the rest.
 const CAPACITY: usize = 256;
+
+/// The longest reply that is copied out of its thread's buffer: what a longer one's
+/// copy costs is more than the allocations that the buffer saves.
+const COPIED: usize = 64 << 10;
+
+thread_local! {
+    /// Where a thread writes its replies: few allocations are as large as they are.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 impl Output {
     pub fn compile(route: &Route, function: &FunctionType, planner: &mut Planner) -> Option<Self> {
@@ -141,7 +153,7 @@ impl Output {
         match (&self.value, value) {
             (None, None) | (Some(_), Some(Val::Option(None))) => Ok(Reply::Empty),
             (Some(plan), Some(value)) => {
-                let json = to_json(plan, value)?;
+                let json = to_body(plan, value)?;
                 Ok(Reply::Body {
                     json,
                     version: self.version.and_then(|at| version_of(value, at)),
@@ -157,6 +169,20 @@ fn to_json(plan: &Plan, value: &Val) -> Result<Vec<u8>, Mismatch> {
     let mut json = Vec::with_capacity(CAPACITY);
     write(plan, value, &mut json)?;
     Ok(json)
+}
+
+/// As [`to_json`], in one allocation of the right size.
+fn to_body(plan: &Plan, value: &Val) -> Result<Bytes, Mismatch> {
+    let mut buffer = BUFFER.take();
+    buffer.reserve(CAPACITY);
+    let written = write(plan, value, &mut buffer);
+    if buffer.len() > COPIED {
+        return written.map(|()| Bytes::from(buffer));
+    }
+    let json = Bytes::copy_from_slice(&buffer);
+    buffer.clear();
+    BUFFER.set(buffer);
+    written.map(|()| json)
 }
 
 fn own_error(
