@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 pub(super) use config::{Changes, ConfigRecord};
 use rollout::RolloutRecord;
 
+use super::state::Loaded;
 use stoa_settings::Settings;
 
 /// The kind of these records in the store.
@@ -99,6 +100,13 @@ impl ServiceRecord {
             .iter()
             .find(|live| live.revision == number)
             .map_or(0, |live| live.weight)
+    }
+
+    /// Whether a revision in memory has the size that an operator set, if one did.
+    pub(super) fn is_sized(&self, loaded: &Loaded) -> bool {
+        let bounds = loaded.revision.pool.bounds();
+        self.scale
+            .is_none_or(|scale| (scale.min, scale.max) == bounds)
     }
 
     /// Adds a revision. Without a share it takes all traffic, else its share of it;
