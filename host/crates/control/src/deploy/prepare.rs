@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::arrive::Linked;
-use super::check::{self, Present};
+use super::check;
 use super::load::{Prepared, assemble, check_health, compile, health_function, verify, warm};
 use super::progress::Progress;
 use super::record::RevisionRecord;
@@ -203,18 +203,6 @@ pub(super) async fn warm_all<'l>(
     } else {
         Err(ChangeError::Refused(faults))
     }
-}
-
-/// What every live revision exports now.
-pub(super) fn present(state: &State) -> Present<'_> {
-    let mut present = Present::new();
-    for (name, deployed) in &state.services {
-        let contracts = deployed
-            .live()
-            .map(|(_, loaded)| &*loaded.revision.contract);
-        present.insert(name, contracts.collect());
-    }
-    present
 }
 
 /// What makes no sense in a request, whatever is deployed.

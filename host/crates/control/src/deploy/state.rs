@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::declared::{AllDeclared, Declared};
 use super::record::ServiceRecord;
-use super::upstream::{AllDeclared, Declared};
 use super::{ChangeError, fault};
 use stoa_api::Fault;
 use stoa_engine::capabilities::config::Overrides;
@@ -150,6 +150,14 @@ impl Deployed {
 
     pub(super) fn is_live(&self) -> bool {
         self.live().next().is_some()
+    }
+
+    /// Whether a revision in memory has the size that an operator set, if one did.
+    pub(super) fn is_sized(&self, loaded: &Loaded) -> bool {
+        let bounds = loaded.revision.pool.bounds();
+        self.record
+            .scale
+            .is_none_or(|scale| (scale.min, scale.max) == bounds)
     }
 
     /// Whether a revision is kept in memory: what is live, and what was, as a rollback to

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::check::{self, Candidate, Candidates};
+use super::check;
 use super::commit::Committed;
 use super::configure;
 use super::effects::{Effects, Stop};
-use super::prepare::present;
 use super::record::{LiveRecord, ServiceRecord};
 use super::state::{Loaded, Names, State};
 use super::{ChangeError, Deployments, fault};
@@ -122,13 +121,13 @@ pub(super) fn shift(
         if deployed.loaded.contains_key(&number) {
             continue;
         }
-        let fits = |loaded: &&Loaded| deployed.record.is_sized(loaded);
+        let fits = |loaded: &&Loaded| deployed.is_sized(loaded);
         match ready.loaded.get(&number).filter(fits) {
             Some(loaded) => deployed.loaded.insert(number, loaded.clone()),
             None => return Err(Stop::Needs(number)),
         };
     }
-    check_fit(state, &next, service, ready.upstreams)?;
+    check::fit(state, &next, service, ready.upstreams)?;
     Ok(Effects::of(state, next)?)
 }
 
@@ -187,34 +186,6 @@ fn wanted(
                 })
                 .collect())
         }
-    }
-}
-
-/// What will be live, with the changed service as the newcomer.
-pub(super) fn candidates<'a>(next: &'a State, changed: &str) -> Candidates<'a> {
-    let candidate = |name: &str, loaded: &'a Loaded| Candidate {
-        contract: &loaded.revision.contract,
-        settings: &loaded.revision.settings,
-        is_new: name == changed,
-    };
-    let services = next.services.iter().map(|(name, deployed)| {
-        let live = deployed.live().map(|(_, loaded)| candidate(name, loaded));
-        (name.as_str(), live.collect())
-    });
-    services.collect()
-}
-
-/// Refuses a state in which services do not work together that do now.
-pub(super) fn check_fit(
-    before: &State,
-    next: &State,
-    changed: &str,
-    upstreams: &Names,
-) -> Result<(), ChangeError> {
-    let faults = check::faults(&candidates(next, changed), &present(before), upstreams);
-    match faults.is_empty() {
-        true => Ok(()),
-        false => Err(ChangeError::Refused(faults)),
     }
 }
 
