@@ -137,7 +137,7 @@ impl Echo {
         let Reply::Body { json, .. } = self.body.encode(&[wrapped]) else {
             panic!("expected a body of {value:?}");
         };
-        let json = String::from_utf8(json).expect("JSON is UTF-8");
+        let json = String::from_utf8(json.to_vec()).expect("JSON is UTF-8");
         let value = json
             .strip_prefix('[')
             .and_then(|json| json.strip_suffix(']'));

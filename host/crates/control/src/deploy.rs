@@ -1,31 +1,41 @@
 //! What is deployed, and how that changes.
 //!
 //! ```text
-//!  verify ─► compile ─► link ─► warm ─► swap ─► drain
-//!  (at any time)        (one change at a time)   (in the background)
+//!  verify ─► compile ─► link ─► warm ─► commit ─► drain
+//!  (at any time)        (one deployment   (one    (in the
+//!                        at a time)       change)  background)
 //! ```
 //!
-//! A change is checked as a whole before anything happens: services that come
-//! together may depend on each other in any order. It is written down before the
-//! swap, so a crash at any moment leaves either the old state or the new one. A
-//! failure before the swap leaves everything as it was.
+//! A change is a function from the [`state`] to the next one, which knows nothing of the
+//! host; [`effects`] are what the way between them asks for, and [`commit`] is the one
+//! door by which it goes. It is checked as a whole before anything happens: services that
+//! come together may depend on each other in any order. It is written down before it is
+//! seen, so a crash at any moment leaves either the old state or the new one. What takes
+//! long is made ready before, for the state as it was, and checked again.
 //!
 //! - [`Deployments`] is the facade; [`state`] is what readers find meanwhile, without
 //!   waiting; [`record`] is what is kept on disk;
-//! - [`rollout`] walks canaries and swaps back what [`verdict`] finds worse,
-//!   [`breakers`] shows and holds breakers, [`drain`] has services take no calls;
-//! - [`change`] deploys, [`traffic`] moves traffic and sizes, [`configure`] sets
-//!   values, [`restore`] starts over after a restart, [`sweep`] removes what nothing
-//!   needs any more, [`view`] tells what is there.
+//! - the changes: [`change`] deploys what [`arrive`] fits in, [`traffic`] moves traffic,
+//!   [`scale`] sets sizes, [`configure`] values, [`undeploy`] removes, [`drain`] has
+//!   services take no calls, [`breakers`] shows and holds breakers, [`rollout`] walks
+//!   canaries and swaps back what [`verdict`] finds worse, [`restore`] starts over after
+//!   a restart;
+//! - [`sweep`] removes what nothing needs any more, [`view`] tells what is there.
 
 mod announce;
 mod announce_upstreams;
+mod arrive;
 mod breakers;
+mod candidates;
 mod change;
 mod check;
+mod commit;
 mod components;
 mod configure;
+mod declared;
+mod deploying;
 mod drain;
+mod effects;
 mod guest_log;
 mod handlers;
 mod load;
@@ -35,32 +45,32 @@ mod purging;
 mod record;
 mod restore;
 mod rollout;
+mod scale;
 mod state;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod traffic;
+mod undeploy;
 mod upstream;
 mod verdict;
 mod view;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use arc_swap::ArcSwap;
 pub use components::{ComponentError, Components};
-use record::ServiceRecord;
-use state::{Services, State};
+use state::{Deployed, State};
 use stoa_api::Fault;
-use stoa_engine::capabilities::config::Overrides;
 use stoa_engine::capabilities::outbound::outgoing::Neighbours;
 use stoa_engine::capabilities::outbound::trust::Trust;
 use stoa_engine::{Runtime, RuntimeError};
-use stoa_gateway::table::{ServiceRoutes, Table};
-use stoa_gateway::{Gateway, Plan};
+use stoa_gateway::Gateway;
 use stoa_mesh::discovery::Discovery;
 use stoa_mesh::upstream::Upstreams;
-use stoa_mesh::{Guards, Live, Registry, Service};
+use stoa_mesh::{Guards, Registry};
 use stoa_service::contract::ContractFault;
-use stoa_service::revision::Revision;
 use stoa_service::threads::Threads;
 use stoa_settings::config::Keep;
 use stoa_settings::config::faults::meant;
@@ -109,30 +119,15 @@ pub struct Parts {
 /// All services of the host.
 pub struct Deployments {
     parts: Parts,
-    services: State,
-    /// Changed only in a turn of `services`.
-    declared: std::sync::Mutex<upstream::AllDeclared>,
+    /// What readers find.
+    state: ArcSwap<State>,
+    /// Held by who makes the next state.
+    writers: Arc<tokio::sync::Mutex<()>>,
+    deploying: deploying::Deploying,
     marks: rollout::Marks,
     purging: purging::Purging,
     /// A record could not be read: nobody knows which components it needs.
     unread: AtomicBool,
-}
-
-/// A service as the host has it.
-#[derive(Clone)]
-struct Deployed {
-    record: ServiceRecord,
-    /// Revisions that are ready to serve: those that are live, and the one before.
-    loaded: BTreeMap<u64, Loaded>,
-    /// What all its revisions see of `record.config`.
-    overrides: Overrides,
-}
-
-/// A revision in memory, with its routes worked out.
-#[derive(Clone)]
-struct Loaded {
-    revision: Arc<Revision>,
-    endpoints: Vec<Arc<Plan>>,
 }
 
 /// Why a change did not happen. Nothing has changed.
@@ -220,8 +215,9 @@ impl Deployments {
     pub fn new(parts: Parts) -> Arc<Self> {
         Arc::new(Self {
             parts,
-            services: State::default(),
-            declared: std::sync::Mutex::default(),
+            state: ArcSwap::default(),
+            writers: Arc::default(),
+            deploying: deploying::Deploying::default(),
             marks: rollout::Marks::default(),
             purging: purging::Purging::default(),
             unread: AtomicBool::default(),
@@ -259,46 +255,13 @@ impl Deployments {
     ///
     /// When there is none.
     pub fn check_name(&self, name: &str) -> Result<(), ChangeError> {
-        match self.find(&self.services.read(), name) {
-            Ok(_) | Err(ChangeError::IsUpstream(_)) => Ok(()),
-            Err(error) => Err(error),
-        }
+        self.state.load().check_name(name, &self.upstream_names())
     }
 
-    fn find<'s>(&self, services: &'s Services, name: &str) -> Result<&'s Deployed, ChangeError> {
-        services.get(name).ok_or_else(|| {
-            if self.parts.upstreams.get(name).is_some() {
-                return ChangeError::IsUpstream(name.to_owned());
-            }
-            self.unknown(services, name)
-        })
-    }
-
-    /// Neither a service nor an upstream has this name.
-    fn unknown(&self, services: &Services, name: &str) -> ChangeError {
-        let upstreams = self.parts.upstreams.all();
-        let upstreams = upstreams.keys().map(|upstream| &**upstream);
-        ChangeError::no_service(name, services.keys().map(String::as_str).chain(upstreams))
-    }
-
-    /// Puts services into the registry and the gateway, in one step each.
-    fn publish(&self, services: &Services, changed: &[String], table: Table) {
-        for name in changed {
-            self.guard_held_links(name, services.get(name));
-        }
-        let changes = changed.iter().map(|name| {
-            let service = services
-                .get(name)
-                .map(|deployed| Arc::new(deployed.service(name)));
-            (Arc::from(name.as_str()), service)
-        });
-        self.parts.registry.publish(changes.collect());
-        self.parts.gateway.publish(table);
-        for name in changed.iter().filter(|name| self.is_drained(name)) {
-            services
-                .get(name)
-                .into_iter()
-                .for_each(Deployed::empty_pools);
+    fn find<'s>(&self, state: &'s State, name: &str) -> Result<&'s Deployed, ChangeError> {
+        match state.services.get(name) {
+            Some(deployed) => Ok(deployed),
+            None => state.find(name, &self.upstream_names()),
         }
     }
 }
@@ -312,54 +275,6 @@ impl Parts {
         self.guards.forget(service, revision);
         self.telemetry.metrics.forget_revision(service, revision);
     }
-}
-
-// === impl Deployed ===
-
-impl Deployed {
-    fn service(&self, name: &str) -> Service {
-        let live = self.live().map(|(weight, loaded)| Live {
-            revision: loaded.revision.clone(),
-            weight,
-        });
-        Service {
-            name: Arc::from(name),
-            live: live.collect(),
-        }
-    }
-
-    /// The live revisions that could be loaded, heaviest first.
-    fn live(&self) -> impl Iterator<Item = (u8, &Loaded)> {
-        self.record
-            .live
-            .iter()
-            .filter_map(|live| Some((live.weight, self.loaded.get(&live.revision)?)))
-    }
-
-    fn is_live(&self) -> bool {
-        self.live().next().is_some()
-    }
-}
-
-/// The gateway's table for these services and upstreams.
-fn table(services: &Services, upstreams: &upstream::AllDeclared) -> Result<Table, Vec<Fault>> {
-    let mut routes: Vec<_> = services
-        .iter()
-        .map(|(name, deployed)| ServiceRoutes {
-            service: Arc::from(name.as_str()),
-            live: deployed
-                .live()
-                .map(|(weight, loaded)| (weight, loaded.endpoints.clone()))
-                .collect(),
-        })
-        .collect();
-    routes.extend(upstreams.values().map(upstream::Declared::routes));
-    Table::build(&routes).map_err(|conflicts| {
-        conflicts
-            .into_iter()
-            .map(|conflict| fault(&conflict.service, "route_conflict", conflict.message))
-            .collect()
-    })
 }
 
 fn together(faults: &[Fault]) -> String {

@@ -1,8 +1,8 @@
 //! Tells discovery what a service's revisions are at. Everything here happens
-//! in a turn of the services, but for the start of a new revision.
+//! in a turn of the state, but for the start of a new revision.
 
-use super::state::Services;
-use super::{Deployed, Deployments, Loaded};
+use super::Deployments;
+use super::state::{Deployed, Loaded};
 use stoa_api::{Member, MemberKind, MemberState};
 use stoa_mesh::Guards;
 use stoa_mesh::discovery::Discovery;
@@ -20,23 +20,36 @@ impl Deployments {
         self.discovery().put(member);
     }
 
+    /// A new revision did not become live.
+    pub(super) fn announce_failure(&self, loaded: &Loaded) {
+        let revision = &loaded.revision;
+        let (service, id) = (&revision.service, revision.number.to_string());
+        self.discovery()
+            .leave(service, &id, MemberState::Starting, None);
+    }
+
     /// The revisions of a service are these now; those that drain are told until
-    /// [`Deployments::announce_end`].
+    /// [`Deployments::announce_end`], and those that start until they are live.
     pub(super) fn announce(&self, service: &str, deployed: Option<&Deployed>, retired: &[Loaded]) {
         let guards = &self.parts.guards;
         let members = deployed.map(|deployed| deployed.members(service, guards));
         let mut members = members.unwrap_or_default();
-        let drains = |member: &Member| member.state == MemberState::Draining;
+        let (draining, starting) = (MemberState::Draining, MemberState::Starting);
+        let is_passing = |member: &Member| [draining, starting].contains(&member.state);
         let before = self.discovery().of(service, MemberKind::Component);
         let retired = retired
             .iter()
             .filter(|loaded| &*loaded.revision.service == service)
             .map(|loaded| member(service, loaded.revision.number, MemberState::Draining, 0));
-        for draining in before.into_iter().filter(drains).chain(retired) {
-            match members.iter_mut().find(|known| known.id == draining.id) {
-                Some(known) if known.state == MemberState::OutOfService => *known = draining,
+        for passing in before.into_iter().filter(is_passing).chain(retired) {
+            match members.iter_mut().find(|known| known.id == passing.id) {
+                Some(known)
+                    if passing.state == draining && known.state == MemberState::OutOfService =>
+                {
+                    *known = passing;
+                }
                 Some(_) => {}
-                None => members.push(draining),
+                None => members.push(passing),
             }
         }
         self.discovery()
@@ -46,24 +59,13 @@ impl Deployments {
         }
     }
 
-    /// As [`Deployments::announce`], where nothing has retired.
-    pub(super) fn announce_all<'s>(
-        &self,
-        services: &Services,
-        names: impl Iterator<Item = &'s String>,
-    ) {
-        for name in names {
-            self.announce(name, services.get(name), &[]);
-        }
-    }
-
     /// A revision has ended its calls.
     pub(super) async fn announce_end(&self, loaded: &Loaded) {
         let (service, number) = (&*loaded.revision.service, loaded.revision.number);
-        let services = self.services.turn().await;
-        let kept = services.get(service);
-        let kept = kept.is_some_and(|deployed| deployed.loaded.contains_key(&number));
-        let next = kept.then_some(MemberState::OutOfService);
+        let state = self.turn().await;
+        let next = state
+            .has_loaded(service, number)
+            .then_some(MemberState::OutOfService);
         self.discovery()
             .leave(service, &number.to_string(), MemberState::Draining, next);
     }

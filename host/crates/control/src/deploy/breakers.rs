@@ -1,18 +1,17 @@
 //! The breakers of a service or an upstream: what they are, and what an operator holds
 //! them at.
 
+use std::sync::Arc;
+
+use super::effects::Effects;
 use super::record::rollout::millis;
-use super::state::Services;
-use super::{ChangeError, Deployed, Deployments, fault};
+use super::state::{Names, State};
+use super::{ChangeError, Deployments, fault};
 use stoa_api::{BreakerForce, BreakerRequest, BreakerState, ServiceSummary};
-use stoa_mesh::breaker::{Forced, Reading, State};
+use stoa_mesh::breaker::{self, Forced, Reading};
 use stoa_mesh::upstream::Upstream;
 use stoa_mesh::{Forces, GATEWAY};
 use stoa_settings::config::faults::meant;
-use stoa_store::{Change, StoreError};
-
-/// The kind of these records in the store, by service.
-const KIND: &str = "breaker";
 
 impl Deployments {
     /// The breakers of a service, one for each revision and link, or of an upstream,
@@ -25,21 +24,16 @@ impl Deployments {
         if let Some(upstream) = self.parts.upstreams.get(service) {
             return Ok(of_instances(&upstream));
         }
-        let services = self.services.read();
-        self.find(&services, service)?;
+        self.find(&self.state.load(), service)?;
         Ok(self.of_links(service))
     }
 
     /// What `stoa ls` shows of a service beside its numbers: a drain, and breakers that
     /// cut it off.
-    pub(super) fn with_standing(
-        &self,
-        services: &Services,
-        summary: ServiceSummary,
-    ) -> ServiceSummary {
+    pub(super) fn with_standing(&self, state: &State, summary: ServiceSummary) -> ServiceSummary {
         let name = &summary.service;
-        let state = self.state_of(services, name).ok();
-        let deployed = services.get(name);
+        let drain = self.drain_of(state, name).ok();
+        let deployed = state.services.get(name);
         let breakers = match (deployed, self.parts.upstreams.get(name)) {
             (Some(_), _) => self.of_links(name),
             (None, upstream) => upstream.iter().flat_map(|one| of_instances(one)).collect(),
@@ -48,9 +42,9 @@ impl Deployments {
             Some(deployed) => deployed.record.weight(one.revision) > 0,
             None => true,
         };
-        let is_open = |one: &BreakerState| one.state != State::Closed.name() && live(one);
+        let is_open = |one: &BreakerState| one.state != breaker::State::Closed.name() && live(one);
         ServiceSummary {
-            drain: state.filter(|state| state.drained),
+            drain: drain.filter(|drain| drain.drained),
             open_breakers: breakers.into_iter().filter(is_open).collect(),
             ..summary
         }
@@ -69,97 +63,79 @@ impl Deployments {
     ///
     /// When the service or the link is not there.
     pub async fn force_breakers(
-        &self,
+        self: &Arc<Self>,
         service: &str,
         request: &BreakerRequest,
     ) -> Result<Vec<BreakerState>, ChangeError> {
-        let services = self.services.turn().await;
-        let forces = if self.parts.upstreams.get(service).is_some() {
-            wanted_of_upstream(service, request)?
-        } else {
-            self.find(&services, service)?;
-            self.wanted_forces(&services, service, request)?
-        };
-        let change = if forces == Forces::default() {
-            Change::remove(KIND, service)
-        } else {
-            Change::put(KIND, service, &forces).expect("a record's keys are strings")
-        };
-        self.parts.records.apply(vec![change]).await?;
-        self.hold(service, forces);
-        self.guard_held_links(service, services.get(service));
+        let change = |state: &State| force(state, service, request, &self.upstream_names());
+        self.change(change).await?;
         self.breakers(service)
-    }
-
-    /// Holds breakers as they were held before the restart.
-    pub(super) async fn restore_breakers(&self) -> Result<(), StoreError> {
-        for (service, forces) in self.parts.records.read_all::<Forces>(KIND).await? {
-            tracing::warn!(
-                service.name = service,
-                "its breakers are held by an operator: {forces}"
-            );
-            self.hold(&service, forces);
-        }
-        Ok(())
-    }
-
-    /// Lets the breakers of a service go that is no longer there; see [`released`].
-    pub(super) fn release_breakers(&self, service: &str) {
-        self.hold(service, Forces::default());
-    }
-
-    /// A name is a service's or an upstream's; which of them it is may be known later.
-    fn hold(&self, name: &str, forces: Forces) {
-        self.parts.upstreams.hold_breakers(name, forces.all);
-        self.parts.guards.force(name, forces);
     }
 
     /// Makes the guards of the links that an operator holds, where no call has come
     /// over one yet: they are shown like any other.
-    pub(super) fn guard_held_links(&self, service: &str, deployed: Option<&Deployed>) {
-        let forces = self.parts.guards.forces(service);
+    pub(super) fn guard_held_links(&self, state: &State, service: &str) {
+        let forces = state.forces(service);
         let held = forces.links.keys().map(String::as_str);
         for link in held.chain(forces.all.map(|_| GATEWAY)) {
-            for (_, loaded) in deployed.into_iter().flat_map(Deployed::live) {
+            let deployed = state.services.get(service).into_iter();
+            for (_, loaded) in deployed.flat_map(|deployed| deployed.live()) {
                 self.parts.guards.gate_of(&loaded.revision, link);
             }
         }
     }
-
-    fn wanted_forces(
-        &self,
-        services: &Services,
-        service: &str,
-        request: &BreakerRequest,
-    ) -> Result<Forces, ChangeError> {
-        let forced = forced(request.state);
-        let Some(link) = &request.link else {
-            return Ok(Forces {
-                all: forced,
-                ..Forces::default()
-            });
-        };
-        let mut forces = self.parts.guards.forces(service);
-        // Any service may come to call this one: by its contract, or by http://NAME.svc.
-        if link != GATEWAY && !services.contains_key(link) && !forces.links.contains_key(link) {
-            let links = std::iter::once(GATEWAY).chain(services.keys().map(String::as_str));
-            let links: Vec<_> = links.filter(|link| *link != service).collect();
-            let all = format!("expected one of {}", links.join(", "));
-            let hint = meant(link, links, &all);
-            let message = format!("no calls to {service} come from {link:?}{hint}");
-            return Err(ChangeError::Refused(vec![fault(service, "link", message)]));
-        }
-        match forced {
-            Some(forced) => forces.links.insert(link.clone(), forced),
-            None => forces.links.remove(link),
-        };
-        Ok(forces)
-    }
 }
 
-/// Writes down that nobody holds the breakers of a service.
-pub(super) fn released(service: &str) -> Change {
-    Change::remove(KIND, service)
+/// The breakers of a service or an upstream, held as is asked for.
+fn force(
+    state: &State,
+    name: &str,
+    request: &BreakerRequest,
+    upstreams: &Names,
+) -> Result<(State, Effects), ChangeError> {
+    let forces = if upstreams.contains(name) {
+        wanted_of_upstream(name, request)?
+    } else {
+        state.find(name, upstreams)?;
+        wanted_forces(state, name, request)?
+    };
+    let mut next = state.clone();
+    if forces == Forces::default() {
+        next.forces.remove(name);
+    } else {
+        next.forces.insert(name.to_owned(), forces);
+    }
+    Effects::of(state, next)
+}
+
+fn wanted_forces(
+    state: &State,
+    service: &str,
+    request: &BreakerRequest,
+) -> Result<Forces, ChangeError> {
+    let forced = forced(request.state);
+    let Some(link) = &request.link else {
+        return Ok(Forces {
+            all: forced,
+            ..Forces::default()
+        });
+    };
+    let mut forces = state.forces(service);
+    let services = &state.services;
+    // Any service may come to call this one: by its contract, or by http://NAME.svc.
+    if link != GATEWAY && !services.contains_key(link) && !forces.links.contains_key(link) {
+        let links = std::iter::once(GATEWAY).chain(services.keys().map(String::as_str));
+        let links: Vec<_> = links.filter(|link| *link != service).collect();
+        let all = format!("expected one of {}", links.join(", "));
+        let hint = meant(link, links, &all);
+        let message = format!("no calls to {service} come from {link:?}{hint}");
+        return Err(ChangeError::Refused(vec![fault(service, "link", message)]));
+    }
+    match forced {
+        Some(forced) => forces.links.insert(link.clone(), forced),
+        None => forces.links.remove(link),
+    };
+    Ok(forces)
 }
 
 fn forced(wanted: BreakerForce) -> Option<Forced> {

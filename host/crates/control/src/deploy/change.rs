@@ -2,19 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use tokio::sync::mpsc;
 
-use super::load::Prepared;
+use super::arrive::{Around, Bringing, Linked, arrive, plan};
+use super::commit::Committed;
+use super::effects::Stop;
 use super::prepare::{request_faults, warm_all};
 use super::progress::Progress;
-use super::record::KIND;
-use super::state::{Services, Turn};
-use super::{ChangeError, Deployed, Deployments, Loaded, Parts, table};
-use stoa_api::{DeployEvent, DeployRequest, Fault, ServiceDeploy, Step};
-use stoa_engine::capabilities::config::Overrides;
-use stoa_store::Change;
+use super::state::{Loaded, State};
+use super::{ChangeError, Deployments};
+use stoa_api::{DeployEvent, DeployRequest, Fault, Step};
 
 impl Deployments {
     /// Deploys services together: all of them become live, or none.
@@ -34,11 +33,11 @@ impl Deployments {
         let wait = request.wait;
         let deployed = self.run_deploy(request, &progress).await;
         let (result, outcome) = match deployed {
-            Ok((revisions, retired)) => {
+            Ok((revisions, ending)) => {
                 if wait {
-                    self.drain(retired, &progress).await;
+                    self.drain(ending, &progress).await;
                 } else {
-                    self.drain_in_background(retired);
+                    self.drain_in_background(ending);
                 }
                 progress.send(DeployEvent::Done {
                     revisions: revisions.clone(),
@@ -68,202 +67,109 @@ impl Deployments {
         let digests = request.services.iter().map(|one| one.component.clone());
         let _pinned = self.parts.components.pin(digests.collect());
         let prepared = self.prepare_all(&request.services, progress).await?;
-        // From here on changes come one after the other.
-        let mut services = self.services.turn().await;
         let names = request.services.iter().map(|one| one.service.clone());
         let upstreams = request.upstreams.iter().map(|one| one.upstream.clone());
-        let _told = self.services.tell(names.chain(upstreams).collect());
-        let swapped = self.swap(&mut services, &request, prepared, progress).await;
-        if swapped.is_err() {
-            self.forget_refused(&services, &request.services);
-        }
-        swapped
+        let names: Vec<_> = names.chain(upstreams).collect();
+        let _begun = self.deploying.begin(names.clone()).await;
+        let bringing = Bringing {
+            request: &request,
+            prepared: &prepared,
+            at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        };
+        let made = loop {
+            match self.bring(&bringing, progress).await {
+                Ok(made) => break made,
+                Err(Stop::Error(error)) => return Err(error),
+                // The state is another than the one that it was made ready for.
+                Err(Stop::Moved | Stop::Needs(_)) => {}
+            }
+        };
+        let numbers = names.into_iter().filter_map(|name| {
+            let number = made.now.newest(&name)?;
+            Some((name, number))
+        });
+        Ok((numbers.collect(), made.ending))
     }
 
     /// Makes what is compiled live, if all fits together and starts.
-    async fn swap(
+    async fn bring(
         self: &Arc<Self>,
-        services: &mut Turn<'_>,
-        request: &DeployRequest,
-        prepared: BTreeMap<String, Prepared>,
+        bringing: &Bringing<'_>,
         progress: &Progress,
-    ) -> Result<(BTreeMap<String, u64>, Vec<Loaded>), ChangeError> {
-        let mut next = Services::clone(services);
+    ) -> Result<Committed, Stop> {
+        let state = self.state.load_full();
+        let mut linked = BTreeMap::new();
+        let made = self.link_and_swap(&state, bringing, &mut linked, progress);
+        let made = made.await;
+        if made.is_err() {
+            for one in linked.values() {
+                self.announce_failure(&one.loaded);
+            }
+            for request in &bringing.request.services {
+                let number = state.newest(&request.service).unwrap_or_default() + 1;
+                self.forget_unless_loaded(&request.service, vec![number])
+                    .await;
+            }
+        }
+        made
+    }
+
+    /// Links and warms for `state`; what is linked is left in `linked`.
+    async fn link_and_swap(
+        self: &Arc<Self>,
+        state: &State,
+        bringing: &Bringing<'_>,
+        linked: &mut BTreeMap<String, Linked>,
+        progress: &Progress,
+    ) -> Result<Committed, Stop> {
+        let services = || bringing.prepared.keys();
         let began = Instant::now();
-        for service in prepared.keys() {
-            progress.started(service, Step::Link);
+        services().for_each(|service| progress.started(service, Step::Link));
+        let (next, faults) = self.around(|around| plan(state, bringing, around));
+        *linked = self.link_all(next, bringing.prepared, faults)?;
+        // Refused before anything of it starts, if it will be.
+        self.around(|around| arrive(state, bringing, linked, around))?;
+        let took = began.elapsed();
+        services().for_each(|service| progress.finished(service, Step::Link, took, None));
+        for one in linked.values() {
+            self.announce_start(&one.loaded);
         }
-        let fresh = self.link_all(services, &mut next, request, &prepared)?;
-        let declaration = self.declare(&next, &request.upstreams)?;
-        let table = table(&next, &declaration.all).map_err(ChangeError::Refused)?;
-        for service in prepared.keys() {
-            progress.finished(service, Step::Link, began.elapsed(), None);
-        }
-        for loaded in &fresh {
-            self.announce_start(loaded);
-        }
-        if let Err(error) = warm_all(&fresh, progress).await {
-            self.announce_all(services, prepared.keys());
-            return Err(error);
-        }
-        let changed: Vec<String> = prepared.into_keys().collect();
-        for service in &changed {
-            progress.started(service, Step::Swap);
-        }
+        warm_all(linked.values().map(|one| &one.loaded), progress).await?;
+        services().for_each(|service| progress.started(service, Step::Swap));
         let began = Instant::now();
-        let kept = self.keep_all(&next, &changed, declaration.records()).await;
-        if let Err(error) = kept {
-            self.announce_all(services, changed.iter());
-            return Err(error);
-        }
-        let upstreams = declaration.numbers.clone();
-        self.adopt(declaration);
-        self.publish(&next, &changed, table);
-        for loaded in &fresh {
-            let revision = &loaded.revision;
+        let change = |state: &State| self.around(|around| arrive(state, bringing, linked, around));
+        let made = self.commit(change).await?;
+        for one in linked.values() {
+            let revision = &one.loaded.revision;
             tracing::info!(
                 service.name = &*revision.service,
                 service.version = revision.number,
                 "deployed"
             );
         }
-        for service in &changed {
-            progress.finished(service, Step::Swap, began.elapsed(), None);
-        }
-        let retired = self.replace(services, next, &changed);
-        for service in &changed {
-            self.announce(service, services.get(service), &retired);
-        }
-        Ok((
-            fresh
-                .iter()
-                .map(|loaded| (loaded.revision.service.to_string(), loaded.revision.number))
-                .chain(upstreams)
-                .collect(),
-            retired,
-        ))
+        let took = began.elapsed();
+        services().for_each(|service| progress.finished(service, Step::Swap, took, None));
+        Ok(made)
     }
 
-    /// Drops the guards and the measurements of revisions that did not become live:
-    /// their numbers come again, with settings of their own, or never.
-    fn forget_refused(&self, services: &Services, requests: &[ServiceDeploy]) {
-        for ServiceDeploy { service, .. } in requests {
-            let newest = services
-                .get(service)
-                .map_or(0, |deployed| deployed.record.newest);
-            self.parts.forget(service, newest + 1);
-        }
-    }
-
-    /// Writes changed services down, all or none.
-    pub(super) async fn keep(
-        &self,
-        next: &Services,
-        changed: &[String],
-    ) -> Result<(), ChangeError> {
-        self.keep_all(next, changed, Vec::new()).await
-    }
-
-    /// As [`Deployments::keep`], together with further records.
-    pub(super) async fn keep_all(
-        &self,
-        next: &Services,
-        changed: &[String],
-        further: Vec<Change>,
-    ) -> Result<(), ChangeError> {
-        let changes = changed.iter().map(|name| match next.get(name) {
-            Some(deployed) => {
-                Change::put(KIND, name, &deployed.record).expect("a record's keys are strings")
-            }
-            None => Change::remove(KIND, name),
-        });
-        let changes = changes.chain(further).collect();
-        Ok(self.parts.records.apply(changes).await?)
-    }
-
-    /// Makes `next` the state; returns the revisions that lost their traffic. They
-    /// drain from here on: later, when `services` may be another's, one of them may
-    /// have its traffic back.
-    pub(super) fn replace(
-        &self,
-        services: &mut Turn<'_>,
-        mut next: Services,
-        changed: &[String],
-    ) -> Vec<Loaded> {
-        for name in changed {
-            if let Some(deployed) = next.get_mut(name) {
-                deployed.unload(&self.parts);
-            }
-        }
-        let before = services.commit(next);
-        let mut retired = Vec::new();
-        for name in changed {
-            let Some(was) = before.get(name) else {
-                continue;
-            };
-            let now = services.get(name).map(|deployed| &deployed.record);
-            for (_, loaded) in was.live() {
-                if now.is_none_or(|record| record.weight(loaded.revision.number) == 0) {
-                    loaded.revision.pool.drain();
-                    retired.push(loaded.clone());
-                }
-            }
-        }
-        retired
-    }
-
-    /// Waits until retired revisions have ended their calls. Each call ends at its
-    /// deadline at the latest, so this does.
-    pub(super) async fn drain(&self, retired: Vec<Loaded>, progress: &Progress) {
-        for loaded in retired {
-            let revision = &loaded.revision;
-            progress.started(&revision.service, Step::Drain);
-            let began = Instant::now();
-            revision.pool.settled().await;
-            progress.finished(&revision.service, Step::Drain, began.elapsed(), None);
-            self.announce_end(&loaded).await;
-            let service = revision.service.clone();
-            // It held its links while it drained.
-            drop(loaded);
-            self.parts.telemetry.metrics.forget_unused(&service);
-        }
-    }
-
-    /// As [`Deployments::drain`], when nobody waits for it.
-    pub(super) fn drain_in_background(self: &Arc<Self>, retired: Vec<Loaded>) {
-        let deployments = self.clone();
-        tokio::spawn(async move {
-            deployments
-                .drain(
-                    retired,
-                    &Progress::silent(&deployments.parts.telemetry.metrics),
-                )
-                .await
-        });
+    fn around<T>(&self, run: impl FnOnce(&Around<'_>) -> T) -> T {
+        run(&Around {
+            upstreams: self.upstream_names(),
+            is_purging: &|service| self.purging.has(service),
+            lately: &|service, number| self.lately(service, number),
+            work_out: &|name, record| self.work_out(name, record),
+            keep: self.parts.keep.revisions,
+        })
     }
 }
 
-// === impl Deployed ===
+// === impl State ===
 
-impl Deployed {
-    pub(super) fn empty() -> Self {
-        Self {
-            record: super::ServiceRecord::default(),
-            loaded: BTreeMap::new(),
-            overrides: Overrides::default(),
-        }
-    }
-
-    /// Keeps in memory what is live, and what was: a rollback to it is a swap.
-    fn unload(&mut self, parts: &Parts) {
-        let record = &self.record;
-        self.loaded.retain(|number, loaded| {
-            let keep = record.weight(*number) > 0 || record.previous == Some(*number);
-            if !keep {
-                parts.forget(&loaded.revision.service, *number);
-            }
-            keep
-        });
+impl State {
+    /// The newest revision of a service, or the number of an upstream.
+    fn newest(&self, name: &str) -> Option<u64> {
+        let service = self.services.get(name).map(|one| one.record.newest);
+        service.or_else(|| self.upstreams.get(name).map(|one| one.number()))
     }
 }
 

@@ -10,9 +10,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::effects::Effects;
 use super::record::{Changes, ConfigRecord, RevisionRecord};
-use super::state::Services;
-use super::{ChangeError, Deployed, Deployments, fault};
+use super::state::{Deployed, State};
+use super::{ChangeError, Deployments, fault};
 use stoa_api::{ConfigDetail, ConfigSource, ConfigValue, ConfigVersion, Fault};
 use stoa_engine::capabilities::config::{Values, merged};
 use stoa_http::conditions::Conditions;
@@ -27,8 +28,8 @@ impl Deployments {
     ///
     /// When the service is not there.
     pub fn config(&self, service: &str) -> Result<ConfigDetail, ChangeError> {
-        let services = self.services.read();
-        Ok(self.find(&services, service)?.config_detail())
+        let state = self.state.load();
+        Ok(self.find(&state, service)?.config_detail())
     }
 
     /// The operator's changes that are remembered, newest first.
@@ -37,8 +38,8 @@ impl Deployments {
     ///
     /// When the service is not there.
     pub fn config_history(&self, service: &str) -> Result<Vec<ConfigVersion>, ChangeError> {
-        let services = self.services.read();
-        let history = &self.find(&services, service)?.record.config.history;
+        let state = self.state.load();
+        let history = &self.find(&state, service)?.record.config.history;
         let shown = history.iter().rev().map(|entry| ConfigVersion {
             version: entry.version,
             at: entry.at.clone(),
@@ -55,7 +56,7 @@ impl Deployments {
     /// When the service is not there, the version is another, a value does not fit
     /// the service's schema, or the disk fails. Nothing has changed then.
     pub async fn change_config(
-        &self,
+        self: &Arc<Self>,
         service: &str,
         changes: &Changes,
         conditions: &Conditions,
@@ -83,8 +84,8 @@ impl Deployments {
         service: &str,
         key: &str,
     ) -> Result<(ConfigValue, u64), ChangeError> {
-        let services = self.services.read();
-        let deployed = self.find(&services, service)?;
+        let state = self.state.load();
+        let deployed = self.find(&state, service)?;
         let mut detail = deployed.config_detail();
         match detail.values.remove(key) {
             Some(value) => Ok((value, detail.version)),
@@ -98,7 +99,7 @@ impl Deployments {
     ///
     /// As for [`Deployments::change_config`], and when the version is not there.
     pub async fn rollback_config(
-        &self,
+        self: &Arc<Self>,
         service: &str,
         to: Option<u64>,
         conditions: &Conditions,
@@ -117,40 +118,52 @@ impl Deployments {
     }
 
     async fn reconfigure(
-        &self,
+        self: &Arc<Self>,
         service: &str,
         conditions: &Conditions,
         change: impl FnOnce(&Deployed, &mut ConfigRecord) -> Result<(), ChangeError>,
     ) -> Result<ConfigDetail, ChangeError> {
-        let mut services = self.services.turn().await;
-        let deployed = self.find(&services, service)?;
-        let before = &deployed.record.config;
-        if !conditions.allow_change(Some(before.version)) {
-            return Err(ChangeError::Stale {
-                what: format!("the configuration of {service}"),
-                found: before.version,
-            });
-        }
-        let mut config = ConfigRecord::clone(before);
-        change(deployed, &mut config)?;
-        let faults = change_faults(service, deployed, &config);
-        if !faults.is_empty() {
-            return Err(ChangeError::Invalid(faults));
-        }
-        if config.version > before.version {
-            let mut next = Services::clone(&services);
-            if let Some(deployed) = next.get_mut(service) {
-                deployed.record.config = Arc::new(config);
-            }
-            self.keep(&next, &[service.to_owned()]).await?;
-            services.commit(next);
-            let deployed = &services[service];
-            let overrides = deployed.record.config.overrides.clone();
-            deployed.overrides.replace(overrides);
+        let made = self.change(|state| {
+            self.find(state, service)?;
+            configure(state, service, conditions, change)
+        });
+        let made = made.await?;
+        let version = |state: &State| state.services[service].record.config.version;
+        let deployed = &made.now.services[service];
+        if version(&made.before) != version(&made.now) {
             log_change(service, deployed);
         }
-        Ok(services[service].config_detail())
+        Ok(deployed.config_detail())
     }
+}
+
+/// The configuration of a service that is there, as `change` leaves it.
+pub(super) fn configure(
+    state: &State,
+    service: &str,
+    conditions: &Conditions,
+    change: impl FnOnce(&Deployed, &mut ConfigRecord) -> Result<(), ChangeError>,
+) -> Result<(State, Effects), ChangeError> {
+    let mut next = state.clone();
+    let deployed = next.entry(service);
+    let before = deployed.record.config.version;
+    if !conditions.allow_change(Some(before)) {
+        return Err(ChangeError::Stale {
+            what: format!("the configuration of {service}"),
+            found: before,
+        });
+    }
+    let mut config = ConfigRecord::clone(&deployed.record.config);
+    change(deployed, &mut config)?;
+    let faults = change_faults(service, deployed, &config);
+    if !faults.is_empty() {
+        return Err(ChangeError::Invalid(faults));
+    }
+    if config.version == before {
+        return Effects::of(state, state.clone());
+    }
+    deployed.record.config = Arc::new(config);
+    Effects::of(state, next)
 }
 
 /// What keeps a new revision from being deployed with its configuration.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::guest_log::RevisionLog;
 use super::record::{RevisionRecord, ScaleRecord};
-use super::{ComponentError, Loaded, Parts, contract_fault, fault, runtime_fault};
+use super::state::Loaded;
+use super::{ComponentError, Parts, contract_fault, fault, runtime_fault};
 use stoa_api::Fault;
 use stoa_engine::capabilities::config::{LiveConfig, Overrides};
 use stoa_engine::capabilities::outbound::outgoing::Outgoing;

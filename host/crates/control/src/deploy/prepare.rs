@@ -3,22 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
+use super::arrive::Linked;
 use super::check;
-use super::check::{Candidate, Candidates, Present};
-use super::configure;
 use super::load::{Prepared, assemble, check_health, compile, health_function, verify, warm};
 use super::progress::Progress;
 use super::record::RevisionRecord;
-use super::state::Services;
-use super::{ChangeError, Deployed, Deployments, Loaded, fault};
+use super::state::{Deployed, Loaded, State};
+use super::{ChangeError, Deployments, fault};
 use stoa_api::upstream::UpstreamDeploy;
 use stoa_api::{DeployRequest, Fault, ServiceDeploy, Step};
 use stoa_engine::Origin;
-use stoa_service::contract::Contract;
 use stoa_service::threads::Threads;
-use stoa_settings::{SettingFault, Settings, service_name};
+use stoa_settings::{SettingFault, service_name};
 
 impl Deployments {
     /// Reads and compiles what comes, one after the other: each keeps all cores
@@ -68,108 +66,102 @@ impl Deployments {
         })
     }
 
-    /// Checks that all fits together and adds the new revisions to `next`.
+    /// Links the newest revisions of these services, as `next` has them.
+    ///
+    /// # Errors
+    ///
+    /// All `faults`, which were found before, and those of linking.
     pub(super) fn link_all(
         &self,
-        services: &Services,
-        next: &mut Services,
-        request: &DeployRequest,
+        next: State,
         prepared: &BTreeMap<String, Prepared>,
-    ) -> Result<Vec<Loaded>, ChangeError> {
-        let requests = &request.services;
-        for request in requests {
-            let deployed = next
-                .entry(request.service.clone())
-                .or_insert_with(Deployed::empty);
-            let revision = RevisionRecord {
-                number: deployed.record.newest + 1,
-                component: request.component.clone(),
-                size: prepared[&request.service].size,
-                deployed: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
-                settings: request.settings.clone(),
-                note: None,
-            };
-            let record = &mut deployed.record;
-            let before = record
-                .live
-                .first()
-                .map(|live| (live.revision, record.previous));
-            let stages = request.stages.as_ref();
-            let first = stages.and_then(|stages| stages.shares.first().copied());
-            record.add(revision, first.or(request.canary));
-            record.rollout = before.and_then(|(against, previous)| {
-                let settings = &request.settings.rollout;
-                let revisions = (record.newest, against, previous);
-                self.begin_rollout(&request.service, revisions, stages, settings)
-            });
-            record.trim(self.parts.keep.revisions);
-        }
-        let mut upstreams = self.upstream_names();
-        upstreams.extend(request.upstreams.iter().map(|one| one.upstream.clone()));
-        let candidates = candidates(next, prepared);
-        let mut faults = check::faults(&candidates, &present(services), &upstreams);
+        mut faults: Vec<Fault>,
+    ) -> Result<BTreeMap<String, Linked>, ChangeError> {
         // The linker would say the same of them, in its own words.
-        let unmet: BTreeSet<_> = faults
-            .iter()
-            .filter(|fault| UNMET.contains(&&*fault.code))
-            .filter_map(|fault| fault.service.clone())
-            .collect();
-        for request in requests {
-            if self.purging.has(&request.service) {
-                let message = format!(
-                    "the state of the last {} is being deleted: deploy it when that is over",
-                    request.service
-                );
-                faults.push(fault(&request.service, "purging", message));
-            }
-        }
-        let mut fresh = Vec::new();
+        let unmet = faults.iter().filter(|fault| UNMET.contains(&&*fault.code));
+        let unmet: BTreeSet<_> = unmet.filter_map(|fault| fault.service.clone()).collect();
+        let mut linked = BTreeMap::new();
         for (service, prepared) in prepared {
-            let Some(deployed) = next.get_mut(service) else {
-                continue;
-            };
-            let number = deployed.record.newest;
-            let Some(record) = deployed.record.revision(number) else {
-                continue;
-            };
-            faults.extend(configure::revision_faults(
-                service,
-                record,
-                &deployed.record.config.overrides,
-            ));
-            match assemble(
-                &self.parts,
-                service,
-                record,
-                prepared,
-                deployed.record.scale,
-                deployed.overrides.clone(),
-            ) {
-                Ok(loaded) => {
-                    deployed.loaded.insert(number, loaded.clone());
-                    fresh.push(loaded);
+            match self.link(service, &next.services[service], prepared) {
+                Ok(one) => {
+                    linked.insert(service.clone(), one);
                 }
                 Err(found) => {
-                    let (linking, found): (Vec<_>, Vec<_>) = found
-                        .into_iter()
-                        .partition(|fault| fault.code == "not_linkable");
-                    faults.extend(found);
-                    if linking.is_empty() {
-                        continue;
-                    }
-                    // All of it, where the linker tells the first, in its own words.
-                    let lacking = check::lacking(service, &prepared.contract);
-                    let is_told = !lacking.is_empty() || unmet.contains(service);
-                    faults.extend(if is_told { lacking } else { linking });
+                    let is_told = unmet.contains(service);
+                    faults.extend(linking_faults(service, prepared, found, is_told));
                 }
             }
         }
         if faults.is_empty() {
-            Ok(fresh)
+            Ok(linked)
         } else {
             Err(ChangeError::Refused(faults))
         }
     }
+
+    fn link(
+        &self,
+        service: &str,
+        deployed: &Deployed,
+        prepared: &Prepared,
+    ) -> Result<Linked, Vec<Fault>> {
+        let Deployed {
+            record, overrides, ..
+        } = deployed;
+        let newest = record.revision(record.newest);
+        let newest = newest.expect("a deployment adds the newest revision");
+        let (scale, overrides) = (record.scale, overrides.clone());
+        let parts = &self.parts;
+        let loaded = assemble(parts, service, newest, prepared, scale, overrides.clone())?;
+        Ok(Linked { loaded, overrides })
+    }
+
+    /// A revision that was deployed before, ready to serve.
+    pub(super) async fn revive(
+        self: &Arc<Self>,
+        service: &str,
+        deployed: &Deployed,
+        revision: &RevisionRecord,
+    ) -> Result<Loaded, ChangeError> {
+        let (deployments, name) = (self.clone(), service.to_owned());
+        let (scale, overrides) = (deployed.record.scale, deployed.overrides.clone());
+        let revision = revision.clone();
+        let assembled = Threads::compile(move || {
+            let (parts, digest) = (&deployments.parts, &revision.component);
+            let verified = verify(parts, &name, digest)?;
+            let prepared = compile(parts, &name, digest, verified)?;
+            assemble(parts, &name, &revision, &prepared, scale, overrides)
+        });
+        let loaded = assembled.await.unwrap_or_else(|| {
+            let message = format!("{service} could not be loaded; see the host's log");
+            Err(vec![fault(service, "not_compilable", message)])
+        });
+        let loaded = loaded.map_err(ChangeError::Refused)?;
+        warm(&loaded).await.map_err(ChangeError::Refused)?;
+        if let Some(function) = health_function(&loaded) {
+            let checked = check_health(&loaded, function).await;
+            checked.map_err(|fault| ChangeError::Refused(vec![fault]))?;
+        }
+        Ok(loaded)
+    }
+}
+
+/// What is told of a component that can't be linked.
+fn linking_faults(
+    service: &str,
+    prepared: &Prepared,
+    found: Vec<Fault>,
+    is_told: bool,
+) -> Vec<Fault> {
+    let is_linking = |fault: &Fault| fault.code == "not_linkable";
+    let (linking, mut faults): (Vec<_>, Vec<_>) = found.into_iter().partition(is_linking);
+    if !linking.is_empty() {
+        // All of it, where the linker tells the first, in its own words.
+        let lacking = check::lacking(service, &prepared.contract);
+        let is_told = is_told || !lacking.is_empty();
+        faults.extend(if is_told { lacking } else { linking });
+    }
+    faults
 }
 
 /// Faults of an import that the linker finds, too.
@@ -180,7 +172,10 @@ const UNMET: &[&str] = &["unknown_import", "unlinked_handler", "handles_in_link"
 /// # Errors
 ///
 /// What can't start, of all of it.
-pub(super) async fn warm_all(fresh: &[Loaded], progress: &Progress) -> Result<(), ChangeError> {
+pub(super) async fn warm_all<'l>(
+    fresh: impl Iterator<Item = &'l Loaded>,
+    progress: &Progress,
+) -> Result<(), ChangeError> {
     let mut faults = Vec::new();
     for loaded in fresh {
         let service = &loaded.revision.service;
@@ -208,42 +203,6 @@ pub(super) async fn warm_all(fresh: &[Loaded], progress: &Progress) -> Result<()
     } else {
         Err(ChangeError::Refused(faults))
     }
-}
-
-/// Every live revision of every service, as it will be.
-fn candidates<'a>(next: &'a Services, prepared: &'a BTreeMap<String, Prepared>) -> Candidates<'a> {
-    next.iter()
-        .map(|(name, deployed)| {
-            let live = deployed.record.live.iter().filter_map(|live| {
-                let new = prepared
-                    .get(name)
-                    .filter(|_| live.revision == deployed.record.newest);
-                let contract: &Contract = match new {
-                    Some(prepared) => &prepared.contract,
-                    None => &deployed.loaded.get(&live.revision)?.revision.contract,
-                };
-                let settings: &Settings = &deployed.record.revision(live.revision)?.settings;
-                Some(Candidate {
-                    contract,
-                    settings,
-                    is_new: new.is_some(),
-                })
-            });
-            (name.as_str(), live.collect())
-        })
-        .collect()
-}
-
-/// What every live revision exports now.
-pub(super) fn present(services: &Services) -> Present<'_> {
-    let mut present = Present::new();
-    for (name, deployed) in services {
-        let contracts = deployed
-            .live()
-            .map(|(_, loaded)| &*loaded.revision.contract);
-        present.insert(name, contracts.collect());
-    }
-    present
 }
 
 /// What makes no sense in a request, whatever is deployed.

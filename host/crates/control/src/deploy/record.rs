@@ -14,6 +14,10 @@ use stoa_settings::Settings;
 
 /// The kind of these records in the store.
 pub(super) const KIND: &str = "service";
+/// The kind of the records of who takes no calls, by service or upstream.
+pub(super) const DRAIN: &str = "drain";
+/// The kind of the records of how breakers are held, by service or upstream.
+pub(super) const BREAKER: &str = "breaker";
 
 /// A service: its revisions, and which of them are live.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::declared::{self, AllDeclared, UpstreamRecord};
+use super::effects::Effects;
 use super::prepare::setting_faults;
-use super::record::{KIND, ServiceRecord};
-use super::state::Services;
-use super::{ChangeError, Deployed, Deployments, table};
+use super::record::{self, ServiceRecord};
+use super::state::{Deployed, Loaded, Names, Services, State};
+use super::{ChangeError, Deployments, fault};
 use stoa_engine::capabilities::config::Overrides;
+use stoa_mesh::Forces;
 use stoa_settings::SettingFault;
 use stoa_store::StoreError;
 
@@ -20,14 +23,50 @@ impl Deployments {
     ///
     /// When the records can't be read.
     pub async fn restore(self: &Arc<Self>) -> Result<(), StoreError> {
-        self.restore_breakers().await?;
-        self.restore_drains().await?;
-        let mut services = self.services.turn().await;
-        let mut restored = Services::new();
-        for (name, record) in self.parts.records.list(KIND).await? {
+        let restored = State {
+            forces: self.read_forces().await?,
+            drained: self.read_drained().await?,
+            services: self.read_services().await?,
+            upstreams: self.read_upstreams().await?,
+        };
+        self.change(|state| Ok::<_, StoreError>(restore(state, restored)))
+            .await?;
+        self.sweep_components().await;
+        Ok(())
+    }
+
+    async fn read_forces(&self) -> Result<BTreeMap<String, Forces>, StoreError> {
+        let all = self
+            .parts
+            .records
+            .read_all::<Forces>(record::BREAKER)
+            .await?;
+        for (service, forces) in &all {
+            tracing::warn!(
+                service.name = service,
+                "its breakers are held by an operator: {forces}"
+            );
+        }
+        Ok(all.into_iter().collect())
+    }
+
+    async fn read_drained(&self) -> Result<Names, StoreError> {
+        let all = self.parts.records.read_all::<bool>(record::DRAIN).await?;
+        let drained = all.into_iter().filter(|(_, drained)| *drained);
+        let drained: Names = drained.map(|(service, _)| service).collect();
+        for service in &drained {
+            tracing::warn!(service.name = service, "it is drained by an operator");
+        }
+        Ok(drained)
+    }
+
+    async fn read_services(self: &Arc<Self>) -> Result<Services, StoreError> {
+        let mut services = Services::new();
+        for (name, record) in self.parts.records.list(record::KIND).await? {
             match serde_json::from_value::<ServiceRecord>(record) {
                 Ok(record) => {
-                    restored.insert(name.clone(), self.restore_service(&name, record).await);
+                    let deployed = self.restore_service(&name, record).await;
+                    services.insert(name, Arc::new(deployed));
                 }
                 Err(error) => {
                     self.unread.store(true, Ordering::Relaxed);
@@ -38,66 +77,91 @@ impl Deployments {
                 }
             }
         }
-        self.sweep(&restored);
-        self.restore_upstreams().await?;
-        let table = table(&restored, &self.declared());
-        match table {
-            Ok(table) => self.publish(
-                &restored,
-                &restored.keys().cloned().collect::<Vec<_>>(),
-                table,
-            ),
-            Err(faults) => tracing::error!(
-                ?faults,
-                "the routes of the restored services conflict; none is served"
-            ),
+        Ok(services)
+    }
+
+    async fn read_upstreams(&self) -> Result<AllDeclared, StoreError> {
+        let mut upstreams = AllDeclared::new();
+        for (name, record) in self.parts.records.list(declared::KIND).await? {
+            let record = serde_json::from_value::<UpstreamRecord>(record);
+            let declared = record
+                .map_err(|error| vec![fault(&name, "record", error.to_string())])
+                .and_then(|record| {
+                    tell_faults(&name, record.settings.faults());
+                    self.work_out(&name, record)
+                });
+            match declared {
+                Ok(declared) => {
+                    upstreams.insert(name, declared);
+                }
+                Err(faults) => {
+                    tracing::error!(service.name = name, ?faults, "an upstream is not restored")
+                }
+            }
         }
-        self.announce_all(&restored, restored.keys());
-        services.commit(restored);
-        Ok(())
+        Ok(upstreams)
     }
 
     async fn restore_service(self: &Arc<Self>, name: &str, mut record: ServiceRecord) -> Deployed {
         record.restart_rollout();
-        let mut loaded = BTreeMap::new();
-        let overrides = Overrides::new(record.config.overrides.clone());
-        let warm = record
-            .live
-            .iter()
-            .map(|live| live.revision)
-            .chain(record.previous);
-        for number in warm {
-            let Some(revision) = record.revision(number) else {
-                continue;
-            };
-            tell_faults(name, revision.settings.faults());
-            let revived = self.revive(name, revision.clone(), record.scale, overrides.clone());
-            match revived.await {
-                Ok(ready) => {
-                    if record.weight(number) == 0 {
-                        ready.revision.pool.drain();
-                    }
-                    loaded.insert(number, ready);
-                }
-                Err(ChangeError::Refused(faults)) => {
-                    for fault in faults {
-                        tracing::error!(
-                            service.name = name,
-                            code = fault.code,
-                            "not restored: {}",
-                            fault.message
-                        );
-                    }
-                }
-                Err(error) => tracing::error!(service.name = name, "not restored: {error}"),
+        let live = record.live.iter().map(|live| live.revision);
+        let kept: Vec<_> = live.chain(record.previous).collect();
+        let mut deployed = Deployed {
+            overrides: Overrides::new(record.config.overrides.clone()),
+            record,
+            loaded: BTreeMap::new(),
+        };
+        for number in kept {
+            if let Some(ready) = self.restore_revision(name, &deployed, number).await {
+                deployed.loaded.insert(number, ready);
             }
         }
-        Deployed {
-            record,
-            loaded,
-            overrides,
-        }
+        deployed
     }
+
+    async fn restore_revision(
+        self: &Arc<Self>,
+        name: &str,
+        deployed: &Deployed,
+        number: u64,
+    ) -> Option<Loaded> {
+        let revision = deployed.record.revision(number)?;
+        tell_faults(name, revision.settings.faults());
+        match self.revive(name, deployed, revision).await {
+            Ok(ready) => {
+                if deployed.record.weight(number) == 0 {
+                    ready.revision.pool.drain();
+                }
+                return Some(ready);
+            }
+            Err(ChangeError::Refused(faults)) => {
+                for fault in faults {
+                    tracing::error!(
+                        service.name = name,
+                        code = fault.code,
+                        "not restored: {}",
+                        fault.message
+                    );
+                }
+            }
+            Err(error) => tracing::error!(service.name = name, "not restored: {error}"),
+        }
+        None
+    }
+}
+
+/// From nothing to what was kept, which need not be written down again.
+fn restore(empty: &State, mut restored: State) -> (State, Effects) {
+    let mut effects = Effects::between(empty, &mut restored);
+    effects.records.clear();
+    match restored.table() {
+        Ok(table) => effects.table = Some(table),
+        Err(faults) => tracing::error!(
+            ?faults,
+            "the routes of the restored services conflict; none is served"
+        ),
+    }
+    (restored, effects)
 }
 
 /// Tells of settings that an older host took and this one would not: they are served as

@@ -10,14 +10,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use super::effects::{Effects, Stop};
 use super::record::rollout::{RolloutRecord, millis, now_ms};
 use super::record::{LiveRecord, ServiceRecord};
-use super::state::Services;
-use super::{Deployed, Deployments, verdict};
-use stoa_api::{RolloutState, Stages};
-use stoa_mesh::breaker::State;
+use super::state::{Deployed, State};
+use super::traffic::{Ready, shift};
+use super::{ChangeError, Deployments, verdict};
+use stoa_api::{RolloutState, ServiceDeploy};
+use stoa_mesh::breaker;
 use stoa_mesh::health::Numbers;
-use stoa_settings::Rollout;
 
 /// What a rollout needs now.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,6 +43,12 @@ struct Mark {
     taken: SystemTime,
 }
 
+/// A rollout as it was when something of it was due.
+struct UnderWay {
+    service: String,
+    rollout: RolloutRecord,
+}
+
 impl Deployments {
     /// Waits until a rollout may need something before it is its time.
     pub async fn breaker_opened(&self) {
@@ -50,54 +57,28 @@ impl Deployments {
 
     /// Does what rollouts need: to be called each second or so.
     pub async fn tend_rollouts(self: &Arc<Self>) {
-        let due: Vec<(String, RolloutRecord, Due)> = {
-            let services = self.services.read();
-            self.mark(&services);
-            let under_way = services.iter().filter_map(|(name, deployed)| {
+        let due: Vec<(UnderWay, Due)> = {
+            let state = self.state.load();
+            self.mark(&state);
+            let under_way = state.services.iter().filter_map(|(name, deployed)| {
                 let rollout = deployed.record.rollout.clone()?;
                 let due = self.due(name, deployed, &rollout);
-                (due != Due::Nothing).then(|| (name.clone(), rollout, due))
+                let service = name.clone();
+                (due != Due::Nothing).then_some((UnderWay { service, rollout }, due))
             });
             under_way.collect()
         };
-        for (service, rollout, due) in due {
+        for (one, due) in due {
             let done = match due {
                 Due::Nothing => Ok(()),
-                Due::Stage(share) => self.next_stage(&service, &rollout, share).await,
-                Due::Back(reason) => self.swap_back(&service, &rollout, &reason).await,
-                Due::End => self.end_watch(&service, &rollout, None).await,
+                Due::Stage(share) => self.next_stage(&one, share).await,
+                Due::Back(reason) => self.swap_back(&one, &reason).await,
+                Due::End => self.end_watch(&one, None).await,
             };
             if let Err(error) = done {
-                self.give_up(&service, &rollout, &error).await;
+                self.give_up(&one, &error).await;
             }
         }
-    }
-
-    /// The rollout of a revision that takes over from `against`, which took over from
-    /// `previous`; if it has one.
-    pub(super) fn begin_rollout(
-        &self,
-        service: &str,
-        (revision, against, previous): (u64, u64, Option<u64>),
-        stages: Option<&Stages>,
-        settings: &Rollout,
-    ) -> Option<RolloutRecord> {
-        if stages.is_none() && !settings.auto_rollback {
-            return None;
-        }
-        let now = now_ms();
-        let every_ms = stages.map_or(0, |stages| millis(stages.every));
-        let to_come = stages.map_or(&[][..], |stages| stages.shares.get(1..).unwrap_or_default());
-        Some(RolloutRecord {
-            revision,
-            against,
-            previous,
-            baseline: Some(self.lately(service, against)),
-            stages: to_come.to_vec(),
-            every_ms,
-            next_ms: now + every_ms,
-            until_ms: now + every_ms * to_come.len() as u64 + millis(settings.watch),
-        })
     }
 
     /// A rollout as the API shows it.
@@ -147,129 +128,67 @@ impl Deployments {
     fn cut_off(&self, service: &str, revision: u64) -> Option<String> {
         let breakers = self.parts.guards.list(service).into_iter();
         let mut open = breakers.filter(|(number, _, reading)| {
-            *number == revision && reading.state == State::Open && reading.forced.is_none()
+            *number == revision && reading.state == breaker::State::Open && reading.forced.is_none()
         });
         open.next()
             .map(|(_, link, reading)| format!("its breaker for {link} opened: {}", reading.reason))
     }
 
-    async fn next_stage(
-        self: &Arc<Self>,
-        service: &str,
-        rollout: &RolloutRecord,
-        share: u8,
-    ) -> Result<(), super::ChangeError> {
-        let mut live = vec![LiveRecord {
-            revision: rollout.revision,
-            weight: share,
-        }];
-        if share < 100 {
-            live.push(LiveRecord {
-                revision: rollout.against,
-                weight: 100 - share,
-            });
+    async fn next_stage(self: &Arc<Self>, one: &UnderWay, share: u8) -> Result<(), ChangeError> {
+        let change = |state: &State, ready: &Ready<'_>| one.next_stage(state, ready, share);
+        if self.shift(&one.service, change).await?.is_some() {
+            tracing::info!(
+                service.name = one.service,
+                service.version = one.rollout.revision,
+                "canary: {share} % of the traffic"
+            );
         }
-        self.shift_rollout(service, rollout, live, |record, mut rollout| {
-            rollout.advance(now_ms());
-            record.rollout = Some(rollout);
-        })
-        .await?;
-        tracing::info!(
-            service.name = service,
-            service.version = rollout.revision,
-            "canary: {share} % of the traffic"
-        );
         Ok(())
     }
 
-    async fn swap_back(
-        self: &Arc<Self>,
-        service: &str,
-        rollout: &RolloutRecord,
-        reason: &str,
-    ) -> Result<(), super::ChangeError> {
-        let live = vec![LiveRecord {
-            revision: rollout.against,
-            weight: 100,
-        }];
-        let note = format!("rolled back by the host: {reason}");
-        self.shift_rollout(service, rollout, live, |record, rollout| {
-            record.rollout = None;
-            // The revision that is worse is nothing to go back to.
-            let previous = rollout.previous;
-            record.previous = previous.filter(|number| record.revision(*number).is_some());
-            record.note(rollout.revision, note);
-        })
-        .await?;
-        self.parts.telemetry.metrics.deploy_swap("auto_rollback");
-        tracing::error!(
-            service.name = service,
-            service.version = rollout.revision,
-            "rolled back to revision {}: {reason}",
-            rollout.against
-        );
+    async fn swap_back(self: &Arc<Self>, one: &UnderWay, reason: &str) -> Result<(), ChangeError> {
+        let change = |state: &State, ready: &Ready<'_>| one.swap_back(state, ready, reason);
+        if self.shift(&one.service, change).await?.is_some() {
+            self.parts.telemetry.metrics.deploy_swap("auto_rollback");
+            tracing::error!(
+                service.name = one.service,
+                service.version = one.rollout.revision,
+                "rolled back to revision {}: {reason}",
+                one.rollout.against
+            );
+        }
         Ok(())
     }
 
     /// A rollout that can't go on, as when others need what the new revision exports:
     /// the traffic stays as it is, and the operator is told.
-    async fn give_up(&self, service: &str, rollout: &RolloutRecord, error: &super::ChangeError) {
+    async fn give_up(self: &Arc<Self>, one: &UnderWay, error: &ChangeError) {
         tracing::error!(
-            service.name = service,
-            service.version = rollout.revision,
+            service.name = one.service,
+            service.version = one.rollout.revision,
             "its rollout can't go on; the traffic stays as it is: {error}"
         );
         let note = format!("its rollout could not go on: {error}");
-        if let Err(error) = self.end_watch(service, rollout, Some(note)).await {
-            tracing::error!(service.name = service, "nor can it be ended: {error}");
+        if let Err(error) = self.end_watch(one, Some(note)).await {
+            tracing::error!(service.name = one.service, "nor can it be ended: {error}");
         }
     }
 
     async fn end_watch(
-        &self,
-        service: &str,
-        rollout: &RolloutRecord,
-        note: Option<String>,
-    ) -> Result<(), super::ChangeError> {
-        let mut services = self.services.turn().await;
-        let mut next = Services::clone(&services);
-        match next.get_mut(service) {
-            Some(deployed) if deployed.record.rollout.as_ref() == Some(rollout) => {
-                deployed.record.rollout = None;
-                if let Some(note) = note {
-                    deployed.record.note(rollout.revision, note);
-                }
-            }
-            _ => return Ok(()),
-        }
-        self.keep(&next, &[service.to_owned()]).await?;
-        services.commit(next);
-        tracing::info!(
-            service.name = service,
-            service.version = rollout.revision,
-            "its rollout is over"
-        );
-        Ok(())
-    }
-
-    /// Changes the traffic for a rollout, unless an operator or a deployment was first.
-    async fn shift_rollout(
         self: &Arc<Self>,
-        service: &str,
-        rollout: &RolloutRecord,
-        live: Vec<LiveRecord>,
-        edit: impl FnOnce(&mut ServiceRecord, RolloutRecord),
-    ) -> Result<(), super::ChangeError> {
-        let mut services = self.services.turn().await;
-        let current = services.get(service);
-        let current = current.and_then(|deployed| deployed.record.rollout.clone());
-        match current {
-            Some(current) if current == *rollout => {
-                let edit = |record: &mut ServiceRecord| edit(record, current);
-                self.shift(&mut services, service, live, edit).await
-            }
-            _ => Ok(()),
+        one: &UnderWay,
+        note: Option<String>,
+    ) -> Result<(), ChangeError> {
+        match self.change(|state| one.end(state, note)).await {
+            Ok(_) => tracing::info!(
+                service.name = one.service,
+                service.version = one.rollout.revision,
+                "its rollout is over"
+            ),
+            Err(Stop::Error(error)) => return Err(error),
+            Err(Stop::Moved | Stop::Needs(_)) => {}
         }
+        Ok(())
     }
 
     fn numbers(&self, service: &str, revision: u64) -> Numbers {
@@ -277,7 +196,7 @@ impl Deployments {
     }
 
     /// What a revision did within the last one or two watches.
-    fn lately(&self, service: &str, revision: u64) -> Numbers {
+    pub(super) fn lately(&self, service: &str, revision: u64) -> Numbers {
         let now = self.numbers(service, revision);
         let marks = self.marks.0.lock().unwrap_or_else(PoisonError::into_inner);
         match marks.get(&(service.to_owned(), revision)) {
@@ -287,14 +206,14 @@ impl Deployments {
     }
 
     /// Remembers the counts of revisions that a later one may be compared with.
-    fn mark(&self, services: &Services) {
+    fn mark(&self, state: &State) {
         let now = SystemTime::now();
         let mut marks = self.marks.0.lock().unwrap_or_else(PoisonError::into_inner);
         marks.retain(|(service, revision), _| {
-            let deployed = services.get(service);
+            let deployed = state.services.get(service);
             deployed.is_some_and(|deployed| deployed.record.weight(*revision) > 0)
         });
-        for (name, deployed) in services {
+        for (name, deployed) in &state.services {
             for (_, loaded) in deployed.live() {
                 let settings = &loaded.revision.settings.rollout;
                 if !settings.auto_rollback {
@@ -312,6 +231,99 @@ impl Deployments {
                     mark.taken = now;
                 }
             }
+        }
+    }
+}
+
+/// The rollout of the revision that is to follow, if it has one.
+pub(super) fn begin(
+    record: &ServiceRecord,
+    request: &ServiceDeploy,
+    lately: &dyn Fn(&str, u64) -> Numbers,
+) -> Option<RolloutRecord> {
+    let (stages, settings) = (request.stages.as_ref(), &request.settings.rollout);
+    let against = record.live.first()?.revision;
+    if stages.is_none() && !settings.auto_rollback {
+        return None;
+    }
+    let to_come = stages.map_or(&[][..], |stages| stages.shares.get(1..).unwrap_or_default());
+    let mut rollout = RolloutRecord {
+        revision: record.newest + 1,
+        against,
+        previous: record.previous,
+        baseline: Some(lately(&request.service, against)),
+        stages: to_come.to_vec(),
+        every_ms: stages.map_or(0, |stages| millis(stages.every)),
+        next_ms: 0,
+        until_ms: 0,
+    };
+    rollout.begin(now_ms(), settings.watch);
+    Some(rollout)
+}
+
+// === impl UnderWay ===
+
+impl UnderWay {
+    /// The next share of the traffic.
+    fn next_stage(
+        &self,
+        state: &State,
+        ready: &Ready<'_>,
+        share: u8,
+    ) -> Result<(State, Effects), Stop> {
+        self.check(state)?;
+        let (new, old) = (self.rollout.revision, self.rollout.against);
+        let shares = [(new, share), (old, 100 - share)];
+        shift(state, &self.service, ready, |record| {
+            let live = shares.map(|(revision, weight)| LiveRecord { revision, weight });
+            record.set_live(live.to_vec());
+            let mut rollout = self.rollout.clone();
+            rollout.advance(now_ms());
+            record.rollout = Some(rollout);
+        })
+    }
+
+    /// All traffic for the old revision.
+    fn swap_back(
+        &self,
+        state: &State,
+        ready: &Ready<'_>,
+        reason: &str,
+    ) -> Result<(State, Effects), Stop> {
+        self.check(state)?;
+        let (new, old) = (self.rollout.revision, self.rollout.against);
+        shift(state, &self.service, ready, |record| {
+            record.set_live(vec![LiveRecord {
+                revision: old,
+                weight: 100,
+            }]);
+            record.rollout = None;
+            // The revision that is worse is nothing to go back to.
+            let previous = self.rollout.previous;
+            record.previous = previous.filter(|number| record.revision(*number).is_some());
+            record.note(new, format!("rolled back by the host: {reason}"));
+        })
+    }
+
+    /// The traffic as it is, and nothing more to come.
+    fn end(&self, state: &State, note: Option<String>) -> Result<(State, Effects), Stop> {
+        self.check(state)?;
+        let mut next = state.clone();
+        let record = &mut next.entry(&self.service).record;
+        record.rollout = None;
+        if let Some(note) = note {
+            record.note(self.rollout.revision, note);
+        }
+        Ok(Effects::of(state, next)?)
+    }
+
+    /// An operator or a deployment may have been first.
+    fn check(&self, state: &State) -> Result<(), Stop> {
+        let current = state.services.get(&self.service);
+        let current = current.and_then(|deployed| deployed.record.rollout.as_ref());
+        match current == Some(&self.rollout) {
+            true => Ok(()),
+            false => Err(Stop::Moved),
         }
     }
 }

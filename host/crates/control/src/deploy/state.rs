@@ -1,96 +1,168 @@
-//! What is deployed: one immutable snapshot behind one pointer. Readers load it and
-//! never wait; who changes it waits for their turn.
+//! What is deployed: one immutable snapshot. Readers load it and never wait; whoever
+//! changes it makes another one of it, which [`super::commit`] puts in its place.
 
-use std::collections::BTreeMap;
-use std::ops::Deref;
-use std::sync::{Arc, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use tokio::sync::{Mutex, MutexGuard};
+use super::declared::{AllDeclared, Declared};
+use super::record::ServiceRecord;
+use super::{ChangeError, fault};
+use stoa_api::Fault;
+use stoa_engine::capabilities::config::Overrides;
+use stoa_gateway::Plan;
+use stoa_gateway::table::{ServiceRoutes, Table};
+use stoa_mesh::{Forces, Live, Service};
+use stoa_service::revision::Revision;
 
-use super::Deployed;
+/// Services by name. One that has not changed is the same in the next state.
+pub(super) type Services = BTreeMap<String, Arc<Deployed>>;
 
-/// Services by name.
-pub(super) type Services = BTreeMap<String, Deployed>;
+/// Names of services or upstreams.
+pub(super) type Names = BTreeSet<String>;
 
-/// The services of a host.
-#[derive(Default)]
+/// All that changes what runs.
+#[derive(Clone, Default)]
 pub(super) struct State {
-    current: ArcSwap<Services>,
-    change: Mutex<()>,
-    /// The services of the deployment that has the turn.
-    deploying: std::sync::Mutex<Vec<String>>,
+    pub(super) services: Services,
+    /// Upstreams that were declared; those that only joined come and go by themselves.
+    pub(super) upstreams: AllDeclared,
+    /// Services and upstreams that take no calls, because an operator says so.
+    pub(super) drained: Names,
+    /// What an operator holds the breakers of services and upstreams at.
+    pub(super) forces: BTreeMap<String, Forces>,
 }
 
-/// Tells of a deployment until it is dropped.
-pub(super) struct Told<'s>(&'s State);
-
-/// The right to change the services. They stay as they are meanwhile, but for what
-/// its holder commits.
-pub(super) struct Turn<'s> {
-    state: &'s State,
-    services: Arc<Services>,
-    _one_at_a_time: MutexGuard<'s, ()>,
+/// A service as the host has it.
+#[derive(Clone, Default)]
+pub(super) struct Deployed {
+    pub(super) record: ServiceRecord,
+    /// Revisions that are ready to serve: those that are live, and the one before.
+    pub(super) loaded: BTreeMap<u64, Loaded>,
+    /// What all its revisions see of `record.config`.
+    pub(super) overrides: Overrides,
 }
+
+/// A revision in memory, with its routes worked out.
+#[derive(Clone)]
+pub(super) struct Loaded {
+    pub(super) revision: Arc<Revision>,
+    pub(super) endpoints: Vec<Arc<Plan>>,
+}
+
+// === impl State ===
 
 impl State {
-    /// The services as they are now, also while they are being changed.
-    pub(super) fn read(&self) -> Arc<Services> {
-        self.current.load_full()
+    /// A service by its name; `upstreams` are those that have a name of theirs.
+    pub(super) fn find(&self, name: &str, upstreams: &Names) -> Result<&Deployed, ChangeError> {
+        let found = self.services.get(name).map(|deployed| &**deployed);
+        found.ok_or_else(|| match upstreams.contains(name) {
+            true => ChangeError::IsUpstream(name.to_owned()),
+            false => self.unknown(name, upstreams),
+        })
     }
 
-    /// Tells that the turn is a deployment's, of these services.
-    pub(super) fn tell(&self, services: Vec<String>) -> Told<'_> {
-        self.set_deploying(services);
-        Told(self)
-    }
-
-    /// The services of the deployment that has the turn.
-    pub(super) fn deploying(&self) -> Vec<String> {
-        let deploying = self.deploying.lock();
-        deploying.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set_deploying(&self, services: Vec<String>) {
-        let mut deploying = self
-            .deploying
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *deploying = services;
-    }
-
-    /// Waits until no other changes the services.
-    pub(super) async fn turn(&self) -> Turn<'_> {
-        let one_at_a_time = self.change.lock().await;
-        Turn {
-            state: self,
-            services: self.read(),
-            _one_at_a_time: one_at_a_time,
+    /// That there is a service or an upstream of this name.
+    pub(super) fn check_name(&self, name: &str, upstreams: &Names) -> Result<(), ChangeError> {
+        match self.services.contains_key(name) || upstreams.contains(name) {
+            true => Ok(()),
+            false => Err(self.unknown(name, upstreams)),
         }
     }
-}
 
-impl Drop for Told<'_> {
-    fn drop(&mut self) {
-        self.0.set_deploying(Vec::new());
+    /// As [`State::find`], to be changed in what becomes the next state.
+    pub(super) fn find_mut(
+        &mut self,
+        name: &str,
+        upstreams: &Names,
+    ) -> Result<&mut Deployed, ChangeError> {
+        self.find(name, upstreams)?;
+        Ok(self.entry(name))
+    }
+
+    /// A service to be changed, which has no revisions where it is new.
+    pub(super) fn entry(&mut self, name: &str) -> &mut Deployed {
+        Arc::make_mut(self.services.entry(name.to_owned()).or_default())
+    }
+
+    /// Neither a service nor an upstream has this name.
+    pub(super) fn unknown(&self, name: &str, upstreams: &Names) -> ChangeError {
+        let known = self.services.keys().chain(upstreams);
+        ChangeError::no_service(name, known.map(String::as_str))
+    }
+
+    /// What an operator holds the breakers of a name at.
+    pub(super) fn forces(&self, name: &str) -> Forces {
+        self.forces.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Whether a revision is in memory.
+    pub(super) fn has_loaded(&self, service: &str, number: u64) -> bool {
+        let deployed = self.services.get(service);
+        deployed.is_some_and(|deployed| deployed.loaded.contains_key(&number))
+    }
+
+    /// The gateway's table of it.
+    pub(super) fn table(&self) -> Result<Table, Vec<Fault>> {
+        let services = self.services.iter();
+        let services = services.map(|(name, deployed)| deployed.routes(name));
+        let routes: Vec<_> = services
+            .chain(self.upstreams.values().map(Declared::routes))
+            .collect();
+        Table::build(&routes).map_err(|conflicts| {
+            conflicts
+                .into_iter()
+                .map(|conflict| fault(&conflict.service, "route_conflict", conflict.message))
+                .collect()
+        })
     }
 }
 
-// === impl Turn ===
+// === impl Deployed ===
 
-impl Turn<'_> {
-    /// Makes `next` what readers find; returns what they found until now.
-    pub(super) fn commit(&mut self, next: Services) -> Arc<Services> {
-        let next = Arc::new(next);
-        self.state.current.store(next.clone());
-        std::mem::replace(&mut self.services, next)
+impl Deployed {
+    /// As other services find it.
+    pub(super) fn service(&self, name: &str) -> Service {
+        let live = self.live().map(|(weight, loaded)| Live {
+            revision: loaded.revision.clone(),
+            weight,
+        });
+        Service {
+            name: Arc::from(name),
+            live: live.collect(),
+        }
     }
-}
 
-impl Deref for Turn<'_> {
-    type Target = Services;
+    fn routes(&self, name: &str) -> ServiceRoutes {
+        let live = self.live();
+        ServiceRoutes {
+            service: Arc::from(name),
+            live: live
+                .map(|(weight, loaded)| (weight, loaded.endpoints.clone()))
+                .collect(),
+        }
+    }
 
-    fn deref(&self) -> &Services {
-        &self.services
+    /// The live revisions that could be loaded, heaviest first.
+    pub(super) fn live(&self) -> impl Iterator<Item = (u8, &Loaded)> {
+        let live = self.record.live.iter();
+        live.filter_map(|live| Some((live.weight, self.loaded.get(&live.revision)?)))
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        self.live().next().is_some()
+    }
+
+    /// Whether a revision in memory has the size that an operator set, if one did.
+    pub(super) fn is_sized(&self, loaded: &Loaded) -> bool {
+        let bounds = loaded.revision.pool.bounds();
+        self.record
+            .scale
+            .is_none_or(|scale| (scale.min, scale.max) == bounds)
+    }
+
+    /// Whether a revision is kept in memory: what is live, and what was, as a rollback to
+    /// it is a swap.
+    pub(super) fn keeps(&self, number: u64) -> bool {
+        self.record.weight(number) > 0 || self.record.previous == Some(number)
     }
 }

@@ -1,13 +1,12 @@
 //! Components and compiled code that no revision needs: they go after a while.
 //!
-//! Removing has a turn of the services. What a deployment under way needs is pinned.
+//! Removing has a turn of the state. What a deployment under way needs is pinned.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use super::Deployments;
-use super::state::Services;
 
 impl Deployments {
     /// How often that should be, at least as often as `usual`.
@@ -17,18 +16,12 @@ impl Deployments {
 
     /// Removes what no revision needs any more; to be called now and then.
     pub async fn sweep_components(&self) {
-        let services = self.services.turn().await;
-        self.sweep(&services);
-    }
-
-    /// As [`Deployments::sweep_components`], for these services.
-    pub(super) fn sweep(&self, services: &Services) {
+        let state = self.turn().await;
         if self.unread.load(Ordering::Relaxed) {
             return;
         }
-        let revisions = services
-            .values()
-            .flat_map(|deployed| &deployed.record.revisions);
+        let services = state.services.values();
+        let revisions = services.flat_map(|deployed| &deployed.record.revisions);
         let used: HashSet<String> = revisions
             .map(|revision| revision.component.clone())
             .collect();

@@ -1,21 +1,25 @@
-//! Changes of what is deployed already: who gets the traffic, how large the
-//! pools are, and the end of a service.
+//! Who gets the traffic of what is deployed already: weights, promote, rollback.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::check::{self, Candidate, Candidates};
+use super::check;
+use super::commit::Committed;
 use super::configure;
-use super::load::{assemble, check_health, compile, health_function, verify, warm};
-use super::prepare::{present, setting_faults};
-use super::progress::Progress;
-use super::record::{LiveRecord, ScaleRecord, ServiceRecord};
-use super::state::{Services, Turn};
-use super::{ChangeError, Deployed, Deployments, Loaded, breakers, drain, fault, table};
-use stoa_api::{Fault, PoolState, ScaleRequest, TrafficReply, TrafficRequest};
-use stoa_engine::capabilities::config::Overrides;
-use stoa_service::threads::Threads;
-use stoa_settings::Pool;
+use super::effects::{Effects, Stop};
+use super::record::{LiveRecord, ServiceRecord};
+use super::state::{Loaded, Names, State};
+use super::{ChangeError, Deployments, fault};
+use stoa_api::{TrafficReply, TrafficRequest};
+
+/// What is there for a change of traffic beside the state.
+pub(super) struct Ready<'a> {
+    /// The names of all upstreams.
+    pub(super) upstreams: &'a Names,
+    /// Revisions of the service that are in memory for this change.
+    pub(super) loaded: &'a BTreeMap<u64, Loaded>,
+}
 
 impl Deployments {
     /// Moves traffic between revisions of a service: weights, promote, rollback.
@@ -30,234 +34,101 @@ impl Deployments {
         request: &TrafficRequest,
     ) -> Result<TrafficReply, ChangeError> {
         let began = Instant::now();
-        let mut services = self.services.turn().await;
-        let deployed = self.find(&services, service)?;
-        let live = wanted(service, &deployed.record, request)?;
-        // An operator's change ends what the host was about to do.
-        let edit = |record: &mut ServiceRecord| record.rollout = None;
-        self.shift(&mut services, service, live, edit).await?;
-        let live = services[service].live_revisions();
+        let change = |state: &State, ready: &Ready<'_>| traffic(state, service, request, ready);
+        let made = self.shift(service, change).await?;
+        let state = made.map_or_else(|| self.state.load_full(), |made| made.now);
+        let deployed = state.services.get(service);
         Ok(TrafficReply {
-            live,
+            live: deployed.map_or_else(Vec::new, |deployed| deployed.live_revisions()),
             micros: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
         })
     }
 
-    /// Gives the traffic of a service to `live`, and changes its record with `edit`.
+    /// Makes a change of traffic. Revisions that it needs are brought into memory first,
+    /// while others change what they like. `None` when it was for what is no longer so.
     pub(super) async fn shift(
         self: &Arc<Self>,
-        services: &mut Turn<'_>,
         service: &str,
-        live: Vec<LiveRecord>,
-        edit: impl FnOnce(&mut ServiceRecord),
-    ) -> Result<(), ChangeError> {
-        let mut next = Services::clone(services);
-        let Some(deployed) = next.get_mut(service) else {
-            return self.find(services, service).map(|_| ());
+        change: impl Fn(&State, &Ready<'_>) -> Result<(State, Effects), Stop>,
+    ) -> Result<Option<Committed>, ChangeError> {
+        let mut loaded = BTreeMap::new();
+        let made = loop {
+            let made = self.change(|state| {
+                let ready = Ready {
+                    upstreams: &self.upstream_names(),
+                    loaded: &loaded,
+                };
+                change(state, &ready)
+            });
+            match made.await {
+                Ok(made) => break Ok(Some(made)),
+                Err(Stop::Moved) => break Ok(None),
+                Err(Stop::Error(error)) => break Err(error),
+                Err(Stop::Needs(number)) => match self.recall(service, number).await {
+                    Ok(one) => loaded.insert(number, one),
+                    Err(error) => break Err(error),
+                },
+            };
         };
-        for one in &live {
-            self.load(service, deployed, one.revision).await?;
-            warn_of_config(service, &deployed.record, one.revision);
-        }
-        deployed.record.set_live(live);
-        edit(&mut deployed.record);
-        let faults = self.misfits(&candidates(&next, service), services);
-        if !faults.is_empty() {
-            return Err(ChangeError::Refused(faults));
-        }
-        let table = table(&next, &self.declared()).map_err(ChangeError::Refused)?;
-        for (_, loaded) in next[service].live() {
-            loaded.revision.pool.resume();
-        }
-        let changed = [service.to_owned()];
-        self.keep(&next, &changed).await?;
-        self.publish(&next, &changed, table);
-        let retired = self.replace(services, next, &changed);
-        self.announce(service, services.get(service), &retired);
-        self.drain_in_background(retired);
-        Ok(())
-    }
-
-    /// Changes the size of a service's pools, at once and for later revisions too.
-    ///
-    /// # Errors
-    ///
-    /// When the service is not there, or the size makes no sense.
-    pub async fn scale(
-        &self,
-        service: &str,
-        request: &ScaleRequest,
-    ) -> Result<PoolState, ChangeError> {
-        let mut services = self.services.turn().await;
-        let deployed = self.find(&services, service)?;
-        let mut next = Services::clone(&services);
-        let (min, max) = deployed.bounds();
-        let (min, max) = (request.min.unwrap_or(min), request.max.unwrap_or(max));
-        let size = Pool {
-            min,
-            max,
-            ..Pool::default()
-        };
-        let faults = setting_faults(service, size.size_faults());
-        if !faults.is_empty() {
-            return Err(ChangeError::Refused(faults));
-        }
-        if let Some(deployed) = next.get_mut(service) {
-            deployed.record.scale = Some(ScaleRecord { min, max });
-        }
-        self.keep(&next, &[service.to_owned()]).await?;
-        services.commit(next);
-        let deployed = &services[service];
-        for loaded in deployed.loaded.values() {
-            loaded.revision.pool.scale(min, max);
-        }
-        for (_, loaded) in deployed.live() {
-            if let Err(error) = loaded.revision.pool.warm().await {
-                let message = format!("{service} can't be scaled: {error}");
-                return Err(ChangeError::Refused(vec![fault(
-                    service,
-                    "unhealthy",
-                    message,
-                )]));
+        match &made {
+            Ok(Some(made)) => made.now.warn_of_config(service),
+            _ => {
+                let numbers = loaded.into_keys().collect();
+                self.forget_unless_loaded(service, numbers).await;
             }
         }
-        Ok(deployed.pool_state())
+        made
     }
 
-    /// Removes a service. Its state stays unless it is purged.
-    ///
-    /// # Errors
-    ///
-    /// When the service is not there, or others depend on it.
-    pub async fn undeploy(self: &Arc<Self>, service: &str, purge: bool) -> Result<(), ChangeError> {
-        let mut services = self.services.turn().await;
-        if !services.contains_key(service) {
-            let undeclared = self.undeclare(&services, service).await;
-            undeclared.unwrap_or_else(|| self.find(&services, service).map(|_| ()))?;
-            if purge {
-                self.parts.gateway.forget_answers(service).await?;
-            }
-            return Ok(());
-        }
-        let mut next = Services::clone(&services);
-        next.remove(service);
-        let faults = self.misfits(&candidates(&next, service), &services);
-        if !faults.is_empty() {
-            return Err(ChangeError::Refused(faults));
-        }
-        let table = table(&next, &self.declared()).map_err(ChangeError::Refused)?;
-        let changed = [service.to_owned()];
-        let further = vec![breakers::released(service), drain::released(service)];
-        self.keep_all(&next, &changed, further).await?;
-        self.publish(&next, &changed, table);
-        let loaded: Vec<u64> = services[service].loaded.keys().copied().collect();
-        let retired = self.replace(&mut services, next, &changed);
-        self.announce(service, None, &retired);
-        // Before a service of its name may come: it begins with these numbers again.
-        self.release_breakers(service);
-        self.release_drain(service);
-        for number in loaded {
-            self.parts.forget(service, number);
-        }
-        // Draining may take as long as a call: other changes need not wait.
-        drop(services);
-        if purge {
-            self.drain(retired, &Progress::silent(&self.parts.telemetry.metrics))
-                .await;
-            self.purge(service).await?;
-        } else {
-            self.drain_in_background(retired);
-        }
-        Ok(())
-    }
-
-    /// What keeps these services from working together, after those that are live now.
-    fn misfits(&self, candidates: &Candidates<'_>, services: &Services) -> Vec<Fault> {
-        check::faults(candidates, &present(services), &self.upstream_names())
-    }
-
-    /// Deletes what a service that is gone has left, unless one of its name has come.
-    async fn purge(&self, service: &str) -> Result<(), ChangeError> {
-        let purging = {
-            let services = self.services.turn().await;
-            if services.contains_key(service) {
-                tracing::warn!("{service} is there again: its state stays");
-                return Ok(());
-            }
-            // None of its name comes before this is over; other changes need not wait.
-            self.purging.begin(service)
-        };
-        self.parts.keyvalue.purge(service).await?;
-        self.parts.gateway.forget_answers(service).await?;
-        drop(purging);
-        Ok(())
-    }
-
-    /// Gets a revision into memory; one that is there already costs nothing.
-    async fn load(
-        self: &Arc<Self>,
-        service: &str,
-        deployed: &mut Deployed,
-        number: u64,
-    ) -> Result<(), ChangeError> {
-        if deployed.loaded.contains_key(&number) {
-            return Ok(());
-        }
-        let Some(record) = deployed.record.revision(number) else {
+    /// A revision that was deployed before, in memory.
+    async fn recall(self: &Arc<Self>, service: &str, number: u64) -> Result<Loaded, ChangeError> {
+        let state = self.state.load_full();
+        let deployed = state.find(service, &self.upstream_names())?;
+        let Some(revision) = deployed.record.revision(number) else {
             return Err(no_revision(service, &deployed.record, number));
         };
-        let loaded = self
-            .revive(
-                service,
-                record.clone(),
-                deployed.record.scale,
-                deployed.overrides.clone(),
-            )
-            .await?;
-        deployed.loaded.insert(number, loaded);
-        Ok(())
+        self.revive(service, deployed, revision).await
     }
+}
 
-    /// A revision that was deployed before, ready to serve.
-    pub(super) async fn revive(
-        self: &Arc<Self>,
-        service: &str,
-        record: super::record::RevisionRecord,
-        scale: Option<ScaleRecord>,
-        overrides: Overrides,
-    ) -> Result<Loaded, ChangeError> {
-        let deployments = self.clone();
-        let name = service.to_owned();
-        let assembled = Threads::compile(move || {
-            let verified = verify(&deployments.parts, &name, &record.component)?;
-            let prepared = compile(&deployments.parts, &name, &record.component, verified)?;
-            assemble(
-                &deployments.parts,
-                &name,
-                &record,
-                &prepared,
-                scale,
-                overrides,
-            )
-        });
-        let loaded = match assembled.await {
-            Some(loaded) => loaded.map_err(ChangeError::Refused)?,
-            None => {
-                let message = format!("{service} could not be loaded; see the host's log");
-                return Err(ChangeError::Refused(vec![fault(
-                    service,
-                    "not_compilable",
-                    message,
-                )]));
-            }
-        };
-        warm(&loaded).await.map_err(ChangeError::Refused)?;
-        if let Some(function) = health_function(&loaded) {
-            let checked = check_health(&loaded, function).await;
-            checked.map_err(|fault| ChangeError::Refused(vec![fault]))?;
+/// The traffic as an operator wants it, which ends what the host was about to do.
+pub(super) fn traffic(
+    state: &State,
+    service: &str,
+    request: &TrafficRequest,
+    ready: &Ready<'_>,
+) -> Result<(State, Effects), Stop> {
+    let deployed = state.find(service, ready.upstreams)?;
+    let live = wanted(service, &deployed.record, request)?;
+    shift(state, service, ready, |record| {
+        record.set_live(live);
+        record.rollout = None;
+    })
+}
+
+/// Gives the traffic of a service to others, as `edit` writes it into its record.
+pub(super) fn shift(
+    state: &State,
+    service: &str,
+    ready: &Ready<'_>,
+    edit: impl FnOnce(&mut ServiceRecord),
+) -> Result<(State, Effects), Stop> {
+    let mut next = state.clone();
+    let deployed = next.find_mut(service, ready.upstreams)?;
+    edit(&mut deployed.record);
+    for live in &deployed.record.live {
+        let number = live.revision;
+        if deployed.loaded.contains_key(&number) {
+            continue;
         }
-        Ok(loaded)
+        let fits = |loaded: &&Loaded| deployed.is_sized(loaded);
+        match ready.loaded.get(&number).filter(fits) {
+            Some(loaded) => deployed.loaded.insert(number, loaded.clone()),
+            None => return Err(Stop::Needs(number)),
+        };
     }
+    check::fit(state, &next, service, ready.upstreams)?;
+    Ok(Effects::of(state, next)?)
 }
 
 /// The live revisions that a request asks for.
@@ -318,40 +189,6 @@ fn wanted(
     }
 }
 
-/// Says where a revision does not take what an operator set since it was live.
-fn warn_of_config(service: &str, record: &ServiceRecord, number: u64) {
-    let misfits = record
-        .revision(number)
-        .map(|revision| configure::misfits(revision, &record.config.overrides));
-    for reason in misfits.into_iter().flatten() {
-        tracing::warn!(
-            service.name = service,
-            service.version = number,
-            "its configuration does not fit its schema: {reason}"
-        );
-    }
-}
-
-/// What will be live, with the changed service as the newcomer.
-pub(super) fn candidates<'a>(next: &'a Services, changed: &str) -> Candidates<'a> {
-    next.iter()
-        .map(|(name, deployed)| {
-            let candidate = |loaded: &'a Loaded| Candidate {
-                contract: &loaded.revision.contract,
-                settings: &loaded.revision.settings,
-                is_new: name == changed,
-            };
-            (
-                name.as_str(),
-                deployed
-                    .live()
-                    .map(|(_, loaded)| candidate(loaded))
-                    .collect(),
-            )
-        })
-        .collect()
-}
-
 fn no_revision(service: &str, record: &ServiceRecord, revision: u64) -> ChangeError {
     let known: Vec<_> = record
         .revisions
@@ -366,5 +203,30 @@ fn no_revision(service: &str, record: &ServiceRecord, revision: u64) -> ChangeEr
             false => "",
         },
         known: known.join(", "),
+    }
+}
+
+// === impl State ===
+
+impl State {
+    /// Says where a live revision does not take what an operator set since it was live.
+    fn warn_of_config(&self, service: &str) {
+        let Some(deployed) = self.services.get(service) else {
+            return;
+        };
+        let record = &deployed.record;
+        let live = record
+            .live
+            .iter()
+            .filter_map(|live| record.revision(live.revision));
+        for revision in live {
+            for reason in configure::misfits(revision, &record.config.overrides) {
+                tracing::warn!(
+                    service.name = service,
+                    service.version = revision.number,
+                    "its configuration does not fit its schema: {reason}"
+                );
+            }
+        }
     }
 }

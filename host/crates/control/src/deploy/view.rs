@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ChangeError, Deployed, Deployments};
+use super::state::Deployed;
+use super::{ChangeError, Deployments};
 use stoa_api::{
     DeploymentsUnderWay, LiveRevision, PoolState, Reuse, RevisionSummary, RouteSummary,
     ServiceDetail, ServiceKind, ServiceSummary,
@@ -15,12 +16,13 @@ use stoa_telemetry::metrics::PoolReading;
 impl Deployments {
     /// All services.
     pub fn list(&self) -> Vec<ServiceSummary> {
-        let services = self.services.read();
-        let components = services
+        let state = self.state.load();
+        let components = state
+            .services
             .iter()
             .map(|(name, deployed)| deployed.summary(name));
         let all = components.chain(self.upstream_summaries());
-        let all = all.map(|one| self.with_standing(&services, one));
+        let all = all.map(|one| self.with_standing(&state, one));
         let mut all: Vec<_> = all.collect();
         all.sort_by(|a, b| a.service.cmp(&b.service));
         all
@@ -32,12 +34,12 @@ impl Deployments {
     ///
     /// When it is not there.
     pub fn show(&self, service: &str) -> Result<ServiceDetail, ChangeError> {
-        let services = self.services.read();
+        let state = self.state.load();
         self.with(service, |deployed| {
             let (_, primary) = deployed.live().next()?;
             let revision = &primary.revision;
             Some(ServiceDetail {
-                summary: self.with_standing(&services, deployed.summary(service)),
+                summary: self.with_standing(&state, deployed.summary(service)),
                 exports: revision
                     .contract
                     .exports()
@@ -144,8 +146,9 @@ impl Deployments {
 
     /// All routes of all services as OpenAPI 3.1.
     pub fn app_openapi(&self) -> serde_json::Value {
-        let services = self.services.read();
-        let live: Vec<_> = services
+        let state = self.state.load();
+        let live: Vec<_> = state
+            .services
             .iter()
             .filter_map(|(name, deployed)| {
                 Some((name.as_str(), &deployed.live().next()?.1.revision))
@@ -168,7 +171,7 @@ impl Deployments {
     /// Secret → the services that have a live revision that may read it.
     pub fn secret_readers(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut readers = BTreeMap::<String, BTreeSet<String>>::new();
-        for (name, deployed) in &*self.services.read() {
+        for (name, deployed) in &self.state.load().services {
             let granted = deployed
                 .live()
                 .flat_map(|(_, loaded)| &loaded.revision.settings.grants.secrets);
@@ -182,16 +185,16 @@ impl Deployments {
         readers
     }
 
-    /// The deployment that other changes wait for.
+    /// The deployment that others wait for.
     pub fn under_way(&self) -> DeploymentsUnderWay {
         DeploymentsUnderWay {
-            services: self.services.deploying(),
+            services: self.deploying.services(),
         }
     }
 
     /// Whether every service that should be live is.
     pub fn ready(&self) -> bool {
-        self.services.read().values().all(Deployed::is_live)
+        self.state.load().services.values().all(|one| one.is_live())
     }
 
     fn with<T>(
@@ -199,8 +202,8 @@ impl Deployments {
         service: &str,
         read: impl FnOnce(&Deployed) -> Option<T>,
     ) -> Result<T, ChangeError> {
-        let services = self.services.read();
-        let deployed = self.find(&services, service)?;
+        let state = self.state.load();
+        let deployed = self.find(&state, service)?;
         read(deployed).ok_or_else(|| ChangeError::NotLoaded(service.to_owned()))
     }
 

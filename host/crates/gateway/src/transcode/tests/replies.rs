@@ -37,7 +37,7 @@ fn err(value: Val) -> [Val; 1] {
 
 fn body(json: &str, version: Option<u64>) -> Reply {
     Reply::Body {
-        json: json.into(),
+        json: json.to_owned().into(),
         version,
         location: None,
     }

@@ -22,7 +22,7 @@ pub fn echo(ty: &T) -> Operation {
 pub fn encode(operation: &Operation, value: Val) -> String {
     match operation.encode(&[Val::Tuple(vec![value])]) {
         Reply::Body { json, .. } => {
-            let json = String::from_utf8(json).expect("JSON is UTF-8");
+            let json = String::from_utf8(json.to_vec()).expect("JSON is UTF-8");
             json.strip_prefix('[')
                 .and_then(|json| json.strip_suffix(']'))
                 .expect("a tuple")

@@ -1,0 +1,77 @@
+//! The end of a service or an upstream.
+
+use std::sync::Arc;
+
+use super::candidates::candidates;
+use super::effects::Effects;
+use super::progress::Progress;
+use super::state::{Names, State};
+use super::{ChangeError, Deployments, check, handlers};
+
+impl Deployments {
+    /// Removes a service or an upstream. Its state stays unless it is purged.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there, or others depend on it.
+    pub async fn undeploy(self: &Arc<Self>, name: &str, purge: bool) -> Result<(), ChangeError> {
+        let change = |state: &State| undeploy(state, name, &self.upstream_names());
+        let made = self.commit(change).await?;
+        if !purge {
+            self.drain_in_background(made.ending);
+            return Ok(());
+        }
+        let silent = Progress::silent(&self.parts.telemetry.metrics);
+        self.drain(made.ending, &silent).await;
+        match made.before.services.contains_key(name) {
+            true => self.purge(name).await,
+            false => Ok(self.parts.gateway.forget_answers(name).await?),
+        }
+    }
+
+    /// Deletes what a service that is gone has left, unless one of its name has come.
+    async fn purge(&self, service: &str) -> Result<(), ChangeError> {
+        let purging = {
+            let state = self.turn().await;
+            if state.services.contains_key(service) {
+                tracing::warn!("{service} is there again: its state stays");
+                return Ok(());
+            }
+            // None of its name comes before this is over; other changes need not wait.
+            self.purging.begin(service)
+        };
+        self.parts.keyvalue.purge(service).await?;
+        self.parts.gateway.forget_answers(service).await?;
+        drop(purging);
+        Ok(())
+    }
+}
+
+/// Everything without `name`, and without what an operator set for it: one of its name
+/// may come, and begins anew.
+pub(super) fn undeploy(
+    state: &State,
+    name: &str,
+    upstreams: &Names,
+) -> Result<(State, Effects), ChangeError> {
+    let mut next = state.clone();
+    next.drained.remove(name);
+    next.forces.remove(name);
+    if next.services.remove(name).is_some() {
+        check::fit(state, &next, name, upstreams)?;
+        return Effects::of(state, next);
+    }
+    if !upstreams.contains(name) {
+        return Err(state.unknown(name, upstreams));
+    }
+    let before = handlers::before(&candidates(state, name), name);
+    if !before.is_empty() {
+        let needed = before.iter().map(|one| handlers::is_needed(one, name));
+        return Err(ChangeError::Refused(needed.collect()));
+    }
+    next.upstreams.remove(name);
+    let (next, mut effects) = Effects::of(state, next)?;
+    // Nobody need have declared it.
+    effects.upstreams.insert(name.to_owned());
+    Ok((next, effects))
+}
