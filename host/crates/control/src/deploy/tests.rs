@@ -15,8 +15,8 @@ use super::state::{Deployed, Loaded, Names, State};
 use super::traffic::{Ready, traffic};
 use super::{ChangeError, configure, drain, scale, undeploy};
 use stoa_api::{DeployRequest, ScaleRequest, TrafficRequest};
-use stoa_call::conditions::Conditions;
 use stoa_engine::capabilities::config::Overrides;
+use stoa_http::conditions::Conditions;
 use stoa_mesh::Forces;
 
 fn names(names: &[&str]) -> Names {
