@@ -6,13 +6,13 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{HeaderValue, Method, Uri, Version, header};
 
-use super::cors;
 use super::endpoint::{Destination, Endpoint};
 use super::exchange::Exchange;
 use super::plan::Plan;
 use super::respond::Refusal;
 use super::table::{Found, Table};
 use super::{Gateway, websocket};
+use stoa_http::cors;
 use stoa_settings::spelling;
 
 impl Gateway {

@@ -19,7 +19,6 @@ mod budgets;
 mod cache;
 mod client;
 mod connection;
-mod cors;
 mod endpoint;
 mod exchange;
 mod find;

@@ -9,6 +9,7 @@
 //! - [`cache`]: what may be stored, where, and for how long;
 //! - [`conditions`]: `If-Match` and `If-None-Match`;
 //! - [`validators`]: entity tags;
+//! - [`cors`]: what pages of other origins may do;
 //! - [`compress`]: content codings, of responses and of requests;
 //! - [`body`]: what is known of a body before it is sent;
 //! - [`vary`](mod@vary): which headers of a request a response depends on;
@@ -25,6 +26,7 @@ pub mod client;
 pub mod compress;
 pub mod conditions;
 pub mod connection;
+pub mod cors;
 pub mod listener;
 pub mod peers;
 pub mod proxies;
