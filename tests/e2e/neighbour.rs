@@ -44,7 +44,7 @@ fn threads(host: &HostProcess, name: &str) -> Result<(u64, Vec<u64>)> {
 async fn a_batch_that_uses_all_cores_leaves_its_neighbour_alone() -> Result<()> {
     let spinning = Service::new("spinning", guests::MISBEHAVE)
         .call("GET /spin", "test:misbehave/faults.spin")
-        .set("limits.deadline", json!("4s"));
+        .set("limits.deadline", json!("8s"));
     let host = serving(&[batch(spinning), hello()]).await?;
     let spins = try_join_all((0..8).map(|_| host.get("/spin")));
     let neighbour = async {

@@ -26,7 +26,7 @@ pub(super) struct UpstreamRecord {
 pub(super) struct Declared {
     pub(super) record: UpstreamRecord,
     pub(super) upstream: Arc<Upstream>,
-    pub(super) endpoints: Vec<Arc<Plan>>,
+    pub(super) plans: Vec<Arc<Plan>>,
 }
 
 /// All that were declared, by name.
@@ -43,7 +43,7 @@ impl Declared {
     pub(super) fn routes(&self) -> ServiceRoutes {
         ServiceRoutes {
             service: self.upstream.name.clone(),
-            live: vec![(100, self.endpoints.clone())],
+            live: vec![(100, self.plans.clone())],
         }
     }
 }

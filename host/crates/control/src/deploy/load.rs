@@ -97,10 +97,10 @@ pub(super) fn assemble(
     let revision = Arc::new(make_revision(
         parts, &service, record, prepared, code, scale, overrides,
     ));
-    let mut endpoints = Vec::new();
+    let mut plans = Vec::new();
     for route in &record.settings.routes {
         match parts.gateway.plan(route, &revision, &parts.guards) {
-            Ok(endpoint) => endpoints.push(Arc::new(endpoint)),
+            Ok(plan) => plans.push(Arc::new(plan)),
             Err(reasons) => faults.extend(reasons.into_iter().map(|reason| {
                 fault(
                     &service,
@@ -111,10 +111,7 @@ pub(super) fn assemble(
         }
     }
     if faults.is_empty() {
-        Ok(Loaded {
-            revision,
-            endpoints,
-        })
+        Ok(Loaded { revision, plans })
     } else {
         Err(faults)
     }

@@ -46,7 +46,7 @@ pub(super) struct Deployed {
 #[derive(Clone)]
 pub(super) struct Loaded {
     pub(super) revision: Arc<Revision>,
-    pub(super) endpoints: Vec<Arc<Plan>>,
+    pub(super) plans: Vec<Arc<Plan>>,
 }
 
 // === impl State ===
@@ -137,7 +137,7 @@ impl Deployed {
         ServiceRoutes {
             service: Arc::from(name),
             live: live
-                .map(|(weight, loaded)| (weight, loaded.endpoints.clone()))
+                .map(|(weight, loaded)| (weight, loaded.plans.clone()))
                 .collect(),
         }
     }

@@ -87,10 +87,10 @@ impl Deployments {
     ) -> Result<Declared, Vec<Fault>> {
         let upstreams = &self.parts.upstreams;
         let upstream = upstreams.make(name, record.number, &record.settings);
-        let (mut endpoints, mut faults) = (Vec::new(), Vec::new());
+        let (mut plans, mut faults) = (Vec::new(), Vec::new());
         for route in &record.settings.routes {
             match self.parts.gateway.plan_outside(route, &upstream) {
-                Ok(endpoint) => endpoints.push(Arc::new(endpoint)),
+                Ok(plan) => plans.push(Arc::new(plan)),
                 Err(reasons) => faults.extend(reasons.into_iter().map(|reason| {
                     let message = format!("route {:?} of {name}: {reason}", route.key());
                     fault(name, "route_target", message)
@@ -103,7 +103,7 @@ impl Deployments {
         Ok(Declared {
             record,
             upstream,
-            endpoints,
+            plans,
         })
     }
 }

@@ -89,8 +89,8 @@ impl Deployments {
         let mut routes: Vec<_> = table
             .routes()
             .iter()
-            .map(|(service, endpoint)| {
-                let route = endpoint.route();
+            .map(|(service, plan)| {
+                let route = plan.route();
                 RouteSummary {
                     method: route.method.clone().unwrap_or_else(|| "*".to_owned()),
                     host: route.host.clone().unwrap_or_else(|| "*".to_owned()),
@@ -98,7 +98,7 @@ impl Deployments {
                     service: service.to_string(),
                     target: match &route.target {
                         Target::Call(function) => function.to_string(),
-                        Target::Http if endpoint.revision().is_none() => "upstream".to_owned(),
+                        Target::Http if plan.revision().is_none() => "upstream".to_owned(),
                         Target::Http => "wasi:http".to_owned(),
                     },
                     access: match &route.access {
@@ -253,7 +253,7 @@ impl Deployed {
             routes: self
                 .live()
                 .next()
-                .map_or(0, |(_, loaded)| loaded.endpoints.len()),
+                .map_or(0, |(_, loaded)| loaded.plans.len()),
         }
     }
 

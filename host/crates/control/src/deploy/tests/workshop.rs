@@ -144,7 +144,7 @@ impl Workshop {
         });
         Loaded {
             revision: Arc::new(revision),
-            endpoints: Vec::new(),
+            plans: Vec::new(),
         }
     }
 
