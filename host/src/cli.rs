@@ -36,7 +36,6 @@ mod traffic;
 mod undeploy;
 mod up;
 mod upstream;
-mod waiting;
 mod watch;
 
 use std::path::PathBuf;

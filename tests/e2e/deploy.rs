@@ -1,7 +1,5 @@
 //! What a deployment checks, and that a refusal changes nothing.
 
-use std::process::Stdio;
-
 use anyhow::{Context as _, Result};
 use http::Method;
 use serde_json::{Value, json};
@@ -11,10 +9,7 @@ use stoa_tests::client::full;
 use stoa_tests::process::HostProcess;
 use stoa_tests::service::Service;
 
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::Command;
-
-use crate::{STOA, guests, hello, host, host_with, serving};
+use crate::{guests, hello, host, host_with, serving};
 
 /// The services as the host shows them, but for what changes by itself.
 pub async fn shape(host: &HostProcess) -> Result<Vec<Value>> {
@@ -274,10 +269,10 @@ async fn settings_are_read_strictly() -> Result<()> {
     Ok(())
 }
 
-/// Its health function answers in a day, and may take two: all that is read meanwhile is
-/// read while it hangs.
+/// Its health function answers in a day, and may take two: all that is read and changed
+/// meanwhile is so while it hangs.
 #[tokio::test]
-async fn what_is_read_does_not_wait_for_a_deployment() -> Result<()> {
+async fn nothing_waits_for_a_deployment_of_another() -> Result<()> {
     let host = serving(&[hello()]).await?;
     let admin = host.admin()?;
     let before = shape(&host).await?;
@@ -309,17 +304,22 @@ async fn what_is_read_does_not_wait_for_a_deployment() -> Result<()> {
     }
     assert_eq!(shape(&host).await?, before);
     host.get("/ping").await?.expect(200)?;
-    // What changes something waits, and its command says for what.
-    let mut scale = Command::new(STOA)
-        .args(["scale", "hello", "--min", "1"])
-        .env("STOA_HOST", format!("http://{}", admin.address))
-        .env("STOA_TOKEN", &admin.token)
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
-    let told = scale.stderr.take().context("it is piped")?;
-    let line = BufReader::new(told).lines().next_line().await?;
-    let expected = "waiting for a deployment of patient to end";
-    assert_eq!(line.as_deref(), Some(expected));
+    let under_way = admin.get("/v1/deployments").await?.expect(200)?;
+    assert_eq!(under_way.json()?, json!({ "services": ["patient"] }));
+    // Nor does what changes another service.
+    for (method, path, body) in [
+        (Method::PUT, "scale", json!({ "min": 2 })),
+        (Method::POST, "drain", json!({})),
+        (Method::DELETE, "drain", json!({})),
+    ] {
+        let path = format!("/v1/services/hello/{path}");
+        let answer = admin.json(method, &path, &body).await;
+        answer.with_context(|| path.clone())?.expect(200)?;
+    }
+    host.get("/ping").await?.expect(200)?;
+    // What is removed meanwhile stays so.
+    let gone = admin.json(Method::DELETE, "/v1/services/hello", &Value::Null);
+    gone.await?.expect(204)?;
+    assert_eq!(shape(&host).await?, Vec::<Value>::new());
     Ok(())
 }

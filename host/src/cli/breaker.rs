@@ -4,7 +4,6 @@ use clap::{Args, ValueEnum};
 
 use stoa_api::{BreakerForce, BreakerRequest, BreakerState};
 
-use super::waiting::patiently;
 use super::{Shared, service};
 
 /// Show the breakers of a service or an upstream, or hold them open or closed.
@@ -41,8 +40,7 @@ impl Breaker {
                 };
                 let link = self.link;
                 let request = BreakerRequest { state, link };
-                let forced = client.force_breakers(&self.service, &request);
-                patiently(&client, shared.output(), forced).await?
+                client.force_breakers(&self.service, &request).await?
             }
         };
         let rows = breakers.iter().map(row).collect();

@@ -5,7 +5,6 @@ use clap::{Args, Subcommand};
 
 use stoa_api::{ConfigChanges, ConfigDetail, ConfigSource, ConfigValue, ConfigVersion};
 
-use super::waiting::patiently;
 use super::{Shared, Usage, service};
 
 /// Show or change the configuration of a service, without a redeploy.
@@ -78,8 +77,8 @@ impl Config {
             Action::Set { values, condition } => {
                 let changes = values.iter().map(|pair| pair_of(pair));
                 let changes = changes.collect::<Result<ConfigChanges, _>>()?;
-                let changed = client.change_config(service, &changes, condition.if_version);
-                patiently(&client, shared.output(), changed).await?
+                let version = condition.if_version;
+                client.change_config(service, &changes, version).await?
             }
             Action::Unset { keys, condition } => {
                 let before = client.config(service).await?;
@@ -91,12 +90,12 @@ impl Config {
                     shared.output().note(&text);
                 }
                 let changes = keys.into_iter().map(|key| (key, None)).collect();
-                let changed = client.change_config(service, &changes, condition.if_version);
-                patiently(&client, shared.output(), changed).await?
+                let version = condition.if_version;
+                client.change_config(service, &changes, version).await?
             }
             Action::Rollback { to, condition } => {
-                let changed = client.rollback_config(service, to, condition.if_version);
-                patiently(&client, shared.output(), changed).await?
+                let version = condition.if_version;
+                client.rollback_config(service, to, version).await?
             }
         };
         print_all(shared, &detail)

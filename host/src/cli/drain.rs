@@ -12,7 +12,6 @@ use stoa_control::admin::client::Client;
 use stoa_settings::config::values::positive;
 
 use super::output::{Output, Tone};
-use super::waiting::patiently;
 use super::{Shared, service, steps};
 
 /// How often calls under way are counted.
@@ -43,10 +42,10 @@ impl Drain {
             return drain_host(&client, output).await;
         };
         let (state, text) = if self.undo {
-            let state = patiently(&client, output, client.undrain(service)).await?;
+            let state = client.undrain(service).await?;
             (state, format!("{service} takes calls again"))
         } else {
-            let state = drained(&client, output, service, self.timeout).await?;
+            let state = drained(&client, service, self.timeout).await?;
             let text = format!(
                 "{service} is drained; `stoa drain {service} --undo` has it take calls again"
             );
@@ -74,13 +73,8 @@ async fn drain_host(client: &Client, output: Output) -> anyhow::Result<()> {
 }
 
 /// Drains a service, and waits until its last call has ended.
-async fn drained(
-    client: &Client,
-    output: Output,
-    service: &str,
-    limit: Duration,
-) -> anyhow::Result<DrainState> {
-    let mut state = patiently(client, output, client.drain(service)).await?;
+async fn drained(client: &Client, service: &str, limit: Duration) -> anyhow::Result<DrainState> {
+    let mut state = client.drain(service).await?;
     let end = Instant::now() + limit;
     let (progress, mut looks) = (steps::spinner(), interval(LOOK));
     let outcome = loop {

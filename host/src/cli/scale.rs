@@ -6,7 +6,6 @@ use clap::Args;
 use stoa_api::ScaleRequest;
 use stoa_settings::check::MOST;
 
-use super::waiting::patiently;
 use super::{Shared, Usage, service};
 
 /// Change how many instances a service may have; kept across restarts.
@@ -36,8 +35,7 @@ impl Scale {
         }
         let request = ScaleRequest { min, max };
         let client = shared.client()?;
-        let scaled = client.scale(&self.service, &request);
-        let pool = patiently(&client, shared.output(), scaled).await?;
+        let pool = client.scale(&self.service, &request).await?;
         let row = [pool.min, pool.max, pool.busy, pool.idle, pool.queued].map(|n| n.to_string());
         shared
             .output()

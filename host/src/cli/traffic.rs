@@ -6,7 +6,6 @@ use stoa_api::{LiveRevision, TrafficReply, TrafficRequest};
 
 use super::Shared;
 use super::output::{Tone, Took};
-use super::waiting::patiently;
 
 /// Changes the traffic of a service, and shows the outcome.
 pub async fn change(
@@ -15,8 +14,7 @@ pub async fn change(
     request: &TrafficRequest,
 ) -> anyhow::Result<()> {
     let (client, output) = (shared.client()?, shared.output());
-    let changed = client.traffic(service, request);
-    let reply = patiently(&client, output, changed).await?;
+    let reply = client.traffic(service, request).await?;
     if output.is_json() {
         return output.json(&reply);
     }

@@ -137,7 +137,7 @@ impl Step {
 /// Answer to `GET /v1/deployments`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DeploymentsUnderWay {
-    /// The services of the deployment that all other changes wait for; none are where
+    /// The services of the deployment that other deployments wait for; none are where
     /// there is none.
     pub services: Vec<String>,
 }

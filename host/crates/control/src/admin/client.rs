@@ -151,7 +151,7 @@ impl Client {
         Ok(Progress::new(response.into_body(), &self.base))
     }
 
-    /// What is being deployed, where other changes wait for it.
+    /// What is being deployed, while other deployments wait for it.
     ///
     /// # Errors
     /// If the host can't be reached or refuses.

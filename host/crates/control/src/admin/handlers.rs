@@ -134,7 +134,7 @@ pub(super) async fn deploy(
         .into_response()
 }
 
-/// What is being deployed, where other changes wait for it.
+/// What is being deployed, while other deployments wait for it.
 #[utoipa::path(get, path = "/v1/deployments", tag = "services", responses((status = 200, body = DeploymentsUnderWay)))]
 pub(super) async fn deployments(State(admin): State<Admin>) -> Json<DeploymentsUnderWay> {
     Json(admin.deployments.under_way())

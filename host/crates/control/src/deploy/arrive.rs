@@ -3,18 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use super::check::{self, Candidate, Candidates};
+use super::candidates::{Candidate, Candidates, present};
+use super::declared::{Declared, UpstreamRecord};
 use super::effects::{Effects, Stop};
 use super::load::Prepared;
-use super::prepare::present;
 use super::record::{RevisionRecord, ServiceRecord};
-use super::state::{Deployed, Loaded, Names, State};
-use super::upstream::{Declared, UpstreamRecord, declare};
-use super::{ChangeError, configure, fault, rollout};
+use super::state::{Deployed, Linked, Names, State};
+use super::{ChangeError, check, configure, fault, rollout};
+use stoa_api::upstream::UpstreamDeploy;
 use stoa_api::{DeployRequest, Fault, ServiceDeploy};
-use stoa_engine::capabilities::config::Overrides;
 use stoa_mesh::health::Numbers;
 use stoa_service::contract::Contract;
+use stoa_settings::service_name;
 
 /// What a deployment needs to know of the host beside its state.
 pub(super) struct Around<'a> {
@@ -25,10 +25,13 @@ pub(super) struct Around<'a> {
     /// What a revision of a service did lately.
     pub(super) lately: &'a dyn Fn(&str, u64) -> Numbers,
     /// Works out the routes of an upstream.
-    pub(super) work_out: &'a dyn Fn(&str, UpstreamRecord) -> Result<Declared, Vec<Fault>>,
+    pub(super) work_out: &'a WorkOut<'a>,
     /// Revisions that are kept beside those in use.
     pub(super) keep: usize,
 }
+
+/// Makes an upstream, which gets no traffic yet.
+type WorkOut<'a> = dyn Fn(&str, UpstreamRecord) -> Result<Declared, Vec<Fault>> + 'a;
 
 /// What a deployment brings.
 pub(super) struct Bringing<'a> {
@@ -37,12 +40,6 @@ pub(super) struct Bringing<'a> {
     pub(super) prepared: &'a BTreeMap<String, Prepared>,
     /// When, as RFC 3339, UTC.
     pub(super) at: String,
-}
-
-/// A new revision in memory, made for a state in which it was the next.
-pub(super) struct Linked {
-    pub(super) loaded: Loaded,
-    pub(super) overrides: Overrides,
 }
 
 /// The state with all that is brought.
@@ -155,13 +152,51 @@ fn candidates<'a>(next: &'a State, prepared: &'a BTreeMap<String, Prepared>) -> 
     services.collect()
 }
 
+/// Declares upstreams in what becomes the next state; what is declared so already stays.
+fn declare(next: &mut State, requests: &[UpstreamDeploy], around: &Around<'_>) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut seen = Names::new();
+    for UpstreamDeploy { upstream, settings } in requests {
+        let is_twice = !seen.insert(upstream.clone());
+        if let Err(reason) = service_name(upstream) {
+            faults.push(fault(upstream, "service_name", reason));
+        } else if is_twice {
+            let message = format!("{upstream} is in the deployment more than once");
+            faults.push(fault(upstream, "twice", message));
+        }
+        let before = next.upstreams.get(upstream).map(|one| &one.record);
+        if before.is_some_and(|before| before.settings == *settings) {
+            continue;
+        }
+        let record = UpstreamRecord {
+            number: before.map_or(0, |before| before.number) + 1,
+            settings: settings.clone(),
+        };
+        match (around.work_out)(upstream, record) {
+            Ok(declared) => {
+                next.upstreams.insert(upstream.clone(), declared);
+            }
+            Err(mut found) => faults.append(&mut found),
+        }
+    }
+    let is_upstream =
+        |name: &&String| next.upstreams.contains_key(*name) || around.upstreams.contains(*name);
+    for name in next.services.keys().filter(is_upstream) {
+        let message = format!(
+            "{name} is the name of a service and of an upstream: `stoa undeploy {name}` first, or choose another name"
+        );
+        faults.push(fault(name, "name_taken", message));
+    }
+    faults
+}
+
 // === impl Deployed ===
 
 impl Deployed {
     /// Takes the newest revision in, if it was made as that.
     fn take_in(&mut self, linked: &Linked) -> Result<(), Stop> {
         let number = linked.loaded.revision.number;
-        if number != self.record.newest || !self.record.is_sized(&linked.loaded) {
+        if number != self.record.newest || !self.is_sized(&linked.loaded) {
             return Err(Stop::Moved);
         }
         self.loaded.insert(number, linked.loaded.clone());

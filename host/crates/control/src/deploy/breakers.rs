@@ -12,10 +12,6 @@ use stoa_mesh::breaker::{self, Forced, Reading};
 use stoa_mesh::upstream::Upstream;
 use stoa_mesh::{Forces, GATEWAY};
 use stoa_settings::config::faults::meant;
-use stoa_store::Change;
-
-/// The kind of these records in the store, by service.
-pub(super) const KIND: &str = "breaker";
 
 impl Deployments {
     /// The breakers of a service, one for each revision and link, or of an upstream,
@@ -140,14 +136,6 @@ fn wanted_forces(
         None => forces.links.remove(link),
     };
     Ok(forces)
-}
-
-/// What is written down of how the breakers of a service are held.
-pub(super) fn kept(service: &str, forces: Option<&Forces>) -> Change {
-    match forces {
-        Some(forces) => Change::put(KIND, service, forces).expect("a record's keys are strings"),
-        None => Change::remove(KIND, service),
-    }
 }
 
 fn forced(wanted: BreakerForce) -> Option<Forced> {

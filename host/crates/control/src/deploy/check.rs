@@ -1,30 +1,16 @@
 //! Whether a set of services fits together: every import has somebody to meet
 //! it, and nobody loses what it depends on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::fault;
+use super::candidates::{Candidate, Candidates, Present, candidates, present};
 use super::handlers::{self, Behind};
+use super::state::{Names, State};
+use super::{ChangeError, fault};
 use stoa_api::Fault;
 use stoa_engine::{host_instead, host_lacking, host_meets};
 use stoa_service::contract::{Contract, Interface, NamedType, compat};
-use stoa_settings::Settings;
 use stoa_settings::config::faults::nearest;
-
-/// A revision as far as its neighbours are concerned.
-#[derive(Clone, Copy)]
-pub(super) struct Candidate<'a> {
-    pub(super) contract: &'a Contract,
-    pub(super) settings: &'a Settings,
-    /// Whether the change brings it, or it is there already.
-    pub(super) is_new: bool,
-}
-
-/// Service → each of its revisions that will be live.
-pub(super) type Candidates<'a> = BTreeMap<&'a str, Vec<Candidate<'a>>>;
-
-/// Service → each of its revisions that is live now.
-pub(super) type Present<'a> = BTreeMap<&'a str, Vec<&'a Contract>>;
 
 /// Everything that keeps these services, and `upstreams`, from working together.
 pub(super) fn faults(
@@ -53,6 +39,20 @@ pub(super) fn faults(
         }
     }
     faults
+}
+
+/// Refuses a state in which services do not work together that do now.
+pub(super) fn fit(
+    before: &State,
+    next: &State,
+    changed: &str,
+    upstreams: &Names,
+) -> Result<(), ChangeError> {
+    let faults = faults(&candidates(next, changed), &present(before), upstreams);
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(ChangeError::Refused(faults)),
+    }
 }
 
 /// What the host lacks of the interfaces that it has: all that the linker, which tells

@@ -138,7 +138,7 @@ impl Deployments {
 }
 
 /// The configuration of a service that is there, as `change` leaves it.
-fn configure(
+pub(super) fn configure(
     state: &State,
     service: &str,
     conditions: &Conditions,

@@ -9,11 +9,7 @@ use super::state::{Deployed, Names, State};
 use super::{ChangeError, Deployments};
 use stoa_api::DrainState;
 use stoa_mesh::upstream::Upstream;
-use stoa_store::Change;
 use stoa_telemetry::metrics::PoolReading;
-
-/// The kind of these records in the store, by service.
-pub(super) const KIND: &str = "drain";
 
 impl Deployments {
     /// Whether a service is drained, and what of it is under way.
@@ -78,7 +74,11 @@ impl Deployments {
 }
 
 /// A service or an upstream takes no calls.
-fn drain(state: &State, name: &str, upstreams: &Names) -> Result<(State, Effects), ChangeError> {
+pub(super) fn drain(
+    state: &State,
+    name: &str,
+    upstreams: &Names,
+) -> Result<(State, Effects), ChangeError> {
     state.check_name(name, upstreams)?;
     let mut next = state.clone();
     next.drained.insert(name.to_owned());
@@ -91,14 +91,6 @@ fn undrain(state: &State, name: &str, upstreams: &Names) -> Result<(State, Effec
     let mut next = state.clone();
     next.drained.remove(name);
     Effects::of(state, next)
-}
-
-/// What is written down of whether a service is drained.
-pub(super) fn kept(service: &str, drained: bool) -> Change {
-    match drained {
-        true => Change::put(KIND, service, &true).expect("a word is always JSON"),
-        false => Change::remove(KIND, service),
-    }
 }
 
 // === impl Deployed ===

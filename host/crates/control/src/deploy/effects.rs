@@ -4,8 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::Serialize;
+
+use super::declared::{self, Declared};
 use super::state::{Deployed, Loaded, Names, State};
-use super::{ChangeError, breakers, drain, record, upstream};
+use super::{ChangeError, record};
 use stoa_gateway::table::Table;
 use stoa_mesh::Forces;
 use stoa_store::{Change, StoreError};
@@ -106,9 +109,7 @@ impl Effects {
         loaded.retain(|number, _| now.keeps(*number));
         now.loaded = loaded;
         let record = &now.record;
-        let kept = Change::put(record::KIND, name, record);
-        self.records
-            .push(kept.expect("a record's keys are strings"));
+        self.records.push(written(record::KIND, name, record));
         let Some(was) = was.map(|was| &was.record) else {
             return;
         };
@@ -134,12 +135,11 @@ impl Effects {
     }
 
     fn upstreams(&mut self, before: &State, next: &State) {
-        let same =
-            |was: &upstream::Declared, now: &upstream::Declared| was.number() == now.number();
+        let same = |was: &Declared, now: &Declared| was.number() == now.number();
         for name in differing(&before.upstreams, &next.upstreams, same) {
             self.records.push(match next.upstreams.get(&name) {
-                Some(now) => now.kept(&name),
-                None => Change::remove(upstream::KIND, &name),
+                Some(now) => written(declared::KIND, &name, &now.record),
+                None => Change::remove(declared::KIND, &name),
             });
             if let Some(was) = before.upstreams.get(&name) {
                 self.forgotten.push((name.clone(), was.number()));
@@ -151,7 +151,10 @@ impl Effects {
     fn drains(&mut self, before: &State, next: &State) {
         for name in before.drained.symmetric_difference(&next.drained) {
             let drained = next.drained.contains(name);
-            self.records.push(drain::kept(name, drained));
+            self.records.push(match drained {
+                true => written(record::DRAIN, name, &true),
+                false => Change::remove(record::DRAIN, name),
+            });
             self.intakes.insert(name.clone());
             if let Some(was) = before.services.get(name).filter(|_| drained) {
                 self.ending.extend(was.live().map(|(_, live)| live.clone()));
@@ -162,11 +165,18 @@ impl Effects {
     fn breakers(&mut self, before: &State, next: &State) {
         let same = |was: &Forces, now: &Forces| was == now;
         for name in differing(&before.forces, &next.forces, same) {
-            let forces = next.forces.get(&name);
-            self.records.push(breakers::kept(&name, forces));
+            self.records.push(match next.forces.get(&name) {
+                Some(forces) => written(record::BREAKER, &name, forces),
+                None => Change::remove(record::BREAKER, &name),
+            });
             self.forces.insert(name);
         }
     }
+}
+
+/// Writes a record down.
+fn written(kind: &str, name: &str, record: &impl Serialize) -> Change {
+    Change::put(kind, name, record).expect("a record's keys are strings")
 }
 
 /// The keys of what is in one of them only, or not the same in both.

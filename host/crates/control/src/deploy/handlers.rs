@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::check::{Candidate, Candidates, Present};
+use super::candidates::{Candidate, Candidates, Present};
 use super::fault;
 use stoa_api::Fault;
 use stoa_engine::handler_link::Handler;

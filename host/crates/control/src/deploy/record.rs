@@ -10,11 +10,14 @@ use serde::{Deserialize, Serialize};
 pub(super) use config::{Changes, ConfigRecord};
 use rollout::RolloutRecord;
 
-use super::state::Loaded;
 use stoa_settings::Settings;
 
 /// The kind of these records in the store.
 pub(super) const KIND: &str = "service";
+/// The kind of the records of who takes no calls, by service or upstream.
+pub(super) const DRAIN: &str = "drain";
+/// The kind of the records of how breakers are held, by service or upstream.
+pub(super) const BREAKER: &str = "breaker";
 
 /// A service: its revisions, and which of them are live.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -100,13 +103,6 @@ impl ServiceRecord {
             .iter()
             .find(|live| live.revision == number)
             .map_or(0, |live| live.weight)
-    }
-
-    /// Whether a revision in memory has the size that an operator set, if one did.
-    pub(super) fn is_sized(&self, loaded: &Loaded) -> bool {
-        let bounds = loaded.revision.pool.bounds();
-        self.scale
-            .is_none_or(|scale| (scale.min, scale.max) == bounds)
     }
 
     /// Adds a revision. Without a share it takes all traffic, else its share of it;

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::declared::{self, AllDeclared, UpstreamRecord};
 use super::effects::Effects;
 use super::prepare::setting_faults;
-use super::record::{KIND, ServiceRecord};
+use super::record::{self, ServiceRecord};
 use super::state::{Deployed, Loaded, Names, Services, State};
-use super::upstream::{self, AllDeclared, UpstreamRecord};
-use super::{ChangeError, Deployments, breakers, drain, fault};
+use super::{ChangeError, Deployments, fault};
 use stoa_engine::capabilities::config::Overrides;
 use stoa_mesh::Forces;
 use stoa_settings::SettingFault;
@@ -39,7 +39,7 @@ impl Deployments {
         let all = self
             .parts
             .records
-            .read_all::<Forces>(breakers::KIND)
+            .read_all::<Forces>(record::BREAKER)
             .await?;
         for (service, forces) in &all {
             tracing::warn!(
@@ -51,7 +51,7 @@ impl Deployments {
     }
 
     async fn read_drained(&self) -> Result<Names, StoreError> {
-        let all = self.parts.records.read_all::<bool>(drain::KIND).await?;
+        let all = self.parts.records.read_all::<bool>(record::DRAIN).await?;
         let drained = all.into_iter().filter(|(_, drained)| *drained);
         let drained: Names = drained.map(|(service, _)| service).collect();
         for service in &drained {
@@ -62,7 +62,7 @@ impl Deployments {
 
     async fn read_services(self: &Arc<Self>) -> Result<Services, StoreError> {
         let mut services = Services::new();
-        for (name, record) in self.parts.records.list(KIND).await? {
+        for (name, record) in self.parts.records.list(record::KIND).await? {
             match serde_json::from_value::<ServiceRecord>(record) {
                 Ok(record) => {
                     let deployed = self.restore_service(&name, record).await;
@@ -82,7 +82,7 @@ impl Deployments {
 
     async fn read_upstreams(&self) -> Result<AllDeclared, StoreError> {
         let mut upstreams = AllDeclared::new();
-        for (name, record) in self.parts.records.list(upstream::KIND).await? {
+        for (name, record) in self.parts.records.list(declared::KIND).await? {
             let record = serde_json::from_value::<UpstreamRecord>(record);
             let declared = record
                 .map_err(|error| vec![fault(&name, "record", error.to_string())])
@@ -107,7 +107,7 @@ impl Deployments {
         let live = record.live.iter().map(|live| live.revision);
         let kept: Vec<_> = live.chain(record.previous).collect();
         let mut deployed = Deployed {
-            overrides: Overrides::new(record.config.overrides.clone()),
+            overrides: Arc::new(Overrides::new(record.config.overrides.clone())),
             record,
             loaded: BTreeMap::new(),
         };

@@ -36,7 +36,7 @@ impl Deployments {
 }
 
 /// The pools of a service, with the bounds that are asked for.
-fn scale(
+pub(super) fn scale(
     state: &State,
     service: &str,
     request: &ScaleRequest,

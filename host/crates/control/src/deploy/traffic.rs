@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::check::{self, Candidate, Candidates};
+use super::check;
 use super::commit::Committed;
 use super::configure;
 use super::effects::{Effects, Stop};
-use super::prepare::present;
 use super::record::{LiveRecord, ServiceRecord};
-use super::state::{Loaded, Names, State};
+use super::state::{Linked, Names, State};
 use super::{ChangeError, Deployments, fault};
 use stoa_api::{TrafficReply, TrafficRequest};
 
@@ -19,7 +18,7 @@ pub(super) struct Ready<'a> {
     /// The names of all upstreams.
     pub(super) upstreams: &'a Names,
     /// Revisions of the service that are in memory for this change.
-    pub(super) loaded: &'a BTreeMap<u64, Loaded>,
+    pub(super) loaded: &'a BTreeMap<u64, Linked>,
 }
 
 impl Deployments {
@@ -82,13 +81,15 @@ impl Deployments {
     }
 
     /// A revision that was deployed before, in memory.
-    async fn recall(self: &Arc<Self>, service: &str, number: u64) -> Result<Loaded, ChangeError> {
+    async fn recall(self: &Arc<Self>, service: &str, number: u64) -> Result<Linked, ChangeError> {
         let state = self.state.load_full();
         let deployed = state.find(service, &self.upstream_names())?;
         let Some(revision) = deployed.record.revision(number) else {
             return Err(no_revision(service, &deployed.record, number));
         };
-        self.revive(service, deployed, revision).await
+        let overrides = deployed.overrides.clone();
+        let loaded = self.revive(service, deployed, revision).await?;
+        Ok(Linked { loaded, overrides })
     }
 }
 
@@ -122,13 +123,13 @@ pub(super) fn shift(
         if deployed.loaded.contains_key(&number) {
             continue;
         }
-        let fits = |loaded: &&Loaded| deployed.record.is_sized(loaded);
-        match ready.loaded.get(&number).filter(fits) {
-            Some(loaded) => deployed.loaded.insert(number, loaded.clone()),
+        let is_of = |one: &&Linked| deployed.is_of(one);
+        match ready.loaded.get(&number).filter(is_of) {
+            Some(one) => deployed.loaded.insert(number, one.loaded.clone()),
             None => return Err(Stop::Needs(number)),
         };
     }
-    check_fit(state, &next, service, ready.upstreams)?;
+    check::fit(state, &next, service, ready.upstreams)?;
     Ok(Effects::of(state, next)?)
 }
 
@@ -187,34 +188,6 @@ fn wanted(
                 })
                 .collect())
         }
-    }
-}
-
-/// What will be live, with the changed service as the newcomer.
-pub(super) fn candidates<'a>(next: &'a State, changed: &str) -> Candidates<'a> {
-    let candidate = |name: &str, loaded: &'a Loaded| Candidate {
-        contract: &loaded.revision.contract,
-        settings: &loaded.revision.settings,
-        is_new: name == changed,
-    };
-    let services = next.services.iter().map(|(name, deployed)| {
-        let live = deployed.live().map(|(_, loaded)| candidate(name, loaded));
-        (name.as_str(), live.collect())
-    });
-    services.collect()
-}
-
-/// Refuses a state in which services do not work together that do now.
-pub(super) fn check_fit(
-    before: &State,
-    next: &State,
-    changed: &str,
-    upstreams: &Names,
-) -> Result<(), ChangeError> {
-    let faults = check::faults(&candidates(next, changed), &present(before), upstreams);
-    match faults.is_empty() {
-        true => Ok(()),
-        false => Err(ChangeError::Refused(faults)),
     }
 }
 

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
+use super::candidates::candidates;
 use super::effects::Effects;
-use super::handlers;
 use super::progress::Progress;
 use super::state::{Names, State};
-use super::traffic::{candidates, check_fit};
-use super::{ChangeError, Deployments};
+use super::{ChangeError, Deployments, check, handlers};
 
 impl Deployments {
     /// Removes a service or an upstream. Its state stays unless it is purged.
@@ -50,12 +49,16 @@ impl Deployments {
 
 /// Everything without `name`, and without what an operator set for it: one of its name
 /// may come, and begins anew.
-fn undeploy(state: &State, name: &str, upstreams: &Names) -> Result<(State, Effects), ChangeError> {
+pub(super) fn undeploy(
+    state: &State,
+    name: &str,
+    upstreams: &Names,
+) -> Result<(State, Effects), ChangeError> {
     let mut next = state.clone();
     next.drained.remove(name);
     next.forces.remove(name);
     if next.services.remove(name).is_some() {
-        check_fit(state, &next, name, upstreams)?;
+        check::fit(state, &next, name, upstreams)?;
         return Effects::of(state, next);
     }
     if !upstreams.contains(name) {

@@ -3,47 +3,17 @@
 //! They share the services' names and are part of the same state, so that a
 //! manifest's services and upstreams become live together.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use super::arrive::Around;
+use super::declared::{Declared, UpstreamRecord};
 use super::record::rollout::millis;
-use super::state::{Names, State};
+use super::state::Names;
 use super::{ChangeError, Deployments, fault};
-use stoa_api::upstream::{
-    InstanceBreaker, InstanceDetail, Registration, Status, UpstreamDeploy, UpstreamDetail,
-};
+use stoa_api::upstream::{InstanceBreaker, InstanceDetail, Registration, Status, UpstreamDetail};
 use stoa_api::{Fault, LiveRevision, PoolState, ServiceKind, ServiceSummary};
 use stoa_gateway::Endpoint;
-use stoa_gateway::table::ServiceRoutes;
 use stoa_mesh::upstream::{Instance, Upstream};
 use stoa_settings::service_name;
-use stoa_settings::upstream::UpstreamSettings;
-use stoa_store::Change;
-
-/// The kind of these records in the store.
-pub(super) const KIND: &str = "upstream";
-
-/// What is kept of an upstream on disk.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct UpstreamRecord {
-    /// Counts its declarations.
-    pub(super) number: u64,
-    pub(super) settings: UpstreamSettings,
-}
-
-/// An upstream that was declared, with its routes worked out.
-#[derive(Clone)]
-pub(super) struct Declared {
-    record: UpstreamRecord,
-    pub(super) upstream: Arc<Upstream>,
-    endpoints: Vec<Arc<Endpoint>>,
-}
-
-/// All that were declared, by name.
-pub(super) type AllDeclared = BTreeMap<String, Declared>;
 
 impl Deployments {
     /// Adds an instance to an upstream, which is made if nobody declared it.
@@ -136,69 +106,6 @@ impl Deployments {
             upstream,
             endpoints,
         })
-    }
-}
-
-/// Declares upstreams in what becomes the next state; what is declared so already stays.
-pub(super) fn declare(
-    next: &mut State,
-    requests: &[UpstreamDeploy],
-    around: &Around<'_>,
-) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    let mut seen = Names::new();
-    for UpstreamDeploy { upstream, settings } in requests {
-        let is_twice = !seen.insert(upstream.clone());
-        if let Err(reason) = service_name(upstream) {
-            faults.push(fault(upstream, "service_name", reason));
-        } else if is_twice {
-            let message = format!("{upstream} is in the deployment more than once");
-            faults.push(fault(upstream, "twice", message));
-        }
-        let before = next.upstreams.get(upstream).map(|one| &one.record);
-        if before.is_some_and(|before| before.settings == *settings) {
-            continue;
-        }
-        let record = UpstreamRecord {
-            number: before.map_or(0, |before| before.number) + 1,
-            settings: settings.clone(),
-        };
-        match (around.work_out)(upstream, record) {
-            Ok(declared) => {
-                next.upstreams.insert(upstream.clone(), declared);
-            }
-            Err(mut found) => faults.append(&mut found),
-        }
-    }
-    let is_upstream =
-        |name: &&String| next.upstreams.contains_key(*name) || around.upstreams.contains(*name);
-    for name in next.services.keys().filter(is_upstream) {
-        let message = format!(
-            "{name} is the name of a service and of an upstream: `stoa undeploy {name}` first, or choose another name"
-        );
-        faults.push(fault(name, "name_taken", message));
-    }
-    faults
-}
-
-// === impl Declared ===
-
-impl Declared {
-    /// Counts its declarations.
-    pub(super) fn number(&self) -> u64 {
-        self.record.number
-    }
-
-    /// What is written down of it.
-    pub(super) fn kept(&self, name: &str) -> Change {
-        Change::put(KIND, name, &self.record).expect("a record's keys are strings")
-    }
-
-    pub(super) fn routes(&self) -> ServiceRoutes {
-        ServiceRoutes {
-            service: self.upstream.name.clone(),
-            live: vec![(100, self.endpoints.clone())],
-        }
     }
 }
 
