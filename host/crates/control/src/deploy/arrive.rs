@@ -8,11 +8,10 @@ use super::declared::{Declared, UpstreamRecord};
 use super::effects::{Effects, Stop};
 use super::load::Prepared;
 use super::record::{RevisionRecord, ServiceRecord};
-use super::state::{Deployed, Loaded, Names, State};
+use super::state::{Deployed, Linked, Names, State};
 use super::{ChangeError, check, configure, fault, rollout};
 use stoa_api::upstream::UpstreamDeploy;
 use stoa_api::{DeployRequest, Fault, ServiceDeploy};
-use stoa_engine::capabilities::config::Overrides;
 use stoa_mesh::health::Numbers;
 use stoa_service::contract::Contract;
 use stoa_settings::service_name;
@@ -26,10 +25,13 @@ pub(super) struct Around<'a> {
     /// What a revision of a service did lately.
     pub(super) lately: &'a dyn Fn(&str, u64) -> Numbers,
     /// Works out the routes of an upstream.
-    pub(super) work_out: &'a dyn Fn(&str, UpstreamRecord) -> Result<Declared, Vec<Fault>>,
+    pub(super) work_out: &'a WorkOut<'a>,
     /// Revisions that are kept beside those in use.
     pub(super) keep: usize,
 }
+
+/// Makes an upstream, which gets no traffic yet.
+type WorkOut<'a> = dyn Fn(&str, UpstreamRecord) -> Result<Declared, Vec<Fault>> + 'a;
 
 /// What a deployment brings.
 pub(super) struct Bringing<'a> {
@@ -38,12 +40,6 @@ pub(super) struct Bringing<'a> {
     pub(super) prepared: &'a BTreeMap<String, Prepared>,
     /// When, as RFC 3339, UTC.
     pub(super) at: String,
-}
-
-/// A new revision in memory, made for a state in which it was the next.
-pub(super) struct Linked {
-    pub(super) loaded: Loaded,
-    pub(super) overrides: Overrides,
 }
 
 /// The state with all that is brought.

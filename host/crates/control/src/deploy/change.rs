@@ -6,12 +6,12 @@ use std::time::{Instant, SystemTime};
 
 use tokio::sync::mpsc;
 
-use super::arrive::{Around, Bringing, Linked, arrive, plan};
+use super::arrive::{Around, Bringing, arrive, plan};
 use super::commit::Committed;
 use super::effects::Stop;
 use super::prepare::{request_faults, warm_all};
 use super::progress::Progress;
-use super::state::{Loaded, State};
+use super::state::{Linked, Loaded, State};
 use super::{ChangeError, Deployments};
 use stoa_api::{DeployEvent, DeployRequest, Fault, Step};
 

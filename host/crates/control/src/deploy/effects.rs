@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::declared::{self, Declared};
 use super::state::{Deployed, Loaded, Names, State};
-use super::{ChangeError, declared, record};
+use super::{ChangeError, record};
 use stoa_gateway::table::Table;
 use stoa_mesh::Forces;
 use stoa_store::{Change, StoreError};
@@ -134,8 +135,7 @@ impl Effects {
     }
 
     fn upstreams(&mut self, before: &State, next: &State) {
-        let same =
-            |was: &declared::Declared, now: &declared::Declared| was.number() == now.number();
+        let same = |was: &Declared, now: &Declared| was.number() == now.number();
         for name in differing(&before.upstreams, &next.upstreams, same) {
             self.records.push(match next.upstreams.get(&name) {
                 Some(now) => written(declared::KIND, &name, &now.record),

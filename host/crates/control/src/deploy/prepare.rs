@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::arrive::Linked;
 use super::check;
 use super::load::{Prepared, assemble, check_health, compile, health_function, verify, warm};
 use super::progress::Progress;
 use super::record::RevisionRecord;
-use super::state::{Deployed, Loaded, State};
+use super::state::{Deployed, Linked, Loaded, State};
 use super::{ChangeError, Deployments, fault};
 use stoa_api::upstream::UpstreamDeploy;
 use stoa_api::{DeployRequest, Fault, ServiceDeploy, Step};
 use stoa_engine::Origin;
+use stoa_engine::capabilities::config::Overrides;
 use stoa_service::threads::Threads;
 use stoa_settings::{SettingFault, service_name};
 
@@ -110,9 +110,10 @@ impl Deployments {
         } = deployed;
         let newest = record.revision(record.newest);
         let newest = newest.expect("a deployment adds the newest revision");
-        let (scale, overrides) = (record.scale, overrides.clone());
-        let parts = &self.parts;
-        let loaded = assemble(parts, service, newest, prepared, scale, overrides.clone())?;
+        let (parts, scale) = (&self.parts, record.scale);
+        let values = Overrides::clone(overrides);
+        let loaded = assemble(parts, service, newest, prepared, scale, values)?;
+        let overrides = overrides.clone();
         Ok(Linked { loaded, overrides })
     }
 
@@ -124,13 +125,13 @@ impl Deployments {
         revision: &RevisionRecord,
     ) -> Result<Loaded, ChangeError> {
         let (deployments, name) = (self.clone(), service.to_owned());
-        let (scale, overrides) = (deployed.record.scale, deployed.overrides.clone());
+        let (scale, values) = (deployed.record.scale, Overrides::clone(&deployed.overrides));
         let revision = revision.clone();
         let assembled = Threads::compile(move || {
             let (parts, digest) = (&deployments.parts, &revision.component);
             let verified = verify(parts, &name, digest)?;
             let prepared = compile(parts, &name, digest, verified)?;
-            assemble(parts, &name, &revision, &prepared, scale, overrides)
+            assemble(parts, &name, &revision, &prepared, scale, values)
         });
         let loaded = assembled.await.unwrap_or_else(|| {
             let message = format!("{service} could not be loaded; see the host's log");

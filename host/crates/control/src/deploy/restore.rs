@@ -107,7 +107,7 @@ impl Deployments {
         let live = record.live.iter().map(|live| live.revision);
         let kept: Vec<_> = live.chain(record.previous).collect();
         let mut deployed = Deployed {
-            overrides: Overrides::new(record.config.overrides.clone()),
+            overrides: Arc::new(Overrides::new(record.config.overrides.clone())),
             record,
             loaded: BTreeMap::new(),
         };

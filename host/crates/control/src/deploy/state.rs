@@ -39,7 +39,7 @@ pub(super) struct Deployed {
     /// Revisions that are ready to serve: those that are live, and the one before.
     pub(super) loaded: BTreeMap<u64, Loaded>,
     /// What all its revisions see of `record.config`.
-    pub(super) overrides: Overrides,
+    pub(super) overrides: Arc<Overrides>,
 }
 
 /// A revision in memory, with its routes worked out.
@@ -47,6 +47,13 @@ pub(super) struct Deployed {
 pub(super) struct Loaded {
     pub(super) revision: Arc<Revision>,
     pub(super) plans: Vec<Arc<Plan>>,
+}
+
+/// A revision that was made for a service, which may be gone by now.
+pub(super) struct Linked {
+    pub(super) loaded: Loaded,
+    /// The service's.
+    pub(super) overrides: Arc<Overrides>,
 }
 
 // === impl State ===
@@ -158,6 +165,11 @@ impl Deployed {
         self.record
             .scale
             .is_none_or(|scale| (scale.min, scale.max) == bounds)
+    }
+
+    /// Whether a revision was made for this service, and not for the last of its name.
+    pub(super) fn is_of(&self, linked: &Linked) -> bool {
+        Arc::ptr_eq(&self.overrides, &linked.overrides) && self.is_sized(&linked.loaded)
     }
 
     /// Whether a revision is kept in memory: what is live, and what was, as a rollback to

@@ -3,15 +3,16 @@
 mod workshop;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use http::HeaderMap;
 use serde_json::{Value, json};
 
 use self::workshop::Workshop;
-use super::arrive::{Around, Bringing, Linked, arrive};
+use super::arrive::{Around, Bringing, arrive};
 use super::effects::{Effects, Stop};
 use super::record::{Changes, ConfigRecord};
-use super::state::{Deployed, Loaded, Names, State};
+use super::state::{Deployed, Linked, Loaded, Names, State};
 use super::traffic::{Ready, traffic};
 use super::{ChangeError, configure, drain, scale, undeploy};
 use stoa_api::{DeployRequest, ScaleRequest, TrafficRequest};
@@ -44,7 +45,7 @@ fn records(effects: &Effects) -> Vec<(&str, &str, bool)> {
 fn move_traffic(
     state: &State,
     request: &TrafficRequest,
-    loaded: &BTreeMap<u64, Loaded>,
+    loaded: &BTreeMap<u64, Linked>,
 ) -> Result<(State, Effects), Stop> {
     let upstreams = &Names::new();
     traffic(state, "hello", request, &Ready { upstreams, loaded })
@@ -67,7 +68,7 @@ fn deploy(
     };
     let linked = linked.map(|loaded| Linked {
         loaded,
-        overrides: Overrides::default(),
+        overrides: Arc::default(),
     });
     let linked = linked.map(|linked| ("hello".to_owned(), linked));
     arrive(state, &bringing, &linked.into_iter().collect(), around)
@@ -117,7 +118,17 @@ async fn traffic_needs_its_revision_in_memory_in_the_size_that_is_set() {
     let request = TrafficRequest::Rollback { to: None };
     let needs = move_traffic(&state, &request, &BTreeMap::new());
     assert!(matches!(needs, Err(Stop::Needs(1))));
-    let ready = BTreeMap::from([(1, workshop.loaded("hello", 1))]);
+    let made = |overrides: &Arc<Overrides>| Linked {
+        loaded: workshop.loaded("hello", 1),
+        overrides: overrides.clone(),
+    };
+    let strange = BTreeMap::from([(1, made(&Arc::default()))]);
+    let needs = move_traffic(&state, &request, &strange);
+    assert!(
+        matches!(needs, Err(Stop::Needs(1))),
+        "it is of a service that is gone"
+    );
+    let ready = BTreeMap::from([(1, made(&state.services["hello"].overrides))]);
     let (next, _) = move_traffic(&state, &request, &ready).unwrap();
     assert!(next.has_loaded("hello", 1));
     let size = ScaleRequest {

@@ -9,7 +9,7 @@ use super::commit::Committed;
 use super::configure;
 use super::effects::{Effects, Stop};
 use super::record::{LiveRecord, ServiceRecord};
-use super::state::{Loaded, Names, State};
+use super::state::{Linked, Names, State};
 use super::{ChangeError, Deployments, fault};
 use stoa_api::{TrafficReply, TrafficRequest};
 
@@ -18,7 +18,7 @@ pub(super) struct Ready<'a> {
     /// The names of all upstreams.
     pub(super) upstreams: &'a Names,
     /// Revisions of the service that are in memory for this change.
-    pub(super) loaded: &'a BTreeMap<u64, Loaded>,
+    pub(super) loaded: &'a BTreeMap<u64, Linked>,
 }
 
 impl Deployments {
@@ -81,13 +81,15 @@ impl Deployments {
     }
 
     /// A revision that was deployed before, in memory.
-    async fn recall(self: &Arc<Self>, service: &str, number: u64) -> Result<Loaded, ChangeError> {
+    async fn recall(self: &Arc<Self>, service: &str, number: u64) -> Result<Linked, ChangeError> {
         let state = self.state.load_full();
         let deployed = state.find(service, &self.upstream_names())?;
         let Some(revision) = deployed.record.revision(number) else {
             return Err(no_revision(service, &deployed.record, number));
         };
-        self.revive(service, deployed, revision).await
+        let overrides = deployed.overrides.clone();
+        let loaded = self.revive(service, deployed, revision).await?;
+        Ok(Linked { loaded, overrides })
     }
 }
 
@@ -121,9 +123,9 @@ pub(super) fn shift(
         if deployed.loaded.contains_key(&number) {
             continue;
         }
-        let fits = |loaded: &&Loaded| deployed.is_sized(loaded);
-        match ready.loaded.get(&number).filter(fits) {
-            Some(loaded) => deployed.loaded.insert(number, loaded.clone()),
+        let is_of = |one: &&Linked| deployed.is_of(one);
+        match ready.loaded.get(&number).filter(is_of) {
+            Some(one) => deployed.loaded.insert(number, one.loaded.clone()),
             None => return Err(Stop::Needs(number)),
         };
     }

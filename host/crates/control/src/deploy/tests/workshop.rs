@@ -157,7 +157,7 @@ impl Workshop {
         let deployed = Deployed {
             record,
             loaded: loaded.into(),
-            overrides: Overrides::default(),
+            overrides: Arc::default(),
         };
         State {
             services: [("hello".to_owned(), Arc::new(deployed))].into(),
