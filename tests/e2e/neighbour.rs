@@ -12,6 +12,7 @@ use stoa_tests::process::HostProcess;
 use stoa_tests::service::Service;
 
 use crate::passthrough::ping_pong;
+use crate::pools::until;
 use crate::{ended_at_their_deadline, guests, hello, serving};
 
 fn batch(service: Service) -> Service {
@@ -48,6 +49,8 @@ async fn a_batch_that_uses_all_cores_leaves_its_neighbour_alone() -> Result<()> 
     let host = serving(&[batch(spinning), hello()]).await?;
     let spins = try_join_all((0..8).map(|_| host.get("/spin")));
     let neighbour = async {
+        // Threads of batch services run when no other wants to.
+        until(&host, "spinning", |pool| pool["busy"] != 0).await?;
         let mut client = Client::http1(host.http);
         for turn in 0..60 {
             client.get(&format!("/hello/{turn}")).await?.expect(200)?;
