@@ -158,35 +158,19 @@ impl Host {
         let discovery = Arc::new(Discovery::new(life(&store).await?));
         let deployments = deployments(&config, &telemetry, &gateway, &store, secrets, discovery)?;
 
-        let mut announced = format!("Serving HTTP on http://{gateway_addr}/\n");
         let tls_addr = tls.as_ref().map(|(listener, _)| listener.local_addr());
         let tls_addr = tls_addr.transpose()?;
-        if let Some(address) = tls_addr {
-            announced += &format!("Serving HTTPS on https://{address}/\n");
-        }
-        announced += &format!("Admin API on http://{admin_addr}/");
+        let announced = announcement(gateway_addr, tls_addr, admin_addr);
         telemetry.logs.announce(&announced);
         deployments.restore().await?;
         tend_gateway(gateway.clone(), &drainer);
-        if let Some((listener, tls)) = tls {
-            tokio::spawn(tls.clone().follow(drainer.drain()));
-            let transport = Transport::Tls(tls);
-            let served = accept::serve(gateway.clone(), listener, transport, drainer.drain());
-            tokio::spawn(served);
-        }
         sweep_disk(
             (gateway.clone(), deployments.clone()),
             &config,
             &telemetry,
             &drainer,
         );
-        let served = accept::serve(
-            gateway.clone(),
-            gateway_listener,
-            Transport::Plain,
-            drainer.drain(),
-        );
-        tokio::spawn(served);
+        listen(&gateway, gateway_listener, tls, &drainer);
         tokio::spawn(deployments.clone().announce_upstreams(drainer.drain()));
         let sink = eureka::UpstreamSink::new(deployments.clone());
         let registrations = Arc::new(eureka::registry::Registry::new(Box::new(sink)));
@@ -218,6 +202,33 @@ impl Host {
             stop,
             store,
         })
+    }
+}
+
+/// Where the host can be reached.
+fn announcement(http: SocketAddr, https: Option<SocketAddr>, admin: SocketAddr) -> String {
+    let https = https.map(|address| format!("Serving HTTPS on https://{address}/\n"));
+    format!(
+        "Serving HTTP on http://{http}/\n{}Admin API on http://{admin}/",
+        https.unwrap_or_default()
+    )
+}
+
+/// Takes connections until the drain begins.
+fn listen(
+    gateway: &Arc<Gateway>,
+    plain: TcpListener,
+    tls: Option<(TcpListener, Arc<Tls>)>,
+    drainer: &Drainer,
+) {
+    let mut listeners = vec![(plain, Transport::Plain)];
+    if let Some((listener, tls)) = tls {
+        tokio::spawn(tls.clone().follow(drainer.drain()));
+        listeners.push((listener, Transport::Tls(tls)));
+    }
+    for (listener, transport) in listeners {
+        let served = accept::serve(gateway.clone(), listener, transport, drainer.drain());
+        tokio::spawn(served);
     }
 }
 

@@ -96,7 +96,8 @@ impl Planner {
         self.faults
     }
 
-    fn part(&mut self, ty: &Type, place: &mut String, depth: usize) -> Option<Plan> {
+    /// Counts one part more; whether the type is still small enough.
+    fn fits(&mut self, place: &str, depth: usize) -> bool {
         self.parts += 1;
         if self.parts == LARGEST + 1 || (depth == DEEPEST && self.parts <= LARGEST) {
             let limit = if depth == DEEPEST {
@@ -106,7 +107,11 @@ impl Planner {
             };
             self.refuse(format!("{place}: expected a type of at most {limit}, found a larger one; use wasi:http for this route"));
         }
-        if self.parts > LARGEST || depth >= DEEPEST {
+        self.parts <= LARGEST && depth < DEEPEST
+    }
+
+    fn part(&mut self, ty: &Type, place: &mut String, depth: usize) -> Option<Plan> {
+        if !self.fits(place, depth) {
             return None;
         }
         let mut inner = |ty: &Type, step: &str| {
