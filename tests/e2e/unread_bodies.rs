@@ -85,6 +85,23 @@ async fn an_answer_says_that_its_connection_ends_before_a_long_body() -> Result<
     Ok(())
 }
 
+/// Also where another answer takes the place of the service's.
+#[tokio::test]
+async fn a_304_says_that_its_connection_ends_before_a_long_body() -> Result<()> {
+    let host = serving(&[hello()]).await?;
+    for (condition, status) in [("if-none-match: *", 304), ("if-match: \"zz\"", 412)] {
+        let request = format!(
+            "GET /hello/Ada HTTP/1.1\r\nhost: a\r\n{condition}\r\ncontent-length: 100000\r\n\r\n"
+        );
+        let mut stream = raw::begin(host.http, request.as_bytes()).await?;
+        let head = raw::until(&mut stream, "\r\n\r\n").await?;
+        assert_eq!(raw::statuses(&head), [status], "{head}");
+        assert!(head.contains("connection: close\r\n"), "{head}");
+        raw::rest(&mut stream).await?;
+    }
+    Ok(())
+}
+
 /// A client that reads no answer before it has sent all gets its answer, too.
 #[tokio::test]
 async fn an_answer_is_not_lost_on_a_client_that_sends_all_first() -> Result<()> {

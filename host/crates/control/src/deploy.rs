@@ -124,6 +124,8 @@ pub struct Deployments {
     /// Held by who makes the next state.
     writers: Arc<tokio::sync::Mutex<()>>,
     deploying: deploying::Deploying,
+    /// Held by who makes a revision ready again.
+    recalls: tokio::sync::Mutex<()>,
     marks: rollout::Marks,
     purging: purging::Purging,
     /// A record could not be read: nobody knows which components it needs.
@@ -217,6 +219,7 @@ impl Deployments {
             parts,
             state: ArcSwap::default(),
             writers: Arc::default(),
+            recalls: tokio::sync::Mutex::default(),
             deploying: deploying::Deploying::default(),
             marks: rollout::Marks::default(),
             purging: purging::Purging::default(),

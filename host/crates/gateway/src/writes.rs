@@ -223,7 +223,6 @@ mod tests {
         Ok(answer.body(GatewayBody::empty()).unwrap())
     }
 
-    /// Which of these an answer to `POST /shop/cart?x=1` makes stale.
     /// Counts in which no two of these resources meet, which few do.
     fn without_meetings(client: &Client, uris: &[&str]) -> Arc<Writes> {
         let resource = |uri: &&str| laxest(uri).into_owned();
@@ -240,6 +239,7 @@ mod tests {
         }
     }
 
+    /// Which of these an answer to `POST /shop/cart?x=1` makes stale.
     fn written(answered: &Result<Response, Refusal>, uris: &[&str]) -> Vec<String> {
         let client = Client::new(([127, 0, 0, 1], 1).into());
         let writes = without_meetings(&client, uris);

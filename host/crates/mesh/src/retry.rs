@@ -77,7 +77,8 @@ impl Retries {
     }
 }
 
-/// How handlers name the host's own refusal of what they were not granted.
+/// How handlers name the host's own refusal of what they were not granted: it says nothing
+/// of them.
 const DENIED: &str = "ErrorCode::HttpRequestDenied";
 
 /// What a failure says of who was to answer: nothing, where the host refused or the fault
@@ -87,9 +88,10 @@ pub fn outcome(error: &CallError, fair: bool) -> Outcome {
         CallError::Deadline if !fair => Outcome::Ignored,
         CallError::Upstream(fault) => match **fault {
             UpstreamFault::Connect { .. } | UpstreamFault::Broken { .. } => Outcome::Failure,
-            UpstreamFault::NoInstance(_) | UpstreamFault::Busy { .. } | UpstreamFault::Request(_) => Outcome::Ignored,
+            UpstreamFault::NoInstance(_)
+            | UpstreamFault::Busy { .. }
+            | UpstreamFault::Request(_) => Outcome::Ignored,
         },
-        // It only tells that the host refused a request of its own.
         CallError::Fault(Fault::HandlerError(code)) if code == DENIED => Outcome::Ignored,
         CallError::Pool(PoolError::Start(_))
         | CallError::Deadline

@@ -1,5 +1,5 @@
 //! Tells discovery what a service's revisions are at. Everything here happens
-//! in a turn of the state, but for the start of a new revision.
+//! in a turn of the state.
 
 use super::Deployments;
 use super::state::{Deployed, Loaded};
@@ -14,14 +14,16 @@ impl Deployments {
     }
 
     /// A new revision warms up.
-    pub(super) fn announce_start(&self, loaded: &Loaded) {
+    pub(super) async fn announce_start(&self, loaded: &Loaded) {
+        let _turn = self.turn().await;
         let revision = &loaded.revision;
         let member = member(&revision.service, revision.number, MemberState::Starting, 0);
         self.discovery().put(member);
     }
 
     /// A new revision did not become live.
-    pub(super) fn announce_failure(&self, loaded: &Loaded) {
+    pub(super) async fn announce_failure(&self, loaded: &Loaded) {
+        let _turn = self.turn().await;
         let revision = &loaded.revision;
         let (service, id) = (&revision.service, revision.number.to_string());
         self.discovery()

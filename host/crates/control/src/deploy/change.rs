@@ -103,8 +103,10 @@ impl Deployments {
         let made = made.await;
         if made.is_err() {
             for one in linked.values() {
-                self.announce_failure(&one.loaded);
+                self.announce_failure(&one.loaded).await;
             }
+            // It holds what is measured of it.
+            drop(linked);
             for request in &bringing.request.services {
                 let number = state.newest(&request.service).unwrap_or_default() + 1;
                 self.forget_unless_loaded(&request.service, vec![number])
@@ -132,7 +134,7 @@ impl Deployments {
         let took = began.elapsed();
         services().for_each(|service| progress.finished(service, Step::Link, took, None));
         for one in linked.values() {
-            self.announce_start(&one.loaded);
+            self.announce_start(&one.loaded).await;
         }
         warm_all(linked.values().map(|one| &one.loaded), progress).await?;
         services().for_each(|service| progress.started(service, Step::Swap));

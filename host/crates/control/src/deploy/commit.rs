@@ -4,6 +4,7 @@
 //! for. It is written down before anybody sees it: a crash leaves the old state or the
 //! new one, and where writing fails nothing has changed.
 
+use std::mem;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Instant;
@@ -51,9 +52,10 @@ impl Deployments {
         self: &Arc<Self>,
         change: impl FnOnce(&State) -> Result<(State, Effects), E>,
     ) -> Result<Committed, E> {
-        let made = self.commit(change).await?;
-        self.drain_in_background(made.ending.clone());
-        Ok(made)
+        self.made(change, |deployments, made| {
+            deployments.drain_in_background(mem::take(&mut made.ending));
+        })
+        .await
     }
 
     /// Makes a change; it is for the caller to wait for what is ending.
@@ -65,11 +67,24 @@ impl Deployments {
         self: &Arc<Self>,
         change: impl FnOnce(&State) -> Result<(State, Effects), E>,
     ) -> Result<Committed, E> {
+        self.made(change, |_, _| ()).await
+    }
+
+    /// Makes a change and does what comes `after` it as a whole, also when its client
+    /// goes away meanwhile.
+    async fn made<E: From<StoreError>>(
+        self: &Arc<Self>,
+        change: impl FnOnce(&State) -> Result<(State, Effects), E>,
+        after: impl FnOnce(&Arc<Self>, &mut Committed) + Send + 'static,
+    ) -> Result<Committed, E> {
         let turn = self.turn().await;
         let (next, effects) = change(&turn)?;
         let deployments = self.clone();
-        // It is made as a whole, also when its client goes away meanwhile.
-        let made = async move { deployments.make(turn, next, effects).await };
+        let made = async move {
+            let mut made = deployments.make(turn, next, effects).await?;
+            after(&deployments, &mut made);
+            Ok::<_, StoreError>(made)
+        };
         let made = tokio::spawn(made.in_current_span()).await;
         Ok(made.expect("making a change does not panic")?)
     }
@@ -80,7 +95,7 @@ impl Deployments {
         next: State,
         mut effects: Effects,
     ) -> Result<Committed, StoreError> {
-        let records = std::mem::take(&mut effects.records);
+        let records = mem::take(&mut effects.records);
         if !records.is_empty() {
             self.parts.records.apply(records).await?;
         }

@@ -52,6 +52,7 @@ impl Deployments {
         change: impl Fn(&State, &Ready<'_>) -> Result<(State, Effects), Stop>,
     ) -> Result<Option<Committed>, ChangeError> {
         let mut loaded = BTreeMap::new();
+        let mut recalls = None;
         let made = loop {
             let made = self.change(|state| {
                 let ready = Ready {
@@ -64,18 +65,22 @@ impl Deployments {
                 Ok(made) => break Ok(Some(made)),
                 Err(Stop::Moved) => break Ok(None),
                 Err(Stop::Error(error)) => break Err(error),
+                // Another may be about to make it ready: both would have one gate.
+                Err(Stop::Needs(_)) if recalls.is_none() => {
+                    recalls = Some(self.recalls.lock().await);
+                }
                 Err(Stop::Needs(number)) => match self.recall(service, number).await {
-                    Ok(one) => loaded.insert(number, one),
+                    Ok(one) => drop(loaded.insert(number, one)),
                     Err(error) => break Err(error),
                 },
             };
         };
-        match &made {
-            Ok(Some(made)) => made.now.warn_of_config(service),
-            _ => {
-                let numbers = loaded.into_keys().collect();
-                self.forget_unless_loaded(service, numbers).await;
-            }
+        if let Ok(Some(made)) = &made {
+            made.now.warn_of_config(service);
+        }
+        if !loaded.is_empty() {
+            let numbers = loaded.into_keys().collect();
+            self.forget_unless_loaded(service, numbers).await;
         }
         made
     }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use super::candidates::candidates;
 use super::effects::Effects;
 use super::progress::Progress;
@@ -15,15 +17,27 @@ impl Deployments {
     ///
     /// When it is not there, or others depend on it.
     pub async fn undeploy(self: &Arc<Self>, name: &str, purge: bool) -> Result<(), ChangeError> {
+        if purge {
+            let (deployments, name) = (self.clone(), name.to_owned());
+            // As a whole, also when its client goes away meanwhile.
+            let purged = async move { deployments.undeploy_and_purge(&name).await };
+            let purged = tokio::spawn(purged.in_current_span()).await;
+            return purged.expect("undeploying does not panic");
+        }
+        let change = |state: &State| undeploy(state, name, &self.upstream_names());
+        self.change(change).await.map(drop)
+    }
+
+    async fn undeploy_and_purge(self: &Arc<Self>, name: &str) -> Result<(), ChangeError> {
         let change = |state: &State| undeploy(state, name, &self.upstream_names());
         let made = self.commit(change).await?;
-        if !purge {
-            self.drain_in_background(made.ending);
-            return Ok(());
-        }
+        let was_service = made.before.services.contains_key(name);
+        // What was before holds what is to end.
+        let ending = made.ending;
+        drop((made.before, made.now));
         let silent = Progress::silent(&self.parts.telemetry.metrics);
-        self.drain(made.ending, &silent).await;
-        match made.before.services.contains_key(name) {
+        self.drain(ending, &silent).await;
+        match was_service {
             true => self.purge(name).await,
             false => Ok(self.parts.gateway.forget_answers(name).await?),
         }
