@@ -1,7 +1,7 @@
 //! One blocking keep-alive connection: for single calls that are timed, and for
 //! the admin API.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -75,6 +75,9 @@ impl Connection {
     }
 
     fn exchange(&mut self, request: &Request) -> Result<Reply> {
+        if self.is_closed()? {
+            *self = Self::open(self.addr)?;
+        }
         let bytes = request.to_bytes(self.addr);
         self.buffer.clear();
         let start = Instant::now();
@@ -95,6 +98,14 @@ impl Connection {
             body,
             took,
         })
+    }
+
+    /// Whether the other end has closed it while nothing was asked.
+    fn is_closed(&self) -> Result<bool> {
+        self.stream.set_nonblocking(true)?;
+        let seen = self.stream.peek(&mut [0]);
+        self.stream.set_nonblocking(false)?;
+        Ok(!matches!(seen, Err(error) if error.kind() == ErrorKind::WouldBlock))
     }
 
     fn read_more(&mut self) -> Result<()> {

@@ -56,5 +56,8 @@ pub(super) fn scale(
         return Err(ChangeError::Refused(faults));
     }
     deployed.record.scale = Some(ScaleRecord { min, max });
-    Effects::of(state, next)
+    let (next, mut effects) = Effects::of(state, next)?;
+    // Also where it is the same: idle instances beyond the minimum go at once.
+    effects.sizes.insert(service.to_owned());
+    Ok((next, effects))
 }

@@ -152,6 +152,12 @@ async fn a_size_is_kept_and_moves_no_traffic() {
     assert_eq!(effects.sizes, names(&["hello"]));
     assert_eq!(records(&effects), [("service", "hello", true)]);
     assert!(effects.moved.is_empty() && effects.table.is_none());
+    let (_, again) = scale::scale(&next, "hello", &size(1, 3), &Names::new()).unwrap();
+    assert_eq!(
+        again.sizes,
+        names(&["hello"]),
+        "what is idle beyond it goes"
+    );
     assert!(scale::scale(&state, "hello", &size(3, 1), &Names::new()).is_err());
     let upstream = scale::scale(&state, "old", &size(1, 3), &names(&["old"]));
     assert!(matches!(upstream, Err(ChangeError::IsUpstream(_))));
