@@ -16,10 +16,11 @@ use crate::stoa::{Deploy, Stoa};
 const CALL: Duration = Duration::from_millis(5);
 /// Clients that each wait for their answer; one of these numbers makes the peak.
 const CLIENTS: [u16; 3] = [1, 2, 4];
-/// More than the host lets wait, so that none of the load stands outside.
-const CONNECTIONS: u16 = 1500;
+/// More than the host lets wait, those of ten seconds, so that none of the load stands
+/// outside; and fewer than one address may have.
+const CONNECTIONS: u16 = 2200;
 /// How long it takes until more wait than can be served in time.
-const SETTLE: Duration = Duration::from_secs(4);
+const SETTLE: Duration = Duration::from_secs(8);
 /// For so long may a call wait in overload, by default.
 const TARGET: Duration = Duration::from_millis(500);
 
