@@ -1,5 +1,7 @@
 //! The composition root: builds the host, runs it, drains it.
 
+mod upkeep;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -26,19 +28,11 @@ use stoa_mesh::upstream::gauges::Gauges;
 use stoa_mesh::{Guards, Registry};
 use stoa_service::threads::Threads;
 use stoa_settings::config::{Config, Development, LogFormat};
-use stoa_store as store;
 use stoa_store::secrets::Secrets;
 use stoa_store::{Store, make_secret, read_secret};
 use stoa_telemetry::{Telemetry, logs};
+use upkeep::Upkeep;
 
-/// How often pools look at the peak of their use. Six such windows are looked
-/// back on: a burst keeps its instances for a minute.
-const POOL_WINDOW: Duration = Duration::from_secs(10);
-/// How often answers and components are looked for that are kept no longer. They are
-/// not served meanwhile: a minute's worth of them is little on a disk.
-const SWEEP: Duration = Duration::from_secs(60);
-/// How often rollouts are looked at: a bad revision is gone a second after it shows.
-const ROLLOUT_LOOK: Duration = Duration::from_secs(1);
 /// Time for the last records to get out when the process ends.
 const LOG_FLUSH: Duration = Duration::from_secs(2);
 
@@ -163,20 +157,20 @@ impl Host {
         let announced = announcement(gateway_addr, tls_addr, admin_addr);
         telemetry.logs.announce(&announced);
         deployments.restore().await?;
-        tend_gateway(gateway.clone(), &drainer);
-        sweep_disk(
-            (gateway.clone(), deployments.clone()),
-            &config,
-            &telemetry,
-            &drainer,
-        );
         listen(&gateway, gateway_listener, tls, &drainer);
         tokio::spawn(deployments.clone().announce_upstreams(drainer.drain()));
+        let upkeep = Upkeep {
+            gateway: gateway.clone(),
+            deployments: deployments.clone(),
+            metrics: telemetry.metrics.clone(),
+            data: config.data.clone(),
+        };
+        upkeep.begin(&drainer);
         let sink = eureka::UpstreamSink::new(deployments.clone());
         let registrations = Arc::new(eureka::registry::Registry::new(Box::new(sink)));
         tokio::spawn(eureka::sweep(registrations.clone(), drainer.drain()));
         let admin = Admin {
-            deployments: deployments.clone(),
+            deployments,
             identity: identity.clone(),
             gateway,
             eureka: registrations,
@@ -187,8 +181,6 @@ impl Host {
             drain: drainer.drain(),
         };
         tokio::spawn(admin::serve(admin, admin_listener, drainer.drain()));
-        tend_pools(deployments.clone(), &drainer);
-        tend_rollouts(deployments, &drainer);
         let drain = drainer.drain();
         tokio::spawn(async move { identity.tend(drain).await });
         Ok(Self {
@@ -335,70 +327,4 @@ fn token(data: &Path) -> Result<String> {
         Some(token) => Ok(token),
         None => make_secret(&path).with_context(|| format!("{} can't be written", path.display())),
     }
-}
-
-fn tend_gateway(gateway: Arc<Gateway>, drainer: &Drainer) {
-    let drain = drainer.drain();
-    tokio::spawn(async move {
-        tokio::select! {
-            () = gateway.tend() => {}
-            () = drain.begun() => {}
-        }
-    });
-}
-
-fn tend_rollouts(deployments: Arc<Deployments>, drainer: &Drainer) {
-    let drain = drainer.drain();
-    tokio::spawn(async move {
-        let mut looks = tokio::time::interval(ROLLOUT_LOOK);
-        loop {
-            tokio::select! {
-                _ = looks.tick() => {}
-                () = deployments.breaker_opened() => {}
-                () = drain.begun() => return,
-            }
-            deployments.tend_rollouts().await;
-        }
-    });
-}
-
-fn tend_pools(deployments: Arc<Deployments>, drainer: &Drainer) {
-    let drain = drainer.drain();
-    tokio::spawn(async move {
-        let mut windows = tokio::time::interval(POOL_WINDOW);
-        loop {
-            tokio::select! {
-                _ = windows.tick() => deployments.tend_pools().await,
-                () = drain.begun() => return,
-            }
-        }
-    });
-}
-
-/// Keeps the disk from filling with what is over, and tells how full it is.
-fn sweep_disk(
-    (gateway, deployments): (Arc<Gateway>, Arc<Deployments>),
-    config: &Config,
-    telemetry: &Telemetry,
-    drainer: &Drainer,
-) {
-    let (drain, metrics) = (drainer.drain(), telemetry.metrics.clone());
-    let folders = ["state", "values"].map(|name| (name, config.data.join(name)));
-    tokio::spawn(async move {
-        // As often as uploads may be gone, where that is often.
-        let mut turns = tokio::time::interval(deployments.sweeps_every(SWEEP));
-        loop {
-            tokio::select! {
-                _ = turns.tick() => {}
-                () = drain.begun() => return,
-            }
-            if let Err(fault) = gateway.sweep().await {
-                tracing::warn!("answers that are kept no longer could not be removed: {fault}");
-            }
-            deployments.sweep_components().await;
-            for (name, folder) in &folders {
-                metrics.disk(name, store::bytes_in(folder));
-            }
-        }
-    });
 }

@@ -39,6 +39,37 @@ pub trait Target {
     fn report(&self, trace: &TraceContext, error: &CallError);
 }
 
+/// A target that a revision exports.
+trait Export {
+    /// Whose it is.
+    fn revision(&self) -> &Revision;
+
+    /// Its name in logs.
+    fn name(&self) -> &str;
+}
+
+impl<T: Export> Target for T {
+    fn service(&self) -> &Arc<str> {
+        &self.revision().service
+    }
+
+    fn number(&self) -> u64 {
+        self.revision().number
+    }
+
+    fn time_limit(&self) -> Duration {
+        self.revision().settings.limits.deadline
+    }
+
+    fn body_limit(&self) -> u64 {
+        self.revision().settings.limits.body
+    }
+
+    fn report(&self, trace: &TraceContext, error: &CallError) {
+        report(self.revision(), self.name(), trace, error);
+    }
+}
+
 /// Tells the operator how a call of a revision failed, unless it was not made at all:
 /// that is counted, and would be told for each of many.
 fn report(revision: &Revision, function: &str, trace: &TraceContext, error: &CallError) {

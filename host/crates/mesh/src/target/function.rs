@@ -1,14 +1,13 @@
 //! A function that a revision exports, as a target.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::Export;
 use super::lease::{acquire, flatten};
 use super::threads::{self, Begun};
-use super::{Target, report};
 use crate::fault::CallError;
+use stoa_call::CallContext;
 use stoa_call::deadline::within;
-use stoa_call::{CallContext, TraceContext};
 use stoa_engine::FunctionIndex;
 use stoa_engine::value::Val;
 use stoa_service::pool::Lease;
@@ -72,25 +71,12 @@ impl Function {
     }
 }
 
-impl Target for Function {
-    fn service(&self) -> &Arc<str> {
-        &self.revision.service
+impl Export for Function {
+    fn revision(&self) -> &Revision {
+        &self.revision
     }
 
-    fn number(&self) -> u64 {
-        self.revision.number
-    }
-
-    fn time_limit(&self) -> Duration {
-        self.revision.settings.limits.deadline
-    }
-
-    fn body_limit(&self) -> u64 {
-        self.revision.settings.limits.body
-    }
-
-    fn report(&self, trace: &TraceContext, error: &CallError) {
-        let function = self.revision.code.function(self.index);
-        report(&self.revision, &function.function, trace, error);
+    fn name(&self) -> &str {
+        &self.revision.code.function(self.index).function
     }
 }

@@ -1,13 +1,13 @@
 //! A revision's own HTTP handler, as a target.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::lease::{acquire, flatten};
 use super::threads::{self, Begun};
-use super::{Target, report};
+use super::{Export, report};
 use crate::fault::CallError;
 use crate::gate::Gate;
 use crate::retry::outcome;
@@ -116,25 +116,13 @@ impl Handler {
     }
 }
 
-impl Target for Handler {
-    fn service(&self) -> &Arc<str> {
-        &self.revision.service
+impl Export for Handler {
+    fn revision(&self) -> &Revision {
+        &self.revision
     }
 
-    fn number(&self) -> u64 {
-        self.revision.number
-    }
-
-    fn time_limit(&self) -> Duration {
-        self.revision.settings.limits.deadline
-    }
-
-    fn body_limit(&self) -> u64 {
-        self.revision.settings.limits.body
-    }
-
-    fn report(&self, trace: &TraceContext, error: &CallError) {
-        report(&self.revision, "wasi:http", trace, error);
+    fn name(&self) -> &str {
+        "wasi:http"
     }
 }
 
