@@ -49,9 +49,10 @@ pub(super) async fn serve<S, H>(
                 .then(|| (serving.tie().clone(), line.gateway.holds.clone()));
             let mut request = Unanswered::new(&line, request, serving.tie());
             let answer = async move {
-                let response = request.answer().await;
+                let mut response = request.answer().await;
                 serving.tie().answer(response.body().as_whole().is_some());
-                Ok::<_, Infallible>(response.map(|body| body.with_guard(serving)))
+                response.body_mut().guard(serving);
+                Ok::<_, Infallible>(response)
             };
             match lasts {
                 Some((tie, holds)) => Either::Right(Lasting::new(answer, tie, holds)),

@@ -1,6 +1,9 @@
 //! What every response gets last, whoever gave it: a service, a cache, a refusal.
 
-use http::{Method, header};
+use std::mem;
+
+use http::Method;
+use http::header::{self, Entry};
 use http_body::Body as _;
 
 use super::Gateway;
@@ -11,7 +14,7 @@ use super::respond::{GatewayBody, Response};
 impl Gateway {
     /// Finishes a response: the request's id, what is left of the caller's limit,
     /// security headers; and no body of an answer to HEAD.
-    pub(super) fn finish(&self, exchange: &Exchange, mut response: Response) -> Response {
+    pub(super) fn finish(&self, exchange: &Exchange, response: &mut Response) {
         let headers = response.headers_mut();
         if let Some(id) = exchange.origin.id_header() {
             headers.insert(REQUEST_ID, id);
@@ -20,21 +23,19 @@ impl Gateway {
             status.write(headers);
         }
         self.security.finish(exchange.client.over_tls(), headers);
-        match exchange.head.method {
-            Method::HEAD => head_of(response),
-            _ => response,
+        if exchange.head.method == Method::HEAD {
+            leave_head(response);
         }
     }
 }
 
 /// The answer to HEAD: how long the body of a GET would be, and none.
-fn head_of(response: Response) -> Response {
-    let (mut parts, body) = response.into_parts();
+fn leave_head(response: &mut Response) {
+    let body = mem::replace(response.body_mut(), GatewayBody::empty());
     let length = body.size_hint().exact().filter(|length| *length > 0);
     if let Some(length) = length
-        && !parts.headers.contains_key(header::CONTENT_LENGTH)
+        && let Entry::Vacant(vacant) = response.headers_mut().entry(header::CONTENT_LENGTH)
     {
-        parts.headers.insert(header::CONTENT_LENGTH, length.into());
+        vacant.insert(length.into());
     }
-    Response::from_parts(parts, GatewayBody::empty())
 }

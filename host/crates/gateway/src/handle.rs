@@ -104,10 +104,10 @@ impl Unanswered {
         let to = self.plan.as_ref().map(|plan| &*plan.endpoint);
         let mut response =
             answer.unwrap_or_else(|refusal| gateway.refuse(refusal, to, &exchange.origin));
-        response = match &self.plan {
-            Some(plan) => plan.response(exchange, passed, response),
-            None => gateway.unrouted.response(exchange, response),
-        };
+        match &self.plan {
+            Some(plan) => plan.response(exchange, passed, &mut response),
+            None => gateway.unrouted.response(exchange, &mut response),
+        }
         if let Some(rest) = self.rest.take() {
             // Whoever would have read it has not.
             drop(exchange.take_body());
@@ -117,7 +117,7 @@ impl Unanswered {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);
         }
-        let response = gateway.finish(exchange, response);
+        gateway.finish(exchange, &mut response);
         gateway.record(exchange, to, response.status());
         response
     }

@@ -156,14 +156,9 @@ impl Plan {
     }
 
     /// The way of its response back.
-    pub(super) fn response(
-        &self,
-        exchange: &Exchange,
-        passed: usize,
-        mut response: Response,
-    ) -> Response {
+    pub(super) fn response(&self, exchange: &Exchange, passed: usize, response: &mut Response) {
         for stage in self.stages[..passed].iter().rev() {
-            response = match stage {
+            match stage {
                 Stage::Trailers(stage) => stage.response(exchange, response),
                 Stage::Compress(stage) => stage.response(exchange, response),
                 Stage::Cors(stage) => stage.response(exchange, response),
@@ -174,10 +169,9 @@ impl Plan {
                 | Stage::WebSocket(_)
                 | Stage::Invalidate(_)
                 | Stage::IdempotencyKey(_)
-                | Stage::Cache(_) => response,
-            };
+                | Stage::Cache(_) => {}
+            }
         }
-        response
     }
 }
 
@@ -188,10 +182,9 @@ impl Unrouted {
         Self(Compress::of_the_host(compression))
     }
 
-    pub(super) fn response(&self, exchange: &Exchange, response: Response) -> Response {
-        match &self.0 {
-            Some(stage) => stage.alone(exchange, response),
-            None => response,
+    pub(super) fn response(&self, exchange: &Exchange, response: &mut Response) {
+        if let Some(stage) = &self.0 {
+            stage.alone(exchange, response);
         }
     }
 }

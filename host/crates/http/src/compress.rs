@@ -10,6 +10,7 @@ mod decode;
 
 use std::convert::Infallible;
 use std::future::ready;
+use std::mem;
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -72,68 +73,59 @@ pub enum Judge {
 
 /// Compresses a response, if it gains by it and the client takes it.
 pub fn finish<B: Compressible>(
-    mut response: Response<B>,
+    response: &mut Response<B>,
     coding: Option<Coding>,
     method: &Method,
     judge: Judge,
-) -> Response<B> {
+) {
     if response.extensions_mut().remove::<WouldGain>().is_some() {
-        return in_place(response, coding, judge);
-    }
-    if gains(&response) {
-        compress(response, coding, judge)
+        in_place(response, coding, judge);
+    } else if gains(response) {
+        compress(response, coding, judge);
     } else if method == Method::HEAD {
-        head_alone(response, coding, judge)
-    } else {
-        response
+        head_alone(response, coding, judge);
     }
 }
 
 /// In a frame of its own: encoders are large, and most responses short.
 #[inline(never)]
-fn compress<B: Compressible>(
-    response: Response<B>,
-    coding: Option<Coding>,
-    judge: Judge,
-) -> Response<B> {
-    let (mut parts, body) = response.into_parts();
-    vary(&mut parts.headers, &header::ACCEPT_ENCODING);
-    let Some(coding) = coding else {
-        return Response::from_parts(parts, body);
-    };
+fn compress<B: Compressible>(response: &mut Response<B>, coding: Option<Coding>, judge: Judge) {
+    vary(response.headers_mut(), &header::ACCEPT_ENCODING);
+    let Some(coding) = coding else { return };
+    let body = response.body_mut();
     let whole = body.as_whole().filter(|whole| whole.len() <= AT_ONCE);
-    let body = match whole.cloned() {
+    *body = match whole.cloned() {
         Some(whole) => match at_once(coding, whole.clone()) {
             Some(short) if short.len() < whole.len() => B::whole(short),
-            _ => return Response::from_parts(parts, B::whole(whole)),
+            _ => return,
         },
-        None => B::compressed(encoded(coding, body.into_content())),
+        None => {
+            let body = mem::replace(body, B::whole(Bytes::new()));
+            B::compressed(encoded(coding, body.into_content()))
+        }
     };
-    mark(&mut parts.headers, coding, judge);
-    Response::from_parts(parts, body)
+    mark(response.headers_mut(), coding, judge);
 }
 
 /// A 304 has the tag of the response that it stands for, RFC 9110 section 15.4.5.
-fn in_place<B>(mut response: Response<B>, coding: Option<Coding>, judge: Judge) -> Response<B> {
+fn in_place<B>(response: &mut Response<B>, coding: Option<Coding>, judge: Judge) {
     vary(response.headers_mut(), &header::ACCEPT_ENCODING);
     if let Some(coding) = coding {
         tell_apart(response.headers_mut(), coding, judge);
     }
-    response
 }
 
 /// An answer to HEAD that says how long the body is that it does not have:
 /// that of a GET would have another length.
-fn head_alone<B>(mut response: Response<B>, coding: Option<Coding>, judge: Judge) -> Response<B> {
+fn head_alone<B>(response: &mut Response<B>, coding: Option<Coding>, judge: Judge) {
     let length = response.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length >= LEAST) && suits(&response) {
+    if length.is_some_and(|length| length >= LEAST) && suits(response) {
         vary(response.headers_mut(), &header::ACCEPT_ENCODING);
         if let Some(coding) = coding {
             mark(response.headers_mut(), coding, judge);
         }
     }
-    response
 }
 
 /// Says in the headers what happened to the body.

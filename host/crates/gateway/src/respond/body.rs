@@ -50,20 +50,15 @@ impl GatewayBody {
         within(deadline, self.body.take_in(limit)).await
     }
 
-    /// The same, whose trailers its client does not get.
-    pub(crate) fn without_trailers(self, writer: &Arc<Revision>) -> Self {
-        Self {
-            unannounced: Some(writer.clone()),
-            ..self
-        }
+    /// Its client does not get its trailers, of which `writer` is told.
+    pub(crate) fn loses_trailers(&mut self, writer: &Arc<Revision>) {
+        self.unannounced = Some(writer.clone());
     }
 
-    pub(crate) fn with_guard(self, mut serving: Serving) -> Self {
+    /// Its request is being answered until it is sent.
+    pub(crate) fn guard(&mut self, mut serving: Serving) {
         serving.waits_for_client();
-        Self {
-            serving: Some(serving),
-            ..self
-        }
+        self.serving = Some(serving);
     }
 }
 

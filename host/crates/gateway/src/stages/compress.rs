@@ -34,12 +34,12 @@ impl Compress {
     }
 
     /// Both sides at once, of a request that goes no further.
-    pub(crate) fn alone(&self, exchange: &Exchange, response: Response) -> Response {
+    pub(crate) fn alone(&self, exchange: &Exchange, response: &mut Response) {
         let coding = Coding::accepted(&exchange.head.headers);
-        compress::finish(response, coding, &exchange.head.method, self.judge)
+        compress::finish(response, coding, &exchange.head.method, self.judge);
     }
 
-    pub(crate) fn response(&self, exchange: &Exchange, response: Response) -> Response {
-        compress::finish(response, exchange.coding, &exchange.head.method, self.judge)
+    pub(crate) fn response(&self, exchange: &Exchange, response: &mut Response) {
+        compress::finish(response, exchange.coding, &exchange.head.method, self.judge);
     }
 }

@@ -46,27 +46,27 @@ impl Condition {
 
     /// 304 in the place of an answer that the client has, 412 in that of another than it
     /// wants.
-    pub(crate) fn response(&self, exchange: &Exchange, mut response: Response) -> Response {
+    pub(crate) fn response(&self, exchange: &Exchange, response: &mut Response) {
         let Some(conditions) = &exchange.expects else {
-            return response;
+            return;
         };
         if !response.status().is_success() {
-            return response;
+            return;
         }
         if !self.shows_headers {
-            tag(&mut response);
+            tag(response);
         }
         let tag = response.headers().get(header::ETAG);
         let current = tag.map_or(Current::Untagged, |tag| Current::Tagged(tag.as_bytes()));
         match conditions.judge(current) {
-            Outcome::Holds => response,
-            Outcome::Other => respond::refuse(Refusal::NoMatch, &exchange.origin),
+            Outcome::Holds => {}
+            Outcome::Other => *response = respond::refuse(Refusal::NoMatch, &exchange.origin),
             Outcome::Known => {
-                let mut short = respond::not_modified(&response);
-                if compress::gains(&response) {
+                let mut short = respond::not_modified(response);
+                if compress::gains(response) {
                     short.extensions_mut().insert(WouldGain);
                 }
-                short
+                *response = short;
             }
         }
     }

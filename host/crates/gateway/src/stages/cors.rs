@@ -44,11 +44,10 @@ impl Cors {
     }
 
     /// What a component says of other origins does not count.
-    pub(crate) fn response(&self, exchange: &Exchange, mut response: Response) -> Response {
+    pub(crate) fn response(&self, exchange: &Exchange, response: &mut Response) {
         let headers = response.headers_mut();
         Policy::silence(headers);
         self.0.finish(exchange.page.as_ref(), headers);
-        response
     }
 
     /// Whether the page that asks may open a WebSocket.

@@ -26,14 +26,12 @@ impl Trailers {
         }
     }
 
-    pub(crate) fn response(&self, exchange: &Exchange, response: Response) -> Response {
+    pub(crate) fn response(&self, exchange: &Exchange, response: &mut Response) {
         let head = &exchange.head;
         let lost = head.version < Version::HTTP_2 && head.method != Method::HEAD;
         let streams = response.body().as_whole().is_none();
         if lost && streams && !response.headers().contains_key(header::TRAILER) {
-            response.map(|body| body.without_trailers(&self.writer))
-        } else {
-            response
+            response.body_mut().loses_trailers(&self.writer);
         }
     }
 }
