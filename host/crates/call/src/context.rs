@@ -37,7 +37,7 @@ impl CallContext {
     pub fn new(deadline: Instant) -> Self {
         Self {
             principal: None,
-            request_id: RequestId::new(),
+            request_id: RequestId::new(Instant::now()),
             trace: TraceContext::root(),
             deadline,
             idempotency_key: None,

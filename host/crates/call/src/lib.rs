@@ -14,6 +14,7 @@ mod request_id;
 mod tie;
 mod trace;
 pub mod turns;
+mod wall;
 
 pub use context::CallContext;
 pub use principal::Principal;

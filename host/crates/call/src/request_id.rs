@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use http::HeaderValue;
 use uuid::fmt::Hyphenated;
 use uuid::{Builder, Uuid};
+
+use crate::wall;
 
 /// A request's id: the client's own, or one that the host made.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,14 +25,11 @@ impl RequestId {
     /// Longest id taken from a client, in bytes. Twice what tracing systems use.
     pub const MAX: usize = 128;
 
-    /// A new id; later ones sort after earlier ones.
-    #[expect(clippy::new_without_default, reason = "no two are the same")]
-    pub fn new() -> Self {
-        // Unique, not secret: a system call for each would cost more than the rest.
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+    /// A new id, for what begins `now`; later ones sort after earlier ones.
+    pub fn new(now: Instant) -> Self {
+        let since_epoch = wall::at(now);
         let millis = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
+        // Unique, not secret: a system call for each would cost more than the rest.
         let mut random = [0; 10];
         fastrand::fill(&mut random);
         Self(Form::Made(
@@ -86,8 +85,8 @@ mod tests {
 
     #[test]
     fn made_ids_differ_and_can_be_given_back() {
-        let id = RequestId::new();
-        assert_ne!(id, RequestId::new());
+        let id = RequestId::new(Instant::now());
+        assert_ne!(id, RequestId::new(Instant::now()));
         assert_eq!(
             RequestId::parse(&id.to_string()).unwrap().to_string(),
             id.to_string()

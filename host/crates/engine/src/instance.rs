@@ -1,5 +1,6 @@
 //! One live instantiation of a component: its own store, its own memory.
 
+use std::pin::pin;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Weak};
 
@@ -112,8 +113,11 @@ impl Instance {
     ) -> Result<(), Fault> {
         self.begin(context.clone());
         let function = self.function(function)?;
-        let guest = function.call_async(&mut self.store, params, results);
-        let called = watch(self.waits.as_ref(), guest).await;
+        // Pinned where it is made: it is too large to be moved.
+        let called = {
+            let guest = pin!(function.call_async(&mut self.store, params, results));
+            watch(self.waits.as_ref(), guest).await
+        };
         self.store.data().finish_lines();
         called.map_err(|error| self.fault(error))
     }

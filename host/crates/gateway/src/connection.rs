@@ -47,8 +47,9 @@ pub(super) async fn serve<S, H>(
             let lasts = activity
                 .is_http2()
                 .then(|| (serving.tie().clone(), line.gateway.holds.clone()));
-            let mut request = Unanswered::new(&line, request, serving.tie());
+            let line = line.clone();
             let answer = async move {
+                let mut request = Unanswered::new(line, request, serving.tie());
                 let mut response = request.answer().await;
                 serving.tie().answer(response.body().as_whole().is_some());
                 response.body_mut().guard(serving);

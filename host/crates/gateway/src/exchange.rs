@@ -56,7 +56,7 @@ impl Exchange {
     pub(super) fn new(head: Parts, body: RequestBody, client: Arc<Client>, tie: &Tie) -> Self {
         let began = Instant::now();
         Self {
-            origin: Origin::of(&head.headers),
+            origin: Origin::of(&head.headers, began),
             page: None,
             coding: None,
             head,

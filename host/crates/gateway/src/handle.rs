@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::request::Parts;
 use http::{HeaderValue, Request, StatusCode, Version, header};
 use hyper::body::Incoming;
 
@@ -47,39 +48,40 @@ pub(super) struct Unanswered {
 
 impl Unanswered {
     /// Takes a request in and finds its way.
-    pub(super) fn new(line: &Arc<Line>, request: Request<Incoming>, tie: &Tie) -> Self {
-        let gateway = &*line.gateway;
-        let active = gateway.active.enter();
+    pub(super) fn new(line: Arc<Line>, request: Request<Incoming>, tie: &Tie) -> Self {
+        let active = line.gateway.active.enter();
         let (head, body) = request.into_parts();
-        let stands = line.client.stands();
-        // HTTP/2 says so in a frame of its own.
-        let is_last = stands.is_err() && head.version < Version::HTTP_2;
-        let (client, told) = match gateway.proxies.client(&line.client, &head.headers) {
-            Ok(told) => (told.into_owned(), Ok(())),
-            Err(fault) => (line.client.clone(), Err(Refusal::BadRequest(fault))),
-        };
-        let (body, rest) = Wire::new(&head, body, MinRate::of(&gateway.settings));
-        let mut exchange = Exchange::new(head, RequestBody::Wire(body), client, tie);
-        let address = gateway.shared.rates.admit_address(&exchange.client);
-        let found = exchange
-            .admitted(address.map(|()| None))
-            .and(stands.map_err(|ended| Refusal::Denied(Denied::Certificate(ended))))
-            .and(told)
-            .and_then(|()| gateway.find(&mut exchange));
-        let (plan, refusal) = match found {
-            Ok(plan) => (Some(plan), None),
-            Err(refusal) => (None, Some(refusal)),
-        };
-        Self {
-            line: line.clone(),
-            exchange,
+        let (client, told) = line.client_of(&head);
+        let (body, rest) = Wire::new(&head, body, MinRate::of(&line.gateway.settings));
+        // Made in its place: it is too large to be moved.
+        let mut this = Self {
+            exchange: Exchange::new(head, RequestBody::Wire(body), client, tie),
+            line,
             rest,
-            plan,
-            refusal,
-            is_last,
+            plan: None,
+            refusal: None,
+            is_last: false,
             is_answered: false,
             _active: active,
+        };
+        match this.find(told) {
+            Ok(plan) => this.plan = Some(plan),
+            Err(refusal) => this.refusal = Some(refusal),
         }
+        this
+    }
+
+    /// Its way, if it may go one; `told` is what proxies say of its client.
+    fn find(&mut self, told: Result<(), Refusal>) -> Result<Arc<Plan>, Refusal> {
+        let (gateway, exchange) = (&*self.line.gateway, &mut self.exchange);
+        let stands = self.line.client.stands();
+        // HTTP/2 says so in a frame of its own.
+        self.is_last = stands.is_err() && exchange.head.version < Version::HTTP_2;
+        let address = gateway.shared.rates.admit_address(&exchange.client);
+        exchange.admitted(address.map(|()| None))?;
+        stands.map_err(|ended| Refusal::Denied(Denied::Certificate(ended)))?;
+        told?;
+        gateway.find(exchange)
     }
 
     /// Answers it. There is always an answer.
@@ -131,6 +133,18 @@ impl Drop for Unanswered {
             let status = respond::client_left();
             let to = Some(&*plan.endpoint);
             self.line.gateway.record(&self.exchange, to, status);
+        }
+    }
+}
+
+// === impl Line ===
+
+impl Line {
+    /// Who sends a request, and what is wrong with what it says of that.
+    fn client_of(&self, head: &Parts) -> (Arc<Client>, Result<(), Refusal>) {
+        match self.gateway.proxies.client(&self.client, &head.headers) {
+            Ok(told) => (told.into_owned(), Ok(())),
+            Err(fault) => (self.client.clone(), Err(Refusal::BadRequest(fault))),
         }
     }
 }

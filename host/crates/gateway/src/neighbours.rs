@@ -104,7 +104,7 @@ impl Neighbourhood {
         }
         let context = context.child();
         let request = forward::inside(request, &context, passage.errand);
-        let origin = Origin::of(request.headers());
+        let origin = Origin::of(request.headers(), Instant::now());
         let answered = match (self.upstreams.get(to), self.revision(to)) {
             (Some(upstream), _) => outside(upstream, request, context, &self.metrics).await,
             (None, Some(revision)) => {

@@ -1,6 +1,7 @@
 //! Where a request comes from: its id and its trace.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -24,14 +25,14 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// Continues the client's trace, or begins one.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    /// Continues the client's trace, or begins one, for a request that `began` then.
+    pub(super) fn of(headers: &HeaderMap, began: Instant) -> Self {
         let trace = text(headers, &TRACEPARENT)
             .and_then(TraceContext::parse)
             .map_or_else(TraceContext::root, |parent| parent.child());
         let request_id = text(headers, &REQUEST_ID)
             .and_then(RequestId::parse)
-            .unwrap_or_else(RequestId::new);
+            .unwrap_or_else(|| RequestId::new(began));
         Self { request_id, trace }
     }
 

@@ -6,11 +6,13 @@ use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
 
 use stoa_settings::config::SecurityHeaders;
 
-/// The headers, ready to be written.
+/// The headers, ready to be written: those that a browser would act on.
 pub(super) struct Security {
-    always: Vec<(HeaderName, HeaderValue)>,
+    sniffing: Option<HeaderValue>,
     /// Of answers in JSON, which no page is made of.
     json: Option<HeaderValue>,
+    /// Of others: what is JSON has no links that it could be sent along with.
+    referrer: Option<HeaderValue>,
     /// Over TLS.
     transport: Option<HeaderValue>,
 }
@@ -19,47 +21,42 @@ impl Security {
     pub(super) fn new(settings: &SecurityHeaders) -> Self {
         if !settings.on {
             return Self {
-                always: Vec::new(),
+                sniffing: None,
                 json: None,
+                referrer: None,
                 transport: None,
             };
         }
         let value = |text: &Option<String>| text.as_deref().and_then(|text| text.parse().ok());
-        let nosniff = HeaderValue::from_static("nosniff");
-        let mut always = vec![(header::X_CONTENT_TYPE_OPTIONS, nosniff)];
-        if let Some(referrer) = value(&settings.referrer_policy) {
-            always.push((header::REFERRER_POLICY, referrer));
-        }
         let transport = settings
             .hsts
             .map(|age| format!("max-age={}", age.as_secs()));
         Self {
-            always,
+            sniffing: Some(HeaderValue::from_static("nosniff")),
             json: value(&settings.content_security_policy),
+            referrer: value(&settings.referrer_policy),
             transport: value(&transport),
         }
     }
 
     /// Adds to a response what it does not say itself.
     pub(super) fn finish(&self, over_tls: bool, headers: &mut HeaderMap) {
-        for (name, value) in &self.always {
-            add(headers, name, value);
-        }
-        if let Some(policy) = &self.json
-            && headers.get(header::CONTENT_TYPE).is_some_and(is_json)
-        {
-            add(headers, &header::CONTENT_SECURITY_POLICY, policy);
-        }
-        if let Some(transport) = &self.transport
-            && over_tls
-        {
-            add(headers, &header::STRICT_TRANSPORT_SECURITY, transport);
+        let (name, value) = match headers.get(header::CONTENT_TYPE).is_some_and(is_json) {
+            true => (header::CONTENT_SECURITY_POLICY, &self.json),
+            false => (header::REFERRER_POLICY, &self.referrer),
+        };
+        add(headers, name, value);
+        add(headers, header::X_CONTENT_TYPE_OPTIONS, &self.sniffing);
+        if over_tls {
+            add(headers, header::STRICT_TRANSPORT_SECURITY, &self.transport);
         }
     }
 }
 
-fn add(headers: &mut HeaderMap, name: &HeaderName, value: &HeaderValue) {
-    if let Entry::Vacant(place) = headers.entry(name) {
+fn add(headers: &mut HeaderMap, name: HeaderName, value: &Option<HeaderValue>) {
+    if let Some(value) = value
+        && let Entry::Vacant(place) = headers.entry(name)
+    {
         place.insert(value.clone());
     }
 }
@@ -95,7 +92,7 @@ mod tests {
         ] {
             let headers = finished(&settings, false, &[("content-type", json)]);
             assert_eq!(headers["x-content-type-options"], "nosniff");
-            assert_eq!(headers["referrer-policy"], "no-referrer");
+            assert!(!headers.contains_key("referrer-policy"));
             assert_eq!(
                 headers["content-security-policy"],
                 "default-src 'none'; frame-ancestors 'none'"
@@ -104,6 +101,7 @@ mod tests {
         }
         let page = finished(&settings, true, &[("content-type", "text/html")]);
         assert!(!page.contains_key("content-security-policy"));
+        assert_eq!(page["referrer-policy"], "no-referrer");
         assert_eq!(page["strict-transport-security"], "max-age=15552000");
     }
 

@@ -10,6 +10,7 @@ mod behind;
 mod framing;
 mod lasting;
 mod leaving;
+mod speaking;
 #[cfg(test)]
 mod tests;
 mod unread;
@@ -26,31 +27,18 @@ use h2::Reason;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
+use hyper::rt::bounds::Http2ServerConnExec;
 use hyper::service::Service;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper_util::rt::TokioExecutor;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::aside::heaped;
 pub use activity::{Activity, Serving};
 use activity::{Limits, Verdict, Watch};
 pub use lasting::Lasting;
 pub use leaving::Leaves;
+use speaking::Speaking;
 pub use unread::{Refusals, Unread};
 use watched::Watched;
-
-/// HTTP/2 flow-control windows, in bytes, as Envoy advises for edges: a stream
-/// can't make the host hold more than this of a body that nobody reads.
-const STREAM_WINDOW: u32 = 64 << 10;
-const CONNECTION_WINDOW: u32 = 1 << 20;
-/// Bytes of responses that a stream may hold back: a client may close its window.
-const SEND_BUFFER: usize = 256 << 10;
-/// Streams that a client may take back before the host has looked at them; h2's own
-/// value, told here because rapid reset (CVE-2023-44487) hangs on it.
-const RESET_UNSEEN: usize = 20;
-/// Streams that the host may have to reset for a client's faults, on one connection:
-/// an honest client makes none. MadeYouReset, CVE-2025-8671.
-const RESET_BY_FAULT: usize = 100;
 
 /// Beats in the time that a head may take: how exact its timeout is.
 const BEATS: u32 = 4;
@@ -93,8 +81,7 @@ pub struct Connection<S, H, T> {
     io: Watched<S, H, T>,
     activity: Arc<Activity<T>>,
     limits: Limits,
-    beat: Duration,
-    builder: auto::Builder<TokioExecutor>,
+    settings: Settings,
 }
 
 impl<S, H, T> Connection<S, H, T>
@@ -112,8 +99,7 @@ where
             io: Watched::new((socket, held), activity.clone(), unread),
             activity,
             limits,
-            beat: settings.header_timeout / BEATS,
-            builder: builder(settings),
+            settings: settings.clone(),
         }
     }
 
@@ -135,23 +121,22 @@ where
         V::Error: Into<Box<dyn Error + Send + Sync>>,
         B: Body + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
-        TokioExecutor: auto::HttpServerConnExec<V::Future, B>,
+        TokioExecutor: Http2ServerConnExec<V::Future, B>,
     {
-        let (activity, beat) = (self.activity, self.beat);
-        let (io, builder) = (TokioIo::new(self.io), self.builder);
+        let (activity, beat) = (self.activity, self.settings.header_timeout / BEATS);
         let mut watch = Watch::new(self.limits);
         let mut beats = tokio::time::interval_at(tokio::time::Instant::now() + beat, beat);
-        let mut connection = heaped(|| builder.serve_connection_with_upgrades(io, service));
+        let mut connection = Speaking::new(self.io, service, self.settings);
         let mut closes = pin!(closes);
         let mut closing = false;
         // The connection goes first and nearly always alone.
         let cut_off = poll_fn(|cx| {
-            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
-                return Poll::Ready(ended.err().and_then(|error| refused(&*error)));
+            if let Poll::Ready(ended) = connection.poll(cx) {
+                return Poll::Ready(ended.err().and_then(|error| refused(&error)));
             }
             if !closing && closes.as_mut().poll(cx).is_ready() {
                 closing = true;
-                connection.as_mut().graceful_shutdown();
+                connection.graceful_shutdown();
                 cx.waker().wake_by_ref();
             }
             while beats.poll_tick(cx).is_ready() {
@@ -161,7 +146,7 @@ where
                     Verdict::Idle if closing => return Poll::Ready(None),
                     Verdict::Idle => {
                         closing = true;
-                        connection.as_mut().graceful_shutdown();
+                        connection.graceful_shutdown();
                         cx.waker().wake_by_ref();
                     }
                     Verdict::Stalled => {
@@ -180,9 +165,11 @@ where
 }
 
 /// Why hyper refused what came in; `None` if it ended for any other reason.
-fn refused(error: &(dyn Error + 'static)) -> Option<&'static str> {
-    tracing::debug!(error, "a connection ended with an error");
-    let error = error.downcast_ref::<hyper::Error>()?;
+fn refused(error: &hyper::Error) -> Option<&'static str> {
+    tracing::debug!(
+        error = error as &(dyn Error + 'static),
+        "a connection ended with an error"
+    );
     if error.is_parse_too_large() {
         Some("head_too_large")
     } else if error.is_parse() {
@@ -213,32 +200,4 @@ fn limits(settings: &Settings) -> Limits {
         idle: beats(settings.idle_timeout),
         read: beats(settings.write_timeout),
     }
-}
-
-fn builder(settings: &Settings) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .keep_alive(true)
-        .max_buf_size(settings.max_header_bytes)
-        .max_headers(settings.max_headers)
-        // Who has left is told from the socket: hyper would read for it, and is
-        // blind once it has read what comes next.
-        .half_close(true)
-        // Most answers are short: one buffer costs less than a list of them.
-        .writev(false);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .enable_connect_protocol()
-        .max_concurrent_streams(settings.http2_streams)
-        // Also bounds the CONTINUATION frames of a head.
-        .max_header_list_size(u32::try_from(settings.max_header_bytes).unwrap_or(u32::MAX))
-        .max_send_buf_size(SEND_BUFFER)
-        .max_pending_accept_reset_streams(RESET_UNSEEN)
-        .max_local_error_reset_streams(RESET_BY_FAULT)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .keep_alive_interval(settings.idle_timeout);
-    builder
 }

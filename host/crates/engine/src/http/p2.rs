@@ -1,5 +1,7 @@
 //! `wasi:http/incoming-handler@0.2`.
 
+use std::pin::pin;
+
 use tokio::sync::oneshot;
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
@@ -54,10 +56,11 @@ where
             let _ = answer.send(answered.map_err(|code| format!("{code:?}")));
         })
         .map_err(refused)?;
-    let guest = proxy
-        .wasi_http_incoming_handler()
-        .call_handle(&mut instance.store, request, out);
-    let handled = watch(instance.waits.as_ref(), guest).await;
+    let handled = {
+        let handler = proxy.wasi_http_incoming_handler();
+        let guest = pin!(handler.call_handle(&mut instance.store, request, out));
+        watch(instance.waits.as_ref(), guest).await
+    };
     instance.store.data().finish_lines();
     handled.map_err(|error| instance.store.data().fault(error))
 }

@@ -4,7 +4,7 @@
 //! is taken, even when the guest's own code has ended.
 
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -35,14 +35,17 @@ where
     B::Error: Into<BodyError>,
 {
     let instance = &mut *lease;
-    let guest = instance.store.run_concurrent(async |accessor| {
-        let body_taken = handle(accessor, &service, request, None, answer).await?;
-        poll_fn(|cx| accessor.poll_no_interesting_tasks(cx)).await;
-        // Closed when the body was taken whole, or dropped by the client.
-        let _ = body_taken.await;
-        Ok(())
-    });
-    let ran = watch(instance.waits.as_ref(), guest).await;
+    let ran = {
+        // Pinned where it is made: it is too large to be moved.
+        let guest = pin!(instance.store.run_concurrent(async |accessor| {
+            let body_taken = handle(accessor, &service, request, None, answer).await?;
+            poll_fn(|cx| accessor.poll_no_interesting_tasks(cx)).await;
+            // Closed when the body was taken whole, or dropped by the client.
+            let _ = body_taken.await;
+            Ok(())
+        }));
+        watch(instance.waits.as_ref(), guest).await
+    };
     instance.store.data().finish_lines();
     let outcome = ran.flatten().map_err(|error| instance.fault(error));
     (lease, outcome)

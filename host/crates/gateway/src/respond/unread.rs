@@ -1,5 +1,7 @@
 //! The answer to what is no request: written here, for hyper has nothing to write.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 
@@ -33,7 +35,7 @@ impl Gateway {
     /// read, as it goes over the wire. Ends the connection.
     pub(crate) fn unread(&self, status: u16, fault: Option<&str>, over_tls: bool) -> Bytes {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-        let origin = Origin::of(&HeaderMap::new());
+        let origin = Origin::of(&HeaderMap::new(), Instant::now());
         let mut response = problem(status, fault).response(&origin);
         let length = response.body().as_whole().map_or(0, Bytes::len);
         let headers = response.headers_mut();

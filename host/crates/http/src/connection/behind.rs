@@ -15,9 +15,11 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, ReadBuf};
 
 /// Bytes that are kept at most: as many as an HTTP/2 connection may have under way.
-pub(super) const MOST: usize = super::CONNECTION_WINDOW as usize;
+pub(super) const MOST: usize = super::speaking::CONNECTION_WINDOW as usize;
 /// Bytes that are read at once.
 const READ: usize = 16 << 10;
+/// Bytes that are read at once at the beginning: most heads fit.
+const FIRST: usize = 2 << 10;
 
 /// The bytes of one connection that hyper has not asked for.
 #[derive(Default)]
@@ -33,6 +35,24 @@ pub(super) enum Did {
 }
 
 impl Behind {
+    /// Reads what comes first; nothing at the end of the stream.
+    pub(super) fn poll_first(
+        &mut self,
+        socket: &mut (impl AsyncRead + Unpin),
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let mut space = [MaybeUninit::uninit(); FIRST];
+        let mut read = ReadBuf::uninit(&mut space);
+        std::task::ready!(Pin::new(socket).poll_read(cx, &mut read))?;
+        self.0.extend_from_slice(read.filled());
+        Poll::Ready(Ok(read.filled().len()))
+    }
+
+    /// What is kept.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Reads all that has come. Pending as long as the client stays, and wakes when it
     /// sends more or leaves.
     pub(super) fn poll_read_on(

@@ -14,8 +14,9 @@ use tokio::time::Sleep;
 use super::Tie;
 use super::activity::Activity;
 use super::behind::{Behind, Did};
-use super::framing::{Flood, Framing};
+use super::framing::{End, Flood, Framing};
 use super::leaving::Leaves;
+use super::speaking::Version;
 use super::unread::Unread;
 
 /// How long a client may go on sending a body that nobody reads, as long as nginx waits
@@ -75,6 +76,23 @@ impl<S: AsyncRead + Unpin, H: Unpin, T: Tie> AsyncRead for Watched<S, H, T> {
             }
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + Unpin, H, T: Tie> Watched<S, H, T> {
+    /// Which HTTP the client speaks, once its first bytes tell. They are read again.
+    pub(super) fn poll_version(&mut self, cx: &mut Context<'_>) -> Poll<Version> {
+        loop {
+            if let Some(version) = Version::of(self.behind.bytes()) {
+                return Poll::Ready(version);
+            }
+            match std::task::ready!(self.behind.poll_first(&mut self.socket, cx)) {
+                // Something that takes time is on its way.
+                Ok(read) if read > 0 => self.activity.received(End::InHead),
+                // hyper sees what it is.
+                Ok(_) | Err(_) => return Poll::Ready(Version::Http1),
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! A function that a revision exports, as a target.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use super::Export;
@@ -51,8 +52,12 @@ impl Function {
         let (lease, late) = acquire(&self.revision, context, begun).await?;
         let called = match lease {
             Lease::Exclusive(mut lease) => {
-                let called = lease.call(self.index, context, params, results);
-                flatten(within(deadline, called).await).map(|()| lease.keep())
+                // Pinned where it is made: it is too large to be moved.
+                let called = {
+                    let called = pin!(lease.call(self.index, context, params, results));
+                    within(deadline, called).await
+                };
+                flatten(called).map(|()| lease.keep())
             }
             Lease::Shared(lease) => {
                 let instance = lease.instance();

@@ -1,5 +1,7 @@
 //! An instance for a call, within its time.
 
+use std::pin::pin;
+
 use stoa_call::CallContext;
 use stoa_call::deadline::{Elapsed, within};
 use stoa_engine::Fault;
@@ -17,7 +19,7 @@ pub(super) async fn acquire(
     begun: Option<&Begun>,
 ) -> Result<(Lease, bool), CallError> {
     let deadline = context.deadline;
-    let lease = within(deadline, revision.pool.acquire(context)).await;
+    let lease = within(deadline, pin!(revision.pool.acquire(context))).await;
     let lease = lease.map_err(|Elapsed| CallError::DeadlineInQueue)??;
     let late = |since| !revision.has_fair_time(since, deadline);
     let late = lease.since().is_some_and(late);

@@ -1,0 +1,216 @@
+//! hyper's side of a connection, of the HTTP that its client speaks.
+//!
+//! A client that knows that the host speaks HTTP/2 begins with its preface (RFC 9113,
+//! section 3.4), over TLS as without; whatever else comes first is HTTP/1.
+
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::rt::bounds::Http2ServerConnExec;
+use hyper::server::conn::{http1, http2};
+use hyper::service::HttpService;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::leaving::Leaves;
+use super::watched::Watched;
+use super::{Settings, Tie};
+use crate::aside::heaped;
+
+/// HTTP/2 flow-control windows, in bytes, as Envoy advises for edges: a stream
+/// can't make the host hold more than this of a body that nobody reads.
+const STREAM_WINDOW: u32 = 64 << 10;
+pub(super) const CONNECTION_WINDOW: u32 = 1 << 20;
+/// Bytes of responses that a stream may hold back: a client may close its window.
+const SEND_BUFFER: usize = 256 << 10;
+/// Streams that a client may take back before the host has looked at them; h2's own
+/// value, told here because rapid reset (CVE-2023-44487) hangs on it.
+const RESET_UNSEEN: usize = 20;
+/// Streams that the host may have to reset for a client's faults, on one connection:
+/// an honest client makes none. MadeYouReset, CVE-2025-8671.
+const RESET_BY_FAULT: usize = 100;
+
+type Socket<S, H, T> = TokioIo<Watched<S, H, T>>;
+
+/// A connection, from its first byte.
+pub(super) enum Speaking<S, H, T, V>
+where
+    S: AsyncRead + AsyncWrite + Leaves + Unpin + Send + 'static,
+    H: Unpin + Send + 'static,
+    T: Tie,
+    V: HttpService<Incoming>,
+{
+    /// Its client has not said enough.
+    Opening(Box<Opening<S, H, T, V>>),
+    Http1(Pin<Box<http1::UpgradeableConnection<Socket<S, H, T>, V>>>),
+    Http2(Pin<Box<http2::Connection<Socket<S, H, T>, V, TokioExecutor>>>),
+    Over,
+}
+
+/// What becomes a connection.
+pub(super) struct Opening<S, H, T, V> {
+    io: Watched<S, H, T>,
+    service: V,
+    settings: Settings,
+}
+
+/// Which HTTP a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    Http1,
+    Http2,
+}
+
+impl<S, H, T, V, B> Speaking<S, H, T, V>
+where
+    S: AsyncRead + AsyncWrite + Leaves + Unpin + Send + 'static,
+    H: Unpin + Send + 'static,
+    T: Tie,
+    V: HttpService<Incoming, ResBody = B>,
+    V::Future: 'static,
+    V::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: Body + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    TokioExecutor: Http2ServerConnExec<V::Future, B>,
+{
+    pub(super) fn new(io: Watched<S, H, T>, service: V, settings: Settings) -> Self {
+        let opening = Opening {
+            io,
+            service,
+            settings,
+        };
+        Self::Opening(Box::new(opening))
+    }
+
+    /// Ready at its end.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        loop {
+            match self {
+                Self::Http1(connection) => return connection.as_mut().poll(cx),
+                Self::Http2(connection) => return connection.as_mut().poll(cx),
+                Self::Opening(opening) => {
+                    let version = ready!(opening.io.poll_version(cx));
+                    if let Self::Opening(opening) = mem::replace(self, Self::Over) {
+                        *self = opening.speak(version);
+                    }
+                }
+                Self::Over => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+
+    /// Ends it after the requests that it has.
+    pub(super) fn graceful_shutdown(&mut self) {
+        match self {
+            Self::Http1(connection) => connection.as_mut().graceful_shutdown(),
+            Self::Http2(connection) => connection.as_mut().graceful_shutdown(),
+            Self::Opening(_) | Self::Over => *self = Self::Over,
+        }
+    }
+}
+
+// === impl Opening ===
+
+impl<S, H, T, V, B> Opening<S, H, T, V>
+where
+    S: AsyncRead + AsyncWrite + Leaves + Unpin + Send + 'static,
+    H: Unpin + Send + 'static,
+    T: Tie,
+    V: HttpService<Incoming, ResBody = B>,
+    V::Future: 'static,
+    V::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: Body + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    TokioExecutor: Http2ServerConnExec<V::Future, B>,
+{
+    fn speak(self, version: Version) -> Speaking<S, H, T, V> {
+        let Self {
+            io,
+            service,
+            settings,
+        } = self;
+        let io = TokioIo::new(io);
+        match version {
+            Version::Http1 => Speaking::Http1(heaped(|| {
+                let connection = http1(&settings).serve_connection(io, service);
+                connection.with_upgrades()
+            })),
+            Version::Http2 => {
+                Speaking::Http2(heaped(|| http2(&settings).serve_connection(io, service)))
+            }
+        }
+    }
+}
+
+// === impl Version ===
+
+impl Version {
+    /// What a connection speaks that begins with these bytes, if they tell.
+    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+        const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+        if bytes.starts_with(PREFACE) {
+            Some(Self::Http2)
+        } else if PREFACE.starts_with(bytes) {
+            None
+        } else {
+            Some(Self::Http1)
+        }
+    }
+}
+
+fn http1(settings: &Settings) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .keep_alive(true)
+        .max_buf_size(settings.max_header_bytes)
+        .max_headers(settings.max_headers)
+        // Who has left is told from the socket: hyper would read for it, and is
+        // blind once it has read what comes next.
+        .half_close(true)
+        // Most answers are short: one buffer costs less than a list of them.
+        .writev(false);
+    builder
+}
+
+fn http2(settings: &Settings) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .enable_connect_protocol()
+        .max_concurrent_streams(settings.http2_streams)
+        // Also bounds the CONTINUATION frames of a head.
+        .max_header_list_size(u32::try_from(settings.max_header_bytes).unwrap_or(u32::MAX))
+        .max_send_buf_size(SEND_BUFFER)
+        .max_pending_accept_reset_streams(RESET_UNSEEN)
+        .max_local_error_reset_streams(RESET_BY_FAULT)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .keep_alive_interval(settings.idle_timeout);
+    builder
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_byte_that_differs_from_the_preface_tells() {
+        for (bytes, version) in [
+            (&b""[..], None),
+            (b"P", None),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r", None),
+            (
+                b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0",
+                Some(Version::Http2),
+            ),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\r", Some(Version::Http1)),
+            (b"PUT", Some(Version::Http1)),
+            (b"\x16\x03", Some(Version::Http1)),
+        ] {
+            assert_eq!(Version::of(bytes), version, "{bytes:?}");
+        }
+    }
+}
