@@ -20,6 +20,7 @@ use super::instance::HttpHandler;
 use super::{Fault, Instance};
 use futures::future::BoxFuture;
 use stoa_call::CallContext;
+use stoa_http::aside::aside;
 
 pub use audience::Audience;
 pub use body::{GuestFate, ResponseBody, Taken};
@@ -68,10 +69,10 @@ where
     lease.begin(context);
     let (answer, answered) = oneshot::channel();
     let running: Running<L> = match &lease.http {
-        HttpHandler::P2(_) => Box::pin(p2::run(lease, request, answer)),
+        HttpHandler::P2(_) => aside(|| p2::run(lease, request, answer)),
         HttpHandler::P3(service) => {
             let service = service.clone();
-            Box::pin(p3::run(lease, service, request, answer))
+            aside(|| p3::run(lease, service, request, answer))
         }
         HttpHandler::None => {
             return Err(Fault::Request(

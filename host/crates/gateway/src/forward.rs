@@ -89,7 +89,7 @@ fn introduced(
     if let Some(id) = origin.id_header() {
         headers.insert(REQUEST_ID, id);
     }
-    if let Ok(trace) = HeaderValue::try_from(origin.trace.to_string()) {
+    if let Some(trace) = origin.trace.to_header() {
         headers.insert(TRACEPARENT, trace);
     }
     if let Some(principal) = context.principal.as_deref().and_then(|of| of.to_header()) {
@@ -112,8 +112,8 @@ pub(super) fn inside<B>(
             headers.remove(name);
         }
     }
-    let id = HeaderValue::try_from(context.request_id.to_string()).ok();
-    let trace = HeaderValue::try_from(context.trace.to_string()).ok();
+    let id = context.request_id.to_header();
+    let trace = context.trace.to_header();
     let principal = context.principal.as_deref().and_then(|of| of.to_header());
     for (name, value) in [
         (REQUEST_ID, id),
