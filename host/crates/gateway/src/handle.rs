@@ -14,7 +14,7 @@ use super::identity::{Denied, LastToken};
 use super::input::RequestBody;
 use super::min_rate::MinRate;
 use super::origin::Origin;
-use super::plan::Plan;
+use super::plan::{Met, Plan};
 use super::respond::{self, Refusal, Response};
 use super::rest::{Rest, Wire};
 use stoa_call::Tie;
@@ -36,10 +36,8 @@ pub(super) struct Unanswered {
     exchange: Exchange,
     /// What of its body nobody may read.
     rest: Option<Arc<Rest>>,
-    /// Its way, where it has one.
-    plan: Option<Arc<Plan>>,
-    /// Why it has none, until that is told.
-    refusal: Option<Refusal>,
+    /// Its way, or why it has none, until that is told.
+    way: Result<Arc<Plan>, Option<Refusal>>,
     /// It is the last of its connection, over HTTP/1.
     is_last: bool,
     is_answered: bool,
@@ -58,16 +56,12 @@ impl Unanswered {
             exchange: Exchange::new(head, RequestBody::Wire(body), client, tie),
             line,
             rest,
-            plan: None,
-            refusal: None,
+            way: Err(None),
             is_last: false,
             is_answered: false,
             _active: active,
         };
-        match this.find(told) {
-            Ok(plan) => this.plan = Some(plan),
-            Err(refusal) => this.refusal = Some(refusal),
-        }
+        this.way = this.find(told).map_err(Some);
         this
     }
 
@@ -86,29 +80,27 @@ impl Unanswered {
 
     /// Answers it. There is always an answer.
     pub(super) async fn answer(&mut self) -> Response {
-        let (passed, answer) = match (&self.plan, self.refusal.take()) {
-            (Some(plan), None) => {
-                let met = plan.request(&mut self.exchange, &self.line.last).await;
-                (met.passed, met.answer)
+        let met = match &mut self.way {
+            Ok(plan) => plan.request(&mut self.exchange, &self.line.last).await,
+            Err(refusal) => {
+                let refusal = refusal.take();
+                Met::refused(refusal.unwrap_or(Refusal::NoRoute { nearest: None }))
             }
-            (_, refusal) => (
-                0,
-                Err(refusal.unwrap_or(Refusal::NoRoute { nearest: None })),
-            ),
         };
         self.is_answered = true;
-        self.respond(passed, answer)
+        self.respond(met)
     }
 
-    /// The way back of what it met after so many stages.
-    fn respond(&mut self, passed: usize, answer: Result<Response, Refusal>) -> Response {
+    /// The way back of what it met.
+    fn respond(&mut self, met: Met) -> Response {
+        let Met { passed, answer } = met;
         let (gateway, exchange) = (&*self.line.gateway, &mut self.exchange);
-        let to = self.plan.as_ref().map(|plan| &*plan.endpoint);
+        let to = self.way.as_ref().ok().map(|plan| &*plan.endpoint);
         let mut response =
             answer.unwrap_or_else(|refusal| gateway.refuse(refusal, to, &exchange.origin));
-        match &self.plan {
-            Some(plan) => plan.response(exchange, passed, &mut response),
-            None => gateway.unrouted.response(exchange, &mut response),
+        match &self.way {
+            Ok(plan) => plan.response(exchange, passed, &mut response),
+            Err(_) => gateway.unrouted.response(exchange, &mut response),
         }
         if let Some(rest) = self.rest.take() {
             // Whoever would have read it has not.
@@ -127,7 +119,7 @@ impl Unanswered {
 
 impl Drop for Unanswered {
     fn drop(&mut self) {
-        if let Some(plan) = &self.plan
+        if let Ok(plan) = &self.way
             && !self.is_answered
         {
             let status = respond::client_left();

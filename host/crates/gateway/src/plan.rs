@@ -175,6 +175,18 @@ impl Plan {
     }
 }
 
+// === impl Met ===
+
+impl Met {
+    /// A request that goes no way at all.
+    pub(super) fn refused(refusal: Refusal) -> Self {
+        Self {
+            passed: 0,
+            answer: Err(refusal),
+        }
+    }
+}
+
 // === impl Unrouted ===
 
 impl Unrouted {
