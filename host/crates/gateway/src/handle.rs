@@ -11,12 +11,12 @@ use super::endpoint::Endpoint;
 use super::exchange::Exchange;
 use super::identity::{Denied, LastToken};
 use super::input::RequestBody;
-use super::min_rate::MinRate;
 use super::origin::Origin;
 use super::plan::Plan;
 use super::respond::{self, Refusal, Response};
-use super::rest::{Rest, Wire};
 use stoa_call::Tie;
+use stoa_http::min_rate::MinRate;
+use stoa_http::remainder::{IncomingBody, Remainder};
 use stoa_settings::config::AccessLog;
 use stoa_telemetry::metrics::ActiveRequest;
 
@@ -34,7 +34,7 @@ pub(super) struct Unanswered {
     line: Arc<Line>,
     exchange: Exchange,
     /// What of its body nobody may read.
-    rest: Option<Arc<Rest>>,
+    rest: Option<Arc<Remainder>>,
     /// Its way, where it has one.
     plan: Option<Arc<Plan>>,
     /// Why it has none, until that is told.
@@ -58,7 +58,11 @@ impl Unanswered {
             Ok(told) => (told.into_owned(), Ok(())),
             Err(fault) => (line.client.clone(), Err(Refusal::BadRequest(fault))),
         };
-        let (body, rest) = Wire::new(&head, body, MinRate::of(&gateway.settings));
+        let rate = MinRate {
+            grace: gateway.settings.body_timeout,
+            bytes_per_second: gateway.settings.body_rate,
+        };
+        let (body, rest) = IncomingBody::new(&head, body, rate);
         let mut exchange = Exchange::new(head, RequestBody::Wire(body), client, tie);
         let address = gateway.shared.rates.admit_address(&exchange.client);
         let found = exchange
