@@ -14,8 +14,8 @@ use super::origin::{self, Origin};
 use super::rate::Exceeded;
 use super::respond::Refusal;
 use super::table::Places;
-use super::writes::Target;
 use stoa_call::{CallContext, Principal, Tie};
+use stoa_http::cache::writes::WriteTarget;
 use stoa_http::compress::Coding;
 use stoa_http::conditions::Conditions;
 use stoa_http::rate_limit::RateLimitStatus;
@@ -49,7 +49,7 @@ pub(super) struct Exchange {
     /// What its answer is judged by.
     pub(super) expects: Option<Arc<Conditions>>,
     /// What it may change of what is cached.
-    pub(super) target: Option<Box<Target>>,
+    pub(super) target: Option<Box<WriteTarget>>,
 }
 
 impl Exchange {

@@ -43,7 +43,6 @@ pub mod table;
 mod testing;
 pub mod transcode;
 mod websocket;
-mod writes;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

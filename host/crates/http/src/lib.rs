@@ -6,7 +6,7 @@
 //! - [`tls`]: certificates by name, and clients that are known by theirs;
 //! - [`client`]: who is at the other end of a connection;
 //! - [`proxies`]: whom to believe about that;
-//! - [`cache`]: what may be stored, where, and for how long;
+//! - [`cache`]: what may be stored, where, and for how long, and the memory for it;
 //! - [`conditions`]: `If-Match` and `If-None-Match`;
 //! - [`validators`]: entity tags;
 //! - [`cors`]: what pages of other origins may do;
