@@ -4,6 +4,7 @@
 //! - [`connection`]: one connection from its first byte to its last;
 //! - [`peers`]: how many connections each address has;
 //! - [`tls`]: certificates by name, and clients that are known by theirs;
+//! - [`jwt`]: signed tokens, and the keys that issuers publish;
 //! - [`client`]: who is at the other end of a connection;
 //! - [`proxies`]: whom to believe about that;
 //! - [`cache`]: what may be stored, where, and for how long, and the memory for it;
@@ -31,6 +32,7 @@ pub mod compress;
 pub mod conditions;
 pub mod connection;
 pub mod cors;
+pub mod jwt;
 pub mod listener;
 pub mod min_rate;
 pub mod peers;

@@ -3,15 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use stoa_http::client::now;
+use stoa_http::jwt::JwksStore;
 use stoa_store::Records;
 
 /// Kind of the records.
 const KIND: &str = "jwks";
 
 /// The place of one issuer's keys.
-pub(super) struct Kept {
+pub(super) struct JwksRecords {
     records: Arc<dyn Records>,
     /// Stands for the issuer and the address: keys of another are not its own.
     key: String,
@@ -25,7 +29,7 @@ struct Record {
     document: String,
 }
 
-impl Kept {
+impl JwksRecords {
     pub(super) fn new(records: Arc<dyn Records>, issuer: &str, url: &str) -> Self {
         // Neither has a line's end in it.
         let key = blake3::hash(format!("{issuer}\n{url}").as_bytes());
@@ -36,7 +40,7 @@ impl Kept {
     }
 
     /// The document that was kept, and how old it is at `now`.
-    pub(super) async fn recall(&self, now: u64) -> Option<(String, Duration)> {
+    async fn read(&self, now: u64) -> Option<(String, Duration)> {
         let record: Option<Record> = match self.records.read(KIND, &self.key).await {
             Ok(record) => record,
             Err(fault) => {
@@ -50,8 +54,7 @@ impl Kept {
         Some((record.document, Duration::from_secs(age)))
     }
 
-    /// Keeps a document that was read at `now`.
-    pub(super) async fn keep(&self, document: &[u8], now: u64) {
+    async fn write(&self, document: &[u8], now: u64) {
         let record = Record {
             read: now,
             document: String::from_utf8_lossy(document).into_owned(),
@@ -61,5 +64,15 @@ impl Kept {
         if let Err(fault) = self.records.put(KIND, &self.key, record).await {
             tracing::warn!("the keys of an issuer can't be kept for the next start: {fault}");
         }
+    }
+}
+
+impl JwksStore for JwksRecords {
+    fn recall(&self) -> BoxFuture<'_, Option<(String, Duration)>> {
+        self.read(now()).boxed()
+    }
+
+    fn keep<'a>(&'a self, document: &'a [u8]) -> BoxFuture<'a, ()> {
+        self.write(document, now()).boxed()
     }
 }
