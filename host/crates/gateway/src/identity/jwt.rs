@@ -49,14 +49,14 @@ pub(crate) struct Verified {
     principal: Arc<Principal>,
     /// When it stops being valid, skew included. Seconds since 1970.
     until: u64,
-    issuer: Issuer,
+    signed_by: SignedBy,
     /// Which of the issuer's sets of keys it was checked with.
     generation: u64,
 }
 
 /// Who has signed a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Issuer {
+enum SignedBy {
     /// The host, whose key never changes.
     Development,
     /// A trusted one: its place among them.
@@ -132,30 +132,30 @@ impl Tokens {
         let Some(says) = jwt::unverified_issuer(token) else {
             return Ok(None);
         };
-        let Some((issuer, verifier)) = self.issuer(&says) else {
+        let Some((signed_by, verifier)) = self.verifier(&says) else {
             return match says == DEVELOPMENT_ISSUER {
                 true => Err(Denied::Invalid("this host accepts no development tokens")),
                 false => Ok(None),
             };
         };
         let verified = verifier.verify(token).await.map_err(denied)?;
-        let verified = Arc::new(Verified::new(issuer, &verified)?);
+        let verified = Arc::new(Verified::new(signed_by, &verified)?);
         self.cache.keep(hash, &verified);
         Ok(Some(verified))
     }
 
-    fn issuer(&self, name: &str) -> Option<(Issuer, &TokenVerifier)> {
-        let trusted = (0..).map(Issuer::Trusted).zip(&self.trusted);
+    fn verifier(&self, issuer: &str) -> Option<(SignedBy, &TokenVerifier)> {
+        let trusted = (0..).map(SignedBy::Trusted).zip(&self.trusted);
         let own = self.development.verifier();
-        let mut all = trusted.chain(own.map(|own| (Issuer::Development, own)));
-        all.find(|(_, verifier)| verifier.issuer() == name)
+        let mut all = trusted.chain(own.map(|own| (SignedBy::Development, own)));
+        all.find(|(_, verifier)| verifier.issuer() == issuer)
     }
 
     /// Whether a token that was valid still is, at `now` in seconds since 1970.
     fn is_good(&self, known: &Verified, now: u64) -> bool {
-        let is_current = match known.issuer {
-            Issuer::Development => true,
-            Issuer::Trusted(place) => self
+        let is_current = match known.signed_by {
+            SignedBy::Development => true,
+            SignedBy::Trusted(place) => self
                 .trusted
                 .get(place)
                 .is_some_and(|verifier| verifier.is_current(known.generation)),
@@ -165,7 +165,7 @@ impl Tokens {
 }
 
 impl Verified {
-    fn new(issuer: Issuer, verified: &VerifiedClaims) -> Result<Self, Denied> {
+    fn new(signed_by: SignedBy, verified: &VerifiedClaims) -> Result<Self, Denied> {
         let principal = claims::principal(&verified.claims)
             .ok_or(Denied::Invalid("the token has no subject"))?;
         if is_reserved(&principal.subject) {
@@ -174,7 +174,7 @@ impl Verified {
         Ok(Self {
             principal: Arc::new(principal),
             until: verified.until,
-            issuer,
+            signed_by,
             generation: verified.generation,
         })
     }

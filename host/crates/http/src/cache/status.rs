@@ -73,3 +73,47 @@ fn put(headers: &mut HeaderMap, status: String) {
         headers.append(CACHE_STATUS, status);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::cache::entry::Lives;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_tells_what_the_cache_did() {
+        let entry = Entry {
+            status: http::StatusCode::OK,
+            headers: HeaderMap::new(),
+            body: bytes::Bytes::new(),
+            service: "a".into(),
+            tags: Vec::new(),
+            anyone: true,
+            key: [0; 32],
+            vary: Vec::new(),
+            lives: Lives {
+                fresh: Duration::from_secs(10),
+                ..Lives::default()
+            },
+            stored: Instant::now(),
+        };
+        let cache = CacheStatus("cache");
+        let served = |why| {
+            let mut headers = HeaderMap::new();
+            cache.served(&mut headers, &entry, why);
+            let text = |name: HeaderName| headers[name].to_str().unwrap().to_owned();
+            (text(header::AGE), text(CACHE_STATUS))
+        };
+        let told = |age: &str, status: &str| (age.to_owned(), status.to_owned());
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!(served(None), told("3", "cache; hit; ttl=7"));
+        let why = Some(ForwardReason::Collapsed);
+        assert_eq!(served(why), told("3", "cache; fwd=uri-miss; collapsed"));
+        tokio::time::advance(Duration::from_secs(8)).await;
+        assert_eq!(served(None), told("11", "cache; hit; ttl=0; detail=stale"));
+        let mut headers = HeaderMap::new();
+        cache.forwarded(&mut headers, ForwardReason::UriMiss, true);
+        assert_eq!(headers[CACHE_STATUS], "cache; fwd=uri-miss; stored");
+    }
+}

@@ -22,7 +22,7 @@ pub(super) struct JwksRecords {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Record {
+struct KeptDocument {
     /// When the keys were read, in seconds since 1970.
     read: u64,
     /// As they were published, RFC 7517 section 5.
@@ -41,21 +41,21 @@ impl JwksRecords {
 
     /// The document that was kept, and how old it is at `now`.
     async fn read(&self, now: u64) -> Option<(String, Duration)> {
-        let record: Option<Record> = match self.records.read(KIND, &self.key).await {
-            Ok(record) => record,
+        let kept: Option<KeptDocument> = match self.records.read(KIND, &self.key).await {
+            Ok(kept) => kept,
             Err(fault) => {
                 tracing::warn!("the keys that were kept of an issuer can't be read: {fault}");
                 None
             }
         };
-        let record = record?;
+        let kept = kept?;
         // Of the future: a clock was set back, and nobody knows how old it is.
-        let age = now.checked_sub(record.read)?;
-        Some((record.document, Duration::from_secs(age)))
+        let age = now.checked_sub(kept.read)?;
+        Some((kept.document, Duration::from_secs(age)))
     }
 
     async fn write(&self, document: &[u8], now: u64) {
-        let record = Record {
+        let record = KeptDocument {
             read: now,
             document: String::from_utf8_lossy(document).into_owned(),
         };

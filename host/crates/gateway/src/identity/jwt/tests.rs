@@ -140,15 +140,15 @@ fn the_last_token_of_a_connection_is_no_better_than_any() {
     }
     assert!(last.get(&bob).is_none() && last.get(&ann[1..]).is_none());
     // One that is over, or that other keys were for, is checked anew.
-    for (until, issuer) in [
-        (now() - 1, Issuer::Development),
-        (u64::MAX, Issuer::Trusted(0)),
+    for (until, signed_by) in [
+        (now() - 1, SignedBy::Development),
+        (u64::MAX, SignedBy::Trusted(0)),
     ] {
         let principal = Arc::default();
         let old = Verified {
             principal,
             until,
-            issuer,
+            signed_by,
             generation: 7,
         };
         last.keep(&ann, &Arc::new(old));
