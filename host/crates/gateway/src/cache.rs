@@ -14,10 +14,6 @@
 
 mod fetch;
 mod rule;
-mod single_flight;
-mod status;
-mod storable;
-mod store;
 
 use std::sync::Arc;
 
@@ -31,26 +27,27 @@ use super::client::Client;
 use super::endpoint::Endpoint;
 use super::input::RequestBody;
 use super::onward::Onward;
-use super::respond::{self, Refusal, Response};
-use super::writes::{Target, Writes};
-use directives::Asks;
-use entry::{Entry, Use};
+use super::respond::{self, Failure, Refusal, Response};
 pub(super) use rule::Rule;
-use single_flight::SingleFlight;
-use status::Forwarded;
-use stoa_http::cache::{directives, entry, key};
+use stoa_http::cache::directives::RequestDirectives;
+use stoa_http::cache::entry::{Entry, Use};
+use stoa_http::cache::single_flight::SingleFlight;
+use stoa_http::cache::status::{CacheStatus, ForwardReason};
+use stoa_http::cache::store::{CacheStore, Item, Moment};
+use stoa_http::cache::writes::{WriteTarget, Writes};
+use stoa_http::cache::{Key, key};
 use stoa_http::validators::tag;
+use stoa_settings::spelling::laxest;
 use stoa_telemetry::Metrics;
 use stoa_telemetry::metrics::CacheMetrics;
-use store::{CacheStore, Item, Moment};
 
-/// What requests with the same answer have in common.
-type Key = [u8; 32];
+/// What the cache says of itself in answers.
+const STATUS: CacheStatus = CacheStatus("stoa");
 
 /// The shared answers of one host.
 pub(super) struct ResponseCache {
     store: CacheStore,
-    flights: Arc<SingleFlight>,
+    flights: Arc<SingleFlight<Failure>>,
     writes: Arc<Writes>,
     metrics: CacheMetrics,
 }
@@ -64,7 +61,7 @@ struct Wanted {
     key: Key,
     /// When it came here.
     asked: Moment,
-    asks: Asks,
+    asks: RequestDirectives,
     /// The request shows who asks.
     personal: bool,
     /// It neither waits for another's answer nor has others wait for its own.
@@ -75,14 +72,14 @@ struct Wanted {
 struct Recalled {
     entry: Option<(Arc<Entry>, Use)>,
     /// Why the service is asked, if it is.
-    why: Forwarded,
+    why: ForwardReason,
 }
 
 impl ResponseCache {
     /// A cache of at most `bytes`; with 0 nothing is stored.
     pub(super) fn new(bytes: u64, metrics: &Metrics) -> Arc<Self> {
         let metrics = metrics.cache();
-        let writes = Arc::<Writes>::default();
+        let writes = Arc::new(Writes::new(laxest));
         Arc::new(Self {
             store: CacheStore::new(bytes, metrics.bytes.clone(), writes.clone()),
             flights: Arc::default(),
@@ -97,7 +94,7 @@ impl ResponseCache {
     }
 
     /// What a request may change of what is stored.
-    pub(super) fn target(&self, client: &Client, parts: &Parts) -> Option<Box<Target>> {
+    pub(super) fn target(&self, client: &Client, parts: &Parts) -> Option<Box<WriteTarget>> {
         self.writes.target(client, parts)
     }
 
@@ -122,7 +119,7 @@ impl ResponseCache {
     ) -> Result<Response, Refusal> {
         let exchange = &request.exchange;
         let headers = &exchange.head.headers;
-        let asks = Asks::of(headers);
+        let asks = RequestDirectives::of(headers);
         let personal = exchange.principal.is_some()
             || headers.contains_key(header::AUTHORIZATION)
             || (request.endpoint.shows_headers() && rule.is_known_by_cookie(headers));
@@ -130,7 +127,7 @@ impl ResponseCache {
             if asks.only_if_cached {
                 return Err(Refusal::NotCached);
             }
-            let why = Forwarded::Bypass;
+            let why = ForwardReason::Bypass;
             return self.pass(request, rule, personal, why).await;
         }
         let reads_whole = exchange.head.method == Method::GET;
@@ -143,7 +140,7 @@ impl ResponseCache {
             Some((entry, Use::ServeAndRefresh)) if reads_whole => {
                 self.metrics.stale.inc();
                 self.refresh(wanted, request);
-                Ok(give(&entry, Some(Forwarded::Stale)))
+                Ok(give(&entry, Some(ForwardReason::Stale)))
             }
             _ if wanted.asks.only_if_cached => Err(Refusal::NotCached),
             entry => {
@@ -153,7 +150,7 @@ impl ResponseCache {
                     return self.fetch(wanted, request, recalled.why, fallback).await;
                 }
                 // Only an answer to GET has all that is to be stored.
-                let why = Forwarded::Method;
+                let why = ForwardReason::Method;
                 let passed = self.pass(request, rule, personal, why).await;
                 self.covered(passed, fallback)
             }
@@ -165,14 +162,14 @@ impl ResponseCache {
         &self,
         request: &Onward,
         rule: &Arc<Rule>,
-        asks: Asks,
+        asks: RequestDirectives,
         personal: bool,
     ) -> (Wanted, Recalled) {
         let (endpoint, parts) = (&request.endpoint, &request.exchange.head);
         let client = &request.exchange.client;
-        let primary = key::primary(endpoint.id, client, parts, &rule.vary);
-        let place = self.writes.place(client, parts);
-        let asked = self.store.moment(place);
+        let primary = key::primary(endpoint.id, client, parts, &rule.defaults.vary);
+        let slot = self.writes.slot(client, parts);
+        let asked = self.store.moment(slot);
         let (key, item) = self.look(primary, &parts.headers, &asked);
         let now = Instant::now();
         // Who wants a new answer does not take one that was asked for before.
@@ -181,18 +178,18 @@ impl ResponseCache {
             Some(Item::Answer(entry)) if entry.anyone || !personal => {
                 let good_for = entry.good_for(now, &asks);
                 let why = if asks.no_cache {
-                    Forwarded::Request
+                    ForwardReason::Request
                 } else {
-                    Forwarded::Stale
+                    ForwardReason::Stale
                 };
                 (Some((entry, good_for)), why)
             }
-            Some(Item::Vary(_)) => (None, Forwarded::VaryMiss),
+            Some(Item::Vary(_)) => (None, ForwardReason::VaryMiss),
             Some(Item::Own(until)) => {
                 alone |= until > now;
-                (None, Forwarded::UriMiss)
+                (None, ForwardReason::UriMiss)
             }
-            _ => (None, Forwarded::UriMiss),
+            _ => (None, ForwardReason::UriMiss),
         };
         let wanted = Wanted {
             rule: rule.clone(),
@@ -224,30 +221,24 @@ impl ResponseCache {
         mut request: Onward,
         rule: &Arc<Rule>,
         personal: bool,
-        why: Forwarded,
+        why: ForwardReason,
     ) -> Result<Response, Refusal> {
         self.metrics.bypass.inc();
         let mut response = request.serve().await?;
         dress(&mut response, &request.endpoint, rule, personal);
-        status::forwarded(&mut response, why, false);
+        STATUS.forwarded(response.headers_mut(), why, false);
         Ok(response)
     }
 }
 
-fn give(entry: &Entry, forwarded: Option<Forwarded>) -> Response {
-    let now = Instant::now();
+fn give(entry: &Entry, why: Option<ForwardReason>) -> Response {
     let mut response = respond::stored(entry.status, entry.headers.clone(), entry.body.clone());
-    status::stored(
-        &mut response,
-        entry.age(now),
-        entry.fresh_for(now),
-        forwarded,
-    );
+    STATUS.served(response.headers_mut(), entry, why);
     response
 }
 
 /// Whether a request is about what the service has now, or not to be stored.
-fn is_for_service(parts: &Parts, body: &RequestBody, asks: &Asks) -> bool {
+fn is_for_service(parts: &Parts, body: &RequestBody, asks: &RequestDirectives) -> bool {
     const CONDITIONS: [HeaderName; 3] =
         [header::RANGE, header::IF_MATCH, header::IF_UNMODIFIED_SINCE];
     let about_now = CONDITIONS

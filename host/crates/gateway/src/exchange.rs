@@ -11,13 +11,14 @@ use http::request::Parts;
 use super::client::Client;
 use super::input::RequestBody;
 use super::origin::{self, Origin};
-use super::rate::{Exceeded, RateLimitStatus};
+use super::rate::Exceeded;
 use super::respond::Refusal;
 use super::table::Places;
-use super::writes::Target;
 use stoa_call::{CallContext, Principal, Tie};
+use stoa_http::cache::writes::WriteTarget;
 use stoa_http::compress::Coding;
 use stoa_http::conditions::Conditions;
+use stoa_http::rate_limit::RateLimitStatus;
 use stoa_settings::Priority;
 
 /// A request and what is found of it on its way.
@@ -48,7 +49,7 @@ pub(super) struct Exchange {
     /// What its answer is judged by.
     pub(super) expects: Option<Arc<Conditions>>,
     /// What it may change of what is cached.
-    pub(super) target: Option<Box<Target>>,
+    pub(super) target: Option<Box<WriteTarget>>,
 }
 
 impl Exchange {

@@ -12,12 +12,12 @@ use super::endpoint::Endpoint;
 use super::exchange::Exchange;
 use super::identity::{Denied, LastToken};
 use super::input::RequestBody;
-use super::min_rate::MinRate;
 use super::origin::Origin;
 use super::plan::{Met, Plan};
 use super::respond::{self, Refusal, Response};
-use super::rest::{Rest, Wire};
 use stoa_call::Tie;
+use stoa_http::min_rate::MinRate;
+use stoa_http::remainder::{IncomingBody, Remainder};
 use stoa_settings::config::AccessLog;
 use stoa_telemetry::metrics::ActiveRequest;
 
@@ -35,7 +35,7 @@ pub(super) struct Unanswered {
     line: Arc<Line>,
     exchange: Exchange,
     /// What of its body nobody may read.
-    rest: Option<Arc<Rest>>,
+    rest: Option<Arc<Remainder>>,
     /// Its way, or why it has none, until that is told.
     way: Result<Arc<Plan>, Option<Refusal>>,
     /// It is the last of its connection, over HTTP/1.
@@ -50,7 +50,12 @@ impl Unanswered {
         let active = line.gateway.active.enter();
         let (head, body) = request.into_parts();
         let (client, told) = line.client_of(&head);
-        let (body, rest) = Wire::new(&head, body, MinRate::of(&line.gateway.settings));
+        let settings = &line.gateway.settings;
+        let rate = MinRate {
+            grace: settings.body_timeout,
+            bytes_per_second: settings.body_rate,
+        };
+        let (body, rest) = IncomingBody::new(&head, body, rate);
         // Made in its place: it is too large to be moved.
         let mut this = Self {
             exchange: Exchange::new(head, RequestBody::Wire(body), client, tie),

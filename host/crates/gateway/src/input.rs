@@ -10,11 +10,11 @@ use http::{HeaderMap, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
-use super::min_rate::MinRateError;
-use super::rest::Wire;
 use stoa_call::deadline::within;
 use stoa_engine::http::BodyError;
 use stoa_http::compress::{self, Coding, DecodeError};
+use stoa_http::min_rate::MinRateError;
+use stoa_http::remainder::IncomingBody;
 use stoa_mesh::{RequestBodyState, UploadFault};
 use stoa_telemetry::Metrics;
 
@@ -48,15 +48,6 @@ impl From<DecodeError> for BodyFault {
     }
 }
 
-impl From<MinRateError<hyper::Error>> for BodyFault {
-    fn from(fault: MinRateError<hyper::Error>) -> Self {
-        match fault {
-            MinRateError::TooSlow => UploadFault::TooSlow.into(),
-            MinRateError::Broken(_) => UploadFault::Broken.into(),
-        }
-    }
-}
-
 impl From<BodyError> for BodyFault {
     fn from(_: BodyError) -> Self {
         UploadFault::Broken.into()
@@ -65,20 +56,42 @@ impl From<BodyError> for BodyFault {
 
 /// A request's body: on its way, or there already.
 pub(super) enum RequestBody {
-    Wire(Wire),
+    Wire(IncomingBody),
     Whole(Bytes),
+}
+
+/// Why it ended early.
+#[derive(Debug)]
+pub(super) struct ReadError(MinRateError<hyper::Error>);
+
+impl From<ReadError> for BodyFault {
+    fn from(ReadError(fault): ReadError) -> Self {
+        match fault {
+            MinRateError::TooSlow => UploadFault::TooSlow.into(),
+            MinRateError::Broken(_) => UploadFault::Broken.into(),
+        }
+    }
+}
+
+impl From<ReadError> for BodyError {
+    fn from(ReadError(fault): ReadError) -> Self {
+        match fault {
+            MinRateError::TooSlow => Self::ConnectionReadTimeout,
+            MinRateError::Broken(fault) => Self::Hyper(fault),
+        }
+    }
 }
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = MinRateError<hyper::Error>;
+    type Error = ReadError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match &mut *self {
-            Self::Wire(body) => Pin::new(body).poll_frame(cx),
+            Self::Wire(body) => Pin::new(body).poll_frame(cx).map_err(ReadError),
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
         }
@@ -126,7 +139,7 @@ where
     let mut coded = None;
     if !body.is_end_stream() {
         check_media_type(headers)?;
-        coded = compress::of(headers)?;
+        coded = compress::content_coding(headers)?;
     }
     let sent = within(deadline, collect(body, limit))
         .await

@@ -6,7 +6,6 @@
 
 mod keys;
 mod limiter;
-mod status;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -15,7 +14,6 @@ use std::time::Duration;
 use super::client::Client;
 use super::endpoint::Endpoint;
 pub(super) use limiter::{Exceeded, Limiter};
-pub(super) use status::{RateLimitStatus, seconds};
 use stoa_settings::{Choice, Rate};
 
 /// How often callers are forgotten that have their whole burst again.

@@ -28,7 +28,7 @@ use failure::awaited;
 pub(super) use failure::{Failure, call_error};
 use input::{body_fault, input_fault};
 pub(super) use kept::{KeyFault, not_modified, replay, says_not_now, stored};
-use problem::Problem;
+use problem::{Problem, Traced as _};
 pub(super) use reason::reason;
 use stoa_engine::Fault;
 use stoa_engine::http::ResponseBody;

@@ -11,10 +11,10 @@ use super::input::{Limited, read_json};
 use super::origin::Origin;
 use super::respond::{self, Refusal, Response};
 use super::transcode::{Operation, Reply};
-use super::writes::Write;
 use stoa_call::CallContext;
 use stoa_engine::value::Val;
 use stoa_http::aside::aside;
+use stoa_http::cache::writes::Write;
 use stoa_mesh::target::{Function, Handler};
 use stoa_mesh::upstream::Upstream;
 use stoa_mesh::{Guard, Repeat};
@@ -37,8 +37,17 @@ pub(super) async fn serve(
         Destination::Handler(to) => aside(|| handler(exchange, endpoint, to)).await,
         Destination::Upstream(to) => aside(|| outside(exchange, endpoint, to)).await,
     };
-    write.settle(&answered);
+    settle(write, &answered);
     answered
+}
+
+/// Notes what a write has changed, as far as its answer tells.
+fn settle(write: Write, answered: &Result<Response, Refusal>) {
+    match answered {
+        Ok(response) => write.answered(response.status(), response.headers()),
+        Err(refusal) if refusal.may_have_run() => drop(write),
+        Err(_) => write.forget(),
+    }
 }
 
 /// Calls a function with what the request says.
@@ -167,5 +176,29 @@ impl Asking<'_> {
             .await
             .map_err(Refusal::Call)?;
         Ok(self.operation.encode(results))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stoa_http::cache::writes::Writes;
+    use stoa_mesh::CallError;
+
+    #[test]
+    fn a_call_that_may_have_run_is_a_write() {
+        let client = crate::client::Client::new(([127, 0, 0, 1], 1).into());
+        let request = http::Request::post("/shop/cart").body(()).unwrap();
+        let (head, ()) = request.into_parts();
+        let writes = Arc::new(Writes::new(|path| path.into()));
+        writes.heed();
+        let slot = writes.slot(&client, &head);
+        for (refusal, counted) in [
+            (Refusal::NoRoute { nearest: None }, 0),
+            (Refusal::Call(CallError::Deadline), 1),
+        ] {
+            settle(Write::begin(writes.target(&client, &head)), &Err(refusal));
+            assert_eq!(writes.count(slot), counted);
+        }
     }
 }

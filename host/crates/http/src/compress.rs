@@ -26,7 +26,7 @@ pub use tower_http::compression::CompressionBody;
 use crate::body::MaybeWhole;
 use crate::vary::vary;
 pub use accept::Coding;
-pub use decode::{DecodeError, decode, of};
+pub use decode::{DecodeError, content_coding, decode};
 
 /// Bytes that are worth it: less fits into one packet anyhow.
 const LEAST: u64 = 1024;

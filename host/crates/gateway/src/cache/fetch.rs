@@ -8,18 +8,23 @@ use http::header::{self, HeaderName};
 use http::request::Parts;
 use tokio::time::Instant;
 
-use super::entry::Entry;
-use super::single_flight::{Aboard, Flight, Landing, Turn, landed};
-use super::status::{self, Forwarded};
-use super::store::Item;
-use super::{Key, ResponseCache, Wanted, dress, give, key, storable};
+use super::{ResponseCache, STATUS, Wanted, dress, give};
 use crate::endpoint::Endpoint;
 use crate::onward::Onward;
 use crate::respond::{Failure, Refusal, Response, Taken};
 use stoa_call::deadline::within;
 use stoa_engine::Fault;
+use stoa_http::cache::entry::Entry;
+use stoa_http::cache::single_flight::{self, Turn, landed};
+use stoa_http::cache::status::ForwardReason;
+use stoa_http::cache::store::Item;
+use stoa_http::cache::{Key, key, storable};
 use stoa_mesh::CallError;
 use stoa_settings::OnDisconnect;
+
+type Aboard = single_flight::Aboard<Failure>;
+type Flight = single_flight::Flight<Failure>;
+type Landing = single_flight::Landing<Failure>;
 
 /// Longest body that is stored, in bytes: a longer one would push out a thousand
 /// usual ones, and is better kept by what it is downloaded from.
@@ -36,7 +41,7 @@ impl ResponseCache {
         self: &Arc<Self>,
         wanted: Wanted,
         request: Onward,
-        why: Forwarded,
+        why: ForwardReason,
         fallback: Option<Arc<Entry>>,
     ) -> Result<Response, Refusal> {
         let fetched = if wanted.alone {
@@ -58,7 +63,7 @@ impl ResponseCache {
                             if is_for(&entry, &wanted, &request.exchange.head) =>
                         {
                             self.metrics.coalesced.inc();
-                            Ok(give(&entry, Some(Forwarded::Collapsed)))
+                            Ok(give(&entry, Some(ForwardReason::Collapsed)))
                         }
                         // Asking again would send all who wait to a service that
                         // fails, at the same moment.
@@ -83,7 +88,7 @@ impl ResponseCache {
         match fallback {
             Some(entry) if has_failed(&fetched) => {
                 self.metrics.stale.inc();
-                Ok(give(&entry, Some(Forwarded::Stale)))
+                Ok(give(&entry, Some(ForwardReason::Stale)))
             }
             _ => fetched,
         }
@@ -95,7 +100,7 @@ impl ResponseCache {
         (flight, aboard): (Flight, Aboard),
         wanted: Wanted,
         mut request: Onward,
-        why: Forwarded,
+        why: ForwardReason,
     ) -> Result<Response, Refusal> {
         self.metrics.miss.inc();
         let this = self.clone();
@@ -117,7 +122,7 @@ impl ResponseCache {
             let stored = matches!(landing, Landing::Shared(_));
             flight.land(landing);
             response.map(|mut response| {
-                status::forwarded(&mut response, why, stored);
+                STATUS.forwarded(response.headers_mut(), why, stored);
                 response
             })
         };
@@ -137,7 +142,7 @@ impl ResponseCache {
     ) -> Result<(Option<Arc<Entry>>, Response), Refusal> {
         let mut response = answered?;
         let rule = &wanted.rule;
-        let terms = storable::terms(parts, &response, &rule.settings);
+        let terms = storable::terms(parts, &response, &rule.defaults);
         let terms = terms.filter(|terms| terms.anyone || !wanted.personal);
         let whole = match terms {
             None => false,
@@ -169,7 +174,7 @@ impl ResponseCache {
             // Of its own: it may be part of a buffer that is much larger.
             body: Bytes::copy_from_slice(&body),
             service: endpoint.service().clone(),
-            tags: rule.settings.tags.clone(),
+            tags: rule.tags.clone(),
             anyone: terms.anyone,
             key,
             vary: terms.vary,
@@ -197,7 +202,7 @@ impl ResponseCache {
         tokio::spawn(async move {
             let service = request.endpoint.service().clone();
             let led = this
-                .lead((flight, aboard), wanted, request, Forwarded::Stale)
+                .lead((flight, aboard), wanted, request, ForwardReason::Stale)
                 .await;
             if let Err(refusal) = led {
                 tracing::debug!(

@@ -2,16 +2,17 @@
 
 use std::fmt::Write as _;
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 
-use super::storable;
+use stoa_http::cache::storable::{Defaults, speaks};
 use stoa_settings::{Access, Cache, Route};
 
 /// The cache of a route.
 pub(crate) struct Rule {
-    pub(super) settings: Cache,
-    /// Request headers that answers depend on.
-    pub(super) vary: Vec<HeaderName>,
+    /// For answers that name no time, and what all of them depend on.
+    pub(super) defaults: Defaults,
+    /// What its answers can be purged by.
+    pub(super) tags: Vec<String>,
     told: Option<CacheControl>,
 }
 
@@ -27,26 +28,31 @@ struct CacheControl {
 impl Rule {
     /// `None` of a route without a cache.
     pub(crate) fn of(route: &Route) -> Option<Self> {
-        let settings = route.cache.clone()?;
+        let settings = route.cache.as_ref()?;
         let vary = settings.vary.iter();
         Some(Self {
-            vary: vary.filter_map(|name| name.parse().ok()).collect(),
-            told: cache_control(&settings, &route.access),
-            settings,
+            told: cache_control(settings, &route.access),
+            defaults: Defaults {
+                max_age: settings.max_age,
+                stale_while_revalidate: settings.stale_while_revalidate,
+                stale_if_error: settings.stale_if_error,
+                vary: vary.filter_map(|name| name.parse().ok()).collect(),
+            },
+            tags: settings.tags.clone(),
         })
     }
 
     /// Whether a service that sees these headers may know its client by a cookie. A route
     /// that names cookies among what its answers differ by keeps them apart itself.
     pub(super) fn is_known_by_cookie(&self, headers: &HeaderMap) -> bool {
-        headers.contains_key(header::COOKIE) && !self.vary.contains(&header::COOKIE)
+        headers.contains_key(header::COOKIE) && !self.defaults.vary.contains(&header::COOKIE)
     }
 
     /// Adds to an answer what the route says, and the service does not.
     pub(super) fn write(&self, success: bool, personal: bool, headers: &mut HeaderMap) {
         if let Some(told) = &self.told
             && success
-            && !storable::speaks(headers)
+            && !speaks(headers)
         {
             let value = if headers.contains_key(header::CACHE_CONTROL) {
                 &told.age
@@ -57,7 +63,7 @@ impl Rule {
             };
             headers.append(header::CACHE_CONTROL, value.clone());
         }
-        for name in &self.vary {
+        for name in &self.defaults.vary {
             headers.append(header::VARY, HeaderValue::from_name(name.clone()));
         }
     }

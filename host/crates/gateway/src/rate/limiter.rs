@@ -9,9 +9,9 @@ use governor::{Quota, RateLimiter};
 use http::HeaderValue;
 
 use super::keys::{Key, Keys};
-use super::status::{RateLimitStatus, policy};
 use crate::client::Client;
 use stoa_call::Principal;
+use stoa_http::rate_limit::{RateLimitStatus, policy};
 use stoa_settings::{By, Rate};
 
 /// Callers that a limiter tells apart: some 10 MiB of them.
@@ -48,7 +48,7 @@ impl<C: Clock> Limiter<C> {
             .allow_burst(rate.burst());
         Self {
             name,
-            policy: policy(name, rate),
+            policy: policy(name, rate.burst(), rate.refill()),
             rate: rate.clone(),
             cells: RateLimiter::new(quota, Keys::new(most), clock),
             hashing: RandomState::new(),

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::limiter::Limiter;
 use super::*;
 use stoa_call::Principal;
+use stoa_http::rate_limit::{RateLimitStatus, seconds};
 use stoa_settings::By;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -176,7 +177,7 @@ proptest! {
                     admitted.push(now);
                 }
                 Err(exceeded) => {
-                    let wait = Duration::from_secs(status::seconds(exceeded.wait));
+                    let wait = Duration::from_secs(seconds(exceeded.wait));
                     prop_assert!(!wait.is_zero() && wait <= SECOND + rate.interval());
                     clock.advance(wait);
                     now += wait;

@@ -6,10 +6,10 @@ use http::StatusCode;
 use http::header::{self, HeaderValue};
 
 use super::Response;
-use super::problem::Problem;
+use super::problem::{Problem, Traced as _};
 use crate::identity::Denied;
 use crate::origin::Origin;
-use crate::rate::seconds;
+use stoa_http::rate_limit::seconds;
 
 pub(super) fn response(denied: &Denied, origin: &Origin) -> Response {
     let (status, code, detail, challenge) = match denied {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::input::upload_fault;
-use super::problem::Problem;
+use super::problem::{Problem, Traced as _};
 use super::{Refusal, Response};
 use crate::origin::Origin;
 use stoa_engine::Fault;
@@ -155,7 +155,7 @@ pub(super) fn awaited(failure: &Failure, origin: &Origin) -> Response {
 fn waited_for(problem: Problem<'_>, wait: Option<Duration>) -> Problem<'_> {
     match wait {
         Some(wait) => problem.retry_after_in(wait),
-        None if problem.status == StatusCode::SERVICE_UNAVAILABLE => problem.retry_after(),
+        None if problem.status() == StatusCode::SERVICE_UNAVAILABLE => problem.retry_after(),
         None => problem,
     }
 }

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use http::header::{self, HeaderValue};
 
-use super::problem::Problem;
+use super::problem::{Problem, Traced as _};
 use super::{BodyFault, InputFault, Response};
 use crate::input::ACCEPTED_CODINGS;
 use crate::origin::Origin;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 
-use super::problem::Problem;
+use super::problem::{Problem, Traced as _};
 use super::{GatewayBody, Response};
 use crate::origin::Origin;
 use stoa_http::validators::of_not_modified;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 
-use super::problem::Problem;
+use super::problem::{Problem, Traced as _};
 use crate::Gateway;
 use crate::origin::{Origin, REQUEST_ID};
 

@@ -3,7 +3,7 @@
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response as HttpResponse, StatusCode};
 
-use super::problem::Problem;
+use super::problem::{Problem, Traced as _};
 use super::{GatewayBody, Response};
 use crate::origin::Origin;
 

@@ -9,7 +9,7 @@ const LONGEST: u64 = 1 << 31;
 
 /// What a client asks of a cache.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Asks {
+pub struct RequestDirectives {
     /// Nothing of this request or its answer may be stored.
     pub no_store: bool,
     /// The service is to be asked.
@@ -26,7 +26,7 @@ pub struct Asks {
 
 /// What a service says of its answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Says {
+pub struct ResponseDirectives {
     /// How long it is fresh, or that it is for one client or none.
     pub lifetime: bool,
     /// `public`, in so many words.
@@ -42,7 +42,7 @@ pub struct Says {
     pub revalidate: bool,
 }
 
-impl Asks {
+impl RequestDirectives {
     /// Reads a request's headers.
     pub fn of(headers: &HeaderMap) -> Self {
         let mut asks = Self::default();
@@ -68,7 +68,7 @@ impl Asks {
     }
 }
 
-impl Says {
+impl ResponseDirectives {
     /// Reads a response's headers.
     pub fn of(headers: &HeaderMap) -> Self {
         let mut says = Self::default();
@@ -148,25 +148,25 @@ mod tests {
 
     #[test]
     fn a_request_is_read() {
-        let asks = Asks::of(&headers(
+        let asks = RequestDirectives::of(&headers(
             header::CACHE_CONTROL,
             &["No-Cache, max-age=5", "only-if-cached"],
         ));
-        let expected = Asks {
+        let expected = RequestDirectives {
             no_cache: true,
             only_if_cached: true,
             max_age: Some(Duration::from_secs(5)),
-            ..Asks::default()
+            ..RequestDirectives::default()
         };
         assert_eq!(asks, expected);
-        assert!(Asks::of(&headers(header::PRAGMA, &["no-cache"])).no_cache);
-        let odd = Asks::of(&headers(header::CACHE_CONTROL, &["max-age=soon"]));
+        assert!(RequestDirectives::of(&headers(header::PRAGMA, &["no-cache"])).no_cache);
+        let odd = RequestDirectives::of(&headers(header::CACHE_CONTROL, &["max-age=soon"]));
         assert_eq!(odd.max_age, Some(Duration::ZERO));
     }
 
     #[test]
     fn a_response_that_must_be_revalidated_is_never_stale() {
-        let of = |value| Says::of(&headers(header::CACHE_CONTROL, &[value]));
+        let of = |value| ResponseDirectives::of(&headers(header::CACHE_CONTROL, &[value]));
         let says = of("public, stale-if-error=9, stale-while-revalidate=\"3\"");
         assert!(says.anyone && says.public && !says.lifetime);
         assert_eq!(says.stale_if_error, Some(Duration::from_secs(9)));

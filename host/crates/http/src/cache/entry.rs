@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use tokio::time::Instant;
 
 use super::Key;
-use super::directives::Asks;
+use super::directives::RequestDirectives;
 
 /// An answer in the cache.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub struct Entry {
     pub anyone: bool,
     /// Where it stands.
     pub key: Key,
-    /// Request headers that it depends on, beside those that its rule names.
+    /// Request headers that it depends on, beside those of the defaults.
     pub vary: Vec<HeaderName>,
     /// How long it is good.
     pub lives: Lives,
@@ -76,7 +76,7 @@ impl Entry {
     }
 
     /// What it is good for to who asks so.
-    pub fn good_for(&self, now: Instant, asks: &Asks) -> Use {
+    pub fn good_for(&self, now: Instant, asks: &RequestDirectives) -> Use {
         self.lives
             .good_for(now.saturating_duration_since(self.stored), asks)
     }
@@ -93,7 +93,7 @@ impl Entry {
 
 impl Lives {
     /// What an answer is good for that was stored `kept` ago.
-    fn good_for(&self, kept: Duration, asks: &Asks) -> Use {
+    fn good_for(&self, kept: Duration, asks: &RequestDirectives) -> Use {
         let too_old = asks.max_age.is_some_and(|most| self.age + kept > most);
         let fresh = self.fresh > kept && self.fresh - kept >= asks.min_fresh;
         let stale_for = kept.saturating_sub(self.fresh);
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn an_answer_grows_old() {
         let lives = lives(10, 5, 20);
-        let at = |kept| lives.good_for(seconds(kept), &Asks::default());
+        let at = |kept| lives.good_for(seconds(kept), &RequestDirectives::default());
         let uses = [0, 9, 10, 14, 15, 29, 30].map(at);
         use Use::{IfError, Nothing, Serve, ServeAndRefresh};
         assert_eq!(
@@ -160,16 +160,16 @@ mod tests {
     #[test]
     fn a_client_may_ask_for_less_age() {
         let lives = lives(10, 5, 1);
-        let asked = |asks: &Asks| lives.good_for(seconds(4), asks);
-        let max_age = |age| Asks {
+        let asked = |asks: &RequestDirectives| lives.good_for(seconds(4), asks);
+        let max_age = |age| RequestDirectives {
             max_age: Some(seconds(age)),
-            ..Asks::default()
+            ..RequestDirectives::default()
         };
         assert_eq!(asked(&max_age(4)), Use::Serve);
         assert_eq!(asked(&max_age(3)), Use::IfError);
-        let min_fresh = |left| Asks {
+        let min_fresh = |left| RequestDirectives {
             min_fresh: seconds(left),
-            ..Asks::default()
+            ..RequestDirectives::default()
         };
         assert_eq!(asked(&min_fresh(6)), Use::Serve);
         assert_eq!(asked(&min_fresh(7)), Use::IfError);
@@ -182,9 +182,9 @@ mod tests {
             revalidate: true,
             ..may
         };
-        let asks = Asks {
+        let asks = RequestDirectives {
             max_stale: Some(seconds(5)),
-            ..Asks::default()
+            ..RequestDirectives::default()
         };
         assert_eq!(may.good_for(seconds(15), &asks), Use::Serve);
         assert_eq!(may.good_for(seconds(16), &asks), Use::Nothing);
@@ -201,11 +201,11 @@ mod tests {
             max_age in proptest::option::of(0u64..100), min_fresh in 0u64..20, no_cache: bool,
         ) {
             let lives = lives(fresh, refresh, error);
-            let plain = Asks::default();
+            let plain = RequestDirectives::default();
             let now = lives.good_for(seconds(kept), &plain);
             let then = lives.good_for(seconds(kept + later), &plain);
             prop_assert!(then >= now);
-            let asks = Asks { max_age: max_age.map(seconds), min_fresh: seconds(min_fresh), no_cache, ..plain };
+            let asks = RequestDirectives { max_age: max_age.map(seconds), min_fresh: seconds(min_fresh), no_cache, ..plain };
             let asked = lives.good_for(seconds(kept), &asks);
             prop_assert!(asked >= now);
             if asked == Use::Serve {

@@ -1,7 +1,7 @@
 //! What may be stored, and for how long, RFC 9111 section 3.
 //!
 //! What a service says itself (`Cache-Control`, `Expires`) is followed. Where it
-//! names no time, a rule holds for answers that went well.
+//! names no time, defaults hold for answers that went well.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,20 +10,20 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http_cache_semantics::{CacheOptions, CachePolicy};
 
-use super::directives::{self, Asks, Says};
+use super::directives::{self, RequestDirectives, ResponseDirectives};
 use super::entry::Lives;
 
 /// What holds for answers of which their service names no time.
 #[derive(Debug, Clone, Default)]
-pub struct Rule {
+pub struct Defaults {
     /// How long they are fresh.
     pub max_age: Duration,
     /// How much longer than fresh they are served while a new one is fetched.
     pub stale_while_revalidate: Duration,
     /// How much longer than fresh they are served when a new one can't be had.
     pub stale_if_error: Duration,
-    /// Request headers that all answers differ by, in lower case.
-    pub vary: Vec<String>,
+    /// Request headers that all answers differ by.
+    pub vary: Vec<HeaderName>,
 }
 
 /// What is said of an answer that may be stored.
@@ -33,28 +33,29 @@ pub struct Terms {
     pub lives: Lives,
     /// It may be given to anyone, also to who shows credentials.
     pub anyone: bool,
-    /// Request headers that it depends on, beside those that its rule names.
+    /// Request headers that it depends on, beside those of the defaults.
     pub vary: Vec<HeaderName>,
 }
 
 /// Whether the service itself says how long an answer may be kept.
 pub fn speaks(headers: &HeaderMap) -> bool {
     let other = [header::EXPIRES, header::PRAGMA];
-    other.iter().any(|name| headers.contains_key(name)) || Says::of(headers).lifetime
+    other.iter().any(|name| headers.contains_key(name)) || ResponseDirectives::of(headers).lifetime
 }
 
 /// The terms of an answer; `None` if it must not be stored.
-pub fn terms<B>(request: &Parts, response: &Response<B>, rule: &Rule) -> Option<Terms> {
+pub fn terms<B>(request: &Parts, response: &Response<B>, defaults: &Defaults) -> Option<Terms> {
     let headers = response.headers();
-    let vary = vary(headers, &rule.vary)?;
-    if Asks::of(&request.headers).no_store || headers.contains_key(header::SET_COOKIE) {
+    let vary = vary(headers, &defaults.vary)?;
+    if RequestDirectives::of(&request.headers).no_store || headers.contains_key(header::SET_COOKIE)
+    {
         return None;
     }
-    let says = Says::of(headers);
+    let says = ResponseDirectives::of(headers);
     let (lives, anyone) = if speaks(headers) {
         (own(request, response, &says)?, says.anyone)
     } else {
-        (by_rule(response, rule, &says)?, says.public)
+        (by_default(response, defaults, &says)?, says.public)
     };
     Some(Terms {
         lives,
@@ -63,26 +64,30 @@ pub fn terms<B>(request: &Parts, response: &Response<B>, rule: &Rule) -> Option<
     })
 }
 
-fn by_rule<B>(response: &Response<B>, rule: &Rule, says: &Says) -> Option<Lives> {
+fn by_default<B>(
+    response: &Response<B>,
+    defaults: &Defaults,
+    says: &ResponseDirectives,
+) -> Option<Lives> {
     // Part of an answer is not kept.
     let whole =
         response.status().is_success() && !response.headers().contains_key(header::CONTENT_RANGE);
     let age = directives::age(response.headers());
     // One that was stale when it came has used up some of its time beyond that.
-    let stale = age.saturating_sub(rule.max_age);
+    let stale = age.saturating_sub(defaults.max_age);
     let refresh = says.stale_while_revalidate;
-    let refresh = refresh.unwrap_or(rule.stale_while_revalidate);
-    let error = says.stale_if_error.unwrap_or(rule.stale_if_error);
+    let refresh = refresh.unwrap_or(defaults.stale_while_revalidate);
+    let error = says.stale_if_error.unwrap_or(defaults.stale_if_error);
     whole.then_some(Lives {
         age,
-        fresh: rule.max_age.saturating_sub(age),
+        fresh: defaults.max_age.saturating_sub(age),
         stale_while_revalidate: refresh.saturating_sub(stale),
         stale_if_error: error.saturating_sub(stale),
         revalidate: says.revalidate,
     })
 }
 
-fn own<B>(request: &Parts, response: &Response<B>, says: &Says) -> Option<Lives> {
+fn own<B>(request: &Parts, response: &Response<B>, says: &ResponseDirectives) -> Option<Lives> {
     let options = CacheOptions {
         shared: true,
         // Nothing is kept that nobody asked to be kept.
@@ -119,18 +124,21 @@ fn plain<B>(response: &Response<B>, age: Duration) -> Response<()> {
     plain
 }
 
-/// The headers that the answer depends on and its rule does not name; `None`
+/// The headers that the answer depends on and the defaults don't name; `None`
 /// for `*`.
-fn vary(headers: &HeaderMap, named: &[String]) -> Option<Vec<HeaderName>> {
+fn vary(headers: &HeaderMap, named: &[HeaderName]) -> Option<Vec<HeaderName>> {
     let mut names = Vec::new();
     for value in headers.get_all(header::VARY) {
         for name in value.to_str().ok()?.split(',').map(str::trim) {
             if name == "*" {
                 return None;
             }
-            let lower = name.to_ascii_lowercase();
-            if !name.is_empty() && !named.contains(&lower) {
-                names.push(HeaderName::try_from(lower).ok()?);
+            if name.is_empty() {
+                continue;
+            }
+            let name = HeaderName::try_from(name).ok()?;
+            if !named.contains(&name) {
+                names.push(name);
             }
         }
     }
@@ -143,12 +151,12 @@ fn vary(headers: &HeaderMap, named: &[String]) -> Option<Vec<HeaderName>> {
 mod tests {
     use super::*;
 
-    fn rule() -> Rule {
-        Rule {
+    fn defaults() -> Defaults {
+        Defaults {
             max_age: Duration::from_secs(10),
             stale_if_error: Duration::from_secs(60),
-            vary: vec!["accept".to_owned()],
-            ..Rule::default()
+            vary: vec![header::ACCEPT],
+            ..Defaults::default()
         }
     }
 
@@ -162,7 +170,11 @@ mod tests {
             answer = answer.header(*name, *value);
         }
         let answer = answer.body("x").unwrap();
-        terms(&asked.body(()).unwrap().into_parts().0, &answer, &rule())
+        terms(
+            &asked.body(()).unwrap().into_parts().0,
+            &answer,
+            &defaults(),
+        )
     }
 
     fn fresh(response: &[(&str, &str)]) -> Option<u64> {
@@ -170,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rule_holds_where_the_service_says_nothing() {
+    fn the_defaults_hold_where_the_service_says_nothing() {
         assert_eq!(fresh(&[]), Some(10));
         assert_eq!(assess(&[], 404, &[]), None);
         assert_eq!(assess(&[("cache-control", "no-store")], 200, &[]), None);

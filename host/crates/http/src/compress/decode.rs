@@ -42,11 +42,12 @@ pub enum DecodeError {
     },
 }
 
-/// How a request's body is coded; none is as it is.
+/// How a request's body is coded by its `Content-Encoding` (RFC 9110 section 8.4); `None`
+/// is as it is.
 ///
 /// # Errors
 /// That it is coded in another way, or in several.
-pub fn of(headers: &HeaderMap) -> Result<Option<Coding>, DecodeError> {
+pub fn content_coding(headers: &HeaderMap) -> Result<Option<Coding>, DecodeError> {
     let mut values = headers.get_all(header::CONTENT_ENCODING).iter();
     let Some(value) = values.next() else {
         return Ok(None);
@@ -286,7 +287,7 @@ mod tests {
                 let value = header::HeaderValue::from_static(value);
                 headers.append(header::CONTENT_ENCODING, value);
             }
-            super::of(&headers)
+            content_coding(&headers)
         };
         for plain in [&[][..], &["identity"], &["Identity "], &[""]] {
             assert_eq!(of(plain).unwrap(), None, "{plain:?}");

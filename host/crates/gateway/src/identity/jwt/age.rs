@@ -8,11 +8,11 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
-use super::jwks::{Jwks, NEVER};
+use stoa_http::jwt::{JwksCache, NEVER};
 
 /// How old the keys of each issuer are.
 #[derive(Clone)]
-pub struct Age(pub Vec<Arc<Jwks>>);
+pub struct Age(pub Vec<Arc<JwksCache>>);
 
 impl fmt::Debug for Age {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

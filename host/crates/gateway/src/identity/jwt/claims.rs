@@ -52,13 +52,6 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// When a token expires, in seconds since 1970; a fraction is the issuer's right.
-pub(super) fn expiry(claims: &Map<String, Value>) -> Option<u64> {
-    let exp = claims.get("exp")?;
-    // A number of seconds below 2^53 has an exact form in either type.
-    exp.as_u64().or_else(|| exp.as_f64().map(|exp| exp as u64))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;

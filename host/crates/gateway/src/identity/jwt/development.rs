@@ -9,13 +9,12 @@ use std::sync::OnceLock;
 use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context;
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Map, Value, json};
 
 use super::claims::OWN;
-use super::issuer::Issuer;
 use crate::identity::reserved::{self, is_reserved};
 use stoa_api::{NewToken, TokenRequest};
+use stoa_http::jwt::{Algorithm, TokenPolicy, TokenSigner, TokenVerifier, VerificationKey};
 use stoa_settings::config::{self, DEVELOPMENT_ISSUER, values};
 use stoa_store::{make_secret, read_secret};
 
@@ -37,8 +36,8 @@ pub struct Development {
 }
 
 struct Signer {
-    key: EncodingKey,
-    issuer: Issuer,
+    signs: TokenSigner,
+    verifies: TokenVerifier,
 }
 
 /// Why a token was not made.
@@ -76,9 +75,9 @@ impl Development {
         Ok(development)
     }
 
-    /// The host as an issuer, once it has signed something.
-    pub(super) fn issuer(&self) -> Option<&Issuer> {
-        self.signer.get().map(|signer| &signer.issuer)
+    /// Checks the host's own tokens, once it has signed something.
+    pub(super) fn verifier(&self) -> Option<&TokenVerifier> {
+        self.signer.get().map(|signer| &signer.verifies)
     }
 
     /// Makes a token, at `now` in seconds since 1970.
@@ -92,8 +91,8 @@ impl Development {
         let expires = now.saturating_add(life(request)?.as_secs());
         let claims = claims(request, now, expires)?;
         let signer = self.signer()?;
-        let token = encode(&Header::new(Algorithm::HS256), &claims, &signer.key)
-            .map_err(|error| TokenError::Key(error.to_string()))?;
+        let token = signer.signs.sign(&claims);
+        let token = token.map_err(|error| TokenError::Key(error.to_string()))?;
         let expires = UNIX_EPOCH + Duration::from_secs(expires);
         Ok(NewToken {
             token,
@@ -115,9 +114,17 @@ impl Development {
 impl Signer {
     fn new(secret: &str) -> Self {
         let secret = secret.as_bytes();
+        let policy = TokenPolicy {
+            issuer: DEVELOPMENT_ISSUER.to_owned(),
+            audience: vec![AUDIENCE.to_owned()],
+            algorithms: vec![Algorithm::HS256],
+            // The same clock signs and checks.
+            skew: Duration::ZERO,
+        };
+        let key = VerificationKey::hs256(secret);
         Self {
-            key: EncodingKey::from_secret(secret),
-            issuer: Issuer::development(DEVELOPMENT_ISSUER, AUDIENCE, secret),
+            signs: TokenSigner::hs256(secret),
+            verifies: TokenVerifier::new(policy, Some(key), None),
         }
     }
 }

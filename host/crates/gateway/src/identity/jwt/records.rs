@@ -3,29 +3,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use stoa_http::client::now;
+use stoa_http::jwt::JwksStore;
 use stoa_store::Records;
 
 /// Kind of the records.
 const KIND: &str = "jwks";
 
 /// The place of one issuer's keys.
-pub(super) struct Kept {
+pub(super) struct JwksRecords {
     records: Arc<dyn Records>,
     /// Stands for the issuer and the address: keys of another are not its own.
     key: String,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Record {
+struct KeptDocument {
     /// When the keys were read, in seconds since 1970.
     read: u64,
     /// As they were published, RFC 7517 section 5.
     document: String,
 }
 
-impl Kept {
+impl JwksRecords {
     pub(super) fn new(records: Arc<dyn Records>, issuer: &str, url: &str) -> Self {
         // Neither has a line's end in it.
         let key = blake3::hash(format!("{issuer}\n{url}").as_bytes());
@@ -36,23 +40,22 @@ impl Kept {
     }
 
     /// The document that was kept, and how old it is at `now`.
-    pub(super) async fn recall(&self, now: u64) -> Option<(String, Duration)> {
-        let record: Option<Record> = match self.records.read(KIND, &self.key).await {
-            Ok(record) => record,
+    async fn read(&self, now: u64) -> Option<(String, Duration)> {
+        let kept: Option<KeptDocument> = match self.records.read(KIND, &self.key).await {
+            Ok(kept) => kept,
             Err(fault) => {
                 tracing::warn!("the keys that were kept of an issuer can't be read: {fault}");
                 None
             }
         };
-        let record = record?;
+        let kept = kept?;
         // Of the future: a clock was set back, and nobody knows how old it is.
-        let age = now.checked_sub(record.read)?;
-        Some((record.document, Duration::from_secs(age)))
+        let age = now.checked_sub(kept.read)?;
+        Some((kept.document, Duration::from_secs(age)))
     }
 
-    /// Keeps a document that was read at `now`.
-    pub(super) async fn keep(&self, document: &[u8], now: u64) {
-        let record = Record {
+    async fn write(&self, document: &[u8], now: u64) {
+        let record = KeptDocument {
             read: now,
             document: String::from_utf8_lossy(document).into_owned(),
         };
@@ -61,5 +64,15 @@ impl Kept {
         if let Err(fault) = self.records.put(KIND, &self.key, record).await {
             tracing::warn!("the keys of an issuer can't be kept for the next start: {fault}");
         }
+    }
+}
+
+impl JwksStore for JwksRecords {
+    fn recall(&self) -> BoxFuture<'_, Option<(String, Duration)>> {
+        self.read(now()).boxed()
+    }
+
+    fn keep<'a>(&'a self, document: &'a [u8]) -> BoxFuture<'a, ()> {
+        self.write(document, now()).boxed()
     }
 }

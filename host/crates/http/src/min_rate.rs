@@ -13,13 +13,10 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
-use stoa_engine::http::BodyError;
-use stoa_settings::config;
-
 /// A request's body that must come in time.
-pub(super) struct MinRateBody<B = Incoming> {
+pub struct MinRateBody<B = Incoming> {
     body: B,
-    pace: MinRate,
+    rate: MinRate,
     received: u64,
     waited: Duration,
     waiting: Option<Waiting>,
@@ -27,29 +24,22 @@ pub(super) struct MinRateBody<B = Incoming> {
 
 /// How slow is slow.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct MinRate {
+pub struct MinRate {
     /// What a body may wait without a byte.
-    grace: Duration,
-    /// Bytes that earn a second more.
-    rate: u64,
+    pub grace: Duration,
+    /// So many bytes earn a second more; 0 counts as 1.
+    pub bytes_per_second: u64,
 }
 
 /// Why a body ended early.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum MinRateError<E> {
+pub enum MinRateError<E> {
+    /// It let its reader wait longer than it may.
     #[error("the body comes too slowly")]
     TooSlow,
+    /// The body's own error.
     #[error(transparent)]
     Broken(E),
-}
-
-impl From<MinRateError<hyper::Error>> for BodyError {
-    fn from(fault: MinRateError<hyper::Error>) -> Self {
-        match fault {
-            MinRateError::TooSlow => Self::ConnectionReadTimeout,
-            MinRateError::Broken(fault) => Self::Hyper(fault),
-        }
-    }
 }
 
 struct Waiting {
@@ -57,20 +47,12 @@ struct Waiting {
     timer: Pin<Box<Sleep>>,
 }
 
-impl MinRate {
-    pub(super) fn of(settings: &config::Gateway) -> Self {
-        Self {
-            grace: settings.body_timeout,
-            rate: settings.body_rate,
-        }
-    }
-}
-
 impl<B> MinRateBody<B> {
-    pub(super) fn new(body: B, pace: MinRate) -> Self {
+    /// A body that has brought nothing yet.
+    pub fn new(body: B, rate: MinRate) -> Self {
         Self {
             body,
-            pace,
+            rate,
             received: 0,
             waited: Duration::ZERO,
             waiting: None,
@@ -81,8 +63,8 @@ impl<B> MinRateBody<B> {
     fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let waiting = self.waiting.get_or_insert_with(|| {
             let since = Instant::now();
-            let earned = Duration::from_secs(self.received / self.pace.rate.max(1));
-            let left = (self.pace.grace + earned).saturating_sub(self.waited);
+            let earned = Duration::from_secs(self.received / self.rate.bytes_per_second.max(1));
+            let left = (self.rate.grace + earned).saturating_sub(self.waited);
             let timer = Box::pin(tokio::time::sleep_until(since + left));
             Waiting { since, timer }
         });
@@ -132,9 +114,9 @@ mod tests {
 
     use super::*;
 
-    const PACE: MinRate = MinRate {
+    const RATE: MinRate = MinRate {
         grace: Duration::from_secs(20),
-        rate: 100,
+        bytes_per_second: 100,
     };
 
     /// Pieces of this size, one each so many seconds.
@@ -155,7 +137,7 @@ mod tests {
 
     /// Bytes that come, until the end or a fault.
     async fn read(body: impl Body<Data = Bytes, Error = Infallible> + Unpin) -> (usize, bool) {
-        let mut body = MinRateBody::new(body, PACE);
+        let mut body = MinRateBody::new(body, RATE);
         let mut received = 0;
         while let Some(frame) = body.frame().await {
             match frame {
@@ -181,7 +163,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_readers_own_time_does_not_count() {
-        let mut body = MinRateBody::new(pieces(10, 1, 1), PACE);
+        let mut body = MinRateBody::new(pieces(10, 1, 1), RATE);
         while let Some(frame) = body.frame().await {
             frame.unwrap();
             tokio::time::sleep(Duration::from_secs(60)).await;

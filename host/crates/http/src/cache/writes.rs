@@ -5,25 +5,27 @@
 //! way during a write is not good either. The counts are few and shared: two URIs that
 //! meet in one cost each other an answer now and then, and never give a wrong one.
 
+use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use http::request::Parts;
-use http::{HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 
-use super::client::Client;
-use super::respond::{Refusal, Response};
-use stoa_http::cache::key::{host, target};
-use stoa_settings::spelling::laxest;
+use super::key::{host, target};
+use crate::client::Client;
 
 /// How many counts there are: 256 KiB, of which one write in seven meets one of ten
 /// thousand stored answers of other URIs.
 const COUNTS: usize = 1 << 16;
 
+/// How a path is spelled that servers take for the same as another.
+type Spelling = fn(&str) -> Cow<'_, str>;
+
 /// The writes of one host, counted.
-#[derive(Default)]
-pub(super) struct Writes {
+pub struct Writes {
+    spelling: Spelling,
     /// There once a route has a cache.
     counts: OnceLock<Box<[AtomicU32]>>,
     /// Unlike those of other hosts: nobody can choose URIs that meet.
@@ -32,11 +34,11 @@ pub(super) struct Writes {
 
 /// Where the writes to a URI are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub(super) struct Place(usize);
+pub struct WriteSlot(usize);
 
 /// What an unsafe request is about to change. Boxed: most requests have none.
 #[derive(Clone)]
-pub(super) struct Target {
+pub struct WriteTarget {
     writes: Arc<Writes>,
     /// Of its host.
     site: u64,
@@ -44,22 +46,36 @@ pub(super) struct Target {
 }
 
 /// A call that may change something. Whoever drops it does not know what became of it.
-pub(super) struct Write(Option<Box<Target>>);
+pub struct Write(Option<Box<WriteTarget>>);
 
 // === impl Writes ===
 
 impl Writes {
+    /// None so far, of paths that are the same if `spelling` makes them so: most services
+    /// take several for one resource.
+    pub fn new(spelling: Spelling) -> Self {
+        Self {
+            spelling,
+            counts: OnceLock::new(),
+            hashes: RandomState::new(),
+        }
+    }
+
     /// From now on they are counted: before the first route with a cache is there.
-    pub(super) fn heed(&self) {
+    pub fn heed(&self) {
         let counts = || (0..COUNTS).map(|_| AtomicU32::new(0)).collect();
         self.counts.get_or_init(counts);
     }
 
     /// What a request may change; `None` if it is safe, or nothing is cached here.
-    pub(super) fn target(self: &Arc<Self>, client: &Client, parts: &Parts) -> Option<Box<Target>> {
+    pub fn target<P>(
+        self: &Arc<Self>,
+        client: &Client<P>,
+        parts: &Parts,
+    ) -> Option<Box<WriteTarget>> {
         let matters = !parts.method.is_safe() && self.counts.get().is_some();
         matters.then(|| {
-            Box::new(Target {
+            Box::new(WriteTarget {
                 writes: self.clone(),
                 site: self.site(host(client, parts)),
                 uri: parts.uri.clone(),
@@ -68,18 +84,19 @@ impl Writes {
     }
 
     /// Where the writes to a request's URI are counted.
-    pub(super) fn place(&self, client: &Client, parts: &Parts) -> Place {
+    pub fn slot<P>(&self, client: &Client<P>, parts: &Parts) -> WriteSlot {
         self.at(self.site(host(client, parts)), target(&parts.uri))
     }
 
-    pub(super) fn count(&self, place: Place) -> u32 {
+    /// How many there were.
+    pub fn count(&self, slot: WriteSlot) -> u32 {
         let counts = self.counts.get();
-        counts.map_or(0, |counts| counts[place.0].load(Ordering::Acquire))
+        counts.map_or(0, |counts| counts[slot.0].load(Ordering::Acquire))
     }
 
-    fn note(&self, place: Place) {
+    fn note(&self, slot: WriteSlot) {
         if let Some(counts) = self.counts.get() {
-            counts[place.0].fetch_add(1, Ordering::AcqRel);
+            counts[slot.0].fetch_add(1, Ordering::AcqRel);
         }
     }
 
@@ -96,22 +113,21 @@ impl Writes {
         hasher.finish()
     }
 
-    /// The other spellings of a path are the same resource to most services.
-    fn at(&self, site: u64, target: &str) -> Place {
+    fn at(&self, site: u64, target: &str) -> WriteSlot {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let mut hasher = self.hashes.build_hasher();
         hasher.write_u64(site);
-        hasher.write(laxest(path).as_bytes());
+        hasher.write((self.spelling)(path).as_bytes());
         hasher.write_u8(b'?');
         hasher.write(query.as_bytes());
-        let place = hasher.finish() % COUNTS as u64;
-        Place(usize::try_from(place).unwrap_or_default())
+        let slot = hasher.finish() % COUNTS as u64;
+        WriteSlot(usize::try_from(slot).unwrap_or_default())
     }
 }
 
-// === impl Target ===
+// === impl WriteTarget ===
 
-impl Target {
+impl WriteTarget {
     fn note(&self) {
         let target = target(&self.uri);
         self.writes.note(self.writes.at(self.site, target));
@@ -127,7 +143,7 @@ impl Target {
         let with_host = ["//", "http://", "https://"]
             .iter()
             .find_map(|before| text.strip_prefix(before));
-        let place = if let Some(rest) = with_host {
+        let slot = if let Some(rest) = with_host {
             let (host, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
             if self.writes.site(host.as_bytes()) != self.site {
                 return;
@@ -136,10 +152,10 @@ impl Target {
         } else {
             self.writes.at(self.site, &self.resolved(text))
         };
-        self.writes.note(place);
+        self.writes.note(slot);
     }
 
-    /// A reference without a host, RFC 3986 section 5.2.2; dots are left to the place.
+    /// A reference without a host, RFC 3986 section 5.2.2; dots are left to the slot.
     fn resolved(&self, reference: &str) -> String {
         let path = self.uri.path();
         match reference.as_bytes().first() {
@@ -163,31 +179,27 @@ fn rooted(target: &str) -> String {
 
 impl Write {
     /// To be called before the service is asked.
-    pub(super) fn begin(target: Option<Box<Target>>) -> Self {
+    pub fn begin(target: Option<Box<WriteTarget>>) -> Self {
         Self(target)
     }
 
-    /// Notes what was changed, before anybody learns of it.
-    pub(super) fn settle(mut self, answered: &Result<Response, Refusal>) {
+    /// Notes what an answer says was changed, before anybody learns of it.
+    pub fn answered(mut self, status: StatusCode, headers: &HeaderMap) {
         let Some(target) = self.0.take() else {
             return;
         };
-        match answered {
-            Ok(response)
-                if response.status().is_success() || response.status().is_redirection() =>
-            {
-                target.note();
-                let headers = response.headers();
-                for name in [header::LOCATION, header::CONTENT_LOCATION] {
-                    headers
-                        .get_all(name)
-                        .iter()
-                        .for_each(|value| target.note_reference(value));
-                }
+        if status.is_success() || status.is_redirection() {
+            target.note();
+            for name in [header::LOCATION, header::CONTENT_LOCATION] {
+                let references = headers.get_all(name).iter();
+                references.for_each(|reference| target.note_reference(reference));
             }
-            Err(refusal) if refusal.may_have_run() => target.note(),
-            Ok(_) | Err(_) => {}
         }
+    }
+
+    /// The service was not asked.
+    pub fn forget(mut self) {
+        self.0 = None;
     }
 }
 
@@ -203,11 +215,17 @@ impl Drop for Write {
 mod tests {
     use std::collections::HashSet;
 
-    use http::{Request, StatusCode};
+    use http::{HeaderName, Request};
 
     use super::*;
-    use crate::respond::GatewayBody;
-    use stoa_mesh::CallError;
+
+    fn lax(path: &str) -> Cow<'_, str> {
+        path.replace("%63", "c").replace("/shop/..", "").into()
+    }
+
+    fn client() -> Client<()> {
+        Client::new(([127, 0, 0, 1], 1).into())
+    }
 
     fn request(method: &str, uri: &str) -> Parts {
         let request = Request::builder().method(method).uri(uri);
@@ -215,43 +233,33 @@ mod tests {
         request.body(()).unwrap().into_parts().0
     }
 
-    fn answer(status: StatusCode, headers: &[(&str, &str)]) -> Result<Response, Refusal> {
-        let mut answer = http::Response::builder().status(status);
-        for (name, value) in headers {
-            answer = answer.header(*name, *value);
-        }
-        Ok(answer.body(GatewayBody::empty()).unwrap())
-    }
-
     /// Counts in which no two of these resources meet, which few do.
-    fn without_meetings(client: &Client, uris: &[&str]) -> Arc<Writes> {
-        let resource = |uri: &&str| laxest(uri).into_owned();
-        let resources: HashSet<_> = uris.iter().map(resource).collect();
+    fn without_meetings(uris: &[&str]) -> Arc<Writes> {
+        let resources: HashSet<_> = uris.iter().map(|uri| lax(uri)).collect();
         loop {
-            let writes = Arc::new(Writes::default());
+            let writes = Arc::new(Writes::new(lax));
             writes.heed();
-            let places = uris
+            let slots = uris
                 .iter()
-                .map(|uri| writes.place(client, &request("GET", uri)));
-            if places.collect::<HashSet<_>>().len() == resources.len() {
+                .map(|uri| writes.slot(&client(), &request("GET", uri)));
+            if slots.collect::<HashSet<_>>().len() == resources.len() {
                 return writes;
             }
         }
     }
 
-    /// Which of these an answer to `POST /shop/cart?x=1` makes stale.
-    fn written(answered: &Result<Response, Refusal>, uris: &[&str]) -> Vec<String> {
-        let client = Client::new(([127, 0, 0, 1], 1).into());
-        let writes = without_meetings(&client, uris);
+    /// Which of these are stale after `end` of a `POST /shop/cart?x=1`.
+    fn written(end: impl FnOnce(Write), uris: &[&str]) -> Vec<String> {
+        let writes = without_meetings(uris);
         let counts = || -> Vec<u32> {
-            let places = uris
+            let slots = uris
                 .iter()
-                .map(|uri| writes.place(&client, &request("GET", uri)));
-            places.map(|place| writes.count(place)).collect()
+                .map(|uri| writes.slot(&client(), &request("GET", uri)));
+            slots.map(|slot| writes.count(slot)).collect()
         };
         let before = counts();
-        let target = writes.target(&client, &request("POST", "/shop/cart?x=1"));
-        Write::begin(target).settle(answered);
+        let target = writes.target(&client(), &request("POST", "/shop/cart?x=1"));
+        end(Write::begin(target));
         let changed = uris.iter().zip(before.iter().zip(counts()));
         let changed = changed.filter(|(_, (before, after))| *before != after);
         changed.map(|(uri, _)| (*uri).to_owned()).collect()
@@ -260,24 +268,28 @@ mod tests {
     #[test]
     fn an_answer_that_is_no_error_changes_its_uri() {
         let uris = ["/shop/cart?x=1", "/shop/%63art?x=1", "/shop/cart", "/other"];
+        let answered = |status| written(|write| write.answered(status, &HeaderMap::new()), &uris);
         for status in [
             StatusCode::OK,
             StatusCode::NO_CONTENT,
             StatusCode::SEE_OTHER,
         ] {
-            assert_eq!(written(&answer(status, &[]), &uris), &uris[..2]);
+            assert_eq!(answered(status), &uris[..2]);
         }
         for status in [StatusCode::NOT_FOUND, StatusCode::BAD_GATEWAY] {
-            assert!(written(&answer(status, &[]), &uris).is_empty());
+            assert!(answered(status).is_empty());
         }
-        let cut_off = Err(Refusal::Call(CallError::Deadline));
-        assert_eq!(written(&cut_off, &uris), &uris[..2]);
-        assert!(written(&Err(Refusal::NoRoute { nearest: None }), &uris).is_empty());
+        assert_eq!(written(drop, &uris), &uris[..2], "nobody knows");
+        assert!(written(Write::forget, &uris).is_empty());
     }
 
     #[test]
     fn an_answer_changes_what_it_refers_to() {
         let uris = ["/", "/shop/7", "/7", "/shop/cart?y"];
+        let created = |name: HeaderName, reference| {
+            let headers = HeaderMap::from_iter([(name, HeaderValue::from_static(reference))]);
+            written(|write| write.answered(StatusCode::CREATED, &headers), &uris)
+        };
         for (reference, expected) in [
             ("/7", "/7"),
             ("7#top", "/shop/7"),
@@ -287,9 +299,8 @@ mod tests {
             ("http://SHOP.example/shop/7", "/shop/7"),
             ("https://shop.example:8443", "/"),
         ] {
-            for name in ["location", "content-location"] {
-                let created = answer(StatusCode::CREATED, &[(name, reference)]);
-                assert_eq!(written(&created, &uris), [expected], "{reference}");
+            for name in [header::LOCATION, header::CONTENT_LOCATION] {
+                assert_eq!(created(name, reference), [expected], "{reference}");
             }
         }
         for other in [
@@ -297,23 +308,21 @@ mod tests {
             "http://shop.example:8x/7",
             "http://shop.example@other/7",
         ] {
-            let created = answer(StatusCode::CREATED, &[("location", other)]);
-            assert!(written(&created, &uris).is_empty(), "{other}");
+            assert!(created(header::LOCATION, other).is_empty(), "{other}");
         }
     }
 
     #[test]
     fn a_call_that_nobody_waited_for_may_have_changed_its_uri() {
-        let writes = Arc::new(Writes::default());
-        let client = Client::new(([127, 0, 0, 1], 1).into());
+        let (writes, client) = (Arc::new(Writes::new(lax)), client());
         let put = request("PUT", "/a");
         assert!(writes.target(&client, &put).is_none(), "nothing is cached");
         writes.heed();
         assert!(writes.target(&client, &request("GET", "/a")).is_none());
-        let place = writes.place(&client, &put);
+        let slot = writes.slot(&client, &put);
         let write = Write::begin(writes.target(&client, &put));
-        assert_eq!(writes.count(place), 0);
+        assert_eq!(writes.count(slot), 0);
         drop(write);
-        assert_eq!(writes.count(place), 1);
+        assert_eq!(writes.count(slot), 1);
     }
 }

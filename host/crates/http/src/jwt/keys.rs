@@ -18,12 +18,14 @@ const MOST: usize = 64;
 /// Bits of an RSA key at least, RFC 7518 section 3.3.
 const RSA_BITS: usize = 2048;
 
-/// One key.
+/// What RFC 7518 section 3.2 asks of an HS256 secret, in bytes.
+pub const LEAST_HS256_SECRET: usize = 32;
+
+/// A key, and the one algorithm that it is for.
 #[derive(Clone)]
-pub(super) struct Key {
+pub struct VerificationKey {
     /// Name of the key (`kid`); one without is tried for any.
     pub(super) id: Option<String>,
-    /// The one algorithm that it is for.
     pub(super) algorithm: Algorithm,
     pub(super) decoding: DecodingKey,
 }
@@ -31,9 +33,21 @@ pub(super) struct Key {
 /// The keys of an issuer at one time.
 #[derive(Default)]
 pub(super) struct KeySet {
-    pub(super) keys: Vec<Key>,
+    pub(super) keys: Vec<VerificationKey>,
     /// How many sets came before.
     pub(super) generation: u64,
+}
+
+impl VerificationKey {
+    /// A secret that tokens are signed with by HS256. It should have
+    /// [`LEAST_HS256_SECRET`] bytes.
+    pub fn hs256(secret: &[u8]) -> Self {
+        Self {
+            id: None,
+            algorithm: Algorithm::HS256,
+            decoding: DecodingKey::from_secret(secret),
+        }
+    }
 }
 
 impl KeySet {
@@ -42,7 +56,7 @@ impl KeySet {
         &self,
         id: Option<&str>,
         algorithm: Algorithm,
-    ) -> impl Iterator<Item = &Key> {
+    ) -> impl Iterator<Item = &VerificationKey> {
         self.keys.iter().filter(move |key| {
             let named = match (id, key.id.as_deref()) {
                 (Some(wanted), Some(id)) => wanted == id,
@@ -58,7 +72,7 @@ impl KeySet {
 ///
 /// # Errors
 /// When there is none.
-pub(super) fn read_jwks(document: &[u8]) -> Result<Vec<Key>, String> {
+pub(super) fn read_jwks(document: &[u8]) -> Result<Vec<VerificationKey>, String> {
     #[derive(Deserialize)]
     struct Document {
         keys: Vec<Value>,
@@ -106,7 +120,7 @@ fn rsa_bits(jwk: &Jwk) -> Option<usize> {
     Some((modulus.len() - zeros) * 8 - first as usize)
 }
 
-fn key(jwk: &Jwk) -> Option<Key> {
+fn key(jwk: &Jwk) -> Option<VerificationKey> {
     let (algorithm, name) = match &jwk.algorithm {
         AlgorithmParameters::RSA(_) => (Algorithm::RS256, KeyAlgorithm::RS256),
         AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {
@@ -125,7 +139,7 @@ fn key(jwk: &Jwk) -> Option<Key> {
     if !for_signatures || !verifies || common.key_algorithm.is_some_and(|of| of != name) {
         return None;
     }
-    Some(Key {
+    Some(VerificationKey {
         id: common.key_id.clone(),
         algorithm,
         decoding: DecodingKey::from_jwk(jwk).ok()?,
@@ -178,6 +192,7 @@ mod tests {
             assert!(read_jwks(bad.as_bytes()).is_err(), "{bad}");
         }
     }
+
     #[test]
     fn rsa_keys_are_long_enough_or_none() {
         let rsa = |id: &str, modulus: &[u8]| {
@@ -186,7 +201,7 @@ mod tests {
         };
         let read = |keys: &[Value]| {
             let read = read_jwks(json!({ "keys": keys }).to_string().as_bytes());
-            let id = |key: Key| key.id.unwrap();
+            let id = |key: VerificationKey| key.id.unwrap();
             read.map(|keys| keys.into_iter().map(id).collect::<Vec<_>>())
         };
         let long = rsa("long", &[0xff; 256]);

@@ -20,18 +20,19 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Size of a document of keys at most, in bytes; real ones have a few KiB.
 const LONGEST: usize = 1 << 20;
 
-/// A client for one address.
-pub(super) struct Fetcher {
+/// A client of one address of keys.
+pub struct JwksFetcher {
     http: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     uri: Uri,
 }
 
-impl Fetcher {
+impl JwksFetcher {
     /// Connects when it is first asked.
     ///
     /// # Errors
-    /// When the system has no certificates to trust, for an `https` address.
-    pub(super) fn new(url: &str) -> anyhow::Result<Self> {
+    /// When `url` is none, or when the system has no certificates to trust, for an `https`
+    /// address.
+    pub fn new(url: &str) -> anyhow::Result<Self> {
         let uri: Uri = url
             .parse()
             .with_context(|| format!("{url} is no address of keys"))?;
@@ -84,7 +85,7 @@ impl Fetcher {
     }
 }
 
-impl fmt::Display for Fetcher {
+impl fmt::Display for JwksFetcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.uri.fmt(f)
     }

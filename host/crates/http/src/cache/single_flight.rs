@@ -2,7 +2,7 @@
 //!
 //! The first to miss leads, the others wait for what it brings. The call ends when
 //! nobody is left who waits for it, be it the first or others. One that is gone without
-//! a word lets those who wait go on by themselves.
+//! a word lets those who wait go on by themselves. `F` is how a call fails.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,18 +12,19 @@ use tokio::sync::watch;
 use super::Key;
 use super::entry::Entry;
 use super::store::Moment;
-use crate::respond::Failure;
 
 /// The calls that are under way.
-#[derive(Debug, Default)]
-pub(super) struct SingleFlight(Mutex<Under>);
+#[derive(Debug)]
+pub struct SingleFlight<F>(Mutex<Under<F>>);
 
 /// Who asks after a write or a purge does not take what was asked for before.
-type Under = HashMap<(Key, Moment), watch::Sender<Landing>>;
+type FlightKey = (Key, Moment);
+
+type Under<F> = HashMap<FlightKey, watch::Sender<Landing<F>>>;
 
 /// What a call brings to those who wait for it.
 #[derive(Debug, Clone)]
-pub(super) enum Landing {
+pub enum Landing<F> {
     /// It is under way.
     Waiting,
     /// An answer for all.
@@ -31,27 +32,36 @@ pub(super) enum Landing {
     /// An answer for its own client alone.
     Own,
     /// The service failed, for all.
-    Failed(Failure),
+    Failed(F),
 }
 
 /// Whose turn it is.
-pub(super) enum Turn {
-    Lead(Flight, Aboard),
-    Follow(Aboard),
+pub enum Turn<F> {
+    /// To make the call, and to wait for it.
+    Lead(Flight<F>, Aboard<F>),
+    /// To wait for it.
+    Follow(Aboard<F>),
 }
 
 /// Who waits for what a call brings.
-pub(super) type Aboard = watch::Receiver<Landing>;
+pub type Aboard<F> = watch::Receiver<Landing<F>>;
 
 /// A call under way; over when dropped.
-pub(super) struct Flight {
+pub struct Flight<F> {
     /// Where others find it; nowhere if it is for one alone.
-    joined: Option<(Arc<SingleFlight>, (Key, Moment))>,
-    landing: watch::Sender<Landing>,
+    joined: Option<(Arc<SingleFlight<F>>, FlightKey)>,
+    landing: watch::Sender<Landing<F>>,
 }
 
-impl SingleFlight {
-    pub(super) fn join(self: &Arc<Self>, key: Key, asked: Moment) -> Turn {
+impl<F> Default for SingleFlight<F> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<F> SingleFlight<F> {
+    /// The turn of a request for `key` that came at the moment `asked`.
+    pub fn join(self: &Arc<Self>, key: Key, asked: Moment) -> Turn<F> {
         let mut flights = self.lock();
         let key = (key, asked);
         if let Some(landing) = flights.get(&key) {
@@ -64,33 +74,36 @@ impl SingleFlight {
         Turn::Lead(Flight { joined, landing }, aboard)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Under> {
+    fn lock(&self) -> MutexGuard<'_, Under<F>> {
         // Nothing runs under the lock but a look-up or an insertion.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Flight {
+impl<F> Flight<F> {
     /// A call that nobody joins.
-    pub(super) fn alone() -> (Self, Aboard) {
+    pub fn alone() -> (Self, Aboard<F>) {
         let (landing, aboard) = watch::channel(Landing::Waiting);
         let joined = None;
         (Self { joined, landing }, aboard)
     }
 
     /// Waits until nobody waits for what it brings.
-    pub(super) fn left(&self) -> impl Future<Output = ()> + Send + use<> {
+    pub fn left(&self) -> impl Future<Output = ()> + Send + use<F>
+    where
+        F: Send + Sync,
+    {
         let landing = self.landing.clone();
         async move { landing.closed().await }
     }
 
     /// Ends the call with what it brought.
-    pub(super) fn land(self, landing: Landing) {
+    pub fn land(self, landing: Landing<F>) {
         self.landing.send_replace(landing);
     }
 }
 
-impl Drop for Flight {
+impl<F> Drop for Flight<F> {
     fn drop(&mut self) {
         if let Some((flights, key)) = &self.joined {
             flights.lock().remove(key);
@@ -99,7 +112,7 @@ impl Drop for Flight {
 }
 
 /// What the call brings; [`Landing::Own`] if it is gone without a word.
-pub(super) async fn landed(mut landing: Aboard) -> Landing {
+pub async fn landed<F: Clone>(mut landing: Aboard<F>) -> Landing<F> {
     let landed = landing.wait_for(|landing| !matches!(landing, Landing::Waiting));
     landed.await.map_or(Landing::Own, |landed| landed.clone())
 }
@@ -110,14 +123,17 @@ mod tests {
 
     const KEY: Key = [1; 32];
 
-    fn lead(flights: &Arc<SingleFlight>) -> (Flight, Aboard) {
+    /// They fail with a text.
+    type Flights = SingleFlight<&'static str>;
+
+    fn lead(flights: &Arc<Flights>) -> (Flight<&'static str>, Aboard<&'static str>) {
         match flights.join(KEY, Moment::default()) {
             Turn::Lead(flight, aboard) => (flight, aboard),
             Turn::Follow(_) => panic!("the first leads"),
         }
     }
 
-    fn follow(flights: &Arc<SingleFlight>) -> Aboard {
+    fn follow(flights: &Arc<Flights>) -> Aboard<&'static str> {
         match flights.join(KEY, Moment::default()) {
             Turn::Follow(landing) => landing,
             Turn::Lead(..) => panic!("there is a leader already"),
@@ -126,13 +142,12 @@ mod tests {
 
     #[tokio::test]
     async fn followers_get_what_the_leader_brings() {
-        let flights = Arc::new(SingleFlight::default());
+        let flights = Arc::new(Flights::default());
         let (flight, _aboard) = lead(&flights);
         let followers = [follow(&flights), follow(&flights)];
-        let failure = Failure::Answered(http::StatusCode::BAD_GATEWAY);
-        flight.land(Landing::Failed(failure));
+        flight.land(Landing::Failed("in vain"));
         for follower in followers {
-            assert!(matches!(landed(follower).await, Landing::Failed(_)));
+            assert!(matches!(landed(follower).await, Landing::Failed("in vain")));
         }
         assert!(matches!(
             flights.join(KEY, Moment::default()),
@@ -142,7 +157,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_goes_on_for_those_who_stay() {
-        let flights = Arc::new(SingleFlight::default());
+        let flights = Arc::new(Flights::default());
         let (flight, first) = lead(&flights);
         let mut left = Box::pin(flight.left());
         let follower = follow(&flights);
@@ -158,7 +173,7 @@ mod tests {
 
     #[test]
     fn who_asks_after_a_change_leads_anew() {
-        let flights = Arc::new(SingleFlight::default());
+        let flights = Arc::new(Flights::default());
         let before = flights.join(KEY, Moment::default());
         let after = Moment::after(1);
         assert!(matches!(flights.join(KEY, after), Turn::Lead(..)));
@@ -171,7 +186,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_leader_that_is_gone_leaves_nobody_waiting() {
-        let flights = Arc::new(SingleFlight::default());
+        let flights = Arc::new(Flights::default());
         let leader = flights.join(KEY, Moment::default());
         let follower = follow(&flights);
         drop(leader);

@@ -1,4 +1,4 @@
-//! The memory of the cache, bounded by bytes.
+//! The memory of a cache, bounded by bytes.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use tokio::time::Instant;
 
 use super::Key;
 use super::entry::Entry;
-use crate::writes::{Place, Writes};
+use super::writes::{WriteSlot, Writes};
 
 /// What stands at a key.
 #[derive(Debug, Clone)]
-pub(super) enum Item {
+pub enum Item {
     /// An answer.
     Answer(Arc<Entry>),
     /// Answers differ by these request headers, and stand at keys of their own.
@@ -27,22 +27,22 @@ pub(super) enum Item {
 /// When a service was asked: an answer is stored only if there was neither a purge nor
 /// a write to its URI since, and is good until the next write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub(super) struct Moment {
+pub struct Moment {
     purges: u64,
-    place: Place,
+    slot: WriteSlot,
     writes: u32,
 }
 
 /// Items by key.
-pub(super) struct CacheStore {
-    items: Cache<Key, Kept>,
+pub struct CacheStore {
+    items: Cache<Key, Stored>,
     used: Gauge,
     purges: AtomicU64,
     writes: Arc<Writes>,
 }
 
 #[derive(Clone)]
-struct Kept {
+struct Stored {
     item: Item,
     /// The endpoint that it came from.
     endpoint: u64,
@@ -50,13 +50,15 @@ struct Kept {
 }
 
 impl CacheStore {
-    pub(super) fn new(bytes: u64, used: Gauge, writes: Arc<Writes>) -> Self {
+    /// A memory of at most `bytes`; with 0 nothing is stored. `used` shows the bytes in use,
+    /// and `writes` are counted where what is stored must heed them.
+    pub fn new(bytes: u64, used: Gauge, writes: Arc<Writes>) -> Self {
         let shown = used.clone();
         let items = Cache::builder()
             .max_capacity(bytes)
-            .weigher(|_, kept: &Kept| u32::try_from(size(&kept.item)).unwrap_or(u32::MAX))
-            .eviction_listener(move |_, kept, _| {
-                shown.dec_by(gauge(size(&kept.item)));
+            .weigher(|_, stored: &Stored| u32::try_from(size(&stored.item)).unwrap_or(u32::MAX))
+            .eviction_listener(move |_, stored, _| {
+                shown.dec_by(gauge(size(&stored.item)));
             })
             .build();
         Self {
@@ -68,32 +70,34 @@ impl CacheStore {
     }
 
     /// What stands at a key, for who asks now.
-    pub(super) fn get(&self, key: &Key, now: &Moment) -> Option<Item> {
-        let kept = self.items.get(key)?;
-        (kept.asked.writes == now.writes).then_some(kept.item)
+    pub fn get(&self, key: &Key, now: &Moment) -> Option<Item> {
+        let stored = self.items.get(key)?;
+        (stored.asked.writes == now.writes).then_some(stored.item)
     }
 
     /// To be taken before a stored answer is looked for, or its service asked.
-    pub(super) fn moment(&self, place: Place) -> Moment {
+    pub fn moment(&self, slot: WriteSlot) -> Moment {
         Moment {
             purges: self.purges.load(Ordering::Acquire),
-            place,
-            writes: self.writes.count(place),
+            slot,
+            writes: self.writes.count(slot),
         }
     }
 
-    pub(super) fn put(&self, key: Key, endpoint: u64, item: Item, asked: Moment) {
+    /// Stores what came of an endpoint that was `asked` then, unless it was purged or
+    /// written since.
+    pub fn put(&self, key: Key, endpoint: u64, item: Item, asked: Moment) {
         let has_room = self.items.policy().max_capacity() != Some(0);
-        if has_room && self.moment(asked.place) == asked {
+        if has_room && self.moment(asked.slot) == asked {
             self.used.inc_by(gauge(size(&item)));
-            let kept = Kept {
+            let stored = Stored {
                 item,
                 endpoint,
                 asked,
             };
-            self.items.insert(key, kept);
+            self.items.insert(key, stored);
             // A purge in between did not see it.
-            if self.moment(asked.place) != asked {
+            if self.moment(asked.slot) != asked {
                 self.items.invalidate(&key);
             }
             self.make_room();
@@ -110,29 +114,29 @@ impl CacheStore {
     }
 
     /// Removes the answers that `which` names, and says how many there were.
-    pub(super) fn purge(&self, which: impl Fn(&Entry) -> bool) -> u64 {
-        self.remove(|kept| match &kept.item {
+    pub fn purge(&self, which: impl Fn(&Entry) -> bool) -> u64 {
+        self.remove(|stored| match &stored.item {
             Item::Answer(entry) => which(entry),
             Item::Vary(_) | Item::Own(_) => false,
         })
     }
 
     /// Removes everything of endpoints that are not live.
-    pub(super) fn keep(&self, live: impl Iterator<Item = u64>) {
+    pub fn keep(&self, live: impl Iterator<Item = u64>) {
         if self.used.get() > 0 {
             let live: HashSet<u64> = live.collect();
-            self.remove(|kept| !live.contains(&kept.endpoint));
+            self.remove(|stored| !live.contains(&stored.endpoint));
         }
     }
 
     /// Says how many were good.
-    fn remove(&self, which: impl Fn(&Kept) -> bool) -> u64 {
+    fn remove(&self, which: impl Fn(&Stored) -> bool) -> u64 {
         self.purges.fetch_add(1, Ordering::AcqRel);
         let mut removed = 0;
-        for (key, kept) in &self.items {
-            if which(&kept) {
+        for (key, stored) in &self.items {
+            if which(&stored) {
                 self.items.invalidate(&*key);
-                removed += u64::from(kept.asked.writes == self.writes.count(kept.asked.place));
+                removed += u64::from(stored.asked.writes == self.writes.count(stored.asked.slot));
             }
         }
         self.items.run_pending_tasks();
@@ -158,7 +162,7 @@ fn gauge(bytes: usize) -> i64 {
 #[cfg(test)]
 impl Moment {
     /// After so many writes.
-    pub(super) fn after(writes: u32) -> Self {
+    pub fn after(writes: u32) -> Self {
         Self {
             writes,
             ..Self::default()
@@ -172,6 +176,10 @@ mod tests {
 
     use super::*;
     use crate::cache::entry::Lives;
+
+    fn writes() -> Arc<Writes> {
+        Arc::new(Writes::new(|path| path.into()))
+    }
 
     fn answer(service: &str, tag: &str, length: usize) -> Item {
         Item::Answer(Arc::new(Entry {
@@ -191,7 +199,7 @@ mod tests {
     #[test]
     fn it_never_holds_more_than_its_bytes() {
         let used = Gauge::default();
-        let store = CacheStore::new(10_000, used.clone(), Arc::default());
+        let store = CacheStore::new(10_000, used.clone(), writes());
         for n in 0..100 {
             store.put([n; 32], 1, answer("a", "t", 1000), Moment::default());
             assert!(used.get() <= 10_000, "{}", used.get());
@@ -203,8 +211,8 @@ mod tests {
 
     #[test]
     fn a_purge_takes_what_it_names_and_what_was_asked_for_before() {
-        let store = CacheStore::new(1 << 20, Gauge::default(), Arc::default());
-        let asked = store.moment(Place::default());
+        let store = CacheStore::new(1 << 20, Gauge::default(), writes());
+        let asked = store.moment(WriteSlot::default());
         store.put([1; 32], 1, answer("a", "t", 10), asked);
         store.put([2; 32], 2, answer("b", "t", 10), asked);
         store.put(

@@ -17,31 +17,31 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
 
-use super::min_rate::{MinRate, MinRateBody, MinRateError};
+use crate::min_rate::{MinRate, MinRateBody, MinRateError};
 
 /// The longest rest that is read for its connection's sake, in bytes: a new connection
 /// costs less than a longer one.
 const SHORT: u64 = 64 << 10;
 
 /// A request's body on its way, whose reader may leave before its end.
-pub(super) struct Wire {
+pub struct IncomingBody {
     /// There until it is dropped.
     body: Option<MinRateBody>,
     /// None where nothing can be left: on HTTP/2, and where there is no body.
-    rest: Option<Arc<Rest>>,
+    rest: Option<Arc<Remainder>>,
 }
 
 /// What is known of the rest of a body.
-pub(super) struct Rest {
+pub struct Remainder {
     /// The client sends nothing of it before it is told to go on.
     waits: bool,
     /// Where a rest is read: its reader may leave on any thread.
     tasks: Handle,
-    place: Mutex<Place>,
+    state: Mutex<State>,
 }
 
 /// Where a body is.
-enum Place {
+enum State {
     Reader,
     /// With its reader, after the answer: whether a short rest is read when that leaves.
     Answered {
@@ -55,35 +55,34 @@ enum Place {
     Read,
 }
 
-// === impl Wire ===
+// === impl IncomingBody ===
 
-impl Wire {
+impl IncomingBody {
     /// The body of a request, and what is to be asked of it when the answer is there.
-    pub(super) fn new(parts: &Parts, body: Incoming, pace: MinRate) -> (Self, Option<Arc<Rest>>) {
+    pub fn new(parts: &Parts, body: Incoming, rate: MinRate) -> (Self, Option<Arc<Remainder>>) {
         let may_be_left = parts.version < Version::HTTP_2 && !body.is_end_stream();
         let rest = may_be_left.then(|| {
-            Arc::new(Rest {
+            Arc::new(Remainder {
                 waits: parts.headers.contains_key(header::EXPECT),
                 tasks: Handle::current(),
-                place: Mutex::new(Place::Reader),
+                state: Mutex::new(State::Reader),
             })
         });
-        let body = Some(MinRateBody::new(body, pace));
-        let wire = Self {
-            body,
+        let body = Self {
+            body: Some(MinRateBody::new(body, rate)),
             rest: rest.clone(),
         };
-        (wire, rest)
+        (body, rest)
     }
 
-    fn is_at(&mut self, place: Place) {
+    fn is_at(&mut self, state: State) {
         if let Some(rest) = self.rest.take() {
-            rest.put(place);
+            rest.put(state);
         }
     }
 }
 
-impl Body for Wire {
+impl Body for IncomingBody {
     type Data = Bytes;
     type Error = MinRateError<hyper::Error>;
 
@@ -96,8 +95,8 @@ impl Body for Wire {
         };
         let polled = Pin::new(body).poll_frame(cx);
         match &polled {
-            Poll::Ready(None) => self.is_at(Place::Read),
-            Poll::Ready(Some(Err(_))) => self.is_at(Place::Broken),
+            Poll::Ready(None) => self.is_at(State::Read),
+            Poll::Ready(Some(Err(_))) => self.is_at(State::Broken),
             _ => {}
         }
         polled
@@ -113,7 +112,7 @@ impl Body for Wire {
     }
 }
 
-impl Drop for Wire {
+impl Drop for IncomingBody {
     fn drop(&mut self) {
         if let (Some(rest), Some(body)) = (self.rest.take(), self.body.take()) {
             rest.left(body);
@@ -121,21 +120,21 @@ impl Drop for Wire {
     }
 }
 
-// === impl Rest ===
+// === impl Remainder ===
 
-impl Rest {
+impl Remainder {
     /// Decides what becomes of the rest, now that the answer is there.
-    pub(super) fn settle<B>(&self, response: &mut http::Response<B>) {
+    pub fn settle<B>(&self, response: &mut http::Response<B>) {
         // A client that was too slow is not waited for once more.
         let too_slow = response.status().as_u16() == 408;
         let drained = !too_slow && !self.waits;
-        let closes = match self.put(Place::Answered { drained }) {
-            Place::Reader | Place::Answered { .. } | Place::Read => false,
-            Place::Left(body) if drained && is_short(&body) => {
+        let closes = match self.put(State::Answered { drained }) {
+            State::Reader | State::Answered { .. } | State::Read => false,
+            State::Left(body) if drained && is_short(&body) => {
                 self.drain(body);
                 false
             }
-            Place::Left(_) | Place::Broken => true,
+            State::Left(_) | State::Broken => true,
         };
         if closes {
             let close = HeaderValue::from_static("close");
@@ -144,25 +143,25 @@ impl Rest {
     }
 
     fn left(&self, body: MinRateBody) {
-        let place = if body.is_end_stream() {
-            Place::Read
+        let state = if body.is_end_stream() {
+            State::Read
         } else {
-            Place::Left(body)
+            State::Left(body)
         };
-        let mut now = self.place.lock().unwrap_or_else(PoisonError::into_inner);
-        match (&*now, place) {
-            (Place::Answered { drained }, Place::Left(body)) => {
+        let mut now = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*now, state) {
+            (State::Answered { drained }, State::Left(body)) => {
                 if *drained && is_short(&body) {
                     self.drain(body);
                 }
             }
-            (_, place) => *now = place,
+            (_, state) => *now = state,
         }
     }
 
-    fn put(&self, place: Place) -> Place {
-        let mut now = self.place.lock().unwrap_or_else(PoisonError::into_inner);
-        mem::replace(&mut *now, place)
+    fn put(&self, state: State) -> State {
+        let mut now = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        mem::replace(&mut *now, state)
     }
 
     /// Reads it to its end, if that comes in the time that bodies have.

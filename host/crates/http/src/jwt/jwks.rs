@@ -12,14 +12,11 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 
-use super::fetch::Fetcher;
-use super::kept::Kept;
+use super::fetch::JwksFetcher;
 use super::keys::{KeySet, read_jwks};
-use stoa_http::client::now;
-use stoa_settings::config;
-use stoa_store::Records;
 
 /// How soon tokens with unknown keys can have the keys read again: anybody can
 /// make such tokens, and the issuer must not feel it.
@@ -33,30 +30,53 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 pub const NEVER: Duration = Duration::MAX;
 
 /// The public keys of an issuer.
-pub struct Jwks {
+pub struct JwksCache {
     issuer: String,
-    source: Source,
-    every: Duration,
-    max_stale: Duration,
-    /// Where those of an address are kept over a restart.
-    kept: Option<Kept>,
+    source: JwksSource,
+    freshness: Freshness,
     current: ArcSwap<KeySet>,
     /// Held while they are read, so that they are read once.
     reading: tokio::sync::Mutex<Reading>,
-    fresh: ArcSwap<Fresh>,
+    fresh: ArcSwap<ReadAt>,
 }
 
 /// When keys were last read well.
 #[derive(Clone, Copy)]
-struct Fresh {
+struct ReadAt {
     since: Instant,
     /// How old they were then: those that were kept; [`NEVER`] while there are none.
     before: Duration,
 }
 
-enum Source {
+/// Where an issuer publishes its keys.
+pub enum JwksSource {
+    /// In a file.
     File(PathBuf),
-    Url(Box<Fetcher>),
+    /// At an address.
+    Url {
+        /// Reads them.
+        fetcher: Box<JwksFetcher>,
+        /// Where they are kept over a restart.
+        store: Box<dyn JwksStore>,
+    },
+}
+
+/// Keeps the last good keys of an issuer over a restart: it may be away just then.
+pub trait JwksStore: Send + Sync {
+    /// The document that was kept, and how old it is; `None` if none can be had.
+    fn recall(&self) -> BoxFuture<'_, Option<(String, Duration)>>;
+
+    /// Keeps a document that was read just now, as well as can be.
+    fn keep<'a>(&'a self, document: &'a [u8]) -> BoxFuture<'a, ()>;
+}
+
+/// How old keys may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Freshness {
+    /// How often they are read again.
+    pub refresh: Duration,
+    /// Beyond this age they are believed no longer.
+    pub max_stale: Duration,
 }
 
 #[derive(Default)]
@@ -75,48 +95,44 @@ pub struct JwksError {
     reason: String,
 }
 
-impl Jwks {
+impl JwksCache {
     /// Keys from a file, which is read at once, or from an address, which is not:
     /// a host starts whether or not its issuer is there, with the keys that it had.
     ///
     /// # Errors
     /// When the file can't be read or holds no keys.
-    pub(super) async fn open(
+    pub async fn open(
         issuer: &str,
-        from: &config::Jwks,
-        settings: &config::Issuer,
-        records: &Arc<dyn Records>,
-    ) -> anyhow::Result<Self> {
-        let (source, kept) = match from {
-            config::Jwks::File(path) => (Source::File(path.clone()), None),
-            config::Jwks::Url(url) => {
-                let kept = Kept::new(records.clone(), issuer, url);
-                (Source::Url(Box::new(Fetcher::new(url)?)), Some(kept))
-            }
-        };
+        source: JwksSource,
+        freshness: Freshness,
+    ) -> Result<Self, JwksError> {
         let mut jwks = Self {
             issuer: issuer.to_owned(),
             source,
-            every: settings.refresh,
-            max_stale: settings.max_stale(),
-            kept: None,
+            freshness,
             current: ArcSwap::default(),
             reading: tokio::sync::Mutex::default(),
-            fresh: ArcSwap::from_pointee(Fresh::new(NEVER)),
+            fresh: ArcSwap::from_pointee(ReadAt::new(NEVER)),
         };
-        if let Source::File(path) = &jwks.source {
-            let document = std::fs::read(path).map_err(|error| error.to_string());
-            let begun = document.and_then(|document| jwks.begin(&document, Duration::ZERO));
-            begun.map_err(|reason| jwks.source.error(reason))?;
-        }
-        if let Some(kept) = kept {
-            if let Some((document, age)) = kept.recall(now()).await {
-                match jwks.begin(document.as_bytes(), age) {
-                    Ok(()) => tracing::info!("keys of {issuer}, {} s old, go on", age.as_secs()),
-                    Err(fault) => tracing::warn!("the kept keys of {issuer} are damaged: {fault}"),
+        match &jwks.source {
+            JwksSource::File(path) => {
+                let document = std::fs::read(path).map_err(|error| error.to_string());
+                let begun = document.and_then(|document| jwks.begin(&document, Duration::ZERO));
+                begun.map_err(|reason| jwks.source.error(reason))?;
+            }
+            JwksSource::Url { store, .. } => {
+                let kept = store.recall().await;
+                if let Some((document, age)) = kept {
+                    match jwks.begin(document.as_bytes(), age) {
+                        Ok(()) => {
+                            tracing::info!("keys of {issuer}, {} s old, go on", age.as_secs())
+                        }
+                        Err(fault) => {
+                            tracing::warn!("the kept keys of {issuer} are damaged: {fault}")
+                        }
+                    }
                 }
             }
-            jwks.kept = Some(kept);
         }
         Ok(jwks)
     }
@@ -127,12 +143,12 @@ impl Jwks {
         self.reading.get_mut().document = Some(blake3::hash(document));
         let generation = 0;
         self.current.store(Arc::new(KeySet { keys, generation }));
-        self.fresh.store(Arc::new(Fresh::new(age)));
+        self.fresh.store(Arc::new(ReadAt::new(age)));
         Ok(())
     }
 
     /// Whose keys they are.
-    pub(super) fn issuer(&self) -> &str {
+    pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
@@ -149,7 +165,7 @@ impl Jwks {
             let wait = match outcome {
                 Ok(()) => {
                     pause = FIRST_PAUSE;
-                    self.every
+                    self.freshness.refresh
                 }
                 Err(error) => {
                     let age = self.age().as_secs();
@@ -162,7 +178,7 @@ impl Jwks {
                     } else {
                         tracing::warn!("{error}; the last ones, {age} s old, go on");
                     }
-                    let wait = pause.min(self.every);
+                    let wait = pause.min(self.freshness.refresh);
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     wait
                 }
@@ -204,7 +220,7 @@ impl Jwks {
 
     /// Whether they are too old to be believed.
     pub(super) fn is_stale(&self) -> bool {
-        self.age() > self.max_stale
+        self.age() > self.freshness.max_stale
     }
 
     async fn read_again(&self, reading: &mut Reading) -> Result<(), JwksError> {
@@ -216,8 +232,8 @@ impl Jwks {
             false => Some(read_jwks(&document).map_err(|reason| self.source.error(reason))?),
         };
         // First on disk: what a token was accepted with is there after a crash.
-        if let Some(kept) = &self.kept {
-            kept.keep(&document, now()).await;
+        if let JwksSource::Url { store, .. } = &self.source {
+            store.keep(&document).await;
         }
         if let Some(keys) = changed {
             let generation = self.current().generation + 1;
@@ -226,12 +242,12 @@ impl Jwks {
             reading.document = Some(hash);
             tracing::info!("{count} keys read from {}", self.source);
         }
-        self.fresh.store(Arc::new(Fresh::new(Duration::ZERO)));
+        self.fresh.store(Arc::new(ReadAt::new(Duration::ZERO)));
         Ok(())
     }
 }
 
-impl Fresh {
+impl ReadAt {
     fn new(before: Duration) -> Self {
         Self {
             since: Instant::now(),
@@ -240,14 +256,14 @@ impl Fresh {
     }
 }
 
-impl Source {
+impl JwksSource {
     async fn read(&self) -> Result<Bytes, String> {
         match self {
             Self::File(path) => {
                 let read = tokio::fs::read(path).await;
                 read.map(Bytes::from).map_err(|error| error.to_string())
             }
-            Self::Url(fetcher) => fetcher.fetch().await,
+            Self::Url { fetcher, .. } => fetcher.fetch().await,
         }
     }
 
@@ -259,11 +275,11 @@ impl Source {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for JwksSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "{}", path.display()),
-            Self::Url(fetcher) => write!(f, "{fetcher}"),
+            Self::Url { fetcher, .. } => write!(f, "{fetcher}"),
         }
     }
 }
