@@ -7,16 +7,17 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use futures::future::Either;
-use hyper::service::service_fn;
+use http::Request;
+use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::client::Client;
+use super::client::{Client, Serving};
 use super::handle::{Line, Unanswered};
 use super::identity::LastToken;
+use super::respond::Response;
 use super::{Gateway, websocket};
 pub(super) use stoa_http::connection::Leaves;
-use stoa_http::connection::{Connection, Lasting, Refusals, Settings, Unread};
+use stoa_http::connection::{Connection, Refusals, Settings, Unread};
 use stoa_http::shutdown::Drain;
 use stoa_settings::config;
 
@@ -34,42 +35,41 @@ pub(super) async fn serve<S, H>(
     let unread = Unread::new(gateway.clone(), client.over_tls());
     let connection = Connection::new(stream, held, &settings(&gateway.settings), unread);
     let client = Arc::new(client);
-    let service = {
-        let line = Arc::new(Line {
-            gateway: gateway.clone(),
-            client: client.clone(),
-            last: LastToken::default(),
-        });
+    let line = Arc::new(Line {
+        gateway: gateway.clone(),
+        client: client.clone(),
+        last: LastToken::default(),
+    });
+    let answer = {
         let (activity, drain) = (connection.activity().clone(), drain.clone());
-        service_fn(move |mut request| {
+        move |mut request: Request<Incoming>, serving: Serving| {
             websocket::note(&mut request, &activity, &drain);
-            let serving = activity.serve();
-            let lasts = activity
-                .is_http2()
-                .then(|| (serving.tie().clone(), line.gateway.holds.clone()));
-            let line = line.clone();
-            let answer = async move {
-                let mut request = Unanswered::new(line, request, serving.tie());
-                let mut response = request.answer().await;
-                serving.tie().answer(response.body().as_whole().is_some());
-                response.body_mut().guard(serving);
-                Ok::<_, Infallible>(response)
-            };
-            match lasts {
-                Some((tie, holds)) => Either::Right(Lasting::new(answer, tie, holds)),
-                None => Either::Left(answer),
-            }
-        })
+            answer(line.clone(), request, serving)
+        }
     };
     let mut draining = pin!(drain.begun());
     let closes = poll_fn(|cx| match client.has_ended() {
         true => Poll::Ready(()),
         false => draining.as_mut().poll(cx),
     });
-    if let Some(reason) = connection.serve(service, closes).await {
+    let holds = gateway.holds.clone();
+    if let Some(reason) = connection.serve(answer, holds, closes).await {
         gateway.metrics.rejected(reason).inc();
         tracing::debug!(reason, "a connection was cut off");
     }
+}
+
+/// Answers a request, which is being answered until its response is sent.
+async fn answer(
+    line: Arc<Line>,
+    request: Request<Incoming>,
+    serving: Serving,
+) -> Result<Response, Infallible> {
+    let mut request = Unanswered::new(line, request, serving.tie());
+    let mut response = request.answer().await;
+    serving.tie().answer(response.body().as_whole().is_some());
+    response.body_mut().guard(serving);
+    Ok(response)
 }
 
 impl Refusals for Gateway {

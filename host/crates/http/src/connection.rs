@@ -16,6 +16,7 @@ mod tests;
 mod unread;
 mod watched;
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -27,16 +28,13 @@ use h2::Reason;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use hyper::rt::bounds::Http2ServerConnExec;
-use hyper::service::Service;
-use hyper_util::rt::TokioExecutor;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::shutdown::Holds;
 pub use activity::{Activity, Serving};
 use activity::{Limits, Verdict, Watch};
-pub use lasting::Lasting;
 pub use leaving::Leaves;
-use speaking::Speaking;
+use speaking::{Opening, Speaking};
 pub use unread::{Refusals, Unread};
 use watched::Watched;
 
@@ -108,25 +106,31 @@ where
         &self.activity
     }
 
-    /// Serves until it ends, or is idle when `closes` is ready, which is asked at each
-    /// turn of the connection. Gives the reason if the client was cut off.
-    pub async fn serve<V, B>(
+    /// Serves by `answer` until it ends, or is idle when `closes` is ready, which is asked
+    /// at each turn of the connection. An HTTP/2 request that goes on though its client
+    /// has taken it back is held by `holds`. Gives the reason if the client was cut off.
+    pub async fn serve<V, F, B>(
         self,
-        service: V,
+        answer: V,
+        holds: Holds,
         closes: impl Future<Output = ()>,
     ) -> Option<&'static str>
     where
-        V: Service<Request<Incoming>, Response = Response<B>>,
-        V::Future: 'static,
-        V::Error: Into<Box<dyn Error + Send + Sync>>,
-        B: Body + 'static,
+        V: Fn(Request<Incoming>, Serving<T>) -> F,
+        F: Future<Output = Result<Response<B>, Infallible>> + Send + 'static,
+        B: Body<Data: Send> + Send + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
-        TokioExecutor: Http2ServerConnExec<V::Future, B>,
     {
         let (activity, beat) = (self.activity, self.settings.header_timeout / BEATS);
         let mut watch = Watch::new(self.limits);
         let mut beats = tokio::time::interval_at(tokio::time::Instant::now() + beat, beat);
-        let mut connection = Speaking::new(self.io, service, self.settings);
+        let mut connection = Speaking::Opening(Box::new(Opening {
+            io: self.io,
+            activity: activity.clone(),
+            settings: self.settings,
+            answer,
+            holds,
+        }));
         let mut closes = pin!(closes);
         let mut closing = false;
         // The connection goes first and nearly always alone.

@@ -3,22 +3,28 @@
 //! A client that knows that the host speaks HTTP/2 begins with its preface (RFC 9113,
 //! section 3.4), over TLS as without; whatever else comes first is HTTP/1.
 
+use std::convert::Infallible;
+use std::future::Future;
 use std::mem;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use hyper::rt::bounds::Http2ServerConnExec;
 use hyper::server::conn::{http1, http2};
-use hyper::service::HttpService;
+use hyper::service::{HttpService, Service};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::activity::{Activity, Serving};
+use super::lasting::Lasting;
 use super::leaving::Leaves;
 use super::watched::Watched;
 use super::{Settings, Tie};
 use crate::aside::heaped;
+use crate::shutdown::Holds;
 
 /// HTTP/2 flow-control windows, in bytes, as Envoy advises for edges: a stream
 /// can't make the host hold more than this of a body that nobody reads.
@@ -33,7 +39,23 @@ const RESET_UNSEEN: usize = 20;
 /// an honest client makes none. MadeYouReset, CVE-2025-8671.
 const RESET_BY_FAULT: usize = 100;
 
+/// What a service says to a request: there is always an answer.
+type Said<B> = Result<Response<B>, Infallible>;
 type Socket<S, H, T> = TokioIo<Watched<S, H, T>>;
+
+/// A service on HTTP/1: each request is answered on the connection's task.
+pub(super) struct OneByOne<V, T> {
+    answer: V,
+    activity: Arc<Activity<T>>,
+}
+
+/// A service on HTTP/2, whose streams have tasks of their own. What goes on without its
+/// client is held by `holds`.
+pub(super) struct Multiplexed<V, T> {
+    answer: V,
+    activity: Arc<Activity<T>>,
+    holds: Holds,
+}
 
 /// A connection, from its first byte.
 pub(super) enum Speaking<S, H, T, V>
@@ -41,20 +63,23 @@ where
     S: AsyncRead + AsyncWrite + Leaves + Unpin + Send + 'static,
     H: Unpin + Send + 'static,
     T: Tie,
-    V: HttpService<Incoming>,
+    OneByOne<V, T>: HttpService<Incoming>,
+    Multiplexed<V, T>: HttpService<Incoming>,
 {
     /// Its client has not said enough.
     Opening(Box<Opening<S, H, T, V>>),
-    Http1(Pin<Box<http1::UpgradeableConnection<Socket<S, H, T>, V>>>),
-    Http2(Pin<Box<http2::Connection<Socket<S, H, T>, V, TokioExecutor>>>),
+    Http1(Pin<Box<http1::UpgradeableConnection<Socket<S, H, T>, OneByOne<V, T>>>>),
+    Http2(Pin<Box<http2::Connection<Socket<S, H, T>, Multiplexed<V, T>, TokioExecutor>>>),
     Over,
 }
 
 /// What becomes a connection.
 pub(super) struct Opening<S, H, T, V> {
-    io: Watched<S, H, T>,
-    service: V,
-    settings: Settings,
+    pub(super) io: Watched<S, H, T>,
+    pub(super) activity: Arc<Activity<T>>,
+    pub(super) settings: Settings,
+    pub(super) answer: V,
+    pub(super) holds: Holds,
 }
 
 /// Which HTTP a client speaks.
@@ -64,27 +89,49 @@ pub(super) enum Version {
     Http2,
 }
 
-impl<S, H, T, V, B> Speaking<S, H, T, V>
+impl<V, T, F, B> Service<Request<Incoming>> for OneByOne<V, T>
+where
+    V: Fn(Request<Incoming>, Serving<T>) -> F,
+    T: Tie,
+    F: Future<Output = Said<B>>,
+{
+    type Response = Response<B>;
+    type Error = Infallible;
+    type Future = F;
+
+    fn call(&self, request: Request<Incoming>) -> F {
+        (self.answer)(request, self.activity.serve())
+    }
+}
+
+impl<V, T, F, B> Service<Request<Incoming>> for Multiplexed<V, T>
+where
+    V: Fn(Request<Incoming>, Serving<T>) -> F,
+    T: Tie,
+    F: Future<Output = Said<B>> + Send + 'static,
+    B: Send + 'static,
+{
+    type Response = Response<B>;
+    type Error = Infallible;
+    type Future = Lasting<Said<B>, T>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let serving = self.activity.serve();
+        let tie = serving.tie().clone();
+        Lasting::new((self.answer)(request, serving), tie, self.holds.clone())
+    }
+}
+
+impl<S, H, T, V, F, B> Speaking<S, H, T, V>
 where
     S: AsyncRead + AsyncWrite + Leaves + Unpin + Send + 'static,
     H: Unpin + Send + 'static,
     T: Tie,
-    V: HttpService<Incoming, ResBody = B>,
-    V::Future: 'static,
-    V::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    B: Body + 'static,
+    V: Fn(Request<Incoming>, Serving<T>) -> F,
+    F: Future<Output = Said<B>> + Send + 'static,
+    B: Body<Data: Send> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    TokioExecutor: Http2ServerConnExec<V::Future, B>,
 {
-    pub(super) fn new(io: Watched<S, H, T>, service: V, settings: Settings) -> Self {
-        let opening = Opening {
-            io,
-            service,
-            settings,
-        };
-        Self::Opening(Box::new(opening))
-    }
-
     /// Ready at its end.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
         loop {
@@ -114,33 +161,32 @@ where
 
 // === impl Opening ===
 
-impl<S, H, T, V, B> Opening<S, H, T, V>
+impl<S, H, T, V, F, B> Opening<S, H, T, V>
 where
     S: AsyncRead + AsyncWrite + Leaves + Unpin + Send + 'static,
     H: Unpin + Send + 'static,
     T: Tie,
-    V: HttpService<Incoming, ResBody = B>,
-    V::Future: 'static,
-    V::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    B: Body + 'static,
+    V: Fn(Request<Incoming>, Serving<T>) -> F,
+    F: Future<Output = Said<B>> + Send + 'static,
+    B: Body<Data: Send> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    TokioExecutor: Http2ServerConnExec<V::Future, B>,
 {
     fn speak(self, version: Version) -> Speaking<S, H, T, V> {
-        let Self {
-            io,
-            service,
-            settings,
-        } = self;
-        let io = TokioIo::new(io);
+        let (answer, activity, io) = (self.answer, self.activity, TokioIo::new(self.io));
         match version {
             Version::Http1 => Speaking::Http1(heaped(|| {
-                let connection = http1(&settings).serve_connection(io, service);
+                let service = OneByOne { answer, activity };
+                let connection = http1(&self.settings).serve_connection(io, service);
                 connection.with_upgrades()
             })),
-            Version::Http2 => {
-                Speaking::Http2(heaped(|| http2(&settings).serve_connection(io, service)))
-            }
+            Version::Http2 => Speaking::Http2(heaped(|| {
+                let service = Multiplexed {
+                    answer,
+                    activity,
+                    holds: self.holds,
+                };
+                http2(&self.settings).serve_connection(io, service)
+            })),
         }
     }
 }
