@@ -116,10 +116,12 @@ impl Idempotency {
             exchange.deadline,
         );
         let body = read.await.map_err(Refusal::Body)?;
-        let principal = exchange.principal.as_deref();
-        let shown = endpoint.shows_headers().then_some(&exchange.head.headers);
+        let asker = key::Asker {
+            principal: exchange.principal.as_deref(),
+            shown: endpoint.shows_headers().then_some(&exchange.head.headers),
+        };
         let (service, route) = (endpoint.service(), &endpoint.route);
-        let place = key::place(principal, shown, service, route, &key);
+        let place = key::place(asker, service, route, &key);
         let fingerprint = key::fingerprint(&exchange.head, &body);
         exchange.idempotency_key = Some(key.into());
         exchange.body = RequestBody::Whole(body);

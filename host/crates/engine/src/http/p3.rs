@@ -36,7 +36,12 @@ where
 {
     let instance = &mut *lease;
     let guest = instance.store.run_concurrent(async |accessor| {
-        let body_taken = handle(accessor, &service, request, None, answer).await?;
+        let asked = Asked {
+            request,
+            context: None,
+            answer,
+        };
+        let body_taken = handle(accessor, &service, asked).await?;
         poll_fn(|cx| accessor.poll_no_interesting_tasks(cx)).await;
         // Closed when the body was taken whole, or dropped by the client.
         let _ = body_taken.await;
@@ -51,19 +56,30 @@ where
 /// Tells the guest what became of its request's body.
 type Transmitted = Pin<Box<dyn Future<Output = Result<(), BodyError>> + Send>>;
 
+/// What a handler is asked.
+pub(crate) struct Asked<B> {
+    pub(crate) request: http::Request<B>,
+    /// Given where the instance serves several calls.
+    pub(crate) context: Option<CallContext>,
+    /// Where its answer goes.
+    pub(crate) answer: oneshot::Sender<Answered>,
+}
+
 /// Runs the handler up to its answer; the receiver closes when the body has left.
-/// `context` is given where the instance serves several calls.
 pub(crate) async fn handle<B>(
     accessor: &Accessor<State>,
     service: &Service,
-    request: http::Request<B>,
-    context: Option<CallContext>,
-    answer: oneshot::Sender<Answered>,
+    asked: Asked<B>,
 ) -> wasmtime::Result<oneshot::Receiver<()>>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {
+    let Asked {
+        request,
+        context,
+        answer,
+    } = asked;
     let function = service.wasi_http_handler().func_handle();
     let (call, transmitted) = accessor.with(|mut access| {
         let view = access.data_mut().http();

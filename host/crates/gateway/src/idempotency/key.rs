@@ -68,14 +68,19 @@ pub(super) fn owner(service: &str) -> [u8; OWNER] {
         .expect("a hash is longer")
 }
 
+/// Who asks with a key.
+#[derive(Clone, Copy)]
+pub(super) struct Asker<'a> {
+    pub(super) principal: Option<&'a Principal>,
+    /// The headers that the service gets, if any: what it may itself know callers by
+    /// keeps them apart, too.
+    pub(super) shown: Option<&'a HeaderMap>,
+}
+
 /// Where the answer to a key is kept: one place for each caller, route and key. A
 /// new revision of the service finds what the old one answered.
-///
-/// `shown` are the headers that the service gets, if any: what it may itself know
-/// callers by keeps them apart, too.
 pub(super) fn place(
-    principal: Option<&Principal>,
-    shown: Option<&HeaderMap>,
+    Asker { principal, shown }: Asker<'_>,
     service: &str,
     route: &Route,
     key: &str,
