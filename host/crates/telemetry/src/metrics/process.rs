@@ -8,10 +8,12 @@ use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
+
+use super::described::Described;
 
 /// Collects them.
 #[derive(Debug)]
@@ -55,13 +57,6 @@ impl Collector for Process {
     }
 }
 
-/// What is told of a metric beside its value.
-struct Described {
-    name: &'static str,
-    help: &'static str,
-    unit: Option<Unit>,
-}
-
 const CPU: Described = Described {
     name: "process_cpu",
     help: "User and system CPU time spent.",
@@ -82,18 +77,6 @@ const START: Described = Described {
     help: "Start of the process, since 1970.",
     unit: Some(Unit::Seconds),
 };
-
-impl Described {
-    fn encode(
-        &self,
-        encoder: &mut DescriptorEncoder<'_>,
-        metric: &dyn EncodeMetric,
-    ) -> Result<(), fmt::Error> {
-        let unit = self.unit.as_ref();
-        let metric_type = metric.metric_type();
-        metric.encode(encoder.encode_descriptor(self.name, self.help, unit, metric_type)?)
-    }
-}
 
 fn started() -> Option<f64> {
     let stat = fs::read_to_string("/proc/stat").ok()?;
