@@ -19,7 +19,7 @@ use super::input::{Limited, read_json};
 use super::origin::{self, Origin};
 use super::respond::{self, Refusal};
 use super::serve::{Asking, repeat};
-use super::table::Found;
+use super::table::RouteMatch;
 use super::{Gateway, forward};
 use stoa_call::CallContext;
 use stoa_engine::capabilities::outbound::outgoing::{Neighbours, Passage};
@@ -233,9 +233,9 @@ impl Gateway {
         let table = self.table.load_full();
         let found = table.find_of(service, &parts.method, parts.uri.path());
         let (plan, parameters) = match found {
-            Found::Plan(plan, parameters) => (plan, parameters),
-            Found::OtherMethods(methods) => return Err(Refusal::MethodNotAllowed(methods)),
-            Found::Nothing => return Err(NO_ROUTE),
+            RouteMatch::Plan(plan, parameters) => (plan, parameters),
+            RouteMatch::OtherMethods(methods) => return Err(Refusal::MethodNotAllowed(methods)),
+            RouteMatch::Nothing => return Err(NO_ROUTE),
         };
         let endpoint = &plan.endpoint;
         let Destination::Function(to) = &endpoint.destination else {

@@ -37,11 +37,11 @@ pub(super) struct Rest {
     waits: bool,
     /// Where a rest is read: its reader may leave on any thread.
     tasks: Handle,
-    place: Mutex<Place>,
+    place: Mutex<Whereabouts>,
 }
 
 /// Where a body is.
-enum Place {
+enum Whereabouts {
     Reader,
     /// With its reader, after the answer: whether a short rest is read when that leaves.
     Answered {
@@ -65,7 +65,7 @@ impl Wire {
             Arc::new(Rest {
                 waits: parts.headers.contains_key(header::EXPECT),
                 tasks: Handle::current(),
-                place: Mutex::new(Place::Reader),
+                place: Mutex::new(Whereabouts::Reader),
             })
         });
         let body = Some(MinRateBody::new(body, pace));
@@ -76,7 +76,7 @@ impl Wire {
         (wire, rest)
     }
 
-    fn is_at(&mut self, place: Place) {
+    fn is_at(&mut self, place: Whereabouts) {
         if let Some(rest) = self.rest.take() {
             rest.put(place);
         }
@@ -96,8 +96,8 @@ impl Body for Wire {
         };
         let polled = Pin::new(body).poll_frame(cx);
         match &polled {
-            Poll::Ready(None) => self.is_at(Place::Read),
-            Poll::Ready(Some(Err(_))) => self.is_at(Place::Broken),
+            Poll::Ready(None) => self.is_at(Whereabouts::Read),
+            Poll::Ready(Some(Err(_))) => self.is_at(Whereabouts::Broken),
             _ => {}
         }
         polled
@@ -129,13 +129,13 @@ impl Rest {
         // A client that was too slow is not waited for once more.
         let too_slow = response.status().as_u16() == 408;
         let drained = !too_slow && !self.waits;
-        let closes = match self.put(Place::Answered { drained }) {
-            Place::Reader | Place::Answered { .. } | Place::Read => false,
-            Place::Left(body) if drained && is_short(&body) => {
+        let closes = match self.put(Whereabouts::Answered { drained }) {
+            Whereabouts::Reader | Whereabouts::Answered { .. } | Whereabouts::Read => false,
+            Whereabouts::Left(body) if drained && is_short(&body) => {
                 self.drain(body);
                 false
             }
-            Place::Left(_) | Place::Broken => true,
+            Whereabouts::Left(_) | Whereabouts::Broken => true,
         };
         if closes {
             let close = HeaderValue::from_static("close");
@@ -145,13 +145,13 @@ impl Rest {
 
     fn left(&self, body: MinRateBody) {
         let place = if body.is_end_stream() {
-            Place::Read
+            Whereabouts::Read
         } else {
-            Place::Left(body)
+            Whereabouts::Left(body)
         };
         let mut now = self.place.lock().unwrap_or_else(PoisonError::into_inner);
         match (&*now, place) {
-            (Place::Answered { drained }, Place::Left(body)) => {
+            (Whereabouts::Answered { drained }, Whereabouts::Left(body)) => {
                 if *drained && is_short(&body) {
                     self.drain(body);
                 }
@@ -160,7 +160,7 @@ impl Rest {
         }
     }
 
-    fn put(&self, place: Place) -> Place {
+    fn put(&self, place: Whereabouts) -> Whereabouts {
         let mut now = self.place.lock().unwrap_or_else(PoisonError::into_inner);
         mem::replace(&mut *now, place)
     }

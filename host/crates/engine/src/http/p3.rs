@@ -17,7 +17,7 @@ use wasmtime_wasi_http::p3::Request;
 use wasmtime_wasi_http::p3::bindings::Service;
 use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 
-use super::{Answered, BodyError, Lease};
+use super::{Answered, BodyError, Leased};
 use crate::Fault;
 use crate::state::State;
 use crate::watch::watch;
@@ -30,7 +30,7 @@ pub(super) async fn run<L, B>(
     answer: oneshot::Sender<Answered>,
 ) -> (L, Result<(), Fault>)
 where
-    L: Lease,
+    L: Leased,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {

@@ -9,7 +9,7 @@ use http::request::Parts;
 use super::Fault;
 use stoa_call::Principal;
 use stoa_settings::Route;
-use stoa_store::{OWNER, Place};
+use stoa_store::{KeyDigest, OWNER};
 
 /// Longest key, in characters, as payment APIs have it.
 const LONGEST: usize = 255;
@@ -84,7 +84,7 @@ pub(super) fn place(
     service: &str,
     route: &Route,
     key: &str,
-) -> Place {
+) -> KeyDigest {
     let issuer = principal.and_then(Principal::issuer);
     let subject = principal.map(|principal| principal.subject.as_str());
     let route = route.key();
@@ -107,7 +107,7 @@ pub(super) fn place(
 }
 
 /// What a request asks for; two with the same key must ask for the same.
-pub(super) fn fingerprint(parts: &Parts, body: &[u8]) -> Place {
+pub(super) fn fingerprint(parts: &Parts, body: &[u8]) -> KeyDigest {
     let target = parts
         .uri
         .path_and_query()
@@ -116,7 +116,7 @@ pub(super) fn fingerprint(parts: &Parts, body: &[u8]) -> Place {
 }
 
 /// Lengths keep the fields apart.
-fn hash(fields: &[&[u8]]) -> Place {
+fn hash(fields: &[&[u8]]) -> KeyDigest {
     let mut hasher = blake3::Hasher::new();
     for field in fields {
         hasher

@@ -39,7 +39,7 @@ pub struct Instance {
     /// What it tells of itself.
     pub metadata: BTreeMap<String, String>,
     /// `None` where it was declared and stays.
-    lease: Option<Arc<Lease>>,
+    lease: Option<Arc<Renewal>>,
     state: Arc<Mutex<State>>,
     seen: Arc<Seen>,
     pub(super) breaker: Arc<Breaker>,
@@ -55,7 +55,7 @@ struct Seen {
     gone: watch::Sender<bool>,
 }
 
-struct Lease {
+struct Renewal {
     ttl: Duration,
     renewed: Mutex<Instant>,
 }
@@ -132,7 +132,7 @@ impl Instance {
         }
         instance.force(before.and_then(Self::forced));
         instance.metadata.clone_from(&registration.metadata);
-        instance.lease = Some(Arc::new(Lease {
+        instance.lease = Some(Arc::new(Renewal {
             ttl,
             renewed: Mutex::new(now),
         }));

@@ -72,7 +72,7 @@ pub fn routes(entry: &mut Entry<'_, '_>, owner: Owner) -> Vec<Route> {
 
 /// Where a route's requests come in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct RouteKey {
     /// Upper-case; `None` is any.
     pub method: Option<String>,
     /// Lower-case; `None` is any.
@@ -85,13 +85,13 @@ pub struct Place {
 ///
 /// # Errors
 /// What was expected and what was found.
-pub fn parse_key(key: &str) -> Result<Place, String> {
+pub fn parse_key(key: &str) -> Result<RouteKey, String> {
     let place = split_key(key);
     check::route::place(place.method.as_deref(), place.host.as_deref(), &place.path)?;
     Ok(place)
 }
 
-impl Place {
+impl RouteKey {
     /// As settings spell it.
     pub(super) fn key(&self) -> String {
         crate::route_key(self.method.as_deref(), self.host.as_deref(), &self.path)
@@ -99,13 +99,13 @@ impl Place {
 }
 
 /// The parts of a key, right or wrong.
-pub(super) fn split_key(key: &str) -> Place {
+pub(super) fn split_key(key: &str) -> RouteKey {
     let (method, rest) = match key.trim().split_once(char::is_whitespace) {
         Some((method, rest)) => (Some(method), rest.trim_start()),
         None => (None, key.trim()),
     };
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(0));
-    Place {
+    RouteKey {
         method: method.map(str::to_owned),
         host: (!host.is_empty()).then(|| host.to_ascii_lowercase()),
         path: path.to_owned(),
@@ -113,7 +113,7 @@ pub(super) fn split_key(key: &str) -> Place {
 }
 
 fn route(entry: &mut Entry<'_, '_>, owner: Owner) -> Option<Route> {
-    let Place { method, host, path } = split_key(entry.name());
+    let RouteKey { method, host, path } = split_key(entry.name());
     let mut draft = Draft {
         route: Route {
             method,
