@@ -47,7 +47,7 @@ use stoa_control::admin::client::{Client, ClientError};
 use stoa_settings::service_name;
 
 use output::{Closed, Format, Output};
-use place::{Given, LastHost, Place};
+use place::{AdminHost, Given, LastHost};
 
 /// A WebAssembly application server: services as components in pools behind a gateway.
 #[derive(Debug, Parser)]
@@ -197,9 +197,9 @@ impl Shared {
         Client::new(&place.address, place.token)
     }
 
-    fn place(&self) -> Place {
+    fn place(&self) -> AdminHost {
         let here = std::env::current_dir().unwrap_or_default();
-        Place::of(self.given(), &here, LastHost::recall().ok().flatten())
+        AdminHost::of(self.given(), &here, LastHost::recall().ok().flatten())
     }
 
     fn given(&self) -> Given<'_> {

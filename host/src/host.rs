@@ -141,16 +141,14 @@ impl Host {
         let identity = Identity::open(&config, &token, records, metrics).await?;
         let identity = Arc::new(identity);
         let (drainer, stop) = (Drainer::new(), Stop::new(config.drain));
-        let gateway = Gateway::new(
-            &config,
-            identity.clone(),
-            &telemetry.metrics,
-            store.expiring(),
-            drainer.holds(),
-        );
-        let secrets = secrets(&config, &store).await?;
-        let discovery = Arc::new(Discovery::new(life(&store).await?));
-        let deployments = deployments(&config, &telemetry, &gateway, &store, secrets, discovery)?;
+        let parts = stoa_gateway::Parts {
+            identity: identity.clone(),
+            metrics: telemetry.metrics.clone(),
+            answers: store.expiring(),
+            holds: drainer.holds(),
+        };
+        let gateway = Gateway::new(&config, parts);
+        let deployments = deployments(&config, &telemetry, &gateway, &store).await?;
 
         let tls_addr = tls.as_ref().map(|(listener, _)| listener.local_addr());
         let tls_addr = tls_addr.transpose()?;
@@ -267,14 +265,14 @@ async fn secrets(config: &Config, store: &Store) -> Result<Arc<Secrets>> {
     Ok(Arc::new(secrets))
 }
 
-fn deployments(
+async fn deployments(
     config: &Config,
     telemetry: &Telemetry,
     gateway: &Arc<Gateway>,
     store: &Store,
-    secrets: Arc<Secrets>,
-    discovery: Arc<Discovery>,
 ) -> Result<Arc<Deployments>> {
+    let secrets = secrets(config, store).await?;
+    let discovery = Arc::new(Discovery::new(life(store).await?));
     let runtime = Runtime::new(&EngineSettings {
         instances: config.engine.instances,
         max_memory: config.engine.max_memory,

@@ -6,6 +6,7 @@ use stoa_sdk::context::Conditions;
 use stoa_sdk::{Bucket, Error, Index, Timestamp, config, log};
 
 use crate::bindings::exports::shop::product::{inventory, maintenance, products};
+use crate::inventory::Adjustment;
 use crate::{Inventory, Products};
 
 /// How long a reservation is held when `reservation_ttl` is not set: longer than a
@@ -77,7 +78,15 @@ impl inventory::Guest for Component {
 
     fn adjust(sku: String, change: inventory::StockChange) -> Result<inventory::Stock, Error> {
         let now = Timestamp::now();
-        inventory()?.adjust(&products()?, &sku, &change, Some(Conditions::OfClient), now)
+        inventory()?.adjust(
+            &products()?,
+            Adjustment {
+                sku: &sku,
+                change: &change,
+                conditions: Some(Conditions::OfClient),
+            },
+            now,
+        )
     }
 
     fn reserve(

@@ -22,13 +22,24 @@ use crate::bindings::exports::shop::product::inventory::{
     Allocation, Reservation, ReservationState as State, ReserveLine, Stock, StockChange,
 };
 use crate::input::{CODE, is_code};
-use crate::reservation::{Record, by_sku, illegal, step, sum};
+use crate::reservation::{Record, Transition, by_sku, illegal, step, sum};
 use crate::shelf::{MOST, Shelf};
 
 mod lapse;
 
 /// SKUs that one call may ask for.
 const GET_LIMIT: usize = 1000;
+
+/// A change of stock, as a client asks for it.
+#[derive(Clone, Copy)]
+pub struct Adjustment<'a> {
+    /// What is counted.
+    pub sku: &'a str,
+    /// By how much, and where.
+    pub change: &'a StockChange,
+    /// The version that the client knows.
+    pub conditions: Option<Conditions>,
+}
 
 /// The stock of the shop.
 pub struct Inventory {
@@ -75,11 +86,14 @@ impl Inventory {
     pub fn adjust(
         &self,
         products: &Products,
-        sku: &str,
-        change: &StockChange,
-        conditions: Option<Conditions>,
+        adjustment: Adjustment<'_>,
         now: Timestamp,
     ) -> Result<Stock, Error> {
+        let Adjustment {
+            sku,
+            change,
+            conditions,
+        } = adjustment;
         let StockChange {
             location,
             delta,
@@ -145,8 +159,10 @@ impl Inventory {
         let record = step(
             &self.records,
             order,
-            State::Held,
-            State::Committed,
+            Transition {
+                from: State::Held,
+                to: State::Committed,
+            },
             |record| {
                 record.sold.clone_from(&sold);
             },
@@ -157,7 +173,15 @@ impl Inventory {
 
     /// HELD → RELEASED.
     pub fn release(&self, order: &str) -> Result<Reservation, Error> {
-        let record = step(&self.records, order, State::Held, State::Released, |_| ())?;
+        let record = step(
+            &self.records,
+            order,
+            Transition {
+                from: State::Held,
+                to: State::Released,
+            },
+            |_| (),
+        )?;
         self.settle(order, &record)?;
         self.view(order, &record)
     }
@@ -180,8 +204,10 @@ impl Inventory {
             record = step(
                 &self.records,
                 order,
-                State::Committed,
-                State::Returned,
+                Transition {
+                    from: State::Committed,
+                    to: State::Returned,
+                },
                 |_| (),
             )?;
         }

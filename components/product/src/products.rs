@@ -54,7 +54,7 @@ impl Products {
         check(&input)?;
         let id = id::new(now);
         self.claim(&input, &BTreeSet::new(), &id, now)?;
-        let product = product(id, input, now.to_string(), now, 1);
+        let product = product(id, input, now);
         self.sell_in(&product.id, currencies(&product.variants).iter())?;
         self.entries.set(
             &product.id,
@@ -95,13 +95,11 @@ impl Products {
             let current = live(entry).ok_or_else(|| missing(id))?;
             // The claims above are for what was read above.
             check_version(current.version, Some(Conditions::Version(before.version)))?;
-            let product = product(
-                id.to_owned(),
-                input.clone(),
-                current.created_at,
-                now,
-                current.version + 1,
-            );
+            let product = Product {
+                created_at: current.created_at,
+                version: current.version + 1,
+                ..product(id.to_owned(), input.clone(), now)
+            };
             Ok::<_, Error>(Entry {
                 product,
                 deleted: false,
@@ -282,29 +280,23 @@ fn offer(product: Product, sku: &str) -> Option<Offer> {
     })
 }
 
-fn product(
-    id: String,
-    input: NewProduct,
-    created_at: String,
-    now: Timestamp,
-    version: u64,
-) -> Product {
+/// A product that comes new.
+fn product(id: String, input: NewProduct, now: Timestamp) -> Product {
     let NewProduct {
         name,
         description,
         category,
         variants,
     } = input;
-    let updated_at = now.to_string();
     Product {
         id,
         name,
         description,
         category,
         variants,
-        created_at,
-        updated_at,
-        version,
+        created_at: now.to_string(),
+        updated_at: now.to_string(),
+        version: 1,
     }
 }
 

@@ -91,13 +91,19 @@ impl Record {
     }
 }
 
+/// A step of a reservation.
+#[derive(Clone, Copy)]
+pub(crate) struct Transition {
+    pub(crate) from: State,
+    pub(crate) to: State,
+}
+
 /// Steps an existing reservation to `to`, from `from` only. Leaves one that is
 /// there already. Another state is a conflict that names both.
 pub(crate) fn step(
     records: &Bucket<Record>,
     order: &str,
-    from: State,
-    to: State,
+    Transition { from, to }: Transition,
     change: impl Fn(&mut Record),
 ) -> Result<Record, Error> {
     records.update_if(order, |record| match record {

@@ -10,8 +10,9 @@ use stoa_settings::Settings;
 use stoa_settings::manifest::{Manifest, ServiceManifest};
 use stoa_settings::upstream::UpstreamSettings;
 
+use super::build;
 use super::output::Output;
-use super::{build, release};
+use super::release::{self, Wait};
 
 /// A manifest, and what of it is live.
 pub struct Application {
@@ -121,8 +122,11 @@ impl Application {
             })
             .collect();
         if !deployed.is_empty() || !upstreams.is_empty() {
-            let live = release::Wait::Live;
-            release::deploy(&self.client, deployed, upstreams, live, self.output).await?;
+            let release = release::Release {
+                services: deployed,
+                upstreams,
+            };
+            release::deploy(&self.client, release, Wait::Live, self.output).await?;
             self.declared = self.manifest.upstreams.clone();
             self.live.extend(next);
         }

@@ -78,7 +78,11 @@ impl Deploy {
         } else {
             release::Wait::Live
         };
-        release::deploy(&client, deployed, upstreams, wait, shared.output()).await
+        let release = release::Release {
+            services: deployed,
+            upstreams,
+        };
+        release::deploy(&client, release, wait, shared.output()).await
     }
 }
 

@@ -51,7 +51,7 @@ pub struct Given<'a> {
 
 /// The host that a command is for.
 #[derive(Debug)]
-pub struct Place {
+pub struct AdminHost {
     /// Its admin API.
     pub address: String,
     /// The token for it. Without one, the host's answer says that it wants one.
@@ -149,9 +149,9 @@ impl Drop for Word {
     }
 }
 
-// === impl Place ===
+// === impl AdminHost ===
 
-impl Place {
+impl AdminHost {
     /// By what was given, from the folder `here`.
     pub fn of(given: Given<'_>, here: &Path, last: Option<LastHost>) -> Self {
         let own = here.join(DATA);
@@ -182,7 +182,7 @@ impl Place {
     }
 
     /// What to set, when the host can't be reached or does not take the token; `given`
-    /// as for [`Place::of`].
+    /// as for [`AdminHost::of`].
     pub fn advice(&self, fault: &ClientError, given: Given<'_>) -> Option<String> {
         let mut advice = match (fault, &self.data) {
             (ClientError::Unreachable { .. }, _) => String::new(),
@@ -265,7 +265,7 @@ mod tests {
         }
     }
 
-    fn found(place: &Place) -> (&str, Option<&str>) {
+    fn found(place: &AdminHost) -> (&str, Option<&str>) {
         (&place.address, place.token.as_deref())
     }
 
@@ -321,7 +321,7 @@ mod tests {
                 ("http://127.0.0.1:9", Some("given")),
             ),
         ] {
-            let place = Place::of(given, here, last);
+            let place = AdminHost::of(given, here, last);
             assert_eq!(found(&place), expected, "{given:?} in {}", here.display());
         }
     }
@@ -337,7 +337,7 @@ mod tests {
         let refused = ClientError::Unauthorized {
             address: "a".into(),
         };
-        let place = Place::of(none, other.path(), Some(last.clone()));
+        let place = AdminHost::of(none, other.path(), Some(last.clone()));
         let advice = place.advice(&refused, none).unwrap();
         let own = other.path().join(DATA).join(TOKEN).display().to_string();
         for said in [&own, &at, &data, "--data", "STOA_DATA"] {
@@ -350,7 +350,7 @@ mod tests {
             address: "a".into(),
             cause: "b".into(),
         };
-        let place = Place::of(none, shop.path(), Some(last));
+        let place = AdminHost::of(none, shop.path(), Some(last));
         let advice = place.advice(&gone, none).unwrap();
         assert!(
             advice.contains("was there") && advice.contains(&data),
@@ -366,7 +366,7 @@ mod tests {
         let last = || Some(host_of(other.path(), "http://127.0.0.1:9"));
         let own = host_of(shop.path(), "http://127.0.0.1:7");
         let word = Word::leave(&own);
-        let place = || Place::of(Given::default(), shop.path(), last());
+        let place = || AdminHost::of(Given::default(), shop.path(), last());
         assert_eq!(found(&place()), ("http://127.0.0.1:7", Some("shop")));
         let later = Word::leave(&host_of(shop.path(), "http://127.0.0.1:8"));
         drop(word);

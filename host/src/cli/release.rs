@@ -39,18 +39,28 @@ pub async fn digest(file: &Path) -> anyhow::Result<String> {
     })
 }
 
-/// Deploys these services together, each with the file of its component; what
-/// the host does not have is uploaded first. The upstreams come with them.
+/// What is deployed together.
+pub struct Release {
+    /// Services, each with the file of its component.
+    pub services: Vec<(ServiceDeploy, PathBuf)>,
+    /// HTTP services that are no components.
+    pub upstreams: Vec<UpstreamDeploy>,
+}
+
+/// Deploys a release; what the host does not have is uploaded first.
 ///
 /// # Errors
 /// If the host can't be reached or refuses, or takes a revision back while it is waited for.
 pub async fn deploy(
     client: &Client,
-    services: Vec<(ServiceDeploy, PathBuf)>,
-    upstreams: Vec<UpstreamDeploy>,
+    release: Release,
     wait: Wait,
     output: Output,
 ) -> anyhow::Result<()> {
+    let Release {
+        services,
+        upstreams,
+    } = release;
     let width = services
         .iter()
         .map(|(service, _)| service.service.len())

@@ -54,7 +54,14 @@ pub async fn wait(
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut faults = Vec::new();
     for (service, revision) in revisions {
-        if let Err(fault) = ended(client, service, *revision, &mut looks, output).await {
+        let ended = ended(client, service, *revision, &mut looks).await;
+        let told = ended.and_then(|waited| match waited && !output.is_json() {
+            true => Ok(output.line(&format!(
+                "{service}: the rollout of revision {revision} is over"
+            ))?),
+            false => Ok(()),
+        });
+        if let Err(fault) = told {
             faults.push(fault.to_string());
         }
     }
@@ -64,19 +71,21 @@ pub async fn wait(
     Ok(())
 }
 
+/// Waits until the rollout of a revision is over; whether there was something to wait for.
 async fn ended(
     client: &Client,
     service: &str,
     revision: u64,
     looks: &mut Interval,
-    output: Output,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     let mut waited = false;
     let detail = loop {
         match look(client, service, looks).await {
             Ok(detail) if is_rolled_out(&detail, revision) => waited = true,
             Ok(detail) => break detail,
-            Err(ClientError::Refused(problem)) if problem.code == "is_upstream" => return Ok(()),
+            Err(ClientError::Refused(problem)) if problem.code == "is_upstream" => {
+                return Ok(false);
+            }
             Err(fault) => return Err(fault.into()),
         }
     };
@@ -90,12 +99,7 @@ async fn ended(
     if let Some(note) = note {
         bail!("{service}: revision {revision}: {note}");
     }
-    if waited && !output.is_json() {
-        output.line(&format!(
-            "{service}: the rollout of revision {revision} is over"
-        ))?;
-    }
-    Ok(())
+    Ok(waited)
 }
 
 /// Looks once more; a host that is away is waited for.

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use stoa_api::ServiceKind;
-use stoa_control::admin::client::State;
+use stoa_control::admin::client::StateFate;
 
 use super::output::Tone;
 use super::{Shared, service};
@@ -23,9 +23,9 @@ pub struct Undeploy {
 impl Undeploy {
     pub async fn run(self, shared: &Shared) -> anyhow::Result<()> {
         let state = if self.purge {
-            State::Purge
+            StateFate::Purge
         } else {
-            State::Keep
+            StateFate::Keep
         };
         let client = shared.client()?;
         let services = client.services().await?;
@@ -37,10 +37,10 @@ impl Undeploy {
             return output.json(&json!({ "service": self.service, "purged": self.purge }));
         }
         let fate = match (kind, state) {
-            (ServiceKind::Component, State::Purge) => ", and its state is deleted",
-            (ServiceKind::Component, State::Keep) => ", and its state is kept",
-            (ServiceKind::Upstream, State::Purge) => ", and its kept answers are deleted",
-            (ServiceKind::Upstream, State::Keep) => "",
+            (ServiceKind::Component, StateFate::Purge) => ", and its state is deleted",
+            (ServiceKind::Component, StateFate::Keep) => ", and its state is kept",
+            (ServiceKind::Upstream, StateFate::Purge) => ", and its kept answers are deleted",
+            (ServiceKind::Upstream, StateFate::Keep) => "",
         };
         output.line(&output.paint(Tone::Good, &format!("{} is undeployed{fate}", self.service)))
     }

@@ -2,7 +2,7 @@
 
 use http::uri::PathAndQuery;
 use stoa_gateway::table::path::{Pattern, Tree};
-use stoa_settings::manifest::route::{Place, parse_key as route_place};
+use stoa_settings::manifest::route::{RouteKey, parse_key as route_place};
 use stoa_settings::spelling::{laxest, normal};
 use stoa_settings::{MAX_PARAMETERS, MAX_SEGMENTS};
 
@@ -23,7 +23,7 @@ pub fn route(bytes: &[u8]) {
     };
     let mut lines = text.split('\n');
     let request = lines.next().unwrap_or_default();
-    let places: Vec<Place> = lines.filter_map(|key| route_place(key).ok()).collect();
+    let places: Vec<RouteKey> = lines.filter_map(|key| route_place(key).ok()).collect();
     for place in &places {
         let written = key(place);
         assert_eq!(route_place(&written).as_ref(), Ok(place), "{written}");
@@ -39,7 +39,7 @@ pub fn route(bytes: &[u8]) {
     }
 }
 
-fn key(place: &Place) -> String {
+fn key(place: &RouteKey) -> String {
     let method = place.method.as_deref().map(|method| format!("{method} "));
     let host = place.host.as_deref().unwrap_or_default();
     format!("{}{host}{}", method.unwrap_or_default(), place.path)

@@ -44,7 +44,15 @@ fn stock(inventory: &Inventory, sku: &str, location: &str, delta: i64) {
         reason: None,
     };
     inventory
-        .adjust(&products(&[sku]), sku, &change, None, NOW)
+        .adjust(
+            &products(&[sku]),
+            Adjustment {
+                sku,
+                change: &change,
+                conditions: None,
+            },
+            NOW,
+        )
         .unwrap();
 }
 
@@ -88,16 +96,40 @@ fn stock_of_unknown_and_unstocked_skus() {
         reason: None,
     };
     assert!(matches!(
-        inventory.adjust(&products, "X", &change, None, NOW),
+        inventory.adjust(
+            &products,
+            Adjustment {
+                sku: "X",
+                change: &change,
+                conditions: None
+            },
+            NOW
+        ),
         Err(Error::NotFound(_))
     ));
     assert!(matches!(
-        inventory.adjust(&products, "A", &change, Some(Conditions::Version(4)), NOW),
+        inventory.adjust(
+            &products,
+            Adjustment {
+                sku: "A",
+                change: &change,
+                conditions: Some(Conditions::Version(4))
+            },
+            NOW
+        ),
         Err(Error::PreconditionFailed(_))
     ));
     assert_eq!(
         inventory
-            .adjust(&products, "A", &change, Some(Conditions::Version(0)), NOW)
+            .adjust(
+                &products,
+                Adjustment {
+                    sku: "A",
+                    change: &change,
+                    conditions: Some(Conditions::Version(0))
+                },
+                NOW
+            )
             .unwrap()
             .version,
         1
@@ -114,9 +146,25 @@ fn stock_never_falls_below_what_is_reserved() {
         delta,
         reason: None,
     };
-    conflict_text(inventory.adjust(&products, "A", &change(-2), None, NOW));
+    conflict_text(inventory.adjust(
+        &products,
+        Adjustment {
+            sku: "A",
+            change: &change(-2),
+            conditions: None,
+        },
+        NOW,
+    ));
     inventory
-        .adjust(&products, "A", &change(-1), None, NOW)
+        .adjust(
+            &products,
+            Adjustment {
+                sku: "A",
+                change: &change(-1),
+                conditions: None,
+            },
+            NOW,
+        )
         .unwrap();
     assert_eq!(level(&inventory, "A"), (4, 4, 0));
 }
@@ -299,7 +347,15 @@ fn changes_of_stock_name_their_limits() {
             delta,
             reason: reason.map(Into::into),
         };
-        inventory.adjust(&products, "A", &change, None, NOW)
+        inventory.adjust(
+            &products,
+            Adjustment {
+                sku: "A",
+                change: &change,
+                conditions: None,
+            },
+            NOW,
+        )
     };
     for (location, delta, reason, pointer) in [
         ("berlin", i64::MAX, None, "/delta"),

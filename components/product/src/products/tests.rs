@@ -192,7 +192,7 @@ fn a_page_costs_the_page_however_many_products_there_are() {
             let id = format!("{n:08}");
             shop.sell_in(&id, currencies(&input.variants).iter())
                 .unwrap();
-            let product = product(id.clone(), input, NOW.to_string(), NOW, 1);
+            let product = product(id.clone(), input, NOW);
             let entry = Entry {
                 product,
                 deleted: false,

@@ -44,9 +44,9 @@ pub(super) fn response(answered: Answered) -> Result<http::Response<WasiBody>, F
 }
 
 /// Anything that holds an instance for one call, and gives it back when dropped.
-pub trait Lease: DerefMut<Target = Instance> + Send + 'static {}
+pub trait Leased: DerefMut<Target = Instance> + Send + 'static {}
 
-impl<T: DerefMut<Target = Instance> + Send + 'static> Lease for T {}
+impl<T: DerefMut<Target = Instance> + Send + 'static> Leased for T {}
 
 /// A handler at work; resolves to the lease when the guest has ended.
 pub type Running<L> = BoxFuture<'static, (L, Result<(), Fault>)>;
@@ -62,7 +62,7 @@ pub fn start<L, B>(
     context: CallContext,
 ) -> Result<Exchange<L>, Fault>
 where
-    L: Lease,
+    L: Leased,
     B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {

@@ -21,6 +21,7 @@ use super::instance::HttpHandler;
 use super::state::State;
 use super::value::Val;
 use super::{Fault, FunctionIndex, Instance};
+pub use job::Call;
 use job::{Job, Request};
 use stoa_call::CallContext;
 use watch::{Waiter, Watch};
@@ -75,7 +76,7 @@ impl SharedInstance {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// Calls an exported function with `results` results.
+    /// Calls an exported function.
     ///
     /// # Errors
     ///
@@ -83,22 +84,11 @@ impl SharedInstance {
     pub async fn call(
         &self,
         guard: Guard,
-        function: FunctionIndex,
+        call: Call,
         context: CallContext,
-        params: Vec<Val>,
-        results: usize,
     ) -> Result<Vec<Val>, Fault> {
         let (reply, replied) = oneshot::channel();
-        let waiter = self.send(
-            guard,
-            context,
-            Request::Call {
-                function,
-                params,
-                results,
-                reply,
-            },
-        )?;
+        let waiter = self.send(guard, context, Request::Call { call, reply })?;
         let replied = replied.await.unwrap_or(Err(Fault::InstanceLost));
         waiter.has_answer();
         replied

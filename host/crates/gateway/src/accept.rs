@@ -48,7 +48,12 @@ pub async fn serve(
         let transport = transport.clone();
         let drain = drain.clone();
         tokio::spawn(async move {
-            if let Err(refused) = carry(&gateway, transport, (stream, permit), peer, drain).await {
+            let accepted = Accepted {
+                stream,
+                peer,
+                permit,
+            };
+            if let Err(refused) = carry(&gateway, transport, accepted, drain).await {
                 gateway.metrics.rejected(refused.reason).inc();
                 tracing::debug!(client.ip = %peer.ip(), "{}", refused.fault);
             }
@@ -63,14 +68,26 @@ struct Refused {
     fault: String,
 }
 
+/// A connection that was taken.
+struct Accepted {
+    stream: TcpStream,
+    peer: std::net::SocketAddr,
+    /// For as long as it lasts.
+    permit: OwnedSemaphorePermit,
+}
+
 /// Serves a connection, whatever stands between it and HTTP.
 async fn carry(
     gateway: &Arc<Gateway>,
     transport: Transport,
-    (mut stream, permit): (TcpStream, OwnedSemaphorePermit),
-    peer: std::net::SocketAddr,
+    accepted: Accepted,
     drain: Drain,
 ) -> Result<(), Refused> {
+    let Accepted {
+        mut stream,
+        peer,
+        permit,
+    } = accepted;
     let refused = |reason, fault: &dyn std::error::Error| Refused {
         reason,
         fault: fault.to_string(),

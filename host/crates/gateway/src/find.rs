@@ -10,7 +10,7 @@ use super::endpoint::{Destination, Endpoint};
 use super::exchange::Exchange;
 use super::plan::Plan;
 use super::respond::Refusal;
-use super::table::{Found, Table};
+use super::table::{RouteMatch, Table};
 use super::{Gateway, websocket};
 use stoa_http::cors;
 use stoa_settings::spelling;
@@ -42,28 +42,29 @@ impl Gateway {
         let table = self.table.load();
         let preflight = cors::preflight_for(head).and_then(|method| {
             let found = table.find(host, &method, path);
-            matches!(&found, Found::Plan(plan, _) if plan.answers_preflights()).then_some(found)
+            matches!(&found, RouteMatch::Plan(plan, _) if plan.answers_preflights())
+                .then_some(found)
         });
         match preflight.unwrap_or_else(|| table.find(host, &head.method, path)) {
-            Found::Plan(plan, _) if is_ambiguous(&table, host, head, &plan.endpoint) => Err(
+            RouteMatch::Plan(plan, _) if is_ambiguous(&table, host, head, &plan.endpoint) => Err(
                 Refusal::BadRequest("the path has another spelling that another route takes"),
             ),
             // RFC 9110, section 9.3.8: it sends a client's secrets back. Who wants that
             // names the method.
-            Found::Plan(plan, _)
+            RouteMatch::Plan(plan, _)
                 if head.method == Method::TRACE && plan.endpoint.route.method.is_none() =>
             {
                 Err(Refusal::MethodNotAllowed(ANY_METHOD.to_vec()))
             }
-            Found::Plan(plan, parameters) => {
+            RouteMatch::Plan(plan, parameters) => {
                 exchange.places = parameters.places(path);
                 Ok(plan)
             }
-            Found::OtherMethods(methods) if head.method == Method::OPTIONS => {
+            RouteMatch::OtherMethods(methods) if head.method == Method::OPTIONS => {
                 Err(Refusal::Options(methods))
             }
-            Found::OtherMethods(methods) => Err(Refusal::MethodNotAllowed(methods)),
-            Found::Nothing => Err(Refusal::NoRoute {
+            RouteMatch::OtherMethods(methods) => Err(Refusal::MethodNotAllowed(methods)),
+            RouteMatch::Nothing => Err(Refusal::NoRoute {
                 nearest: table.nearest(host, &head.method, path),
             }),
         }

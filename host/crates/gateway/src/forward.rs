@@ -5,7 +5,6 @@ use std::borrow::Cow;
 
 use http::Uri;
 use http::header::{self, HeaderValue};
-use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
 use http_body_util::BodyExt;
 
@@ -41,23 +40,22 @@ const NAMELESS: &str = "localhost";
 ///
 /// When the host that the client asks for can't be one.
 pub(super) fn request(
-    mut parts: Parts,
-    body: Limited,
+    mut request: http::Request<Limited>,
     origin: &Origin,
     context: &CallContext,
     client: &Client,
 ) -> Result<http::Request<Limited>, Refusal> {
-    parts.uri = asked(&mut parts, client)?;
-    Ok(introduced(parts, body, origin, context, client))
+    *request.uri_mut() = asked(&mut request, client)?;
+    Ok(introduced(request, origin, context, client))
 }
 
 /// The URI that a client asks for, with the scheme that it speaks to whoever accepted
 /// its connection and the host that it named there, whatever the version of HTTP: the
 /// one place that decides both for `wasi:http`.
-fn asked(parts: &mut Parts, client: &Client) -> Result<Uri, Refusal> {
-    let mut uri = std::mem::take(&mut parts.uri).into_parts();
+fn asked(request: &mut http::Request<Limited>, client: &Client) -> Result<Uri, Refusal> {
+    let mut uri = std::mem::take(request.uri_mut()).into_parts();
     let named = client.told_authority().or(uri.authority.take());
-    let named = named.map_or_else(|| named_in(&parts.headers), Ok);
+    let named = named.map_or_else(|| named_in(request.headers()), Ok);
     uri.authority = Some(named.map_err(|_| Refusal::BadRequest("the Host header is no host"))?);
     uri.scheme = Some(client.scheme());
     let root = || PathAndQuery::from_static("/");
@@ -74,13 +72,12 @@ fn named_in(headers: &header::HeaderMap) -> Result<Authority, http::uri::Invalid
 
 /// The request as any service gets it.
 fn introduced(
-    mut parts: Parts,
-    body: Limited,
+    mut request: http::Request<Limited>,
     origin: &Origin,
     context: &CallContext,
     client: &Client,
 ) -> http::Request<Limited> {
-    let headers = &mut parts.headers;
+    let headers = request.headers_mut();
     strip_hop_by_hop(headers);
     for name in ours(headers) {
         headers.remove(name);
@@ -95,7 +92,7 @@ fn introduced(
     if let Some(principal) = context.principal.as_deref().and_then(|of| of.to_header()) {
         headers.insert(PRINCIPAL, principal);
     }
-    http::Request::from_parts(parts, body)
+    request
 }
 
 /// The request that one service sends to another of this host: in its call's trace,
@@ -153,13 +150,12 @@ fn dashed(name: &header::HeaderName) -> Cow<'_, str> {
 /// The request as an upstream gets it: as a component would, and with the host that
 /// the client asks for.
 pub(super) fn outside(
-    parts: Parts,
-    body: Limited,
+    request: http::Request<Limited>,
     origin: &Origin,
     context: &CallContext,
     client: &Client,
 ) -> http::Request<WasiBody> {
-    let request = introduced(parts, body, origin, context, client);
+    let request = introduced(request, origin, context, client);
     let mut request = request.map(BodyExt::boxed_unsync);
     let host = request.headers().get(header::HOST).cloned();
     let authority = request

@@ -33,7 +33,7 @@ use stoa_engine::Fault as EngineFault;
 use stoa_http::shutdown::Holds;
 use stoa_mesh::CallError;
 use stoa_settings::IdempotencyKey;
-use stoa_store::{Expiring, Place, StoreError};
+use stoa_store::{Expiring, KeyDigest, StoreError};
 use stoa_telemetry::{Metrics, Seldom};
 
 /// Longest body that is kept, in bytes. Answers to what moves stock or money are
@@ -116,10 +116,12 @@ impl Idempotency {
             exchange.deadline,
         );
         let body = read.await.map_err(Refusal::Body)?;
-        let principal = exchange.principal.as_deref();
-        let shown = endpoint.shows_headers().then_some(&exchange.head.headers);
+        let asker = key::Asker {
+            principal: exchange.principal.as_deref(),
+            shown: endpoint.shows_headers().then_some(&exchange.head.headers),
+        };
         let (service, route) = (endpoint.service(), &endpoint.route);
-        let place = key::place(principal, shown, service, route, &key);
+        let place = key::place(asker, service, route, &key);
         let fingerprint = key::fingerprint(&exchange.head, &body);
         exchange.idempotency_key = Some(key.into());
         exchange.body = RequestBody::Whole(body);
@@ -164,7 +166,7 @@ impl Idempotency {
 
     /// An answer is in the store a moment before it is on disk. Its claim is given
     /// back after that, so the claim is asked again once the answer was seen.
-    async fn find(&self, place: Place, fingerprint: Place) -> Result<Found, Refusal> {
+    async fn find(&self, place: KeyDigest, fingerprint: KeyDigest) -> Result<Found, Refusal> {
         let claims = &self.claims;
         claims
             .check(&place, &fingerprint)
@@ -185,7 +187,7 @@ impl Idempotency {
         }
     }
 
-    async fn read(&self, place: &Place) -> Result<Option<Record>, Refusal> {
+    async fn read(&self, place: &KeyDigest) -> Result<Option<Record>, Refusal> {
         let kept = self.answers.get(place, SystemTime::now()).await;
         // Without knowing whether the call ran, it must not run.
         let kept = kept.and_then(|kept| {
@@ -233,7 +235,7 @@ impl Idempotency {
         served
     }
 
-    async fn keep(&self, place: &Place, record: &Record, until: SystemTime) {
+    async fn keep(&self, place: &KeyDigest, record: &Record, until: SystemTime) {
         match self.answers.put(place, &record.encode(), until).await {
             Ok(()) => self
                 .metrics
@@ -250,7 +252,7 @@ impl Idempotency {
     }
 }
 
-fn checked(record: Record, fingerprint: &Place) -> Result<Record, Refusal> {
+fn checked(record: Record, fingerprint: &KeyDigest) -> Result<Record, Refusal> {
     let fault = match &record.head {
         head if head.fingerprint != *fingerprint => Fault::Mismatch,
         head if head.cut => Fault::Cut,

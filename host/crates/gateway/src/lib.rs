@@ -92,15 +92,27 @@ pub struct Gateway {
     holds: Holds,
 }
 
+/// What a gateway works with.
+pub struct Parts {
+    /// Who may call.
+    pub identity: Arc<Identity>,
+    /// Where requests are counted.
+    pub metrics: Arc<Metrics>,
+    /// Where answers to idempotency keys are kept.
+    pub answers: Arc<dyn Expiring>,
+    /// For calls that go on without their clients.
+    pub holds: Holds,
+}
+
 impl Gateway {
     /// A gateway without routes.
-    pub fn new(
-        config: &config::Config,
-        identity: Arc<Identity>,
-        metrics: &Arc<Metrics>,
-        answers: Arc<dyn Expiring>,
-        holds: Holds,
-    ) -> Arc<Self> {
+    pub fn new(config: &config::Config, parts: Parts) -> Arc<Self> {
+        let Parts {
+            identity,
+            metrics,
+            answers,
+            holds,
+        } = parts;
         // Each listener holds a place for its next connection.
         let further = usize::from(config.tls.is_on());
         let room = peers::room(config.gateway.max_connections) + further;
@@ -113,7 +125,7 @@ impl Gateway {
             shared: Shared {
                 identity,
                 rates: Rates::new(config.gateway.rate.as_ref()),
-                cache: ResponseCache::new(config.gateway.cache_bytes, metrics),
+                cache: ResponseCache::new(config.gateway.cache_bytes, &metrics),
                 idempotency: Idempotency::new(
                     answers,
                     metrics.clone(),
@@ -128,7 +140,7 @@ impl Gateway {
             unrouted: Unrouted::new(config.gateway.compression),
             nowhere: metrics.unrouted(),
             holds,
-            metrics: metrics.clone(),
+            metrics,
         })
     }
 

@@ -19,7 +19,7 @@ use super::input::{Limited, read_json};
 use super::origin::{self, Origin};
 use super::respond::{self, Refusal};
 use super::serve::{Asking, repeat};
-use super::table::Found;
+use super::table::RouteMatch;
 use super::{Gateway, forward};
 use stoa_call::CallContext;
 use stoa_engine::capabilities::outbound::outgoing::{Neighbours, Passage};
@@ -72,6 +72,15 @@ impl Neighbours for Neighbourhood {
     }
 }
 
+/// A request that one service sends to another.
+struct Sent<'a> {
+    /// Who sends it.
+    from: &'a str,
+    request: Request<WasiBody>,
+    context: CallContext,
+    origin: &'a Origin,
+}
+
 impl Neighbourhood {
     async fn answer(
         self,
@@ -108,8 +117,13 @@ impl Neighbourhood {
         let answered = match (self.upstreams.get(to), self.revision(to)) {
             (Some(upstream), _) => outside(upstream, request, context, &self.metrics).await,
             (None, Some(revision)) => {
-                self.inside(from, &revision, request, context, &origin)
-                    .await
+                let sent = Sent {
+                    from,
+                    request,
+                    context,
+                    origin: &origin,
+                };
+                self.inside(&revision, sent).await
             }
             (None, None) => {
                 tracing::warn!(
@@ -142,13 +156,16 @@ impl Neighbourhood {
 
     async fn inside(
         &self,
-        from: &str,
         revision: &Arc<Revision>,
-        request: Request<WasiBody>,
-        context: CallContext,
-        origin: &Origin,
+        sent: Sent<'_>,
     ) -> Result<respond::Response, Refusal> {
         if revision.code.serves_http() {
+            let Sent {
+                from,
+                request,
+                context,
+                ..
+            } = sent;
             let limit = revision.settings.limits.body;
             let (request, upload) = limited(request, limit, &self.metrics)?;
             let guard = self.guards.handler(revision, from);
@@ -157,9 +174,8 @@ impl Neighbourhood {
             return answered.map(respond::pass).map_err(Refusal::Call);
         }
         let gateway = self.gateway.upgrade().ok_or(NO_ROUTE)?;
-        let guards = (&*self.guards, from);
         gateway
-            .function(guards, &revision.service, request, context, origin)
+            .function(&self.guards, &revision.service, sent)
             .await
     }
 }
@@ -202,20 +218,24 @@ impl Gateway {
     /// revisions share them by weight, so the route says which of them it is.
     async fn function(
         &self,
-        (guards, from): (&Guards, &str),
+        guards: &Guards,
         service: &str,
-        request: Request<WasiBody>,
-        context: CallContext,
-        origin: &Origin,
+        sent: Sent<'_>,
     ) -> Result<respond::Response, Refusal> {
+        let Sent {
+            from,
+            request,
+            context,
+            origin,
+        } = sent;
         let (parts, body) = request.into_parts();
         spelling::check(parts.uri.path()).map_err(Refusal::BadRequest)?;
         let table = self.table.load_full();
         let found = table.find_of(service, &parts.method, parts.uri.path());
         let (plan, parameters) = match found {
-            Found::Plan(plan, parameters) => (plan, parameters),
-            Found::OtherMethods(methods) => return Err(Refusal::MethodNotAllowed(methods)),
-            Found::Nothing => return Err(NO_ROUTE),
+            RouteMatch::Plan(plan, parameters) => (plan, parameters),
+            RouteMatch::OtherMethods(methods) => return Err(Refusal::MethodNotAllowed(methods)),
+            RouteMatch::Nothing => return Err(NO_ROUTE),
         };
         let endpoint = &plan.endpoint;
         let Destination::Function(to) = &endpoint.destination else {

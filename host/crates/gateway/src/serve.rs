@@ -105,7 +105,8 @@ async fn handler(
     let (body, upload) = taken.map_err(Refusal::Body)?;
     let context = exchange.context(endpoint.route.priority);
     let (head, origin) = (exchange.take_head(), &exchange.origin);
-    let request = forward::request(head, body, origin, &context, &exchange.client)?;
+    let request = http::Request::from_parts(head, body);
+    let request = forward::request(request, origin, &context, &exchange.client)?;
     waits(exchange, endpoint);
     let answered = to.http(request, context, &upload).await;
     answered.map(respond::pass).map_err(Refusal::Call)
@@ -121,7 +122,8 @@ async fn outside(
     let (body, upload) = taken.map_err(Refusal::Body)?;
     let context = exchange.context(endpoint.route.priority);
     let (head, origin) = (exchange.take_head(), &exchange.origin);
-    let request = forward::outside(head, body, origin, &context, &exchange.client);
+    let request = http::Request::from_parts(head, body);
+    let request = forward::outside(request, origin, &context, &exchange.client);
     waits(exchange, endpoint);
     if let Some(tie) = &exchange.tie {
         // It has room for the request, or refuses it.

@@ -48,7 +48,7 @@ pub struct Conflict {
 type Choices = Vec<(u8, Arc<Plan>)>;
 
 /// What a look-up found.
-pub(super) enum Found<'p> {
+pub(super) enum RouteMatch<'p> {
     Plan(Arc<Plan>, Parameters<'p>),
     /// The path is there, for these methods.
     OtherMethods(Vec<Method>),
@@ -152,11 +152,16 @@ impl Table {
             .flat_map(|(_, _, choices)| choices.iter().map(|(_, plan)| plan))
     }
 
-    pub(super) fn find<'p>(&self, host: Option<&str>, method: &Method, path: &'p str) -> Found<'p> {
+    pub(super) fn find<'p>(
+        &self,
+        host: Option<&str>,
+        method: &Method,
+        path: &'p str,
+    ) -> RouteMatch<'p> {
         let own = self.own(host);
         for paths in own.into_iter().chain([&self.any_host]) {
             if let Some((plan, parameters)) = paths.find(method, path) {
-                return Found::Plan(plan, parameters);
+                return RouteMatch::Plan(plan, parameters);
             }
         }
         let mut others: Vec<Method> = own
@@ -166,9 +171,9 @@ impl Table {
             .collect();
         others.dedup();
         if others.is_empty() {
-            Found::Nothing
+            RouteMatch::Nothing
         } else {
-            Found::OtherMethods(others)
+            RouteMatch::OtherMethods(others)
         }
     }
 
@@ -192,16 +197,21 @@ impl Table {
 
     /// As [`Table::find`], for who names a service in the place of a host: its routes are
     /// all there is, those for any host before those for one.
-    pub(super) fn find_of<'p>(&self, service: &str, method: &Method, path: &'p str) -> Found<'p> {
+    pub(super) fn find_of<'p>(
+        &self,
+        service: &str,
+        method: &Method,
+        path: &'p str,
+    ) -> RouteMatch<'p> {
         let Some(paths) = self.services.get(service) else {
-            return Found::Nothing;
+            return RouteMatch::Nothing;
         };
         if let Some((plan, parameters)) = paths.find(method, path) {
-            return Found::Plan(plan, parameters);
+            return RouteMatch::Plan(plan, parameters);
         }
         match paths.methods(path) {
-            none if none.is_empty() => Found::Nothing,
-            others => Found::OtherMethods(others),
+            none if none.is_empty() => RouteMatch::Nothing,
+            others => RouteMatch::OtherMethods(others),
         }
     }
 

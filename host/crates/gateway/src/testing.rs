@@ -10,11 +10,11 @@ use tokio::runtime::Handle;
 
 use super::identity::Identity;
 use super::table::ServiceRoutes;
-use super::{Gateway, Neighbourhood, Table};
+use super::{Gateway, Neighbourhood, Parts, Table};
 use stoa_call::CallContext;
 use stoa_engine::capabilities::config::{LiveConfig, Overrides};
 use stoa_engine::capabilities::logging::{GuestLog, Level};
-use stoa_engine::capabilities::outbound::outgoing::{Neighbours, Outgoing};
+use stoa_engine::capabilities::outbound::outgoing::{Allowance, Neighbours, Outgoing};
 use stoa_engine::capabilities::{Granted, keyvalue};
 use stoa_engine::{EngineSettings, InstanceSettings, Runtime};
 use stoa_http::shutdown::Drainer;
@@ -73,13 +73,13 @@ pub(crate) async fn hosted(bytes: &[u8], routes: &[Value]) -> Hosted {
     let metrics = Arc::new(Metrics::new());
     let drainer = Drainer::new();
     let identity = Identity::open(&config, "token", store.records(), &metrics).await;
-    let gateway = Gateway::new(
-        &config,
-        Arc::new(identity.unwrap()),
-        &metrics,
-        store.expiring(),
-        drainer.holds(),
-    );
+    let parts = Parts {
+        identity: Arc::new(identity.unwrap()),
+        metrics: metrics.clone(),
+        answers: store.expiring(),
+        holds: drainer.holds(),
+    };
+    let gateway = Gateway::new(&config, parts);
     let runtime = Runtime::new(&EngineSettings {
         instances: 100,
         max_memory: 16 << 20,
@@ -149,9 +149,11 @@ fn revision(
         secrets: Arc::new(Secrets::new(store.records(), "unused.key".into())),
         secret_names: Vec::new(),
         outgoing: Arc::new(Outgoing::new(
-            &service,
-            &[],
-            1,
+            Allowance {
+                service: &service,
+                grants: &[],
+                connections: 1,
+            },
             &Arc::default(),
             Counter::default(),
             neighbours,

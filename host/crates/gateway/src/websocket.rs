@@ -32,7 +32,7 @@ use stoa_mesh::Guard;
 use stoa_mesh::upstream::{FarEnd, Switched, Upstream};
 use stoa_settings::OnDisconnect;
 use stoa_settings::config::AccessLog;
-use tunnel::{Carried, Times};
+use tunnel::{Carried, Ends, Times};
 
 const NAME: &str = "websocket";
 
@@ -106,7 +106,8 @@ impl Wish {
         let (body, upload) = taken.map_err(Refusal::Body)?;
         let context = exchange.context(endpoint.route.priority);
         let (head, origin) = (exchange.take_head(), &exchange.origin);
-        let mut request = forward::outside(head, body, origin, &context, &exchange.client);
+        let request = http::Request::from_parts(head, body);
+        let mut request = forward::outside(request, origin, &context, &exchange.client);
         if self.over == Over::Http2 {
             request
                 .headers_mut()
@@ -162,8 +163,11 @@ async fn run(wish: Wish, far: FarEnd, _serving: Serving, record: &Record) {
         }
     };
     let carried = Carried::default();
-    let (client, far) = (TokioIo::new(client), TokioIo::new(far));
-    let end = tunnel::join(client, far, &carried, times, leaving).await;
+    let ends = Ends {
+        client: TokioIo::new(client),
+        far: TokioIo::new(far),
+    };
+    let end = tunnel::join(ends, &carried, times, leaving).await;
     record.write(end, &carried, held.instance());
 }
 

@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use permit::Admission;
 pub use permit::{Outcome, Permit};
 pub use state::{Forced, Reading, Reason, State, Transition};
 use state::{Inner, Phase};
@@ -92,7 +93,12 @@ impl Breaker {
         let gate = self.gate.load(Ordering::Acquire);
         if gate & GUARDED == 0 {
             let began = self.times_calls().then(Instant::now);
-            return Ok(Permit::new(self, gate, None, began));
+            let admission = Admission {
+                gate,
+                probe: None,
+                began,
+            };
+            return Ok(Permit::new(self, admission));
         }
         self.admit_guarded(deadline, Instant::now())
     }
@@ -126,13 +132,12 @@ impl Breaker {
     /// Counts an outcome that comes after its permit was used, such as a failure in
     /// the middle of a body.
     pub fn record(&self, outcome: Outcome) {
-        self.settle(
-            self.gate.load(Ordering::Acquire),
-            None,
-            None,
-            outcome,
-            Instant::now(),
-        );
+        let admission = Admission {
+            gate: self.gate.load(Ordering::Acquire),
+            probe: None,
+            began: None,
+        };
+        self.settle(admission, outcome, Instant::now());
     }
 
     /// Holds it open or closed, or gives it back to itself with `None`.
@@ -205,7 +210,12 @@ impl Breaker {
     }
 
     fn permit(&self, probe: Option<u64>, now: Instant) -> Permit<'_> {
-        Permit::new(self, self.gate.load(Ordering::Acquire), probe, Some(now))
+        let admission = Admission {
+            gate: self.gate.load(Ordering::Acquire),
+            probe,
+            began: Some(now),
+        };
+        Permit::new(self, admission)
     }
 
     fn probe(&self, inner: &mut Inner, deadline: Instant, now: Instant) -> Permit<'_> {
@@ -216,15 +226,9 @@ impl Breaker {
         self.permit(Some(inner.probes), now)
     }
 
-    /// Takes what became of a call that was admitted with `gate`.
-    fn settle(
-        &self,
-        gate: u64,
-        probe: Option<u64>,
-        began: Option<Instant>,
-        outcome: Outcome,
-        now: Instant,
-    ) {
+    /// Takes what became of a call.
+    fn settle(&self, admission: Admission, outcome: Outcome, now: Instant) {
+        let Admission { gate, probe, began } = admission;
         if let Some(probe) = probe {
             return self.settle_probe(probe, self.slow(began, now), outcome, now);
         }

@@ -100,14 +100,11 @@ impl Guards {
 
     /// What all guards of a revision on a link share. The same arguments give the same.
     pub fn gate_of(&self, revision: &Revision, link: &str) -> Arc<Gate> {
-        let settings = &revision.settings;
-        self.gate(
-            &revision.service,
-            revision.number,
-            link,
-            &settings.breaker,
-            &settings.retry,
-        )
+        let protection = Protection {
+            breaker: &revision.settings.breaker,
+            retry: &revision.settings.retry,
+        };
+        self.gate(&revision.service, revision.number, link, protection)
     }
 
     /// How a revision does, over all its links.
@@ -184,8 +181,7 @@ impl Guards {
         service: &Arc<str>,
         revision: u64,
         link: &str,
-        breaker: &settings::Breaker,
-        retry: &settings::Retry,
+        Protection { breaker, retry }: Protection<'_>,
     ) -> Arc<Gate> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let forced = all
@@ -224,6 +220,12 @@ impl Guards {
         of.links.insert(link.to_owned(), gate.clone());
         gate
     }
+}
+
+/// What a revision's settings say of how calls to it are guarded.
+struct Protection<'a> {
+    breaker: &'a settings::Breaker,
+    retry: &'a settings::Retry,
 }
 
 /// Tells the operator and the metrics of transitions.
@@ -322,7 +324,11 @@ mod tests {
 
     fn gate(guards: &Guards, revision: u64, link: &str) -> Arc<Gate> {
         let (breaker, retry) = Default::default();
-        guards.gate(&Arc::from("product"), revision, link, &breaker, &retry)
+        let protection = Protection {
+            breaker: &breaker,
+            retry: &retry,
+        };
+        guards.gate(&Arc::from("product"), revision, link, protection)
     }
 
     #[tokio::test]

@@ -41,6 +41,27 @@ pub struct ServiceLink {
     known: ArcSwap<Vec<(Weak<Revision>, Arc<Gate>)>>,
 }
 
+/// What calls between services lead into.
+#[derive(Clone, Copy)]
+pub struct Mesh<'a> {
+    /// Where providers are found.
+    pub registry: &'a Arc<Registry>,
+    /// What guards them.
+    pub guards: &'a Arc<Guards>,
+    /// Where calls are counted.
+    pub metrics: &'a Arc<Metrics>,
+}
+
+/// An interface that a service imports from another.
+pub struct Import {
+    /// Its name.
+    pub interface: InterfaceName,
+    /// The service that the consumer's settings name, where several export it.
+    pub chosen: Option<String>,
+    /// Those of its functions that are imported.
+    pub functions: Vec<(String, FunctionType)>,
+}
+
 /// A function that the consumer imports.
 struct Imported {
     name: String,
@@ -59,15 +80,13 @@ enum Failure {
 }
 
 impl ServiceLink {
-    /// A link for one import of `consumer`. `functions` are those that it imports.
-    pub fn link(
-        (registry, guards): (&Arc<Registry>, &Arc<Guards>),
-        metrics: &Arc<Metrics>,
-        consumer: &Arc<str>,
-        interface: InterfaceName,
-        chosen: Option<String>,
-        functions: Vec<(String, FunctionType)>,
-    ) -> Link {
+    /// A link for one import of `consumer`.
+    pub fn link(mesh: Mesh<'_>, consumer: &Arc<str>, import: Import) -> Link {
+        let Import {
+            interface,
+            chosen,
+            functions,
+        } = import;
         let full_name = interface.to_string();
         let linked = functions
             .iter()
@@ -77,14 +96,14 @@ impl ServiceLink {
             })
             .collect();
         let target = Self {
-            registry: Arc::downgrade(registry),
+            registry: Arc::downgrade(mesh.registry),
             consumer: consumer.clone(),
             track: interface.track(),
             interface,
             chosen,
             functions: functions.into_iter().map(Imported::new).collect(),
-            metrics: metrics.clone(),
-            guards: guards.clone(),
+            metrics: mesh.metrics.clone(),
+            guards: mesh.guards.clone(),
             known: ArcSwap::default(),
         };
         Link {

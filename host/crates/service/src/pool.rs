@@ -42,8 +42,8 @@ pub use error::PoolError;
 pub use lease::{ExclusiveLease, Lease, SharedLease};
 use pressure::Pressure;
 use queue::Queue;
-use slot::{Handoff, Seats, Slot};
-use state::{Claim, State};
+use slot::{Handoff, Permits, Room, Slot};
+use state::State;
 use stoa_call::CallContext;
 use stoa_engine::{Code, Fault, Instance, InstanceSettings, Waits};
 use stoa_settings::{Class, Concurrency, Settings};
@@ -83,7 +83,7 @@ pub struct Pool {
     counts_waiting: bool,
     class: Class,
     threads: Arc<Threads>,
-    seats: Arc<Seats>,
+    permits: Arc<Permits>,
     state: Mutex<State>,
     settled: Notify,
     calls: AtomicU64,
@@ -129,7 +129,7 @@ impl Pool {
             counts_waiting: settings.limits.concurrency != Concurrency::Adaptive,
             class: settings.class,
             threads,
-            seats: Arc::default(),
+            permits: Arc::default(),
             state: Mutex::new(State::new(min, max, Queue::new(size.queue, pressure))),
             settled: Notify::new(),
             calls: AtomicU64::new(0),
@@ -154,15 +154,15 @@ impl Pool {
         // What began is to end: the limit must not have a call wait for those that have
         // not begun, nor for its own caller where services call each other in a circle.
         let nested = context.is_nested();
-        let claim = self.lock().claim(&self.seats, self.limit, nested);
-        match claim {
-            Claim::Idle(slot) => {
+        let room = self.lock().claim(&self.permits, self.limit, nested);
+        match room {
+            Some(Room::Idle(slot)) => {
                 self.metrics.queue_wait.observe(Duration::ZERO);
                 Ok(Lease::new(self, slot))
             }
             // Boxed: the common way out is the one above, and its future should be small.
-            Claim::Start(seat) => Box::pin(self.start(Handoff::start(self, seat))).await,
-            Claim::Wait => Box::pin(self.wait(context)).await,
+            Some(new) => Box::pin(self.start(Handoff::new(self, new))).await,
+            None => Box::pin(self.wait(context)).await,
         }
     }
 
@@ -183,7 +183,7 @@ impl Pool {
     ///
     /// When the instance can't be made.
     pub async fn prove(self: &Arc<Self>) -> Result<(), Fault> {
-        if self.seats.live() > 0 {
+        if self.permits.taken() > 0 {
             return Ok(());
         }
         let pool = Arc::clone(self);
@@ -197,7 +197,7 @@ impl Pool {
     /// Changes the size. Idle instances beyond the minimum go at once, busy ones
     /// above the maximum as their calls end.
     pub fn scale(self: &Arc<Self>, min: u32, max: u32) {
-        let surplus = self.lock().scale(min, max, self.seats.live());
+        let surplus = self.lock().scale(min, max, self.permits.taken());
         drop(surplus);
         self.settle();
     }
@@ -260,9 +260,10 @@ impl Pool {
 
     async fn make_minimum(self: &Arc<Self>) -> Result<(), Fault> {
         loop {
-            let seat = self.lock().claim_missing(&self.seats);
-            let Some(seat) = seat else { return Ok(()) };
-            let slot = self.instantiate(Handoff::start(self, seat)).await?;
+            let permit = self.lock().claim_missing(&self.permits);
+            let Some(permit) = permit else { return Ok(()) };
+            let handoff = Handoff::new(self, Room::New(permit));
+            let slot = self.instantiate(handoff).await?;
             // A lease that is given back unused is an idle instance.
             Lease::new(self, slot).keep();
         }
@@ -282,16 +283,16 @@ impl Pool {
         let instance = Instance::new(&self.code, &self.instance, self.waits()).await?;
         self.metrics.instantiate.observe(began.elapsed());
         let slot = if self.concurrency == 1 {
-            handoff.seat_exclusive(instance)
+            handoff.fill(instance)
         } else {
             let mut slots =
-                handoff.seat_shared(instance, self.code.functions().len(), self.concurrency)?;
+                handoff.fill_shared(instance, self.code.functions().len(), self.concurrency)?;
             let slot = slots.pop();
             self.lock().offer(slots);
             self.settle();
             slot
         };
-        Ok(slot.expect("a handoff without an instance holds a seat"))
+        Ok(slot.expect("a handoff without an instance holds a permit"))
     }
 
     /// Who is told when an instance waits for the host.
@@ -300,11 +301,11 @@ impl Pool {
         (!self.counts_waiting).then_some(pool)
     }
 
-    /// Takes an instance back, or the place of one that is gone.
+    /// Takes an instance back, or the slot of one that is gone.
     fn give_back(self: &Arc<Self>, slot: Option<Slot>) {
         let usable = slot.filter(|slot| slot.is_usable(self.reuse));
-        let given = self.lock().give_back(usable, self.seats.live());
-        // Its memory is unmapped here, outside the lock; its seat is free then.
+        let given = self.lock().give_back(usable, self.permits.taken());
+        // Its memory is unmapped here, outside the lock; its permit is free then.
         drop(given.surplus);
         if given.awaited {
             self.settle();

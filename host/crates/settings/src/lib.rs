@@ -133,7 +133,7 @@ pub const MAX_PARAMETERS: usize = 8;
 pub const MAX_SEGMENTS: usize = 64;
 
 /// One way in over HTTP.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// Upper-case method; `None` is any.
@@ -211,13 +211,14 @@ pub fn route_key(method: Option<&str>, host: Option<&str>, path: &str) -> String
 }
 
 /// What a route leads to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Target {
     /// An exported function: `shop:product/products.get`.
     Call(FunctionName),
     /// The service's own HTTP: the component's `wasi:http` handler, or what an
     /// upstream answers.
+    #[default]
     Http,
 }
 

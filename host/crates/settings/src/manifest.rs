@@ -5,6 +5,7 @@
 //! there, whether routes of two services conflict) the host checks on deploy.
 
 mod kept;
+mod keys;
 mod lines;
 mod policy;
 mod resilience;
@@ -16,13 +17,22 @@ mod upstream;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::config::document::{Document, Key, Table, Value};
+use self::keys::Keys;
+use crate::config::document::{Document, Entry, Key};
 use crate::config::faults::Faults;
 use crate::upstream::UpstreamSettings;
 use crate::{Settings, service_name};
 
 /// The name of a manifest's file.
 pub const FILE: &str = "stoa.toml";
+
+const MANIFEST: Keys<Manifest> = Keys(&[
+    ("app", |it, e| e.inline(it, &APP)),
+    ("service", |it, e| e.each("service", |e| it.service(e))),
+    ("upstream", |it, e| e.each("upstream", |e| it.upstream(e))),
+]);
+
+const APP: Keys<Manifest> = Keys(&[("name", |it, e| it.app = e.string())]);
 
 /// The services of an application.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,7 +110,13 @@ impl Manifest {
         };
         let (mut document, table) = Document::parse(file.display().to_string(), text);
         for (key, value) in &table {
-            manifest.section(&mut document, key, value);
+            let mut entry = Entry {
+                document: &mut document,
+                section: "",
+                key,
+                value,
+            };
+            entry.read(&mut manifest, &MANIFEST);
         }
         let sections = ["service", "upstream"];
         let named = |key: &Key<'_>| sections.contains(&key.get_ref().as_ref());
@@ -113,63 +129,29 @@ impl Manifest {
         faults.or(manifest)
     }
 
-    fn section<'t>(&mut self, document: &mut Document<'t>, key: &Key<'t>, value: &Value<'t>) {
-        match key.get_ref().as_ref() {
-            "app" => {
-                if let Some(table) = document.table(key, value) {
-                    self.app(document, table);
-                }
-            }
-            "service" => {
-                for (name, value) in document.table(key, value).into_iter().flatten() {
-                    self.service(document, name, value);
-                }
-            }
-            "upstream" => {
-                for (name, value) in document.table(key, value).into_iter().flatten() {
-                    self.upstream(document, name, value);
-                }
-            }
-            _ => document.unknown(key, "", &["app", "service", "upstream"]),
+    fn service(&mut self, entry: &mut Entry<'_, '_>) {
+        if let Err(fault) = service_name(entry.name()) {
+            entry.fault(fault);
+        }
+        if entry.table().is_some() {
+            let service = sections::service(entry, &self.folder);
+            lines::tell(entry, service.settings.faults());
+            self.services.insert(entry.name().to_owned(), service);
         }
     }
 
-    fn app<'t>(&mut self, document: &mut Document<'t>, table: &Table<'t>) {
-        for (key, value) in table {
-            match key.get_ref().as_ref() {
-                "name" => self.app = document.string(key, value),
-                _ => document.unknown(key, "app", &["name"]),
-            }
+    fn upstream(&mut self, entry: &mut Entry<'_, '_>) {
+        let name = entry.name().to_owned();
+        if let Err(fault) = service_name(&name) {
+            entry.fault(fault);
         }
-    }
-
-    fn service<'t>(&mut self, document: &mut Document<'t>, name: &Key<'t>, value: &Value<'t>) {
-        if let Err(fault) = service_name(name.get_ref()) {
-            document.fault(name.span(), fault);
+        if self.services.contains_key(&name) {
+            entry.fault(format!("{name} is a service and an upstream: rename one"));
         }
-        let Some(table) = document.table(name, value) else {
-            return;
-        };
-        let service = sections::service(document, name, table, &self.folder);
-        lines::tell(document, name, table, service.settings.faults());
-        self.services.insert(name.get_ref().to_string(), service);
-    }
-
-    fn upstream<'t>(&mut self, document: &mut Document<'t>, name: &Key<'t>, value: &Value<'t>) {
-        if let Err(fault) = service_name(name.get_ref()) {
-            document.fault(name.span(), fault);
-        }
-        if self.services.contains_key(name.get_ref().as_ref()) {
-            let fault = format!(
-                "{} is a service and an upstream: rename one",
-                name.get_ref()
-            );
-            document.fault(name.span(), fault);
-        }
-        if let Some(table) = document.table(name, value) {
-            let upstream = upstream::upstream(document, name, table);
-            lines::tell(document, name, table, upstream.faults());
-            self.upstreams.insert(name.get_ref().to_string(), upstream);
+        if entry.table().is_some() {
+            let upstream = upstream::upstream(entry);
+            lines::tell(entry, upstream.faults());
+            self.upstreams.insert(name, upstream);
         }
     }
 }

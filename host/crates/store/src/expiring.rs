@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::Reply;
 
 /// Where something is kept: whose it is, and a hash of what it is about.
-pub type Place = [u8; 32];
+pub type KeyDigest = [u8; 32];
 
 /// How many bytes of a place say whose it is.
 pub const OWNER: usize = 8;
@@ -16,11 +16,12 @@ pub const OWNER: usize = 8;
 /// as answers that may be asked for again.
 pub trait Expiring: Send + Sync {
     /// What is kept at `place`, unless its time is over at `now`.
-    fn get<'a>(&'a self, place: &'a Place, now: SystemTime) -> Reply<'a, Option<Vec<u8>>>;
+    fn get<'a>(&'a self, place: &'a KeyDigest, now: SystemTime) -> Reply<'a, Option<Vec<u8>>>;
 
     /// Keeps `value` at `place` until then, over what is there. All of it is
     /// there after a crash, or nothing.
-    fn put<'a>(&'a self, place: &'a Place, value: &'a [u8], until: SystemTime) -> Reply<'a, ()>;
+    fn put<'a>(&'a self, place: &'a KeyDigest, value: &'a [u8], until: SystemTime)
+    -> Reply<'a, ()>;
 
     /// Removes what was kept until `now` or less, `most` things at most. Says how
     /// many there were.

@@ -19,7 +19,7 @@ mod sled;
 
 pub use self::disk::bytes_in;
 pub use self::error::StoreError;
-pub use self::expiring::{Expiring, OWNER, Place};
+pub use self::expiring::{Expiring, KeyDigest, OWNER};
 pub use self::keyvalue::{BucketId, Current, KeyValue, Page};
 pub use self::records::{Change, Records};
 pub use self::secret::{make_secret, read_secret};

@@ -14,6 +14,7 @@
 mod buckets;
 mod cache;
 mod call;
+mod described;
 mod histogram;
 mod pool;
 mod process;

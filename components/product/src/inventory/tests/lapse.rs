@@ -1,6 +1,7 @@
 //! What is held past its time.
 
 use super::*;
+use crate::reservation::Transition;
 
 #[test]
 fn lapsed_holds_are_free_for_all_who_read() {
@@ -15,8 +16,10 @@ fn lapsed_holds_are_free_for_all_who_read() {
     step(
         &inventory.records,
         "sold",
-        State::Held,
-        State::Committed,
+        Transition {
+            from: State::Held,
+            to: State::Committed,
+        },
         |_| (),
     )
     .unwrap();
@@ -47,11 +50,27 @@ fn lapsed_holds_stand_in_nobodys_way() {
         delta: -5,
         reason: None,
     };
-    conflict_text(inventory.adjust(&products, "A", &change, None, NOW));
+    conflict_text(inventory.adjust(
+        &products,
+        Adjustment {
+            sku: "A",
+            change: &change,
+            conditions: None,
+        },
+        NOW,
+    ));
     let later = NOW + TTL;
     let seen = inventory.get(&products, "A", later).unwrap().version;
     let seen = Some(Conditions::Version(seen));
-    let left = inventory.adjust(&products, "A", &change, seen, later);
+    let left = inventory.adjust(
+        &products,
+        Adjustment {
+            sku: "A",
+            change: &change,
+            conditions: seen,
+        },
+        later,
+    );
     assert_eq!(left.unwrap().on_hand, 0);
     conflict_text(inventory.commit("late"));
 }

@@ -263,10 +263,10 @@ impl Client {
     ///
     /// # Errors
     /// If the host can't be reached or refuses, as when others depend on it.
-    pub async fn undeploy(&self, service: &str, state: State) -> Result<(), ClientError> {
+    pub async fn undeploy(&self, service: &str, state: StateFate) -> Result<(), ClientError> {
         let path = match state {
-            State::Keep => of(service, ""),
-            State::Purge => of(service, "?purge=true"),
+            StateFate::Keep => of(service, ""),
+            StateFate::Purge => of(service, "?purge=true"),
         };
         let response = self.send(Method::DELETE, &path, None).await?;
         self.accepted(response).await.map(|_| ())
@@ -331,7 +331,7 @@ impl Client {
 
 /// What happens to the state of a service that is taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum StateFate {
     /// It stays, for when the service comes back.
     Keep,
     /// It is deleted for good.

@@ -26,11 +26,15 @@ pub(super) fn faults(
     let mut faults = handlers::circles(candidates);
     for (service, revisions) in candidates {
         for revision in revisions {
+            let member = Member {
+                service,
+                revision: *revision,
+            };
             for import in revision.contract.imports() {
                 faults.extend(if handlers::is_handler(import) {
                     handlers::import_fault(service, *revision, import, &behind)
                 } else {
-                    import_fault(service, *revision, import, candidates, present)
+                    import_fault(member, import, candidates, present)
                 });
             }
             if revision.is_new {
@@ -110,9 +114,15 @@ fn export<'a>(contract: &'a Contract, import: &Interface) -> Option<&'a Interfac
         .find(|export| import.name.compatible_with(&export.name))
 }
 
+/// A revision and its service's name.
+#[derive(Clone, Copy)]
+struct Member<'a> {
+    service: &'a str,
+    revision: Candidate<'a>,
+}
+
 fn import_fault(
-    service: &str,
-    revision: Candidate<'_>,
+    consumer: Member<'_>,
     import: &Interface,
     candidates: &Candidates<'_>,
     present: &Present<'_>,
@@ -120,10 +130,11 @@ fn import_fault(
     if host_meets(&import.name.to_string()) || import.is_types_only() {
         return None;
     }
+    let Member { service, revision } = consumer;
     let providers = providers(import, candidates);
     let chosen = revision.settings.links.get(&import.name.unversioned());
     let provider = match (providers.as_slice(), chosen) {
-        ([], _) => return Some(nobody(service, revision, import, candidates, present)),
+        ([], _) => return Some(nobody(consumer, import, candidates, present)),
         (several, Some(chosen)) => match several.iter().find(|name| *name == chosen) {
             Some(provider) => *provider,
             None => return Some(not_chosen(service, import, chosen, several)),
@@ -139,50 +150,45 @@ fn import_fault(
         );
         return Some(fault(service, "handles_in_link", message));
     }
-    candidates[provider]
-        .iter()
-        .find_map(|candidate| mismatch(service, revision, import, provider, *candidate))
+    candidates[provider].iter().find_map(|revision| {
+        let provider = Member {
+            service: provider,
+            revision: *revision,
+        };
+        mismatch(consumer, import, provider)
+    })
 }
 
-fn mismatch(
-    service: &str,
-    revision: Candidate<'_>,
-    import: &Interface,
-    provider: &str,
-    candidate: Candidate<'_>,
-) -> Option<Fault> {
-    let Some(export) = export(candidate.contract, import) else {
+fn mismatch(consumer: Member<'_>, import: &Interface, provider: Member<'_>) -> Option<Fault> {
+    let contract = provider.revision.contract;
+    let Some(export) = export(contract, import) else {
         let message = format!(
-            "{service} imports {}, which this revision of {provider} does not export: {}",
+            "{} imports {}, which this revision of {} does not export: {}",
+            consumer.service,
             import.name,
-            remedy(service, revision, provider, candidate)
+            provider.service,
+            remedy(consumer, provider)
         );
-        return Some(blame(service, revision, provider, candidate, message));
+        return Some(blame(consumer, provider, message));
     };
-    let refused = compat::provides(
-        candidate.contract,
-        &export.name,
-        revision.contract,
-        &import.name,
-    )
-    .err()?;
+    let wanted = consumer.revision.contract;
+    let refused = compat::provides(contract, &export.name, wanted, &import.name).err()?;
     let message = format!(
-        "{service} imports {} and {provider} exports {}: {refused}; {}",
+        "{} imports {} and {} exports {}: {refused}; {}",
+        consumer.service,
         import.name,
+        provider.service,
         export.name,
-        remedy(service, revision, provider, candidate)
+        remedy(consumer, provider)
     );
-    Some(blame(service, revision, provider, candidate, message))
+    Some(blame(consumer, provider, message))
 }
 
 /// What to do where two revisions do not fit.
-fn remedy(
-    service: &str,
-    revision: Candidate<'_>,
-    provider: &str,
-    candidate: Candidate<'_>,
-) -> String {
-    if is_providers_fault(revision, candidate) {
+fn remedy(consumer: Member<'_>, provider: Member<'_>) -> String {
+    let is_providers = is_providers_fault(consumer, provider);
+    let (service, provider) = (consumer.service, provider.service);
+    if is_providers {
         return format!(
             "keep what {service} imports, or deploy together with it a {service} that is built against the new WIT \
              of {provider}"
@@ -195,27 +201,20 @@ fn remedy(
 }
 
 /// Whoever comes new is at fault.
-fn is_providers_fault(revision: Candidate<'_>, candidate: Candidate<'_>) -> bool {
-    candidate.is_new && !revision.is_new
+fn is_providers_fault(consumer: Member<'_>, provider: Member<'_>) -> bool {
+    provider.revision.is_new && !consumer.revision.is_new
 }
 
-fn blame(
-    service: &str,
-    revision: Candidate<'_>,
-    provider: &str,
-    candidate: Candidate<'_>,
-    message: String,
-) -> Fault {
-    if is_providers_fault(revision, candidate) {
-        fault(provider, "breaks_dependent", message)
+fn blame(consumer: Member<'_>, provider: Member<'_>, message: String) -> Fault {
+    if is_providers_fault(consumer, provider) {
+        fault(provider.service, "breaks_dependent", message)
     } else {
-        fault(service, "incompatible_import", message)
+        fault(consumer.service, "incompatible_import", message)
     }
 }
 
 fn nobody(
-    service: &str,
-    revision: Candidate<'_>,
+    Member { service, revision }: Member<'_>,
     import: &Interface,
     candidates: &Candidates<'_>,
     present: &Present<'_>,

@@ -58,6 +58,23 @@ impl Deployments {
         .await
     }
 
+    /// As [`Deployments::change`], for a caller that needs not know what was before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Deployments::commit`].
+    pub(super) async fn end<E: From<StoreError>>(
+        self: &Arc<Self>,
+        change: impl FnOnce(&State) -> Result<(State, Effects), E>,
+    ) -> Result<(), E> {
+        let made = self.made(change, |deployments, made| {
+            // What was before holds what is to end, and what was measured of it.
+            made.before = made.now.clone();
+            deployments.drain_in_background(mem::take(&mut made.ending));
+        });
+        made.await.map(drop)
+    }
+
     /// Makes a change; it is for the caller to wait for what is ending.
     ///
     /// # Errors

@@ -9,12 +9,12 @@ use super::state::Loaded;
 use super::{ComponentError, Parts, contract_fault, fault, runtime_fault};
 use stoa_api::Fault;
 use stoa_engine::capabilities::config::{LiveConfig, Overrides};
-use stoa_engine::capabilities::outbound::outgoing::Outgoing;
+use stoa_engine::capabilities::outbound::outgoing::{Allowance, Outgoing};
 use stoa_engine::capabilities::{Granted, keyvalue};
 use stoa_engine::handler_link::{Handler, HandlerLink};
 use stoa_engine::link::Link;
 use stoa_engine::{Code, Compiled, FunctionIndex, InstanceSettings, Origin, host_meets};
-use stoa_mesh::link::ServiceLink;
+use stoa_mesh::link::{Import, Mesh, ServiceLink};
 use stoa_service::contract::Contract;
 use stoa_service::pool::{self, Pool};
 use stoa_service::reuse::Reuse;
@@ -74,16 +74,23 @@ pub(super) fn compile(
     })
 }
 
+/// What a revision is made by, beside its component.
+pub(super) struct Plan<'a> {
+    pub(super) service: Arc<str>,
+    pub(super) record: &'a RevisionRecord,
+    /// The size that an operator has set.
+    pub(super) scale: Option<ScaleRecord>,
+    /// What an operator has set of its configuration.
+    pub(super) overrides: Overrides,
+}
+
 /// Links a component and works its routes out.
 pub(super) fn assemble(
     parts: &Parts,
-    service: &str,
-    record: &RevisionRecord,
     prepared: &Prepared,
-    scale: Option<ScaleRecord>,
-    overrides: Overrides,
+    plan: Plan<'_>,
 ) -> Result<Loaded, Vec<Fault>> {
-    let service: Arc<str> = Arc::from(service);
+    let (service, record) = (plan.service.clone(), plan.record);
     let mut faults = unservable(parts, &service, record, &prepared.contract);
     let links = links(parts, &service, &record.settings, prepared);
     let handlers = handlers(parts, &service, &record.settings, &prepared.contract);
@@ -94,9 +101,7 @@ pub(super) fn assemble(
             return Err(faults);
         }
     };
-    let revision = Arc::new(make_revision(
-        parts, &service, record, prepared, code, scale, overrides,
-    ));
+    let revision = Arc::new(make_revision(parts, prepared, code, plan));
     let mut plans = Vec::new();
     for route in &record.settings.routes {
         match parts.gateway.plan(route, &revision, &parts.guards) {
@@ -154,15 +159,13 @@ pub(super) async fn check_health(loaded: &Loaded, function: FunctionIndex) -> Re
     })
 }
 
-fn make_revision(
-    parts: &Parts,
-    service: &Arc<str>,
-    record: &RevisionRecord,
-    prepared: &Prepared,
-    code: Arc<Code>,
-    scale: Option<ScaleRecord>,
-    overrides: Overrides,
-) -> Revision {
+fn make_revision(parts: &Parts, prepared: &Prepared, code: Arc<Code>, plan: Plan<'_>) -> Revision {
+    let Plan {
+        service,
+        record,
+        scale,
+        overrides,
+    } = plan;
     let settings = Arc::new(record.settings.clone());
     let log = RevisionLog {
         logs: parts.telemetry.logs.clone(),
@@ -177,7 +180,7 @@ fn make_revision(
         config: LiveConfig::new(settings.config.clone(), overrides),
         secrets: parts.secrets.clone(),
         secret_names: settings.grants.secrets.clone(),
-        outgoing: Arc::new(outgoing(parts, service, &settings)),
+        outgoing: Arc::new(outgoing(parts, &service, &settings)),
         refused: parts.telemetry.metrics.rejected("grant"),
         log: Arc::new(log),
         region: parts.region.clone(),
@@ -201,13 +204,13 @@ fn make_revision(
         bounds,
         reuse: reuse.calls,
         threads: parts.threads.clone(),
-        metrics: metrics.pool(service, record.number),
+        metrics: metrics.pool(&service, record.number),
     };
     let pool = Pool::new(made_of, &settings);
     let reading: std::sync::Weak<Pool> = Arc::downgrade(&pool);
     metrics.register_pool(reading);
     Revision::new(revision::Parts {
-        service: service.clone(),
+        service,
         number: record.number,
         component: record.component.clone(),
         settings,
@@ -220,10 +223,13 @@ fn make_revision(
 
 /// What a revision may send out over HTTP.
 fn outgoing(parts: &Parts, service: &Arc<str>, settings: &Settings) -> Outgoing {
-    Outgoing::new(
+    let allowance = Allowance {
         service,
-        &settings.grants.http,
-        settings.limits.connections,
+        grants: &settings.grants.http,
+        connections: settings.limits.connections,
+    };
+    Outgoing::new(
+        allowance,
         &parts.trust,
         parts.telemetry.metrics.rejected("grant"),
         parts.neighbours.clone(),
@@ -260,22 +266,20 @@ fn links(parts: &Parts, service: &Arc<str>, settings: &Settings, prepared: &Prep
         let name = import.name.to_string();
         !host_meets(&name) && Handler::of(&name).is_none()
     });
-    linked
-        .map(|import| {
-            let functions = prepared
-                .compiled
-                .imported_functions(&import.name.to_string());
-            let chosen = settings.links.get(&import.name.unversioned()).cloned();
-            let metrics = &parts.telemetry.metrics;
-            ServiceLink::link(
-                (&parts.registry, &parts.guards),
-                metrics,
-                service,
-                import.name.clone(),
-                chosen,
-                functions,
-            )
-        })
+    let mesh = Mesh {
+        registry: &parts.registry,
+        guards: &parts.guards,
+        metrics: &parts.telemetry.metrics,
+    };
+    let imports = linked.map(|import| Import {
+        interface: import.name.clone(),
+        chosen: settings.links.get(&import.name.unversioned()).cloned(),
+        functions: prepared
+            .compiled
+            .imported_functions(&import.name.to_string()),
+    });
+    imports
+        .map(|import| ServiceLink::link(mesh, service, import))
         .collect()
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::check;
-use super::load::{Prepared, assemble, check_health, compile, health_function, verify, warm};
+use super::load::{Plan, Prepared, assemble, check_health, compile, health_function, verify, warm};
 use super::progress::Progress;
 use super::record::RevisionRecord;
 use super::state::{Deployed, Linked, Loaded, State};
@@ -110,9 +110,13 @@ impl Deployments {
         } = deployed;
         let newest = record.revision(record.newest);
         let newest = newest.expect("a deployment adds the newest revision");
-        let (parts, scale) = (&self.parts, record.scale);
-        let values = Overrides::clone(overrides);
-        let loaded = assemble(parts, service, newest, prepared, scale, values)?;
+        let plan = Plan {
+            service: service.into(),
+            record: newest,
+            scale: record.scale,
+            overrides: Overrides::clone(overrides),
+        };
+        let loaded = assemble(&self.parts, prepared, plan)?;
         let overrides = overrides.clone();
         Ok(Linked { loaded, overrides })
     }
@@ -125,13 +129,19 @@ impl Deployments {
         revision: &RevisionRecord,
     ) -> Result<Loaded, ChangeError> {
         let (deployments, name) = (self.clone(), service.to_owned());
-        let (scale, values) = (deployed.record.scale, Overrides::clone(&deployed.overrides));
+        let (scale, overrides) = (deployed.record.scale, Overrides::clone(&deployed.overrides));
         let revision = revision.clone();
         let assembled = Threads::compile(move || {
             let (parts, digest) = (&deployments.parts, &revision.component);
             let verified = verify(parts, &name, digest)?;
             let prepared = compile(parts, &name, digest, verified)?;
-            assemble(parts, &name, &revision, &prepared, scale, values)
+            let plan = Plan {
+                service: name.into(),
+                record: &revision,
+                scale,
+                overrides,
+            };
+            assemble(parts, &prepared, plan)
         });
         let loaded = assembled.await.unwrap_or_else(|| {
             let message = format!("{service} could not be loaded; see the host's log");

@@ -25,7 +25,7 @@ impl Deployments {
             return purged.expect("undeploying does not panic");
         }
         let change = |state: &State| undeploy(state, name, &self.upstream_names());
-        self.change(change).await.map(drop)
+        self.end(change).await
     }
 
     async fn undeploy_and_purge(self: &Arc<Self>, name: &str) -> Result<(), ChangeError> {

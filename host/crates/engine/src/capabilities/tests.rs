@@ -16,7 +16,7 @@ use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve, WorldId};
 
 use super::config::Overrides;
 use super::logging::Level;
-use super::outbound::outgoing::{Neighbours, Outgoing, Passage};
+use super::outbound::outgoing::{Allowance, Neighbours, Outgoing, Passage};
 use super::*;
 use stoa_call::CallContext;
 use stoa_store::Store;
@@ -66,42 +66,42 @@ impl Neighbours for Nobody {
 
 /// An instance of `order` that may use `buckets`.
 pub(super) fn data(store: &Store, buckets: &[&str], limits: keyvalue::Limits) -> Data {
-    data_logging_to(
-        Arc::new(Kept::default()),
-        store,
-        buckets,
+    data_of(Granted {
         limits,
-        Overrides::default(),
-    )
+        ..granted(store, buckets)
+    })
 }
 
-fn data_logging_to(
-    log: Arc<Kept>,
-    store: &Store,
-    buckets: &[&str],
-    limits: keyvalue::Limits,
-    overrides: Overrides,
-) -> Data {
-    let granted = Granted {
+fn config(overrides: Overrides) -> LiveConfig {
+    LiveConfig::new(BTreeMap::from([("region".into(), "eu".into())]), overrides)
+}
+
+fn granted(store: &Store, buckets: &[&str]) -> Granted {
+    Granted {
         service: "order".into(),
         keyvalue: store.keyvalue(),
         buckets: buckets.iter().map(|bucket| (*bucket).to_owned()).collect(),
-        limits,
-        config: LiveConfig::new(BTreeMap::from([("region".into(), "eu".into())]), overrides),
+        limits: keyvalue::Limits::default(),
+        config: config(Overrides::default()),
         secrets: Arc::new(Secrets::new(store.records(), "unused.key".into())),
         secret_names: vec!["granted".into()],
         outgoing: Arc::new(Outgoing::new(
-            &"order".into(),
-            &[],
-            1,
+            Allowance {
+                service: &"order".into(),
+                grants: &[],
+                connections: 1,
+            },
             &Arc::default(),
             Counter::default(),
             Arc::new(Nobody),
         )),
         refused: Counter::default(),
-        log,
+        log: Arc::new(Kept::default()),
         region: Some("eu".into()),
-    };
+    }
+}
+
+fn data_of(granted: Granted) -> Data {
     let call = CurrentCall::new(CallContext::new(Instant::now() + Duration::from_secs(30)));
     Data {
         capabilities: Capabilities::new(Arc::new(granted), call),
@@ -349,13 +349,11 @@ async fn a_guest_reads_live_configuration_and_logs() {
     let bytes = component(&resolve, world, wat::parse_str(READER).unwrap());
     for engine in engines() {
         let (log, overrides) = (Arc::new(Kept::default()), Overrides::default());
-        let data = data_logging_to(
-            Arc::clone(&log),
-            &state,
-            &[],
-            keyvalue::Limits::default(),
-            overrides.clone(),
-        );
+        let data = data_of(Granted {
+            log: log.clone(),
+            config: config(overrides.clone()),
+            ..granted(&state, &[])
+        });
         let component = Component::new(&engine, &bytes).unwrap();
         let mut store = wasmtime::Store::new(&engine, data);
         let instance = linker(&engine)

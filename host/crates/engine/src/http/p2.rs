@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 
-use super::{Answered, BodyError, Lease};
+use super::{Answered, BodyError, Leased};
 use crate::Fault;
 use crate::instance::HttpHandler;
 use crate::watch::watch;
@@ -17,7 +17,7 @@ pub(super) async fn run<L, B>(
     answer: oneshot::Sender<Answered>,
 ) -> (L, Result<(), Fault>)
 where
-    L: Lease,
+    L: Leased,
     B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {
@@ -31,7 +31,7 @@ async fn handle<L, B>(
     answer: oneshot::Sender<Answered>,
 ) -> Result<(), Fault>
 where
-    L: Lease,
+    L: Leased,
     B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {

@@ -17,7 +17,7 @@ use wasmtime_wasi_http::p3::Request;
 use wasmtime_wasi_http::p3::bindings::Service;
 use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 
-use super::{Answered, BodyError, Lease};
+use super::{Answered, BodyError, Leased};
 use crate::Fault;
 use crate::state::State;
 use crate::watch::watch;
@@ -30,7 +30,7 @@ pub(super) async fn run<L, B>(
     answer: oneshot::Sender<Answered>,
 ) -> (L, Result<(), Fault>)
 where
-    L: Lease,
+    L: Leased,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {
@@ -38,7 +38,12 @@ where
     let ran = {
         // Pinned where it is made: it is too large to be moved.
         let guest = pin!(instance.store.run_concurrent(async |accessor| {
-            let body_taken = handle(accessor, &service, request, None, answer).await?;
+            let asked = Asked {
+                request,
+                context: None,
+                answer,
+            };
+            let body_taken = handle(accessor, &service, asked).await?;
             poll_fn(|cx| accessor.poll_no_interesting_tasks(cx)).await;
             // Closed when the body was taken whole, or dropped by the client.
             let _ = body_taken.await;
@@ -54,19 +59,30 @@ where
 /// Tells the guest what became of its request's body.
 type Transmitted = Pin<Box<dyn Future<Output = Result<(), BodyError>> + Send>>;
 
+/// What a handler is asked.
+pub(crate) struct Asked<B> {
+    pub(crate) request: http::Request<B>,
+    /// Given where the instance serves several calls.
+    pub(crate) context: Option<CallContext>,
+    /// Where its answer goes.
+    pub(crate) answer: oneshot::Sender<Answered>,
+}
+
 /// Runs the handler up to its answer; the receiver closes when the body has left.
-/// `context` is given where the instance serves several calls.
 pub(crate) async fn handle<B>(
     accessor: &Accessor<State>,
     service: &Service,
-    request: http::Request<B>,
-    context: Option<CallContext>,
-    answer: oneshot::Sender<Answered>,
+    asked: Asked<B>,
 ) -> wasmtime::Result<oneshot::Receiver<()>>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {
+    let Asked {
+        request,
+        context,
+        answer,
+    } = asked;
     let function = service.wasi_http_handler().func_handle();
     let (call, transmitted) = accessor.with(|mut access| {
         let view = access.data_mut().http();

@@ -22,12 +22,20 @@ pub(super) struct Job {
     pub(super) _guard: Guard,
 }
 
+/// A call of an exported function.
+pub struct Call {
+    /// The function.
+    pub function: FunctionIndex,
+    /// What it is given.
+    pub params: Vec<Val>,
+    /// How many results it has.
+    pub results: usize,
+}
+
 /// What is asked.
 pub(super) enum Request {
     Call {
-        function: FunctionIndex,
-        params: Vec<Val>,
-        results: usize,
+        call: Call,
         reply: oneshot::Sender<Result<Vec<Val>, Fault>>,
     },
     Http {
@@ -45,24 +53,10 @@ impl Job {
     ) -> wasmtime::Result<()> {
         let _ticket = self.ticket;
         match self.request {
-            Request::Call {
-                function,
-                params,
-                results,
-                reply,
-            } => {
-                let mut values = vec![Val::Bool(false); results];
-                let called = call(
-                    accessor,
-                    exports,
-                    function,
-                    self.context,
-                    &params,
-                    &mut values,
-                )
-                .await;
+            Request::Call { call, reply } => {
+                let called = run(accessor, exports, call, self.context).await;
                 let (reply_with, outcome) = match called {
-                    Ok(()) => (Ok(values), Ok(())),
+                    Ok(values) => (Ok(values), Ok(())),
                     Err(error) => {
                         let summary = wasmtime::format_err!("{error:#}");
                         let fault = accessor.with(|mut access| access.data_mut().fault(error));
@@ -80,8 +74,12 @@ impl Job {
                     ));
                     return Ok(());
                 };
-                let body_taken =
-                    p3::handle(accessor, service, request, Some(self.context), answer).await?;
+                let asked = p3::Asked {
+                    request,
+                    context: Some(self.context),
+                    answer,
+                };
+                let body_taken = p3::handle(accessor, service, asked).await?;
                 let _ = body_taken.await;
                 Ok(())
             }
@@ -89,24 +87,23 @@ impl Job {
     }
 }
 
-async fn call(
+async fn run(
     accessor: &Accessor<State>,
     exports: &Exports,
-    function: FunctionIndex,
+    call: Call,
     context: CallContext,
-    params: &[Val],
-    values: &mut [Val],
-) -> wasmtime::Result<()> {
-    let function = exports.functions[function.0];
-    let (call, task) = accessor.with(|mut access| {
+) -> wasmtime::Result<Vec<Val>> {
+    let function = exports.functions[call.function.0];
+    let mut values = vec![Val::Bool(false); call.results];
+    let (running, task) = accessor.with(|mut access| {
         let mut store = access.as_context_mut();
         store.set_epoch_deadline(1);
-        let call = function.start_call_concurrent(&mut store, params, values)?;
-        let task = call.task();
+        let running = function.start_call_concurrent(&mut store, &call.params, &mut values)?;
+        let task = running.task();
         store.data_mut().enter(task, context);
-        wasmtime::error::Ok((call, task))
+        wasmtime::error::Ok((running, task))
     })?;
-    let finished = function.finish_call_concurrent(accessor, call).await;
+    let finished = function.finish_call_concurrent(accessor, running).await;
     accessor.with(|mut access| access.data_mut().leave(task));
-    finished
+    finished.map(|()| values)
 }

@@ -22,8 +22,7 @@ use stoa_http::cache::{Key, key, storable};
 use stoa_mesh::CallError;
 use stoa_settings::OnDisconnect;
 
-type Aboard = single_flight::Aboard<Failure>;
-type Flight = single_flight::Flight<Failure>;
+type Lead = single_flight::Lead<Failure>;
 type Landing = single_flight::Landing<Failure>;
 
 /// Longest body that is stored, in bytes: a longer one would push out a thousand
@@ -33,6 +32,15 @@ const LONGEST_BODY: usize = 1 << 20;
 /// How long requests for an answer that can't be shared don't wait for each other.
 /// Short: the next one may be another.
 const OWN: Duration = Duration::from_secs(10);
+
+/// What a service was asked.
+struct Asked {
+    endpoint: Arc<Endpoint>,
+    /// The request's head, as its client sent it.
+    parts: Parts,
+    wanted: Wanted,
+    deadline: std::time::Instant,
+}
 
 impl ResponseCache {
     /// Asks the service, or waits for the one who does already; if it fails, the
@@ -45,12 +53,10 @@ impl ResponseCache {
         fallback: Option<Arc<Entry>>,
     ) -> Result<Response, Refusal> {
         let fetched = if wanted.alone {
-            self.lead(Flight::alone(), wanted, request, why).await
+            self.lead(Lead::alone(), wanted, request, why).await
         } else {
             match self.flights.join(wanted.key, wanted.asked) {
-                Turn::Lead(flight, aboard) => {
-                    self.lead((flight, aboard), wanted, request, why).await
-                }
+                Turn::Lead(lead) => self.lead(lead, wanted, request, why).await,
                 Turn::Follow(landing) => {
                     // It has no call of its own that could go on.
                     if let Some(tie) = &request.exchange.tie {
@@ -71,7 +77,7 @@ impl ResponseCache {
                             self.metrics.coalesced.inc();
                             Err(Refusal::Awaited(failure))
                         }
-                        Ok(_) => self.lead(Flight::alone(), wanted, request, why).await,
+                        Ok(_) => self.lead(Lead::alone(), wanted, request, why).await,
                     }
                 }
             }
@@ -97,7 +103,7 @@ impl ResponseCache {
     /// Asks the service, and stores what may be stored, as long as anybody waits.
     async fn lead(
         self: &Arc<Self>,
-        (flight, aboard): (Flight, Aboard),
+        Lead { flight, aboard }: Lead,
         wanted: Wanted,
         mut request: Onward,
         why: ForwardReason,
@@ -105,14 +111,18 @@ impl ResponseCache {
         self.metrics.miss.inc();
         let this = self.clone();
         let head = &mut request.exchange.head;
-        let (endpoint, parts) = (request.endpoint.clone(), head.clone());
-        let deadline = request.exchange.deadline;
+        let asked = Asked {
+            endpoint: request.endpoint.clone(),
+            parts: head.clone(),
+            wanted,
+            deadline: request.exchange.deadline,
+        };
         // The whole answer is wanted, not the news that this client has it.
         head.headers.remove(header::IF_NONE_MATCH);
         head.headers.remove(header::IF_MODIFIED_SINCE);
         let left = flight.left();
         let after = move |answered| async move {
-            let settling = this.settle(&endpoint, &parts, &wanted, deadline, answered);
+            let settling = this.settle(&asked, answered);
             let settled = tokio::select! {
                 biased;
                 settled = settling => settled,
@@ -134,19 +144,21 @@ impl ResponseCache {
     /// Stores an answer if it may be, and makes it ready for its client.
     async fn settle(
         &self,
-        endpoint: &Endpoint,
-        parts: &Parts,
-        wanted: &Wanted,
-        deadline: std::time::Instant,
+        asked: &Asked,
         answered: Result<Response, Refusal>,
     ) -> Result<(Option<Arc<Entry>>, Response), Refusal> {
         let mut response = answered?;
+        let (endpoint, parts, wanted) = (&*asked.endpoint, &asked.parts, &asked.wanted);
         let rule = &wanted.rule;
         let terms = storable::terms(parts, &response, &rule.defaults);
         let terms = terms.filter(|terms| terms.anyone || !wanted.personal);
         let whole = match terms {
             None => false,
-            Some(_) => match response.body_mut().take_in(LONGEST_BODY, deadline).await {
+            Some(_) => match response
+                .body_mut()
+                .take_in(LONGEST_BODY, asked.deadline)
+                .await
+            {
                 Ok(Taken::Whole) => true,
                 // One that takes longer than the call may is streamed.
                 Ok(Taken::InPart) | Err(_) => false,
@@ -193,7 +205,7 @@ impl ResponseCache {
 
     /// Fetches a new answer in the background, unless somebody does already.
     pub(super) fn refresh(self: &Arc<Self>, wanted: Wanted, mut request: Onward) {
-        let Turn::Lead(flight, aboard) = self.flights.join(wanted.key, wanted.asked) else {
+        let Turn::Lead(lead) = self.flights.join(wanted.key, wanted.asked) else {
             return;
         };
         // Its client has an answer, and waits for none.
@@ -201,9 +213,7 @@ impl ResponseCache {
         let this = self.clone();
         tokio::spawn(async move {
             let service = request.endpoint.service().clone();
-            let led = this
-                .lead((flight, aboard), wanted, request, ForwardReason::Stale)
-                .await;
+            let led = this.lead(lead, wanted, request, ForwardReason::Stale).await;
             if let Err(refusal) = led {
                 tracing::debug!(
                     service = &*service,

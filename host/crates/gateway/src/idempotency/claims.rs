@@ -4,23 +4,23 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Fault;
-use stoa_store::Place;
+use stoa_store::KeyDigest;
 
 /// Keys whose first request is being answered, with what it asks for.
 #[derive(Debug, Default)]
-pub(super) struct Claims(Mutex<HashMap<Place, Place>>);
+pub(super) struct Claims(Mutex<HashMap<KeyDigest, KeyDigest>>);
 
 /// The right to answer a key; given back when dropped.
 #[derive(Debug)]
 pub(super) struct Claim {
     claims: Arc<Claims>,
-    pub(super) place: Place,
-    pub(super) fingerprint: Place,
+    pub(super) place: KeyDigest,
+    pub(super) fingerprint: KeyDigest,
 }
 
 impl Claims {
     /// Refuses a request whose key another has.
-    pub(super) fn check(&self, place: &Place, fingerprint: &Place) -> Result<(), Fault> {
+    pub(super) fn check(&self, place: &KeyDigest, fingerprint: &KeyDigest) -> Result<(), Fault> {
         match self.lock().get(place) {
             None => Ok(()),
             Some(first) if first == fingerprint => Err(Fault::InFlight),
@@ -31,8 +31,8 @@ impl Claims {
     /// Takes a key, unless another has it.
     pub(super) fn claim(
         self: &Arc<Self>,
-        place: Place,
-        fingerprint: Place,
+        place: KeyDigest,
+        fingerprint: KeyDigest,
     ) -> Result<Claim, Fault> {
         // Two requests at once: whoever comes second finds the first here.
         let mut claims = self.lock();
@@ -49,7 +49,7 @@ impl Claims {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Place, Place>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<KeyDigest, KeyDigest>> {
         // Nothing runs under the lock but a look-up or an insertion.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -9,7 +9,7 @@ use http::request::Parts;
 use super::Fault;
 use stoa_call::Principal;
 use stoa_settings::Route;
-use stoa_store::{OWNER, Place};
+use stoa_store::{KeyDigest, OWNER};
 
 /// Longest key, in characters, as payment APIs have it.
 const LONGEST: usize = 255;
@@ -68,18 +68,23 @@ pub(super) fn owner(service: &str) -> [u8; OWNER] {
         .expect("a hash is longer")
 }
 
+/// Who asks with a key.
+#[derive(Clone, Copy)]
+pub(super) struct Asker<'a> {
+    pub(super) principal: Option<&'a Principal>,
+    /// The headers that the service gets, if any: what it may itself know callers by
+    /// keeps them apart, too.
+    pub(super) shown: Option<&'a HeaderMap>,
+}
+
 /// Where the answer to a key is kept: one place for each caller, route and key. A
 /// new revision of the service finds what the old one answered.
-///
-/// `shown` are the headers that the service gets, if any: what it may itself know
-/// callers by keeps them apart, too.
 pub(super) fn place(
-    principal: Option<&Principal>,
-    shown: Option<&HeaderMap>,
+    Asker { principal, shown }: Asker<'_>,
     service: &str,
     route: &Route,
     key: &str,
-) -> Place {
+) -> KeyDigest {
     let issuer = principal.and_then(Principal::issuer);
     let subject = principal.map(|principal| principal.subject.as_str());
     let route = route.key();
@@ -102,7 +107,7 @@ pub(super) fn place(
 }
 
 /// What a request asks for; two with the same key must ask for the same.
-pub(super) fn fingerprint(parts: &Parts, body: &[u8]) -> Place {
+pub(super) fn fingerprint(parts: &Parts, body: &[u8]) -> KeyDigest {
     let target = parts
         .uri
         .path_and_query()
@@ -111,7 +116,7 @@ pub(super) fn fingerprint(parts: &Parts, body: &[u8]) -> Place {
 }
 
 /// Lengths keep the fields apart.
-fn hash(fields: &[&[u8]]) -> Place {
+fn hash(fields: &[&[u8]]) -> KeyDigest {
     let mut hasher = blake3::Hasher::new();
     for field in fields {
         hasher

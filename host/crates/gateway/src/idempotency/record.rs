@@ -6,7 +6,7 @@ use http::header::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
 use crate::respond::Response;
-use stoa_store::Place;
+use stoa_store::KeyDigest;
 
 /// Headers of one connection or moment, which a replay gets anew.
 const ANEW: [&str; 5] = [
@@ -28,7 +28,7 @@ pub(super) struct Record {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Head {
     /// Of the request.
-    pub(super) fingerprint: Place,
+    pub(super) fingerprint: KeyDigest,
     pub(super) status: u16,
     /// Values byte by byte as characters, since they need not be UTF-8.
     headers: Vec<(String, String)>,
@@ -38,7 +38,7 @@ pub(super) struct Head {
 
 impl Record {
     /// A response whose body is there whole, or was too long.
-    pub(super) fn of(response: &Response, fingerprint: Place) -> Self {
+    pub(super) fn of(response: &Response, fingerprint: KeyDigest) -> Self {
         let headers = response.headers().iter();
         let headers = headers
             .filter(|(name, _)| !ANEW.contains(&name.as_str()))

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::document;
 use stoa_service::contract::Contract;
-use stoa_settings::{Access, Compression, Idempotency, IdempotencyKey, Route, Target};
+use stoa_settings::{Access, Idempotency, IdempotencyKey, Route, Target};
 use stoa_test_components::{SHOP, component};
 
 mod check;
@@ -29,20 +29,10 @@ fn route(key: &str, target: &str) -> Route {
     };
     Route {
         method,
-        host: None,
         path: path.to_owned(),
         target,
-        status: None,
-        location: None,
         access: Access::Public,
-        cache: None,
-        idempotency: None,
-        errors: Default::default(),
-        rate: None,
-        cors: None,
-        compression: Compression::On,
-        priority: Default::default(),
-        on_disconnect: None,
+        ..Route::default()
     }
 }
 

@@ -55,11 +55,16 @@ pub(super) enum End {
     CutOff,
 }
 
+/// What a tunnel joins.
+pub(super) struct Ends<C, F> {
+    pub(super) client: C,
+    pub(super) far: F,
+}
+
 /// Joins both ends until the tunnel's end. It is to leave once what `leaving` makes
 /// completes.
 pub(super) async fn join<F: Future<Output = ()>>(
-    client: impl AsyncRead + AsyncWrite,
-    far: impl AsyncRead + AsyncWrite,
+    Ends { client, far }: Ends<impl AsyncRead + AsyncWrite, impl AsyncRead + AsyncWrite>,
     carried: &Carried,
     times: Times,
     leaving: impl Fn() -> F,
@@ -191,7 +196,7 @@ mod tests {
         let ((client, near), (far, beyond)) = (duplex(64), duplex(64));
         let task = tokio::spawn(async move {
             let carried = Carried::default();
-            join(near, far, &carried, TIMES, leaving).await
+            join(Ends { client: near, far }, &carried, TIMES, leaving).await
         });
         (client, beyond, task)
     }

@@ -38,9 +38,17 @@ pub enum Landing<F> {
 /// Whose turn it is.
 pub enum Turn<F> {
     /// To make the call, and to wait for it.
-    Lead(Flight<F>, Aboard<F>),
+    Lead(Lead<F>),
     /// To wait for it.
     Follow(Aboard<F>),
+}
+
+/// A call that is to be made by who waits for it, too.
+pub struct Lead<F> {
+    /// To end with what the call brought.
+    pub flight: Flight<F>,
+    /// To be held as long as its maker waits.
+    pub aboard: Aboard<F>,
 }
 
 /// Who waits for what a call brings.
@@ -71,7 +79,10 @@ impl<F> SingleFlight<F> {
         flights.insert(key, landing.clone());
         drop(flights);
         let joined = Some((self.clone(), key));
-        Turn::Lead(Flight { joined, landing }, aboard)
+        Turn::Lead(Lead {
+            flight: Flight { joined, landing },
+            aboard,
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Under<F>> {
@@ -80,14 +91,19 @@ impl<F> SingleFlight<F> {
     }
 }
 
-impl<F> Flight<F> {
+impl<F> Lead<F> {
     /// A call that nobody joins.
-    pub fn alone() -> (Self, Aboard<F>) {
+    pub fn alone() -> Self {
         let (landing, aboard) = watch::channel(Landing::Waiting);
         let joined = None;
-        (Self { joined, landing }, aboard)
+        Self {
+            flight: Flight { joined, landing },
+            aboard,
+        }
     }
+}
 
+impl<F> Flight<F> {
     /// Waits until nobody waits for what it brings.
     pub fn left(&self) -> impl Future<Output = ()> + Send + use<F>
     where
@@ -128,7 +144,7 @@ mod tests {
 
     fn lead(flights: &Arc<Flights>) -> (Flight<&'static str>, Aboard<&'static str>) {
         match flights.join(KEY, Moment::default()) {
-            Turn::Lead(flight, aboard) => (flight, aboard),
+            Turn::Lead(lead) => (lead.flight, lead.aboard),
             Turn::Follow(_) => panic!("the first leads"),
         }
     }

@@ -42,6 +42,8 @@ const RESET_BY_FAULT: usize = 100;
 /// What a service says to a request: there is always an answer.
 type Said<B> = Result<Response<B>, Infallible>;
 type Socket<S, H, T> = TokioIo<Watched<S, H, T>>;
+type Http1<S, H, T, V> = http1::UpgradeableConnection<Socket<S, H, T>, OneByOne<V, T>>;
+type Http2<S, H, T, V> = http2::Connection<Socket<S, H, T>, Multiplexed<V, T>, TokioExecutor>;
 
 /// A service on HTTP/1: each request is answered on the connection's task.
 pub(super) struct OneByOne<V, T> {
@@ -68,8 +70,8 @@ where
 {
     /// Its client has not said enough.
     Opening(Box<Opening<S, H, T, V>>),
-    Http1(Pin<Box<http1::UpgradeableConnection<Socket<S, H, T>, OneByOne<V, T>>>>),
-    Http2(Pin<Box<http2::Connection<Socket<S, H, T>, Multiplexed<V, T>, TokioExecutor>>>),
+    Http1(Pin<Box<Http1<S, H, T, V>>>),
+    Http2(Pin<Box<Http2<S, H, T, V>>>),
     Over,
 }
 

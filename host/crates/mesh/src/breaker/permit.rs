@@ -15,30 +15,32 @@ pub enum Outcome {
     Ignored,
 }
 
+/// How a call was let in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Admission {
+    /// The state of the breaker then.
+    pub(super) gate: u64,
+    /// Its number, if it decides whether the breaker closes.
+    pub(super) probe: Option<u64>,
+    /// When; `None` where its time says nothing.
+    pub(super) began: Option<Instant>,
+}
+
 /// The right to make one call. Dropped, it counts as [`Outcome::Ignored`], and a
 /// probe gives its place to the next call.
 #[must_use = "a permit that is dropped tells nothing of the call"]
 pub struct Permit<'b> {
     breaker: &'b Breaker,
-    gate: u64,
-    probe: Option<u64>,
-    began: Option<Instant>,
+    admission: Admission,
     /// What became of the call, and when it was over.
     ended: Option<(Outcome, Instant)>,
 }
 
 impl<'b> Permit<'b> {
-    pub(super) fn new(
-        breaker: &'b Breaker,
-        gate: u64,
-        probe: Option<u64>,
-        began: Option<Instant>,
-    ) -> Self {
+    pub(super) fn new(breaker: &'b Breaker, admission: Admission) -> Self {
         Self {
             breaker,
-            gate,
-            probe,
-            began,
+            admission,
             ended: None,
         }
     }
@@ -55,7 +57,7 @@ impl<'b> Permit<'b> {
 
     /// Whether this is the one call that decides if a revision gets traffic again.
     pub fn is_probe(&self) -> bool {
-        self.probe.is_some()
+        self.admission.probe.is_some()
     }
 }
 
@@ -63,10 +65,9 @@ impl Drop for Permit<'_> {
     fn drop(&mut self) {
         let (outcome, now) = match self.ended {
             Some(ended) => ended,
-            None if self.probe.is_some() => (Outcome::Ignored, Instant::now()),
+            None if self.is_probe() => (Outcome::Ignored, Instant::now()),
             None => return,
         };
-        self.breaker
-            .settle(self.gate, self.probe, self.began, outcome, now);
+        self.breaker.settle(self.admission, outcome, now);
     }
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::Export;
 use super::lease::{acquire, flatten};
-use super::threads::{self, Begun};
+use super::threads::{Begun, Elsewhere};
 use crate::fault::CallError;
 use stoa_call::CallContext;
 use stoa_call::deadline::within;
 use stoa_engine::FunctionIndex;
+use stoa_engine::shared::Call;
 use stoa_engine::value::Val;
 use stoa_service::pool::Lease;
 use stoa_service::revision::Revision;
@@ -34,7 +35,7 @@ impl Function {
         match self.revision.pool.elsewhere() {
             None => self.call_here(context, params, results, None).await,
             Some(there) => {
-                let called = threads::call(there, self, context, params, results);
+                let called = Elsewhere(there).call(self, context, params, results);
                 Box::pin(called).await
             }
         }
@@ -61,13 +62,12 @@ impl Function {
             }
             Lease::Shared(lease) => {
                 let instance = lease.instance();
-                let called = instance.call(
-                    Box::new(lease),
-                    self.index,
-                    context.clone(),
-                    params.to_vec(),
-                    results.len(),
-                );
+                let call = Call {
+                    function: self.index,
+                    params: params.to_vec(),
+                    results: results.len(),
+                };
+                let called = instance.call(Box::new(lease), call, context.clone());
                 flatten(Box::pin(within(deadline, called)).await)
                     .map(|mut values| results.swap_with_slice(&mut values))
             }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::lease::{acquire, flatten};
-use super::threads::{self, Begun};
+use super::threads::{Begun, Elsewhere};
 use super::{Export, report};
 use crate::fault::CallError;
 use crate::gate::Gate;
@@ -62,7 +62,7 @@ impl Handler {
         match self.revision.pool.elsewhere() {
             None => self.http_here(request, context, listening, None).await,
             Some(there) => {
-                let answered = threads::http(there, self, request, context, listening);
+                let answered = Elsewhere(there).http(self, request, context, listening);
                 Box::pin(answered).await
             }
         }

@@ -21,54 +21,75 @@ use stoa_engine::http::{BodyError, ResponseBody};
 use stoa_engine::value::Val;
 use stoa_service::threads::Away;
 
-/// As [`Function::call`], on other threads.
-pub(super) async fn call(
-    there: &Handle,
-    function: &Function,
-    context: &CallContext,
-    params: &[Val],
-    results: &mut [Val],
-) -> Result<(), CallError> {
-    let (callee, context) = (function.clone(), context.clone());
-    let (deadline, params, slots) = (context.deadline, params.to_vec(), results.len());
-    let begun = Begun::default();
-    let there_begun = begun.clone();
-    let work = async move {
-        let mut values = vec![Val::Bool(false); slots];
-        let begun = Some(&there_begun);
-        let called = callee.call_here(&context, &params, &mut values, begun);
-        called.await.map(|()| values)
-    };
-    let mut values = away(there, deadline, &begun, work).await?;
-    results.swap_with_slice(&mut values);
-    Ok(())
-}
+/// The threads that a call moves to.
+#[derive(Clone, Copy)]
+pub(super) struct Elsewhere<'a>(pub(super) &'a Handle);
 
-/// As [`Handler::http`], on other threads.
-pub(super) async fn http<B>(
-    there: &Handle,
-    handler: &Handler,
-    request: http::Request<B>,
-    context: CallContext,
-    listening: Listening<'_>,
-) -> Result<http::Response<ResponseBody>, CallError>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BodyError>,
-{
-    let (callee, deadline) = (handler.clone(), context.deadline);
-    let (gate, upload) = (listening.gate.clone(), listening.upload.clone());
-    let begun = Begun::default();
-    let there_begun = begun.clone();
-    let work = async move {
-        let listening = Listening {
-            gate: &gate,
-            upload: &upload,
+impl Elsewhere<'_> {
+    /// As [`Function::call`], on other threads.
+    pub(super) async fn call(
+        self,
+        function: &Function,
+        context: &CallContext,
+        params: &[Val],
+        results: &mut [Val],
+    ) -> Result<(), CallError> {
+        let (callee, context) = (function.clone(), context.clone());
+        let (deadline, params, slots) = (context.deadline, params.to_vec(), results.len());
+        let begun = Begun::default();
+        let there_begun = begun.clone();
+        let work = async move {
+            let mut values = vec![Val::Bool(false); slots];
+            let begun = Some(&there_begun);
+            let called = callee.call_here(&context, &params, &mut values, begun);
+            called.await.map(|()| values)
         };
-        let begun = Some(&there_begun);
-        callee.http_here(request, context, listening, begun).await
-    };
-    away(there, deadline, &begun, work).await
+        let mut values = self.wait(deadline, &begun, work).await?;
+        results.swap_with_slice(&mut values);
+        Ok(())
+    }
+
+    /// As [`Handler::http`], on other threads.
+    pub(super) async fn http<B>(
+        self,
+        handler: &Handler,
+        request: http::Request<B>,
+        context: CallContext,
+        listening: Listening<'_>,
+    ) -> Result<http::Response<ResponseBody>, CallError>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BodyError>,
+    {
+        let (callee, deadline) = (handler.clone(), context.deadline);
+        let (gate, upload) = (listening.gate.clone(), listening.upload.clone());
+        let begun = Begun::default();
+        let there_begun = begun.clone();
+        let work = async move {
+            let listening = Listening {
+                gate: &gate,
+                upload: &upload,
+            };
+            let begun = Some(&there_begun);
+            callee.http_here(request, context, listening, begun).await
+        };
+        self.wait(deadline, &begun, work).await
+    }
+
+    /// Waits for work on other threads, up to the call's deadline. Those threads may
+    /// not run in time to see it themselves.
+    async fn wait<T: Send + 'static>(
+        self,
+        deadline: Instant,
+        begun: &Begun,
+        work: impl Future<Output = Result<T, CallError>> + Send + 'static,
+    ) -> Result<T, CallError> {
+        match within(deadline, Away::start(self.0, work)).await {
+            Ok(Some(outcome)) => outcome,
+            Ok(None) => Err(CallError::Fault(Fault::InstanceLost)),
+            Err(Elapsed) => Err(begun.missed()),
+        }
+    }
 }
 
 /// Whether a call on other threads has got its instance, and late.
@@ -92,21 +113,6 @@ impl Begun {
     }
 }
 
-/// Waits for work on other threads, up to the call's deadline. Those threads may
-/// not run in time to see it themselves.
-async fn away<T: Send + 'static>(
-    there: &Handle,
-    deadline: Instant,
-    begun: &Begun,
-    work: impl Future<Output = Result<T, CallError>> + Send + 'static,
-) -> Result<T, CallError> {
-    match within(deadline, Away::start(there, work)).await {
-        Ok(Some(outcome)) => outcome,
-        Ok(None) => Err(CallError::Fault(Fault::InstanceLost)),
-        Err(Elapsed) => Err(begun.missed()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::future::pending;
@@ -115,7 +121,8 @@ mod tests {
 
     async fn missed(begun: &Begun) -> CallError {
         let never = pending::<Result<(), CallError>>();
-        match away(&Handle::current(), Instant::now(), begun, never).await {
+        let here = Handle::current();
+        match Elsewhere(&here).wait(Instant::now(), begun, never).await {
             Err(error) => error,
             Ok(()) => panic!("the call never ends"),
         }

@@ -51,7 +51,7 @@ mod tests {
     use proptest::prelude::*;
     use tokio::time::Instant;
 
-    use super::super::instance::Registration;
+    use super::super::instance::{Joining, Registration};
     use super::*;
 
     fn instances(weights: &[u32]) -> Vec<Arc<Instance>> {
@@ -63,16 +63,13 @@ mod tests {
                 ttl: None,
                 status: None,
             };
-            Arc::new(
-                Instance::joined(
-                    &at.to_string(),
-                    &registration,
-                    None,
-                    (&Default::default(), &Default::default()),
-                    Instant::now(),
-                )
-                .unwrap(),
-            )
+            let joining = Joining {
+                id: &at.to_string(),
+                registration: &registration,
+                now: Instant::now(),
+            };
+            let (breaker, watch) = Default::default();
+            Arc::new(Instance::joined(joining, None, &breaker, &watch).unwrap())
         };
         weights.iter().enumerate().map(of).collect()
     }

@@ -39,7 +39,7 @@ pub struct Instance {
     /// What it tells of itself.
     pub metadata: BTreeMap<String, String>,
     /// `None` where it was declared and stays.
-    lease: Option<Arc<Lease>>,
+    lease: Option<Arc<Renewal>>,
     state: Arc<Mutex<State>>,
     seen: Arc<Seen>,
     pub(super) breaker: Arc<Breaker>,
@@ -55,7 +55,7 @@ struct Seen {
     gone: watch::Sender<bool>,
 }
 
-struct Lease {
+struct Renewal {
     ttl: Duration,
     renewed: Mutex<Instant>,
 }
@@ -66,8 +66,19 @@ struct State {
     forced: Option<Status>,
 }
 
+/// A registration that comes in.
+#[derive(Clone, Copy)]
+pub struct Joining<'a> {
+    /// Of the instance.
+    pub id: &'a str,
+    /// What it says of itself.
+    pub registration: &'a Registration,
+    /// When its lease begins.
+    pub now: Instant,
+}
+
 impl Instance {
-    /// An instance that joins with a lease from `now` on. It takes over from the one
+    /// An instance that joins with a lease. It takes over from the one
     /// of its name: an operator's word, and where it is at the same place, what was
     /// seen there.
     ///
@@ -75,12 +86,16 @@ impl Instance {
     ///
     /// What is wrong with the registration.
     pub fn joined(
-        id: &str,
-        registration: &Registration,
+        joining: Joining<'_>,
         before: Option<&Self>,
-        (breaker, watch): (&settings::Breaker, &Watch),
-        now: Instant,
+        breaker: &settings::Breaker,
+        watch: &Watch,
     ) -> Result<Self, String> {
+        let Joining {
+            id,
+            registration,
+            now,
+        } = joining;
         let ttl = registration.ttl.map_or(TTL, Duration::from_secs);
         if ttl.is_zero() || ttl > LONGEST_TTL {
             return Err(format!(
@@ -117,7 +132,7 @@ impl Instance {
         }
         instance.force(before.and_then(Self::forced));
         instance.metadata.clone_from(&registration.metadata);
-        instance.lease = Some(Arc::new(Lease {
+        instance.lease = Some(Arc::new(Renewal {
             ttl,
             renewed: Mutex::new(now),
         }));

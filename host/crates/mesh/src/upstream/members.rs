@@ -8,7 +8,7 @@ use http::Uri;
 use tokio::time::Instant;
 
 use super::eviction;
-use super::instance::{Instance, Registration};
+use super::instance::{Instance, Joining, Registration};
 use super::watch::Watch;
 use stoa_settings as settings;
 
@@ -69,8 +69,12 @@ impl Members {
         self.change(|members| {
             let before = members.iter().find(|member| member.id == id);
             let before = before.map(|before| &**before);
-            let guarded = (breaker, &self.watch);
-            let instance = Instance::joined(id, registration, before, guarded, now)?;
+            let joining = Joining {
+                id,
+                registration,
+                now,
+            };
+            let instance = Instance::joined(joining, before, breaker, &self.watch)?;
             members.retain(|member| member.id != id);
             members.push(Arc::new(instance));
             Ok(())

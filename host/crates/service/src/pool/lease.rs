@@ -19,31 +19,29 @@ pub enum Lease {
 
 impl Lease {
     pub(super) fn new(pool: &Arc<Pool>, slot: Slot) -> Self {
-        let place = Place {
+        let held = HeldSlot {
             pool: Arc::clone(pool),
             slot: Some(slot),
             sound: false,
             since: None,
         };
-        match place.slot {
-            Some(Slot::Exclusive(_)) => Self::Exclusive(ExclusiveLease(place)),
-            _ => Self::Shared(SharedLease(place)),
+        match held.slot {
+            Some(Slot::Exclusive(..)) => Self::Exclusive(ExclusiveLease(held)),
+            _ => Self::Shared(SharedLease(held)),
         }
     }
 
     /// The same, had by a call that has waited for it.
     pub(super) fn had_since(mut self, now: Instant) -> Self {
-        let (Self::Exclusive(ExclusiveLease(place)) | Self::Shared(SharedLease(place))) = &mut self;
-        place.since = Some(now);
+        let (Self::Exclusive(ExclusiveLease(held)) | Self::Shared(SharedLease(held))) = &mut self;
+        held.since = Some(now);
         self
     }
 
     /// Since when a call has it that has waited for it; `None` where it did not wait.
     pub fn since(&self) -> Option<Instant> {
         match self {
-            Self::Exclusive(ExclusiveLease(place)) | Self::Shared(SharedLease(place)) => {
-                place.since
-            }
+            Self::Exclusive(ExclusiveLease(held)) | Self::Shared(SharedLease(held)) => held.since,
         }
     }
 
@@ -58,7 +56,7 @@ impl Lease {
 
 /// A whole instance. Dropped without [`ExclusiveLease::keep`], the instance goes:
 /// its call did not end, or ended badly.
-pub struct ExclusiveLease(Place);
+pub struct ExclusiveLease(HeldSlot);
 
 impl ExclusiveLease {
     /// Gives the instance back for further calls.
@@ -72,7 +70,7 @@ impl Deref for ExclusiveLease {
 
     fn deref(&self) -> &Instance {
         match &self.0.slot {
-            Some(Slot::Exclusive(warm)) => &warm.instance,
+            Some(Slot::Exclusive(instance, _)) => instance,
             _ => unreachable!(
                 "an exclusive lease is made from an exclusive slot and keeps it until it is dropped"
             ),
@@ -83,7 +81,7 @@ impl Deref for ExclusiveLease {
 impl DerefMut for ExclusiveLease {
     fn deref_mut(&mut self) -> &mut Instance {
         match &mut self.0.slot {
-            Some(Slot::Exclusive(warm)) => &mut warm.instance,
+            Some(Slot::Exclusive(instance, _)) => instance,
             _ => unreachable!(
                 "an exclusive lease is made from an exclusive slot and keeps it until it is dropped"
             ),
@@ -93,7 +91,7 @@ impl DerefMut for ExclusiveLease {
 
 /// A share of an instance: goes back by itself, for the instance knows whether
 /// it is still sound.
-pub struct SharedLease(Place);
+pub struct SharedLease(HeldSlot);
 
 impl SharedLease {
     /// The instance that it is a share of.
@@ -108,14 +106,14 @@ impl SharedLease {
 }
 
 /// A slot that a call holds.
-struct Place {
+struct HeldSlot {
     pool: Arc<Pool>,
     slot: Option<Slot>,
     sound: bool,
     since: Option<Instant>,
 }
 
-impl Drop for Place {
+impl Drop for HeldSlot {
     fn drop(&mut self) {
         let slot = self.slot.take();
         let kept = slot.filter(|slot| self.sound || matches!(slot, Slot::Shared(..)));

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::lanes::{Caller, Lanes, Waiter};
 use super::peak::Peak;
 use super::queue::{Queue, Refused, Why};
-use super::slot::{Handoff, Seat, Seats, Slot, What};
+use super::slot::{Handoff, Permit, Permits, Room, Slot};
 use super::{Pool, PoolError};
 
 /// What a call that waits gets: an instance or the right to make one, or the
@@ -40,13 +40,6 @@ pub(super) struct State {
     draining: bool,
 }
 
-/// How a call gets its instance.
-pub(super) enum Claim {
-    Idle(Slot),
-    Start(Seat),
-    Wait,
-}
-
 /// What is left to do after something was given back.
 pub(super) struct GivenBack {
     /// To be dropped.
@@ -72,22 +65,19 @@ impl State {
 
     /// Room for a call, if it is `nested` or fewer than `limit` are worked on. Nobody
     /// takes what others wait for, who may matter more.
-    pub(super) fn claim(&mut self, seats: &Arc<Seats>, limit: u32, nested: bool) -> Claim {
+    pub(super) fn claim(
+        &mut self,
+        permits: &Arc<Permits>,
+        limit: u32,
+        nested: bool,
+    ) -> Option<Room> {
         let free = nested || (self.worked_on() < limit && self.queue.is_empty());
         if !free || !self.nested.is_empty() {
-            return Claim::Wait;
+            return None;
         }
-        match self.room(seats) {
-            Some(What::Instance(slot)) => {
-                self.occupy();
-                Claim::Idle(slot)
-            }
-            Some(What::Start(seat)) => {
-                self.occupy();
-                Claim::Start(seat)
-            }
-            None => Claim::Wait,
-        }
+        let room = self.room(permits)?;
+        self.occupy();
+        Some(room)
     }
 
     /// Queues a call that found no room; gives those that are refused for it.
@@ -113,14 +103,14 @@ impl State {
         self.waiting -= 1;
     }
 
-    /// A seat for an instance that the minimum lacks.
-    pub(super) fn claim_missing(&mut self, seats: &Arc<Seats>) -> Option<Seat> {
-        if self.draining || seats.live() >= self.min {
+    /// A permit for an instance that the minimum lacks.
+    pub(super) fn claim_missing(&mut self, permits: &Arc<Permits>) -> Option<Permit> {
+        if self.draining || permits.taken() >= self.min {
             return None;
         }
-        let seat = seats.take(self.max)?;
+        let permit = permits.take(self.max)?;
         self.busy += 1;
-        Some(seat)
+        Some(permit)
     }
 
     /// `live` counts instances, the returned one included.
@@ -143,19 +133,21 @@ impl State {
         self.idle.extend(slots);
     }
 
-    /// Hands idle instances, or seats for new ones, to those who wait, while fewer
+    /// Hands idle instances, or permits for new ones, to those who wait, while fewer
     /// than `limit` calls are worked on, or to nested ones. Whose time was over is
     /// returned.
     pub(super) fn serve_queue(
         &mut self,
         pool: &Arc<Pool>,
-        seats: &Arc<Seats>,
+        permits: &Arc<Permits>,
         limit: u32,
     ) -> Vec<Refused<Turn>> {
         let mut refused = Vec::new();
         while self.is_turn(limit) {
-            let Some(what) = self.room(seats) else { break };
-            self.hand_over(Handoff::new(pool, what), &mut refused);
+            let Some(room) = self.room(permits) else {
+                break;
+            };
+            self.hand_over(Handoff::new(pool, room), &mut refused);
         }
         refused
     }
@@ -178,11 +170,11 @@ impl State {
         next
     }
 
-    /// An idle instance, or a seat for a new one.
-    fn room(&mut self, seats: &Arc<Seats>) -> Option<What> {
+    /// An idle instance, or a permit for a new one.
+    fn room(&mut self, permits: &Arc<Permits>) -> Option<Room> {
         match self.pop_idle() {
-            Some(slot) => Some(What::Instance(slot)),
-            None => seats.take(self.max).map(What::Start),
+            Some(slot) => Some(Room::Idle(slot)),
+            None => permits.take(self.max).map(Room::New),
         }
     }
 
@@ -198,7 +190,7 @@ impl State {
             }
         }
         self.busy -= 1;
-        if let Some(What::Instance(slot)) = handoff.disarm() {
+        if let Some(Room::Idle(slot)) = handoff.disarm() {
             self.idle.push(slot);
         }
     }
@@ -310,34 +302,27 @@ mod tests {
         turn
     }
 
-    fn is_let_in(claim: &Claim) -> bool {
-        !matches!(claim, Claim::Wait)
-    }
-
     #[test]
     fn who_comes_later_does_not_take_what_others_wait_for() {
-        let (mut state, seats) = (state(2), Arc::default());
-        let first = state.claim(&seats, 1, false);
-        assert!(is_let_in(&first));
+        let (mut state, permits) = (state(2), Arc::default());
+        let first = state.claim(&permits, 1, false);
+        assert!(first.is_some());
         let _waits = wait(&mut state, false);
         drop(first);
         state.give_back(None, 0);
-        assert!(!is_let_in(&state.claim(&seats, 1, false)));
+        assert!(state.claim(&permits, 1, false).is_none());
         assert!(state.is_turn(1));
-        assert!(is_let_in(&state.claim(&seats, 1, true)), "it is awaited");
+        assert!(state.claim(&permits, 1, true).is_some(), "it is awaited");
     }
 
     #[test]
     fn a_nested_call_has_its_turn_beyond_the_limit() {
-        let (mut state, seats) = (state(2), Arc::default());
-        let _outer = state.claim(&seats, 1, false);
-        assert!(!is_let_in(&state.claim(&seats, 1, false)));
-        let inner = state.claim(&seats, 1, true);
-        assert!(is_let_in(&inner));
-        assert!(
-            !is_let_in(&state.claim(&seats, 1, true)),
-            "the pool is full"
-        );
+        let (mut state, permits) = (state(2), Arc::default());
+        let _outer = state.claim(&permits, 1, false);
+        assert!(state.claim(&permits, 1, false).is_none());
+        let inner = state.claim(&permits, 1, true);
+        assert!(inner.is_some());
+        assert!(state.claim(&permits, 1, true).is_none(), "the pool is full");
         let _usual = wait(&mut state, false);
         assert!(!state.is_turn(1));
         let _nested = wait(&mut state, true);
@@ -350,11 +335,11 @@ mod tests {
 
     #[test]
     fn who_waits_for_the_host_is_in_nobodys_way() {
-        let (mut state, seats) = (state(2), Arc::default());
-        let _first = state.claim(&seats, 1, false);
+        let (mut state, permits) = (state(2), Arc::default());
+        let _first = state.claim(&permits, 1, false);
         assert!(!state.wait(), "nobody waits for its place");
-        let _second = state.claim(&seats, 1, false);
-        assert!(!is_let_in(&state.claim(&seats, 1, false)));
+        let _second = state.claim(&permits, 1, false);
+        assert!(state.claim(&permits, 1, false).is_none());
         let _waits = wait(&mut state, false);
         assert!(state.wait());
         assert!(state.is_turn(1), "but for an instance");

@@ -104,7 +104,7 @@ impl Pool {
     /// Serves waiters as far as there are instances or room for them.
     pub(super) fn settle(self: &Arc<Self>) {
         let mut state = self.lock();
-        let refused = state.serve_queue(self, &self.seats, self.limit);
+        let refused = state.serve_queue(self, &self.permits, self.limit);
         if state.busy() == 0 {
             self.settled.notify_waiters();
         }

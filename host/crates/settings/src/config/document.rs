@@ -89,55 +89,101 @@ impl<'t> Document<'t> {
             .ok()
     }
 
-    /// Writes a parsed value to its place, or notes what is wrong with it.
-    pub fn set<T>(
-        &mut self,
-        place: &mut T,
-        key: &Key<'_>,
-        value: &Value<'_>,
-        parse: impl FnOnce(&str) -> Result<T, String>,
-    ) {
-        let parsed = scalar(value.get_ref()).and_then(|text| parse(&text));
-        if let Some(parsed) = self.check(key, value, parsed) {
-            *place = parsed;
-        }
-    }
-
-    /// A string.
-    pub fn string(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<String> {
-        let found = value.get_ref();
-        let text = found.as_str().map(str::to_owned);
-        self.check(key, value, text.ok_or_else(|| expected("a string", found)))
-    }
-
-    /// A list of strings.
-    pub fn strings(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Vec<String>> {
-        let found = value.get_ref();
-        let list = found.as_array().map(|list| {
-            let texts = list
-                .iter()
-                .map(|item| item.get_ref().as_str().map(str::to_owned));
-            texts.collect::<Option<Vec<_>>>()
-        });
-        let list = list.flatten();
-        self.check(
-            key,
-            value,
-            list.ok_or_else(|| expected("a list of strings", found)),
-        )
-    }
-
-    /// A duration.
-    pub fn duration(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Duration> {
-        let text = self.string(key, value)?;
-        self.check(key, value, values::duration(&text))
-    }
-
     /// A table.
     pub fn table<'v>(&mut self, key: &Key<'_>, value: &'v Value<'t>) -> Option<&'v Table<'t>> {
         let found = value.get_ref();
         let table = found.as_table();
         self.check(key, value, table.ok_or_else(|| expected("a table", found)))
+    }
+}
+
+/// A key and its value, and where faults of theirs go.
+pub struct Entry<'d, 't> {
+    /// The text that they are in.
+    pub document: &'d mut Document<'t>,
+    /// The section, as faults name it: `service.shop.pool`.
+    pub section: &'d str,
+    /// The key.
+    pub key: &'d Key<'t>,
+    /// The value.
+    pub value: &'d Value<'t>,
+}
+
+impl<'t> Entry<'_, 't> {
+    /// The key's name.
+    pub fn name(&self) -> &str {
+        self.key.get_ref()
+    }
+
+    /// What a section below its own is called that has its key for a name.
+    pub fn below(&self) -> String {
+        format!("{}.{}", self.section, self.name())
+    }
+
+    /// Looks at all that its table has, which faults call `section`.
+    pub fn each(&mut self, section: &str, mut look: impl FnMut(&mut Entry<'_, 't>)) {
+        for (key, value) in self.table().into_iter().flatten() {
+            let document = &mut *self.document;
+            look(&mut Entry {
+                document,
+                section,
+                key,
+                value,
+            });
+        }
+    }
+
+    /// Whether its table has a key of this name.
+    pub fn has(&self, name: &str) -> bool {
+        let table = self.value.get_ref().as_table();
+        table.is_some_and(|table| table.keys().any(|key| key.get_ref() == name))
+    }
+
+    /// Notes a fault of the key.
+    pub fn fault(&mut self, message: impl Into<String>) {
+        self.document.fault(self.key.span(), message);
+    }
+
+    /// What was parsed of the value, or else a fault.
+    pub fn check<V>(&mut self, parsed: Result<V, String>) -> Option<V> {
+        self.document.check(self.key, self.value, parsed)
+    }
+
+    /// Writes a parsed value to its place, or notes what is wrong with it.
+    pub fn set<V>(&mut self, place: &mut V, parse: impl FnOnce(&str) -> Result<V, String>) {
+        let parsed = scalar(self.value.get_ref()).and_then(|text| parse(&text));
+        if let Some(parsed) = self.check(parsed) {
+            *place = parsed;
+        }
+    }
+
+    /// A string.
+    pub fn string(&mut self) -> Option<String> {
+        let found = self.value.get_ref();
+        let text = found.as_str().map(str::to_owned);
+        self.check(text.ok_or_else(|| expected("a string", found)))
+    }
+
+    /// A list of strings.
+    pub fn strings(&mut self) -> Option<Vec<String>> {
+        let found = self.value.get_ref();
+        let text = |item: &Value<'_>| item.get_ref().as_str().map(str::to_owned);
+        let list = found.as_array();
+        let list = list.and_then(|list| list.iter().map(text).collect());
+        self.check(list.ok_or_else(|| expected("a list of strings", found)))
+    }
+
+    /// A duration.
+    pub fn duration(&mut self) -> Option<Duration> {
+        let text = self.string()?;
+        self.check(values::duration(&text))
+    }
+}
+
+impl<'d, 't> Entry<'d, 't> {
+    /// A table.
+    pub fn table(&mut self) -> Option<&'d Table<'t>> {
+        self.document.table(self.key, self.value)
     }
 }
 

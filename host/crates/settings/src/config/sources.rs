@@ -1,7 +1,7 @@
 //! Where settings come from: the file, the environment (`STOA_` and the key in
 //! capitals) and flags.
 
-use super::document::{Document, Key as Name, Value, flat};
+use super::document::{Document, Entry, flat};
 use super::faults::{Faults, nearest};
 use super::keys::{self, Key};
 use super::{Config, Flag, jwt};
@@ -32,13 +32,17 @@ const ELSEWHERE: &[(&str, &str)] = &[
 /// Sets what the file says.
 pub fn from_file(config: &mut Config, file: &str, text: &str) -> Faults {
     let (mut document, table) = Document::parse(file, text);
-    for (name, value) in &table {
-        if !sections().any(|section| section == name.get_ref()) {
-            one_of_file(config, &mut document, "", name, value);
-        } else if let Some(section) = document.table(name, value) {
-            for (inner, value) in section {
-                one_of_file(config, &mut document, name.get_ref(), inner, value);
-            }
+    for (key, value) in &table {
+        let mut entry = Entry {
+            document: &mut document,
+            section: "",
+            key,
+            value,
+        };
+        if sections().any(|section| section == entry.name()) {
+            entry.each(key.get_ref(), |entry| one_of_file(config, entry));
+        } else {
+            one_of_file(config, &mut entry);
         }
     }
     document.into_faults()
@@ -78,31 +82,25 @@ pub fn from_flags(config: &mut Config, flags: &[Flag]) -> Faults {
     faults
 }
 
-fn one_of_file(
-    config: &mut Config,
-    document: &mut Document<'_>,
-    section: &str,
-    name: &Name<'_>,
-    value: &Value<'_>,
-) {
-    let full = qualified(section, name.get_ref());
+fn one_of_file(config: &mut Config, entry: &mut Entry<'_, '_>) {
+    let full = qualified(entry.section, entry.name());
     if full == "jwt.issuers" {
-        config.jwt.issuers = jwt::issuers(document, value);
+        config.jwt.issuers = jwt::issuers(entry.document, entry.value);
         return;
     }
     match keys::all().find(|key| key.name == full) {
         Some(key) => {
-            let set = flat(value.get_ref()).and_then(|text| key.set(config, &text));
-            document.check(name, value, set);
+            let set = flat(entry.value.get_ref()).and_then(|text| key.set(config, &text));
+            entry.check(set);
         }
-        None => stranger(document, section, name),
+        None => stranger(entry),
     }
 }
 
 /// A key that is not known where it stands: perhaps it is elsewhere, or under
 /// another name.
-fn stranger(document: &mut Document<'_>, section: &str, name: &Name<'_>) {
-    let plain: &str = name.get_ref();
+fn stranger(entry: &mut Entry<'_, '_>) {
+    let plain: &str = entry.key.get_ref();
     let home = keys::all().find(|key| last(key.name) == plain);
     let renamed = ELSEWHERE.iter().find(|(other, _)| *other == plain);
     match (home, renamed) {
@@ -111,12 +109,15 @@ fn stranger(document: &mut Document<'_>, section: &str, name: &Name<'_>) {
                 Some((section, _)) => format!("in [{section}]"),
                 None => "at the top level".to_owned(),
             };
-            document.fault(name.span(), format!("`{plain}` belongs {place}"));
+            entry.fault(format!("`{plain}` belongs {place}"));
         }
         (None, Some((_, here))) => {
-            document.fault(name.span(), format!("`{plain}` is called `{here}` here"));
+            entry.fault(format!("`{plain}` is called `{here}` here"));
         }
-        (None, None) => document.unknown(name, section, &known(section)),
+        (None, None) => {
+            let known = known(entry.section);
+            entry.document.unknown(entry.key, entry.section, &known);
+        }
     }
 }
 

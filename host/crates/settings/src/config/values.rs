@@ -121,6 +121,22 @@ where
         })
 }
 
+/// How many: what is too many is told where settings are checked.
+///
+/// # Errors
+/// What was expected and what was found.
+pub fn count(text: &str) -> Result<u32, String> {
+    number(text, 0..=u32::MAX)
+}
+
+/// `true` or `false`.
+///
+/// # Errors
+/// What was expected and what was found.
+pub fn truth(text: &str) -> Result<bool, String> {
+    word(text, &[("true", true), ("false", false)])
+}
+
 /// A number of requests in a time: `100/s`, `6_000/min`, `10/250ms`.
 ///
 /// # Errors

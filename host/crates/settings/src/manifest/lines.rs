@@ -5,28 +5,23 @@
 
 use std::ops::Range;
 
-use crate::SettingFault;
-use crate::config::document::{Document, Key, Table};
-
 use super::route::split_key;
+use crate::SettingFault;
+use crate::config::document::Entry;
 
-/// Notes faults of the settings that were read from the table of this name.
-pub fn tell<'t>(
-    document: &mut Document<'t>,
-    name: &Key<'t>,
-    table: &Table<'t>,
-    faults: Vec<SettingFault>,
-) {
+/// Notes faults of the settings that were read from an entry.
+pub fn tell(entry: &mut Entry<'_, '_>, faults: Vec<SettingFault>) {
     for fault in faults {
-        document.fault(place(name, table, &fault), fault.to_string());
+        let place = place(entry, &fault);
+        entry.document.fault(place, fault.to_string());
     }
 }
 
 /// The place of the last key of a fault that the manifest has: a value may be short for
 /// a table, or be there by default.
-fn place(name: &Key<'_>, table: &Table<'_>, fault: &SettingFault) -> Range<usize> {
-    let mut place = name.span();
-    let mut table = Some(table);
+fn place(entry: &Entry<'_, '_>, fault: &SettingFault) -> Range<usize> {
+    let mut place = entry.key.span();
+    let mut table = entry.value.get_ref().as_table();
     for key in fault.keys() {
         let entries = || table.into_iter().flatten();
         let exactly = entries().find(|(found, _)| found.get_ref() == key);

@@ -4,88 +4,86 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::config::document::{Document, Key, Value, expected};
-use crate::config::values::{duration, number, rate as short, word};
+use super::keys::Keys;
+use crate::config::document::{Entry, expected};
+use crate::config::values::{duration, number, rate as short, truth, word};
 use crate::{By, Choice, Compression, Cors, Rate};
 
-const RATE: &[&str] = &["limit", "per", "burst", "by"];
-const CORS: &[&str] = &[
-    "origins",
-    "methods",
-    "headers",
-    "expose",
-    "credentials",
-    "max_age",
-];
+/// A rate that is read: what it lacks until its `limit` is known.
+struct RateDraft {
+    limit: Option<NonZeroU32>,
+    rate: Rate,
+}
+
+const RATE: Keys<RateDraft> = Keys(&[
+    ("limit", |it, e| e.set(&mut it.limit, requests)),
+    ("per", |it, e| e.set(&mut it.rate.per, duration)),
+    ("burst", |it, e| e.set(&mut it.rate.burst, requests)),
+    ("by", |it, e| e.set(&mut it.rate.by, |v| word(v, &BY))),
+]);
+
+/// What is read of `cors`: not all of it, if a list can't be.
+#[derive(Default)]
+struct CorsDraft {
+    cors: Cors,
+    partial: bool,
+}
+
+const CORS: Keys<CorsDraft> = Keys(&[
+    ("origins", |it, e| it.list(e, |cors| &mut cors.origins)),
+    ("methods", |it, e| it.list(e, |cors| &mut cors.methods)),
+    ("headers", |it, e| it.list(e, |cors| &mut cors.headers)),
+    ("expose", |it, e| it.list(e, |cors| &mut cors.expose)),
+    ("credentials", |it, e| {
+        e.set(&mut it.cors.credentials, truth);
+    }),
+    ("max_age", |it, e| e.set(&mut it.cors.max_age, duration)),
+]);
+
+impl CorsDraft {
+    fn list(&mut self, entry: &mut Entry<'_, '_>, list: fn(&mut Cors) -> &mut Vec<String>) {
+        match entry.strings() {
+            Some(names) => *list(&mut self.cors) = names,
+            None => self.partial = true,
+        }
+    }
+}
 
 /// `"off"`: the route wants no part of what its service has a default for.
-pub fn choice<T>(value: &Value<'_>) -> Option<Choice<T>> {
-    (value.get_ref().as_str() == Some("off")).then_some(Choice::Off)
+pub fn choice<T>(entry: &Entry<'_, '_>) -> Option<Choice<T>> {
+    (entry.value.get_ref().as_str() == Some("off")).then_some(Choice::Off)
 }
 
 /// Reads `"100/s"`, or `{ limit = 100, per = "1s", burst = 200, by = "principal" }`.
-pub fn rate<'t>(document: &mut Document<'t>, key: &Key<'t>, value: &Value<'t>) -> Option<Rate> {
-    if let Some(text) = value.get_ref().as_str() {
-        let rate = short(text).map(|(limit, per)| Rate::each(limit, per));
-        return document.check(key, value, rate);
+pub fn rate(entry: &mut Entry<'_, '_>) -> Option<Rate> {
+    let found = entry.value.get_ref();
+    if let Some(text) = found.as_str() {
+        return entry.check(short(text).map(|(limit, per)| Rate::each(limit, per)));
     }
-    let Some(table) = value.get_ref().as_table() else {
+    if !found.is_table() {
         let what = "a rate such as \"100/s\" or { limit = 100, per = \"1s\", burst = 200 }";
-        let fault = Err(expected(what, value.get_ref()));
-        return document.check(key, value, fault);
-    };
-    let (mut limit, mut per, mut burst) = (None, Duration::from_secs(1), None);
-    let mut by = By::default();
-    for (key, value) in table {
-        match key.get_ref().as_ref() {
-            "limit" => document.set(&mut limit, key, value, |v| requests(v).map(Some)),
-            "per" => document.set(&mut per, key, value, duration),
-            "burst" => document.set(&mut burst, key, value, |v| requests(v).map(Some)),
-            "by" => document.set(&mut by, key, value, |v| word(v, &BY)),
-            _ => document.unknown(key, "rate", RATE),
-        }
+        return entry.check(Err(expected(what, found)));
     }
-    if limit.is_none() && !table.keys().any(|key| key.get_ref() == "limit") {
-        document.fault(key.span(), "`rate` has no `limit`: say how many requests");
+    let mut draft = RateDraft {
+        limit: None,
+        rate: Rate::each(NonZeroU32::MIN, Duration::from_secs(1)),
+    };
+    entry.inline(&mut draft, &RATE);
+    if !entry.has("limit") {
+        entry.fault("`rate` has no `limit`: say how many requests");
     }
     Some(Rate {
-        limit: limit?,
-        per,
-        burst,
-        by,
+        limit: draft.limit?,
+        ..draft.rate
     })
 }
 
 /// Reads `{ origins = ["https://shop.example"], … }`.
-pub fn cors<'t>(document: &mut Document<'t>, key: &Key<'t>, value: &Value<'t>) -> Option<Cors> {
-    let table = document.table(key, value)?;
-    let (mut cors, mut readable) = (Cors::default(), true);
-    for (key, value) in table {
-        let list = match key.get_ref().as_ref() {
-            "origins" => &mut cors.origins,
-            "methods" => &mut cors.methods,
-            "headers" => &mut cors.headers,
-            "expose" => &mut cors.expose,
-            "credentials" => {
-                let words = [("true", true), ("false", false)];
-                document.set(&mut cors.credentials, key, value, |v| word(v, &words));
-                continue;
-            }
-            "max_age" => {
-                document.set(&mut cors.max_age, key, value, duration);
-                continue;
-            }
-            _ => {
-                document.unknown(key, "cors", CORS);
-                continue;
-            }
-        };
-        match document.strings(key, value) {
-            Some(names) => *list = names,
-            None => readable = false,
-        }
-    }
-    readable.then_some(cors)
+pub fn cors(entry: &mut Entry<'_, '_>) -> Option<Cors> {
+    entry.table()?;
+    let mut draft = CorsDraft::default();
+    entry.inline(&mut draft, &CORS);
+    (!draft.partial).then_some(draft.cors)
 }
 
 /// Words for whether answers may be compressed.
@@ -98,6 +96,6 @@ const BY: [(&str, By); 3] = [
     ("route", By::Route),
 ];
 
-fn requests(text: &str) -> Result<NonZeroU32, String> {
-    number(text, NonZeroU32::MIN..=NonZeroU32::MAX)
+fn requests(text: &str) -> Result<Option<NonZeroU32>, String> {
+    number(text, NonZeroU32::MIN..=NonZeroU32::MAX).map(Some)
 }

@@ -6,24 +6,16 @@ use serde_json::{Map, Value as Json};
 use toml::de::DeValue;
 
 use super::ServiceManifest;
-use crate::config::document::{Document, Key, Value, expected, scalar};
+use crate::config::document::{Entry, expected, scalar};
 use crate::config::faults::Faults;
 
 /// Reads the key's value: the name of a file, or the schema.
-pub fn read<'t>(
-    document: &mut Document<'t>,
-    service: &mut ServiceManifest,
-    key: &Key<'t>,
-    value: &Value<'t>,
-    resolve: impl FnOnce(&str) -> std::path::PathBuf,
-) {
-    match value.get_ref() {
-        DeValue::String(file) => service.config_schema = Some(resolve(file)),
-        table @ DeValue::Table(_) => {
-            service.settings.config_schema = document.check(key, value, json(table));
-        }
+pub fn read(service: &mut ServiceManifest, entry: &mut Entry<'_, '_>) {
+    match entry.value.get_ref() {
+        DeValue::String(file) => service.config_schema = Some(file.as_ref().into()),
+        table @ DeValue::Table(_) => service.settings.config_schema = entry.check(json(table)),
         other => {
-            document.check::<()>(key, value, Err(expected("a file or a table", other)));
+            entry.check::<()>(Err(expected("a file or a table", other)));
         }
     }
 }

@@ -2,255 +2,169 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use super::keys::Keys;
+use super::resilience::{BREAKER, RETRY, ROLLOUT};
+use super::{ServiceManifest, policy, route, schema};
 use crate::check::route::Owner;
-use crate::config::document::{Document, Key, Table, Value, scalar};
-use crate::config::values::{duration, number, size, word};
-use crate::{Class, Grants, Limits, Pool, Settings};
+use crate::config::document::{Entry, scalar};
+use crate::config::values::{count, duration, number, size, word};
+use crate::{Class, Grants, Limits, Pool};
 
-use super::{ServiceManifest, policy, resilience, route, schema};
+const SERVICE: Keys<ServiceManifest> = Keys(&[
+    ("component", component),
+    ("build", |it, e| it.build = e.string()),
+    ("watch", |it, e| {
+        let paths = e.strings().unwrap_or_default();
+        it.watch = paths.into_iter().map(PathBuf::from).collect();
+    }),
+    ("routes", |it, e| {
+        it.settings.routes = route::routes(e, Owner::Component);
+    }),
+    ("pool", |it, e| e.section(&mut it.settings.pool, &POOL)),
+    ("limits", |it, e| limits(&mut it.settings.limits, e)),
+    ("breaker", |it, e| {
+        e.section(&mut it.settings.breaker, &BREAKER);
+    }),
+    ("retry", |it, e| e.section(&mut it.settings.retry, &RETRY)),
+    ("rollout", |it, e| {
+        e.section(&mut it.settings.rollout, &ROLLOUT);
+    }),
+    ("config", |it, e| {
+        e.each("config", |e| {
+            if let Some(text) = e.check(scalar(e.value.get_ref())) {
+                it.settings.config.insert(e.name().to_owned(), text);
+            }
+        });
+    }),
+    ("config_schema", schema::read),
+    ("grants", |it, e| {
+        e.section(&mut it.settings.grants, &GRANTS);
+    }),
+    ("links", |it, e| {
+        e.each("links", |e| {
+            if let Some(service) = e.string() {
+                it.settings.links.insert(e.name().to_owned(), service);
+            }
+        });
+    }),
+    ("rate", |it, e| it.settings.rate = policy::rate(e)),
+    ("cors", |it, e| it.settings.cors = policy::cors(e)),
+    ("class", |it, e| {
+        e.set(&mut it.settings.class, |v| word(v, &CLASS));
+    }),
+]);
 
-const SERVICE: &[&str] = &[
-    "component",
-    "build",
-    "watch",
-    "routes",
-    "pool",
-    "limits",
-    "breaker",
-    "retry",
-    "rollout",
-    "config",
-    "config_schema",
-    "grants",
-    "links",
-    "rate",
-    "cors",
-    "class",
-];
-const POOL: &[&str] = &[
-    "min",
-    "max",
-    "concurrency",
-    "reuse",
-    "queue",
-    "queue_deadline",
-    "queue_target",
-];
-const LIMITS: &[&str] = &["deadline", "memory", "body", "concurrency", "connections"];
-const GRANTS: &[&str] = &["keyvalue", "http", "secrets"];
+const CLASS: [(&str, Class); 2] = [("interactive", Class::Interactive), ("batch", Class::Batch)];
 
-/// Reads the table of one service.
-pub fn service<'t>(
-    document: &mut Document<'t>,
-    name: &Key<'t>,
-    table: &Table<'t>,
-    folder: &Path,
-) -> ServiceManifest {
-    let mut reader = Reader {
-        document,
-        place: format!("service.{}", name.get_ref()),
-        folder,
-    };
+const POOL: Keys<Pool> = Keys(&[
+    ("min", |it, e| e.set(&mut it.min, count)),
+    ("max", |it, e| e.set(&mut it.max, count)),
+    ("concurrency", |it, e| e.set(&mut it.concurrency, count)),
+    ("reuse", |it, e| {
+        e.set(&mut it.reuse, |v| number(v, 0..=u64::MAX).map(Some));
+    }),
+    ("queue", |it, e| e.set(&mut it.queue, count)),
+    ("queue_deadline", |it, e| {
+        e.set(&mut it.queue_deadline, duration);
+    }),
+    ("queue_target", |it, e| {
+        e.set(&mut it.queue_target, duration);
+    }),
+]);
+
+const LIMITS: Keys<Limits> = Keys(&[
+    ("deadline", |it, e| e.set(&mut it.deadline, duration)),
+    ("memory", |it, e| e.set(&mut it.memory, size)),
+    ("body", |it, e| e.set(&mut it.body, size)),
+    ("concurrency", |it, e| {
+        e.set(&mut it.concurrency, str::parse);
+    }),
+    ("connections", |it, e| e.set(&mut it.connections, count)),
+]);
+
+const GRANTS: Keys<Grants> = Keys(&[
+    ("keyvalue", |it, e| {
+        it.keyvalue = e.strings().unwrap_or_default();
+    }),
+    ("http", |it, e| it.http = e.strings().unwrap_or_default()),
+    ("secrets", |it, e| {
+        it.secrets = e.strings().unwrap_or_default();
+    }),
+]);
+
+/// Reads the table of one service; its paths start in `folder`.
+pub fn service(entry: &mut Entry<'_, '_>, folder: &Path) -> ServiceManifest {
     let mut service = ServiceManifest::default();
-    let mut found = false;
-    for (key, value) in table {
-        found |= key.get_ref() == "component";
-        reader.entry(&mut service, key, value);
+    let section = entry.below();
+    entry.each(&section, |entry| match SERVICE.has(entry.name()) {
+        true => entry.read(&mut service, &SERVICE),
+        false => stranger(entry),
+    });
+    if !entry.has("component") {
+        entry.fault(format!(
+            "[{section}] has no `component`: give the file of one"
+        ));
     }
-    if !found {
-        let message = format!(
-            "[{}] has no `component`: give the file of one",
-            reader.place
-        );
-        reader.document.fault(name.span(), message);
+    let schema = service.config_schema.iter_mut();
+    let paths = schema.chain(&mut service.watch);
+    for path in paths.chain([&mut service.component]) {
+        *path = resolve(folder, path);
     }
     service
 }
 
-/// What the parts of one service's table share.
-struct Reader<'d, 't> {
-    document: &'d mut Document<'t>,
-    place: String,
-    folder: &'d Path,
+fn component(service: &mut ServiceManifest, entry: &mut Entry<'_, '_>) {
+    let Some(path) = entry.string() else {
+        return;
+    };
+    let fault = match &*path {
+        "" => Some("expected a file, found nothing".to_owned()),
+        address if address.contains("://") => Some(format!(
+            "registries are not in this version of Stoa: expected a file, found {path:?}"
+        )),
+        _ => None,
+    };
+    if let Some(fault) = fault {
+        entry.check::<()>(Err(fault));
+    }
+    service.component = path.into();
 }
 
-impl<'t> Reader<'_, 't> {
-    fn entry(&mut self, service: &mut ServiceManifest, key: &Key<'t>, value: &Value<'t>) {
-        match key.get_ref().as_ref() {
-            "component" => service.component = self.component(key, value).unwrap_or_default(),
-            "build" => service.build = self.document.string(key, value),
-            "watch" => {
-                let paths = self.document.strings(key, value).unwrap_or_default();
-                service.watch = paths
-                    .iter()
-                    .map(|path| resolve(self.folder, path))
-                    .collect();
-            }
-            "rate" => service.settings.rate = policy::rate(self.document, key, value),
-            "cors" => service.settings.cors = policy::cors(self.document, key, value),
-            "class" => {
-                let words = [("interactive", Class::Interactive), ("batch", Class::Batch)];
-                let class = &mut service.settings.class;
-                self.document.set(class, key, value, |v| word(v, &words));
-            }
-            "config_schema" => schema::read(self.document, service, key, value, |path| {
-                resolve(self.folder, path)
-            }),
-            other => self.section(&mut service.settings, other, key, value),
-        }
-    }
+fn limits(limits: &mut Limits, entry: &mut Entry<'_, '_>) {
+    let section = entry.below();
+    entry.each(&section, |entry| match entry.name() {
+        "cpu" => later(entry, "limits.cpu"),
+        _ => entry.read(limits, &LIMITS),
+    });
+}
 
-    fn section(&mut self, settings: &mut Settings, name: &str, key: &Key<'t>, value: &Value<'t>) {
-        let known = SERVICE.contains(&name);
-        let Some(table) = known.then(|| self.document.table(key, value)).flatten() else {
-            if !known {
-                self.stranger(key);
-            }
-            return;
-        };
-        match name {
-            "routes" => {
-                let section = format!("{}.routes", self.place);
-                settings.routes = route::routes(self.document, &section, table, Owner::Component);
-            }
-            "pool" => self.pool(&mut settings.pool, table),
-            "limits" => self.limits(&mut settings.limits, table),
-            "breaker" | "retry" | "rollout" => {
-                let place = format!("{}.{name}", self.place);
-                let document = &mut *self.document;
-                match name {
-                    "breaker" => {
-                        resilience::breaker(document, &place, &mut settings.breaker, table);
-                    }
-                    "retry" => resilience::retry(document, &place, &mut settings.retry, table),
-                    _ => resilience::rollout(document, &place, &mut settings.rollout, table),
-                }
-            }
-            "grants" => self.grants(&mut settings.grants, table),
-            "config" => {
-                for (key, value) in table {
-                    let text = scalar(value.get_ref());
-                    if let Some(text) = self.document.check(key, value, text) {
-                        settings.config.insert(key.get_ref().to_string(), text);
-                    }
-                }
-            }
-            _ => {
-                for (key, value) in table {
-                    if let Some(service) = self.document.string(key, value) {
-                        settings.links.insert(key.get_ref().to_string(), service);
-                    }
-                }
-            }
+/// A key of a service that is none: of a later version, of a section below,
+/// or a slip.
+fn stranger(entry: &mut Entry<'_, '_>) {
+    let name = entry.name().to_owned();
+    let homes = [
+        ("pool", POOL.has(&name)),
+        ("limits", LIMITS.has(&name)),
+        ("grants", GRANTS.has(&name)),
+    ];
+    match homes.iter().find(|(_, home)| *home) {
+        _ if ["queues", "schedules"].contains(&&*name) => later(entry, &name),
+        Some((home, _)) => {
+            entry.fault(format!("`{name}` belongs in [{}.{home}]", entry.section));
         }
+        None => entry.unknown(&SERVICE),
     }
+}
 
-    fn component(&mut self, key: &Key<'t>, value: &Value<'t>) -> Option<PathBuf> {
-        let path = self.document.string(key, value)?;
-        if path.contains("://") {
-            let fault = format!(
-                "`component`: registries are not in this version of Stoa: expected a file, found {path:?}"
-            );
-            self.document.fault(value.span(), fault);
-        } else if path.is_empty() {
-            self.document
-                .fault(value.span(), "`component`: expected a file, found nothing");
-        }
-        Some(resolve(self.folder, &path))
-    }
-
-    fn pool(&mut self, pool: &mut Pool, table: &Table<'t>) {
-        for (key, value) in table {
-            let document = &mut *self.document;
-            match key.get_ref().as_ref() {
-                "min" => document.set(&mut pool.min, key, value, |v| number(v, 0..=u32::MAX)),
-                "max" => document.set(&mut pool.max, key, value, |v| number(v, 0..=u32::MAX)),
-                "concurrency" => {
-                    document.set(&mut pool.concurrency, key, value, |v| {
-                        number(v, 0..=u32::MAX)
-                    });
-                }
-                "reuse" => {
-                    document.set(&mut pool.reuse, key, value, |v| {
-                        number(v, 0..=u64::MAX).map(Some)
-                    });
-                }
-                "queue" => document.set(&mut pool.queue, key, value, |v| number(v, 0..=u32::MAX)),
-                "queue_deadline" => document.set(&mut pool.queue_deadline, key, value, duration),
-                "queue_target" => document.set(&mut pool.queue_target, key, value, duration),
-                _ => self.unknown(key, "pool", POOL),
-            }
-        }
-    }
-
-    fn limits(&mut self, limits: &mut Limits, table: &Table<'t>) {
-        for (key, value) in table {
-            match key.get_ref().as_ref() {
-                "deadline" => self
-                    .document
-                    .set(&mut limits.deadline, key, value, duration),
-                "memory" => self.document.set(&mut limits.memory, key, value, size),
-                "body" => self.document.set(&mut limits.body, key, value, size),
-                "concurrency" => {
-                    self.document
-                        .set(&mut limits.concurrency, key, value, str::parse);
-                }
-                "connections" => {
-                    let read = |text: &str| number(text, 0..=u32::MAX);
-                    self.document.set(&mut limits.connections, key, value, read);
-                }
-                "cpu" => self.later(key, "limits.cpu"),
-                _ => self.unknown(key, "limits", LIMITS),
-            }
-        }
-    }
-
-    fn grants(&mut self, grants: &mut Grants, table: &Table<'t>) {
-        for (key, value) in table {
-            let list = match key.get_ref().as_ref() {
-                "keyvalue" => &mut grants.keyvalue,
-                "http" => &mut grants.http,
-                "secrets" => &mut grants.secrets,
-                _ => {
-                    self.unknown(key, "grants", GRANTS);
-                    continue;
-                }
-            };
-            *list = self.document.strings(key, value).unwrap_or_default();
-        }
-    }
-
-    /// A key of a service that is none: of a later version, of a section below,
-    /// or a slip.
-    fn stranger(&mut self, key: &Key<'t>) {
-        let name = key.get_ref().as_ref();
-        if ["queues", "schedules"].contains(&name) {
-            return self.later(key, name);
-        }
-        let homes = [("pool", POOL), ("limits", LIMITS), ("grants", GRANTS)];
-        match homes.iter().find(|(_, keys)| keys.contains(&name)) {
-            Some((section, _)) => {
-                let fault = format!("`{name}` belongs in [{}.{section}]", self.place);
-                self.document.fault(key.span(), fault);
-            }
-            None => self.document.unknown(key, &self.place, SERVICE),
-        }
-    }
-
-    fn unknown(&mut self, key: &Key<'t>, section: &str, known: &[&str]) {
-        self.document
-            .unknown(key, &format!("{}.{section}", self.place), known);
-    }
-
-    fn later(&mut self, key: &Key<'t>, what: &str) {
-        let fault = format!("`{what}` is not in this version of Stoa: leave it out");
-        self.document.fault(key.span(), fault);
-    }
+fn later(entry: &mut Entry<'_, '_>, what: &str) {
+    entry.fault(format!(
+        "`{what}` is not in this version of Stoa: leave it out"
+    ));
 }
 
 /// A path of the manifest, from where the command runs. `..` is resolved by its
 /// letters, so that a file can be named before a build has made its folders.
-fn resolve(folder: &Path, path: &str) -> PathBuf {
+fn resolve(folder: &Path, path: &Path) -> PathBuf {
     let mut resolved = PathBuf::new();
     for part in folder.join(path).components() {
         let last = resolved.components().next_back();

@@ -5,7 +5,7 @@ mod routes;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::route::{Place, parse_key};
+use super::route::{RouteKey, parse_key};
 use super::*;
 use crate::{
     Access, By, Choice, Class, Concurrency, Idempotency, IdempotencyKey, Priority, Target,

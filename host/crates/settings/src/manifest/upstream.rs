@@ -1,120 +1,61 @@
 //! The sections of one upstream: `[upstream.NAME]` and what lies below it.
 
+use super::keys::Keys;
+use super::resilience::BREAKER;
+use super::route;
 use crate::check::route::Owner;
-use crate::config::document::{Document, Key, Table};
-use crate::config::values::{duration, number, size, word};
+use crate::config::document::Entry;
+use crate::config::values::{count, duration, size, word};
 use crate::upstream::{HealthCheck, HostHeader, UpstreamLimits, UpstreamSettings};
 
-use super::{resilience, route};
+const UPSTREAM: Keys<UpstreamSettings> = Keys(&[
+    ("targets", |it, e| {
+        it.targets = e.strings().unwrap_or_default();
+    }),
+    ("strip_prefix", |it, e| it.strip_prefix = e.string()),
+    ("host", |it, e| e.set(&mut it.host, |v| word(v, &HOST))),
+    ("health", |it, e| {
+        e.section(it.health.get_or_insert_default(), &HEALTH);
+    }),
+    ("routes", |it, e| {
+        it.routes = route::routes(e, Owner::Upstream);
+    }),
+    ("limits", |it, e| e.section(&mut it.limits, &LIMITS)),
+    ("breaker", |it, e| e.section(&mut it.breaker, &BREAKER)),
+]);
 
-const UPSTREAM: &[&str] = &[
-    "targets",
-    "strip_prefix",
-    "host",
-    "health",
-    "routes",
-    "limits",
-    "breaker",
+const HOST: [(&str, HostHeader); 2] = [
+    ("client", HostHeader::Client),
+    ("target", HostHeader::Target),
 ];
-const HEALTH: &[&str] = &["path", "every", "timeout", "rise", "fall"];
-const LIMITS: &[&str] = &[
-    "deadline",
-    "connect",
-    "body",
-    "connections",
-    "websocket_idle",
-];
+
+const HEALTH: Keys<HealthCheck> = Keys(&[
+    ("path", |it, e| {
+        if let Some(path) = e.string() {
+            it.path = path;
+        }
+    }),
+    ("every", |it, e| e.set(&mut it.every, duration)),
+    ("timeout", |it, e| e.set(&mut it.timeout, duration)),
+    ("rise", |it, e| e.set(&mut it.rise, count)),
+    ("fall", |it, e| e.set(&mut it.fall, count)),
+]);
+
+const LIMITS: Keys<UpstreamLimits> = Keys(&[
+    ("deadline", |it, e| e.set(&mut it.deadline, duration)),
+    ("connect", |it, e| e.set(&mut it.connect, duration)),
+    ("body", |it, e| e.set(&mut it.body, size)),
+    ("connections", |it, e| e.set(&mut it.connections, count)),
+    ("websocket_idle", |it, e| {
+        e.set(&mut it.websocket_idle, duration);
+    }),
+]);
 
 /// Reads the table of one upstream.
-pub fn upstream<'t>(
-    document: &mut Document<'t>,
-    name: &Key<'t>,
-    table: &Table<'t>,
-) -> UpstreamSettings {
-    let place = format!("upstream.{}", name.get_ref());
+pub fn upstream(entry: &mut Entry<'_, '_>) -> UpstreamSettings {
     let mut settings = UpstreamSettings::default();
-    for (key, value) in table {
-        match key.get_ref().as_ref() {
-            "targets" => {
-                settings.targets = document.strings(key, value).unwrap_or_default();
-            }
-            "strip_prefix" => settings.strip_prefix = document.string(key, value),
-            "host" => {
-                let words = [
-                    ("client", HostHeader::Client),
-                    ("target", HostHeader::Target),
-                ];
-                document.set(&mut settings.host, key, value, |text| word(text, &words));
-            }
-            "health" => {
-                if let Some(table) = document.table(key, value) {
-                    settings.health = Some(health(document, &place, table));
-                }
-            }
-            "routes" => {
-                if let Some(table) = document.table(key, value) {
-                    let section = format!("{place}.routes");
-                    settings.routes = route::routes(document, &section, table, Owner::Upstream);
-                }
-            }
-            "limits" => {
-                if let Some(table) = document.table(key, value) {
-                    limits(document, &place, &mut settings.limits, table);
-                }
-            }
-            "breaker" => {
-                if let Some(table) = document.table(key, value) {
-                    let place = format!("{place}.breaker");
-                    resilience::breaker(document, &place, &mut settings.breaker, table);
-                }
-            }
-            _ => document.unknown(key, &place, UPSTREAM),
-        }
-    }
+    entry.section(&mut settings, &UPSTREAM);
     settings
-}
-
-fn health<'t>(document: &mut Document<'t>, place: &str, table: &Table<'t>) -> HealthCheck {
-    let mut health = HealthCheck::default();
-    for (key, value) in table {
-        match key.get_ref().as_ref() {
-            "path" => {
-                if let Some(path) = document.string(key, value) {
-                    health.path = path;
-                }
-            }
-            "every" => document.set(&mut health.every, key, value, duration),
-            "timeout" => document.set(&mut health.timeout, key, value, duration),
-            "rise" => document.set(&mut health.rise, key, value, |v| number(v, 0..=u32::MAX)),
-            "fall" => document.set(&mut health.fall, key, value, |v| number(v, 0..=u32::MAX)),
-            _ => document.unknown(key, &format!("{place}.health"), HEALTH),
-        }
-    }
-    health
-}
-
-fn limits<'t>(
-    document: &mut Document<'t>,
-    place: &str,
-    limits: &mut UpstreamLimits,
-    table: &Table<'t>,
-) {
-    for (key, value) in table {
-        match key.get_ref().as_ref() {
-            "deadline" => document.set(&mut limits.deadline, key, value, duration),
-            "connect" => document.set(&mut limits.connect, key, value, duration),
-            "websocket_idle" => {
-                document.set(&mut limits.websocket_idle, key, value, duration);
-            }
-            "body" => document.set(&mut limits.body, key, value, size),
-            "connections" => {
-                document.set(&mut limits.connections, key, value, |v| {
-                    number(v, 0..=u32::MAX)
-                });
-            }
-            _ => document.unknown(key, &format!("{place}.limits"), LIMITS),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::committer::Committer;
 use super::fault;
 use super::large::INLINE_MAX;
-use crate::{Expiring, OWNER, Place, Reply, StoreError, ready, waiting};
+use crate::{Expiring, KeyDigest, OWNER, Reply, StoreError, ready, waiting};
 
 /// Bytes that a value takes beside its own: two keys, an end, and their share of pages.
 const OVERHEAD: usize = 256;
@@ -28,11 +28,16 @@ pub(super) struct SledExpiring {
 }
 
 impl Expiring for SledExpiring {
-    fn get<'a>(&'a self, place: &'a Place, now: SystemTime) -> Reply<'a, Option<Vec<u8>>> {
+    fn get<'a>(&'a self, place: &'a KeyDigest, now: SystemTime) -> Reply<'a, Option<Vec<u8>>> {
         ready(self.read(place, millis(now)))
     }
 
-    fn put<'a>(&'a self, place: &'a Place, value: &'a [u8], until: SystemTime) -> Reply<'a, ()> {
+    fn put<'a>(
+        &'a self,
+        place: &'a KeyDigest,
+        value: &'a [u8],
+        until: SystemTime,
+    ) -> Reply<'a, ()> {
         waiting(async move {
             self.committer.check()?;
             self.write(place, value, millis(until))?;
@@ -96,7 +101,7 @@ impl SledExpiring {
         })
     }
 
-    fn read(&self, place: &Place, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
+    fn read(&self, place: &KeyDigest, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let Some(first) = self.piece(place, 0)? else {
             return Ok(None);
         };
@@ -115,7 +120,7 @@ impl SledExpiring {
         Ok(Some(value))
     }
 
-    fn write(&self, place: &Place, value: &[u8], end: u64) -> Result<(), StoreError> {
+    fn write(&self, place: &KeyDigest, value: &[u8], end: u64) -> Result<(), StoreError> {
         let mut bytes = self.change();
         let mut batch = sled::Batch::default();
         let before = self.forget(place, u64::MAX, &mut batch)?;
@@ -163,7 +168,7 @@ impl SledExpiring {
                 break;
             }
             let key = entry.map_err(|error| fault("listing what is kept", error))?;
-            let place: Option<&Place> = key.get(9..).and_then(|place| place.try_into().ok());
+            let place: Option<&KeyDigest> = key.get(9..).and_then(|place| place.try_into().ok());
             let place = place.ok_or_else(damaged)?;
             left = left.saturating_sub(self.forget(place, until, &mut batch)?);
             batch.remove(&key);
@@ -185,7 +190,7 @@ impl SledExpiring {
         for key in self.tree.scan_prefix(whose).keys() {
             let key = key.map_err(|error| fault("listing what is kept", error))?;
             let place = key.get(1..33).and_then(|place| place.try_into().ok());
-            let place: &Place = place.ok_or_else(damaged)?;
+            let place: &KeyDigest = place.ok_or_else(damaged)?;
             let begins = key == piece_key(place, 0);
             // A value goes as a whole: the rest of one would be found by nobody.
             if begins && pieces >= BATCH {
@@ -203,7 +208,12 @@ impl SledExpiring {
     }
 
     /// Removes all entries of a place, if its time is over at `now`. Gives its size.
-    fn forget(&self, place: &Place, now: u64, batch: &mut sled::Batch) -> Result<u64, StoreError> {
+    fn forget(
+        &self,
+        place: &KeyDigest,
+        now: u64,
+        batch: &mut sled::Batch,
+    ) -> Result<u64, StoreError> {
         let Some(first) = self.piece(place, 0)? else {
             return Ok(0);
         };
@@ -221,7 +231,7 @@ impl SledExpiring {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn piece(&self, place: &Place, number: u16) -> Result<Option<sled::IVec>, StoreError> {
+    fn piece(&self, place: &KeyDigest, number: u16) -> Result<Option<sled::IVec>, StoreError> {
         let found = self.tree.get(piece_key(place, number));
         found.map_err(|error| fault("reading what is kept", error))
     }
@@ -232,7 +242,7 @@ impl SledExpiring {
     }
 }
 
-fn piece_key(place: &Place, number: u16) -> Vec<u8> {
+fn piece_key(place: &KeyDigest, number: u16) -> Vec<u8> {
     [b"v", &place[..], &number.to_be_bytes()].concat()
 }
 
@@ -242,7 +252,7 @@ fn size(first: usize, pieces: u16) -> u64 {
     (OVERHEAD + first + usize::from(pieces - 1) * INLINE_MAX) as u64
 }
 
-fn end_key(end: u64, place: &Place) -> Vec<u8> {
+fn end_key(end: u64, place: &KeyDigest) -> Vec<u8> {
     [b"e", &end.to_be_bytes()[..], place].concat()
 }
 

@@ -12,6 +12,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
 use super::buckets;
+use super::described::Described;
 use super::histogram::Histogram;
 use super::series::Series;
 use crate::lock;
@@ -129,37 +130,45 @@ impl Collector for Pools {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let samples = self.samples();
         encode_instances(&samples, &mut encoder)?;
-        let depth = (
-            "stoa_pool_queue_depth",
-            "Calls waiting for an instance.",
-            None,
-        );
-        encode_gauge(depth, &samples, |sample| sample.queued, &mut encoder)?;
-        let limit = (
-            "stoa_pool_concurrency_limit",
-            "Calls that may be worked on at the same time.",
-            None,
-        );
-        encode_gauge(limit, &samples, |sample| sample.limit, &mut encoder)?;
-        let memory = (
-            "stoa_guest_memory",
-            "Linear memory of all instances.",
-            Some(Unit::Bytes),
-        );
-        encode_gauge(memory, &samples, |sample| sample.memory_bytes, &mut encoder)?;
-
-        let recorded = self.recorded.snapshot();
-        let wait = ("stoa_pool_queue_wait", "Wait of a call for an instance.");
-        encode_histogram(wait, &recorded, |pool| &pool.queue_wait, &mut encoder)?;
-        let instantiate = ("stoa_instantiate", "Time to make an instance.");
-        encode_histogram(
-            instantiate,
-            &recorded,
-            |pool| &pool.instantiate,
+        encode_gauge(&DEPTH, &samples, |sample| sample.queued, &mut encoder)?;
+        encode_gauge(&LIMIT, &samples, |sample| sample.limit, &mut encoder)?;
+        encode_gauge(
+            &MEMORY,
+            &samples,
+            |sample| sample.memory_bytes,
             &mut encoder,
-        )
+        )?;
+        let recorded = self.recorded.snapshot();
+        encode_histogram(&WAIT, &recorded, |pool| &pool.queue_wait, &mut encoder)?;
+        encode_histogram(&START, &recorded, |pool| &pool.instantiate, &mut encoder)
     }
 }
+
+const DEPTH: Described = Described {
+    name: "stoa_pool_queue_depth",
+    help: "Calls waiting for an instance.",
+    unit: None,
+};
+const LIMIT: Described = Described {
+    name: "stoa_pool_concurrency_limit",
+    help: "Calls that may be worked on at the same time.",
+    unit: None,
+};
+const MEMORY: Described = Described {
+    name: "stoa_guest_memory",
+    help: "Linear memory of all instances.",
+    unit: Some(Unit::Bytes),
+};
+const WAIT: Described = Described {
+    name: "stoa_pool_queue_wait",
+    help: "Wait of a call for an instance.",
+    unit: Some(Unit::Seconds),
+};
+const START: Described = Described {
+    name: "stoa_instantiate",
+    help: "Time to make an instance.",
+    unit: Some(Unit::Seconds),
+};
 
 fn encode_instances(
     samples: &BTreeMap<Key, PoolSample>,
@@ -189,12 +198,12 @@ fn encode_instances(
 }
 
 fn encode_gauge(
-    (name, help, unit): (&str, &str, Option<Unit>),
+    described: &Described,
     samples: &BTreeMap<Key, PoolSample>,
     value: impl Fn(&PoolSample) -> u64,
     encoder: &mut DescriptorEncoder<'_>,
 ) -> Result<(), fmt::Error> {
-    let mut family = encoder.encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?;
+    let mut family = described.begin(encoder, MetricType::Gauge)?;
     for ((service, revision), sample) in samples {
         let labels = [
             ("service", service.clone()),
@@ -208,13 +217,12 @@ fn encode_gauge(
 }
 
 fn encode_histogram(
-    (name, help): (&str, &str),
+    described: &Described,
     recorded: &[(Key, Arc<PoolMetrics>)],
     histogram: impl Fn(&PoolMetrics) -> &Histogram,
     encoder: &mut DescriptorEncoder<'_>,
 ) -> Result<(), fmt::Error> {
-    let unit = Some(&Unit::Seconds);
-    let mut family = encoder.encode_descriptor(name, help, unit, MetricType::Histogram)?;
+    let mut family = described.begin(encoder, MetricType::Histogram)?;
     for ((service, revision), pool) in recorded {
         let labels = [
             ("service", service.clone()),

@@ -8,10 +8,12 @@ use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
+
+use super::described::Described;
 
 /// Collects them.
 #[derive(Debug)]
@@ -38,49 +40,43 @@ impl Process {
 
 impl Collector for Process {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let seconds = Some(Unit::Seconds);
         if let Some(cpu) = cpu_seconds() {
-            let help = "User and system CPU time spent.";
             let counter = ConstCounter::new(cpu);
-            encode(
-                &mut encoder,
-                "process_cpu",
-                help,
-                seconds.as_ref(),
-                &counter,
-            )?;
+            CPU.encode(&mut encoder, &counter)?;
         }
         if let Some(bytes) = resident_bytes() {
-            let (help, unit) = ("Resident memory.", Some(&Unit::Bytes));
             let gauge = ConstGauge::new(bytes);
-            encode(&mut encoder, "process_resident_memory", help, unit, &gauge)?;
+            MEMORY.encode(&mut encoder, &gauge)?;
         }
         if let Some(count) = open_files() {
-            let help = "Open file descriptors.";
             let gauge = ConstGauge::new(count);
-            encode(&mut encoder, "process_open_fds", help, None, &gauge)?;
+            FILES.encode(&mut encoder, &gauge)?;
         }
-        let help = "Start of the process, since 1970.";
         let gauge = ConstGauge::new(self.started);
-        encode(
-            &mut encoder,
-            "process_start_time",
-            help,
-            seconds.as_ref(),
-            &gauge,
-        )
+        START.encode(&mut encoder, &gauge)
     }
 }
 
-fn encode(
-    encoder: &mut DescriptorEncoder<'_>,
-    name: &str,
-    help: &str,
-    unit: Option<&Unit>,
-    metric: &dyn EncodeMetric,
-) -> Result<(), fmt::Error> {
-    metric.encode(encoder.encode_descriptor(name, help, unit, metric.metric_type())?)
-}
+const CPU: Described = Described {
+    name: "process_cpu",
+    help: "User and system CPU time spent.",
+    unit: Some(Unit::Seconds),
+};
+const MEMORY: Described = Described {
+    name: "process_resident_memory",
+    help: "Resident memory.",
+    unit: Some(Unit::Bytes),
+};
+const FILES: Described = Described {
+    name: "process_open_fds",
+    help: "Open file descriptors.",
+    unit: None,
+};
+const START: Described = Described {
+    name: "process_start_time",
+    help: "Start of the process, since 1970.",
+    unit: Some(Unit::Seconds),
+};
 
 fn started() -> Option<f64> {
     let stat = fs::read_to_string("/proc/stat").ok()?;

@@ -224,7 +224,7 @@ async fn a_refusal_tells_every_fault() {
     let server = Server::one(409, body).await;
     let fault = server
         .client
-        .undeploy("product", State::Purge)
+        .undeploy("product", StateFate::Purge)
         .await
         .unwrap_err();
     assert_eq!(
@@ -304,7 +304,7 @@ async fn each_endpoint_has_its_path_and_body() {
     client.openapi("a/../b").await.unwrap();
     client.app_openapi().await.unwrap();
     client.admin_openapi().await.unwrap();
-    client.undeploy("a", State::Keep).await.unwrap();
+    client.undeploy("a", StateFate::Keep).await.unwrap();
     assert_eq!(
         server.asked(),
         [

@@ -51,7 +51,7 @@ pub struct Instance {
     /// Anything, for its clients.
     pub metadata: BTreeMap<String, String>,
     /// Seconds.
-    pub lease: Lease,
+    pub lease: LeaseInfo,
     /// Milliseconds since 1970, the client's: when it last changed by itself.
     pub dirty: u64,
     /// Milliseconds since 1970: when it last changed here.
@@ -89,7 +89,7 @@ pub struct Port {
 
 /// How long an instance is believed to be there. Times in milliseconds since 1970.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Lease {
+pub struct LeaseInfo {
     /// Seconds between heartbeats.
     pub renewal: u64,
     /// Seconds without one until it is gone.
@@ -143,7 +143,7 @@ impl Instance {
             port: Port::read(&value["port"], 7001, true)?,
             secure_port: Port::read(&value["securePort"], 7002, false)?,
             metadata: metadata(&value["metadata"]),
-            lease: Lease::read(&Fields(&value["leaseInfo"])),
+            lease: LeaseInfo::read(&Fields(&value["leaseInfo"])),
             dirty: fields.number("lastDirtyTimestamp").unwrap_or_default(),
             updated: 0,
             action: Action::Added,
@@ -255,9 +255,9 @@ impl Port {
     }
 }
 
-// === impl Lease ===
+// === impl LeaseInfo ===
 
-impl Lease {
+impl LeaseInfo {
     fn read(fields: &Fields<'_>) -> Self {
         let duration = fields.number("durationInSecs").unwrap_or(DURATION);
         Self {

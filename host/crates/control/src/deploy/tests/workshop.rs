@@ -13,7 +13,7 @@ use crate::deploy::state::{Deployed, Loaded, State};
 use stoa_call::CallContext;
 use stoa_engine::capabilities::config::{LiveConfig, Overrides};
 use stoa_engine::capabilities::logging::{GuestLog, Level};
-use stoa_engine::capabilities::outbound::outgoing::Outgoing;
+use stoa_engine::capabilities::outbound::outgoing::{Allowance, Outgoing};
 use stoa_engine::capabilities::{Granted, keyvalue};
 use stoa_engine::{EngineSettings, InstanceSettings, Runtime};
 use stoa_gateway::Neighbourhood;
@@ -97,9 +97,11 @@ impl Workshop {
             secrets: Arc::new(Secrets::new(self.store.records(), "unused.key".into())),
             secret_names: Vec::new(),
             outgoing: Arc::new(Outgoing::new(
-                service,
-                &[],
-                1,
+                Allowance {
+                    service,
+                    grants: &[],
+                    connections: 1,
+                },
                 &trust,
                 refused.clone(),
                 neighbours,

@@ -89,27 +89,34 @@ pub struct Outgoing {
     neighbours: Arc<dyn Neighbours>,
 }
 
+/// What a service may send out.
+pub struct Allowance<'a> {
+    /// The service.
+    pub service: &'a Arc<str>,
+    /// Where to. A malformed grant grants nothing: it is refused where a revision is
+    /// deployed.
+    pub grants: &'a [String],
+    /// Requests under way at a time.
+    pub connections: u32,
+}
+
 impl Outgoing {
-    /// For a service with these grants, which may have `connections` requests under
-    /// way. `refused` counts what it was not granted. A malformed grant grants
-    /// nothing: it is refused where a revision is deployed.
+    /// For a service that may send so much. `refused` counts what it was not granted.
     pub fn new(
-        service: &Arc<str>,
-        grants: &[String],
-        connections: u32,
+        allowance: Allowance<'_>,
         trust: &Arc<Trust>,
         refused: Counter,
         neighbours: Arc<dyn Neighbours>,
     ) -> Self {
-        let grants = grants.iter();
+        let grants = allowance.grants.iter();
         Self {
-            service: service.clone(),
+            service: allowance.service.clone(),
             grants: grants
                 .filter_map(|text| OriginGrant::parse(text).ok())
                 .collect(),
             client: OnceLock::new(),
             trust: trust.clone(),
-            room: Arc::new(Semaphore::new(connections as usize)),
+            room: Arc::new(Semaphore::new(allowance.connections as usize)),
             refused,
             neighbours,
         }

@@ -1,6 +1,4 @@
 //! Types for tests, by way of a component that imports a function of them.
-
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use wasmtime::component::Component;
@@ -9,7 +7,7 @@ use wasmtime::{Config, Engine};
 
 use super::super::Operation;
 use stoa_engine::value::FunctionType;
-use stoa_settings::{Access, Compression, Route, Target};
+use stoa_settings::{Access, Route};
 
 /// A WIT type.
 #[derive(Debug, Clone)]
@@ -127,20 +125,9 @@ pub fn route(key: &str) -> Route {
     };
     Route {
         method,
-        host: None,
         path: path.to_owned(),
-        target: Target::Http,
-        status: None,
-        location: None,
         access: Access::Public,
-        cache: None,
-        idempotency: None,
-        errors: BTreeMap::new(),
-        rate: None,
-        cors: None,
-        compression: Compression::On,
-        priority: Default::default(),
-        on_disconnect: None,
+        ..Route::default()
     }
 }
 

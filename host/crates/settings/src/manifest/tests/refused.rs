@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{fault, parse};
 use crate::Settings;
-use crate::config::document::Document;
+use crate::config::document::{Document, Entry};
 use crate::manifest::sections;
 
 /// Lines of a service that can be read, and can't be served: with line 3 first.
@@ -63,15 +63,15 @@ fn unchecked(lines: &str) -> Settings {
     let text = format!("[service.product]\ncomponent = \"p.wasm\"\n{lines}\n");
     let (mut document, table) = Document::parse("stoa.toml", &text);
     let (_, services) = table.iter().next().unwrap();
-    let (name, service) = services
-        .get_ref()
-        .as_table()
-        .unwrap()
-        .iter()
-        .next()
-        .unwrap();
-    let service = service.get_ref().as_table().unwrap();
-    let settings = sections::service(&mut document, name, service, Path::new("."));
+    let services = services.get_ref().as_table().unwrap();
+    let (key, value) = services.iter().next().unwrap();
+    let mut entry = Entry {
+        document: &mut document,
+        section: "service",
+        key,
+        value,
+    };
+    let settings = sections::service(&mut entry, Path::new("."));
     assert_eq!(document.into_faults().to_string(), "", "{lines}");
     settings.settings
 }

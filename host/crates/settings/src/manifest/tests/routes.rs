@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn route_keys() {
     let place = |method: Option<&str>, host: Option<&str>, path: &str| {
-        Ok(Place {
+        Ok(RouteKey {
             method: method.map(str::to_owned),
             host: host.map(str::to_owned),
             path: path.to_owned(),

@@ -5,7 +5,7 @@ use crate::Store;
 
 use super::*;
 
-const PLACE: Place = [7; 32];
+const PLACE: KeyDigest = [7; 32];
 
 fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds)
