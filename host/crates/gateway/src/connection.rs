@@ -40,7 +40,7 @@ pub(super) async fn serve<S, H>(
         client: client.clone(),
         last: LastToken::default(),
     });
-    let answer = {
+    let service = {
         let (activity, drain) = (connection.activity().clone(), drain.clone());
         move |mut request: Request<Incoming>, serving: Serving| {
             websocket::note(&mut request, &activity, &drain);
@@ -53,7 +53,7 @@ pub(super) async fn serve<S, H>(
         false => draining.as_mut().poll(cx),
     });
     let holds = gateway.holds.clone();
-    if let Some(reason) = connection.serve(answer, holds, closes).await {
+    if let Some(reason) = connection.serve(service, holds, closes).await {
         gateway.metrics.rejected(reason).inc();
         tracing::debug!(reason, "a connection was cut off");
     }

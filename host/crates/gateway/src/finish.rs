@@ -22,7 +22,7 @@ impl Gateway {
         if let Some(status) = &exchange.rate_limit {
             status.write(headers);
         }
-        self.security.finish(exchange.client.over_tls(), headers);
+        self.security.finish(exchange.client.over_tls(), response);
         if exchange.head.method == Method::HEAD {
             leave_head(response);
         }

@@ -2,6 +2,7 @@
 //!
 //! What a component says of them itself goes before.
 
+use http::Response;
 use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
 
 use stoa_settings::config::SecurityHeaders;
@@ -40,12 +41,17 @@ impl Security {
     }
 
     /// Adds to a response what it does not say itself.
-    pub(super) fn finish(&self, over_tls: bool, headers: &mut HeaderMap) {
-        let (name, value) = match headers.get(header::CONTENT_TYPE).is_some_and(is_json) {
-            true => (header::CONTENT_SECURITY_POLICY, &self.json),
-            false => (header::REFERRER_POLICY, &self.referrer),
-        };
-        add(headers, name, value);
+    pub(super) fn finish<B>(&self, over_tls: bool, response: &mut Response<B>) {
+        let redirects = response.status().is_redirection();
+        let headers = response.headers_mut();
+        let json = headers.get(header::CONTENT_TYPE).is_some_and(is_json);
+        if json {
+            add(headers, header::CONTENT_SECURITY_POLICY, &self.json);
+        }
+        // Browsers follow a redirect by it, whatever its type.
+        if !json || redirects {
+            add(headers, header::REFERRER_POLICY, &self.referrer);
+        }
         add(headers, header::X_CONTENT_TYPE_OPTIONS, &self.sniffing);
         if over_tls {
             add(headers, header::STRICT_TRANSPORT_SECURITY, &self.transport);
@@ -74,13 +80,23 @@ mod tests {
     use super::*;
 
     fn finished(settings: &SecurityHeaders, over_tls: bool, said: &[(&str, &str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
+        of_status(200, settings, over_tls, said)
+    }
+
+    fn of_status(
+        status: u16,
+        settings: &SecurityHeaders,
+        over_tls: bool,
+        said: &[(&str, &str)],
+    ) -> HeaderMap {
+        let mut response = Response::builder().status(status).body(()).unwrap();
         for (name, value) in said {
             let name: HeaderName = name.parse().unwrap();
+            let headers = response.headers_mut();
             headers.insert(name, value.parse().unwrap());
         }
-        Security::new(settings).finish(over_tls, &mut headers);
-        headers
+        Security::new(settings).finish(over_tls, &mut response);
+        response.into_parts().0.headers
     }
 
     #[test]
@@ -103,6 +119,13 @@ mod tests {
         assert!(!page.contains_key("content-security-policy"));
         assert_eq!(page["referrer-policy"], "no-referrer");
         assert_eq!(page["strict-transport-security"], "max-age=15552000");
+    }
+
+    #[test]
+    fn a_redirect_has_a_referrer_of_any_type() {
+        let said = [("content-type", "application/json"), ("location", "/")];
+        let headers = of_status(302, &SecurityHeaders::default(), false, &said);
+        assert_eq!(headers["referrer-policy"], "no-referrer");
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub use error::PoolError;
 pub use lease::{ExclusiveLease, Lease, SharedLease};
 use pressure::Pressure;
 use queue::Queue;
-use slot::{Handoff, Permits, Room, Slot};
+use slot::{Handoff, InstancePermits, Room, Slot};
 use state::State;
 use stoa_call::CallContext;
 use stoa_engine::{Code, Fault, Instance, InstanceSettings, Waits};
@@ -83,7 +83,7 @@ pub struct Pool {
     counts_waiting: bool,
     class: Class,
     threads: Arc<Threads>,
-    permits: Arc<Permits>,
+    permits: Arc<InstancePermits>,
     state: Mutex<State>,
     settled: Notify,
     calls: AtomicU64,

@@ -98,8 +98,14 @@ impl Deployments {
         progress: &Progress,
     ) -> Result<Committed, Stop> {
         let state = self.state.load_full();
+        let services = bringing.request.services.iter();
+        let numbers = services.map(|request| {
+            let newest = state.newest(&request.service).unwrap_or_default();
+            (&request.service, newest + 1)
+        });
+        let numbers: Vec<_> = numbers.collect();
         let mut linked = BTreeMap::new();
-        let made = self.link_and_swap(&state, bringing, &mut linked, progress);
+        let made = self.link_and_swap(state, bringing, &mut linked, progress);
         let made = made.await;
         if made.is_err() {
             for one in linked.values() {
@@ -107,10 +113,8 @@ impl Deployments {
             }
             // It holds what is measured of it.
             drop(linked);
-            for request in &bringing.request.services {
-                let number = state.newest(&request.service).unwrap_or_default() + 1;
-                self.forget_unless_loaded(&request.service, vec![number])
-                    .await;
+            for (service, number) in numbers {
+                self.forget_unless_loaded(service, vec![number]).await;
             }
         }
         made
@@ -119,7 +123,7 @@ impl Deployments {
     /// Links and warms for `state`; what is linked is left in `linked`.
     async fn link_and_swap(
         self: &Arc<Self>,
-        state: &State,
+        state: Arc<State>,
         bringing: &Bringing<'_>,
         linked: &mut BTreeMap<String, Linked>,
         progress: &Progress,
@@ -127,10 +131,12 @@ impl Deployments {
         let services = || bringing.prepared.keys();
         let began = Instant::now();
         services().for_each(|service| progress.started(service, Step::Link));
-        let (next, faults) = self.around(|around| plan(state, bringing, around));
+        let (next, faults) = self.around(|around| plan(&state, bringing, around));
         *linked = self.link_all(next, bringing.prepared, faults)?;
         // Refused before anything of it starts, if it will be.
-        self.around(|around| arrive(state, bringing, linked, around))?;
+        self.around(|around| arrive(&state, bringing, linked, around))?;
+        // It holds what may be undeployed meanwhile, and what was measured of that.
+        drop(state);
         let took = began.elapsed();
         services().for_each(|service| progress.finished(service, Step::Link, took, None));
         for one in linked.values() {

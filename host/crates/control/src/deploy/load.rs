@@ -75,7 +75,7 @@ pub(super) fn compile(
 }
 
 /// What a revision is made by, beside its component.
-pub(super) struct Plan<'a> {
+pub(super) struct Recipe<'a> {
     pub(super) service: Arc<str>,
     pub(super) record: &'a RevisionRecord,
     /// The size that an operator has set.
@@ -88,9 +88,9 @@ pub(super) struct Plan<'a> {
 pub(super) fn assemble(
     parts: &Parts,
     prepared: &Prepared,
-    plan: Plan<'_>,
+    recipe: Recipe<'_>,
 ) -> Result<Loaded, Vec<Fault>> {
-    let (service, record) = (plan.service.clone(), plan.record);
+    let (service, record) = (recipe.service.clone(), recipe.record);
     let mut faults = unservable(parts, &service, record, &prepared.contract);
     let links = links(parts, &service, &record.settings, prepared);
     let handlers = handlers(parts, &service, &record.settings, &prepared.contract);
@@ -101,7 +101,7 @@ pub(super) fn assemble(
             return Err(faults);
         }
     };
-    let revision = Arc::new(make_revision(parts, prepared, code, plan));
+    let revision = Arc::new(make_revision(parts, prepared, code, recipe));
     let mut plans = Vec::new();
     for route in &record.settings.routes {
         match parts.gateway.plan(route, &revision, &parts.guards) {
@@ -159,13 +159,18 @@ pub(super) async fn check_health(loaded: &Loaded, function: FunctionIndex) -> Re
     })
 }
 
-fn make_revision(parts: &Parts, prepared: &Prepared, code: Arc<Code>, plan: Plan<'_>) -> Revision {
-    let Plan {
+fn make_revision(
+    parts: &Parts,
+    prepared: &Prepared,
+    code: Arc<Code>,
+    recipe: Recipe<'_>,
+) -> Revision {
+    let Recipe {
         service,
         record,
         scale,
         overrides,
-    } = plan;
+    } = recipe;
     let settings = Arc::new(record.settings.clone());
     let log = RevisionLog {
         logs: parts.telemetry.logs.clone(),

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::check;
-use super::load::{Plan, Prepared, assemble, check_health, compile, health_function, verify, warm};
+use super::load::{
+    Prepared, Recipe, assemble, check_health, compile, health_function, verify, warm,
+};
 use super::progress::Progress;
 use super::record::RevisionRecord;
 use super::state::{Deployed, Linked, Loaded, State};
@@ -110,13 +112,13 @@ impl Deployments {
         } = deployed;
         let newest = record.revision(record.newest);
         let newest = newest.expect("a deployment adds the newest revision");
-        let plan = Plan {
+        let recipe = Recipe {
             service: service.into(),
             record: newest,
             scale: record.scale,
             overrides: Overrides::clone(overrides),
         };
-        let loaded = assemble(&self.parts, prepared, plan)?;
+        let loaded = assemble(&self.parts, prepared, recipe)?;
         let overrides = overrides.clone();
         Ok(Linked { loaded, overrides })
     }
@@ -135,13 +137,13 @@ impl Deployments {
             let (parts, digest) = (&deployments.parts, &revision.component);
             let verified = verify(parts, &name, digest)?;
             let prepared = compile(parts, &name, digest, verified)?;
-            let plan = Plan {
+            let recipe = Recipe {
                 service: name.into(),
                 record: &revision,
                 scale,
                 overrides,
             };
-            assemble(parts, &prepared, plan)
+            assemble(parts, &prepared, recipe)
         });
         let loaded = assembled.await.unwrap_or_else(|| {
             let message = format!("{service} could not be loaded; see the host's log");

@@ -88,12 +88,14 @@ impl Deployments {
     /// A revision that was deployed before, in memory.
     async fn recall(self: &Arc<Self>, service: &str, number: u64) -> Result<Linked, ChangeError> {
         let state = self.state.load_full();
-        let deployed = state.find(service, &self.upstream_names())?;
+        let deployed = state.find(service, &self.upstream_names())?.clone();
+        // It holds what may be undeployed meanwhile, and what was measured of that.
+        drop(state);
         let Some(revision) = deployed.record.revision(number) else {
             return Err(no_revision(service, &deployed.record, number));
         };
         let overrides = deployed.overrides.clone();
-        let loaded = self.revive(service, deployed, revision).await?;
+        let loaded = self.revive(service, &deployed, revision).await?;
         Ok(Linked { loaded, overrides })
     }
 }

@@ -24,11 +24,11 @@ pub(super) struct Watch {
 #[derive(Default)]
 struct Calls {
     next: u64,
-    under_way: BTreeMap<u64, Call>,
+    under_way: BTreeMap<u64, UnderWay>,
     condemned: bool,
 }
 
-struct Call {
+struct UnderWay {
     deadline: Instant,
     /// Somebody waits for its answer.
     awaited: bool,
@@ -54,7 +54,7 @@ impl Watch {
         let call = calls.next;
         calls.next += 1;
         let awaited = true;
-        calls.under_way.insert(call, Call { deadline, awaited });
+        calls.under_way.insert(call, UnderWay { deadline, awaited });
         drop(calls);
         self.changed.notify_one();
         let watch = || Arc::clone(self);

@@ -47,7 +47,7 @@ impl Gateway {
             header::CONNECTION,
             header::HeaderValue::from_static("close"),
         );
-        self.security.finish(over_tls, headers);
+        self.security.finish(over_tls, &mut response);
         let reason = status.canonical_reason().unwrap_or_default();
         let mut wire = format!("HTTP/1.1 {} {reason}\r\n", status.as_u16()).into_bytes();
         for (name, value) in response.headers() {

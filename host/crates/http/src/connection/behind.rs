@@ -23,7 +23,11 @@ const FIRST: usize = 2 << 10;
 
 /// The bytes of one connection that hyper has not asked for.
 #[derive(Default)]
-pub(super) struct Behind(BytesMut);
+pub(super) struct Behind {
+    bytes: BytesMut,
+    /// What the socket said instead of more, until that is passed on.
+    fault: Option<io::Error>,
+}
 
 /// What a client did.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,22 +39,23 @@ pub(super) enum Did {
 }
 
 impl Behind {
-    /// Reads what comes first; nothing at the end of the stream.
+    /// Reads what comes first, and tells how many bytes that are: none at the end of the
+    /// stream, and where the socket fails, which who reads next is told.
     pub(super) fn poll_first(
         &mut self,
         socket: &mut (impl AsyncRead + Unpin),
         cx: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
+    ) -> Poll<usize> {
         let mut space = [MaybeUninit::uninit(); FIRST];
         let mut read = ReadBuf::uninit(&mut space);
-        std::task::ready!(Pin::new(socket).poll_read(cx, &mut read))?;
-        self.0.extend_from_slice(read.filled());
-        Poll::Ready(Ok(read.filled().len()))
+        self.fault = std::task::ready!(Pin::new(socket).poll_read(cx, &mut read)).err();
+        self.bytes.extend_from_slice(read.filled());
+        Poll::Ready(read.filled().len())
     }
 
     /// What is kept.
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 
     /// Reads all that has come. Pending as long as the client stays, and wakes when it
@@ -61,10 +66,10 @@ impl Behind {
         cx: &mut Context<'_>,
     ) -> Poll<Did> {
         let mut space = [MaybeUninit::uninit(); READ];
-        while self.0.len() <= MOST {
+        while self.bytes.len() <= MOST {
             let mut read = ReadBuf::uninit(&mut space);
             match std::task::ready!(Pin::new(&mut *socket).poll_read(cx, &mut read)) {
-                Ok(()) if !read.filled().is_empty() => self.0.extend_from_slice(read.filled()),
+                Ok(()) if !read.filled().is_empty() => self.bytes.extend_from_slice(read.filled()),
                 Ok(()) | Err(_) => return Poll::Ready(Did::Leave),
             }
         }
@@ -78,14 +83,17 @@ impl Behind {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.0.is_empty() {
-            return Pin::new(socket).poll_read(cx, buffer);
+        if self.bytes.is_empty() {
+            return match self.fault.take() {
+                None => Pin::new(socket).poll_read(cx, buffer),
+                Some(fault) => Poll::Ready(Err(fault)),
+            };
         }
-        let here = self.0.len().min(buffer.remaining());
-        buffer.put_slice(&self.0[..here]);
-        self.0.advance(here);
-        if self.0.is_empty() {
-            self.0 = BytesMut::new();
+        let here = self.bytes.len().min(buffer.remaining());
+        buffer.put_slice(&self.bytes[..here]);
+        self.bytes.advance(here);
+        if self.bytes.is_empty() {
+            self.bytes = BytesMut::new();
         }
         Poll::Ready(Ok(()))
     }
@@ -140,6 +148,6 @@ mod tests {
         client.write_all(&vec![b'x'; 2 * MOST]).await.unwrap();
         let did = poll_fn(|cx| behind.poll_read_on(&mut socket, cx)).await;
         assert_eq!(did, Did::Flood);
-        assert!(behind.0.len() <= MOST + READ);
+        assert!(behind.bytes.len() <= MOST + READ);
     }
 }

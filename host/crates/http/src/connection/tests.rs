@@ -1,9 +1,10 @@
-//! A tie for tests.
+//! A tie and settings for tests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use super::Tie;
+use super::{Settings, Tie};
 
 /// Of a call that ends with its client until it [goes on](goes_on).
 #[derive(Clone, Default)]
@@ -29,5 +30,16 @@ impl Tie for Loose {
 
     fn loosen(&self) {
         self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+pub(super) fn settings() -> Settings {
+    Settings {
+        header_timeout: Duration::from_secs(10),
+        idle_timeout: Duration::from_secs(60),
+        write_timeout: Duration::from_secs(30),
+        max_header_bytes: 16 << 10,
+        max_headers: 100,
+        http2_streams: 100,
     }
 }

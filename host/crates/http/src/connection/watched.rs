@@ -87,10 +87,10 @@ impl<S: AsyncRead + Unpin, H, T: Tie> Watched<S, H, T> {
                 return Poll::Ready(version);
             }
             match std::task::ready!(self.behind.poll_first(&mut self.socket, cx)) {
-                // Something that takes time is on its way.
-                Ok(read) if read > 0 => self.activity.received(End::InHead),
                 // hyper sees what it is.
-                Ok(_) | Err(_) => return Poll::Ready(Version::Http1),
+                0 => return Poll::Ready(Version::Http1),
+                // Something that takes time is on its way.
+                _ => self.activity.received(End::InHead),
             }
         }
     }
@@ -224,5 +224,91 @@ where
 
     fn is_write_vectored(&self) -> bool {
         self.socket.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use bytes::Bytes;
+    use futures::FutureExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+    use super::*;
+    use crate::connection::tests::Loose;
+    use crate::connection::{Refusals, limits, tests::settings};
+
+    struct Nothing;
+
+    impl Refusals for Nothing {
+        fn mark(&self) -> &'static [u8] {
+            b""
+        }
+
+        fn unread(&self, _: u16, _: Option<&str>, _: bool) -> Bytes {
+            Bytes::new()
+        }
+    }
+
+    /// Fails once, and then says nothing.
+    #[derive(Default)]
+    struct Failing(bool);
+
+    impl AsyncRead for Failing {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            match std::mem::replace(&mut self.0, true) {
+                false => Poll::Ready(Err(io::Error::other("a broken record"))),
+                true => Poll::Pending,
+            }
+        }
+    }
+
+    fn watched<S>(socket: S) -> Watched<S, (), Loose> {
+        let activity = Arc::new(Activity::new(&limits(&settings())));
+        let unread = Unread::new(Arc::new(Nothing), false);
+        Watched::new((socket, ()), activity, unread)
+    }
+
+    async fn version(watched: &mut Watched<impl AsyncRead + Unpin, (), Loose>) -> Version {
+        poll_fn(|cx| watched.poll_version(cx)).await
+    }
+
+    #[tokio::test]
+    async fn a_preface_may_come_in_parts_and_is_read_whole() {
+        let (mut client, socket) = duplex(64);
+        let mut watched = watched(socket);
+        client.write_all(b"PRI * HT").await.unwrap();
+        assert!(version(&mut watched).now_or_never().is_none());
+        assert!(
+            watched.activity.is_in_head(),
+            "it may take no longer than a head"
+        );
+        client.write_all(b"TP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+        assert_eq!(version(&mut watched).await, Version::Http2);
+        let mut read = [0; 24];
+        watched.read_exact(&mut read).await.unwrap();
+        assert!(read.starts_with(b"PRI * HTTP/2.0") && read.ends_with(b"SM\r\n\r\n"));
+    }
+
+    #[tokio::test]
+    async fn who_leaves_before_it_tells_ends_as_http1() {
+        let (mut client, socket) = duplex(64);
+        let mut watched = watched(socket);
+        client.write_all(b"PRI").await.unwrap();
+        drop(client);
+        assert_eq!(version(&mut watched).await, Version::Http1);
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_fails_first_fails_for_who_reads_next() {
+        let mut watched = watched(Failing::default());
+        assert_eq!(version(&mut watched).await, Version::Http1);
+        let read = watched.read(&mut [0]).await;
+        assert_eq!(read.unwrap_err().to_string(), "a broken record");
     }
 }

@@ -9,28 +9,28 @@ use stoa_engine::{Fault, Instance};
 
 /// Counts the live instances of a pool, also those that are just being made.
 #[derive(Default)]
-pub(super) struct Permits(AtomicU32);
+pub(super) struct InstancePermits(AtomicU32);
 
 /// The right to have one instance; free again when dropped.
-pub(super) struct Permit(Arc<Permits>);
+pub(super) struct InstancePermit(Arc<InstancePermits>);
 
-impl Permits {
+impl InstancePermits {
     pub(super) fn taken(&self) -> u32 {
         self.0.load(Ordering::Acquire)
     }
 
     /// A permit, if fewer than `max` are taken.
-    pub(super) fn take(self: &Arc<Self>, max: u32) -> Option<Permit> {
+    pub(super) fn take(self: &Arc<Self>, max: u32) -> Option<InstancePermit> {
         self.0
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |live| {
                 (live < max).then_some(live + 1)
             })
             .ok()
-            .map(|_| Permit(Arc::clone(self)))
+            .map(|_| InstancePermit(Arc::clone(self)))
     }
 }
 
-impl Drop for Permit {
+impl Drop for InstancePermit {
     fn drop(&mut self) {
         self.0.0.fetch_sub(1, Ordering::AcqRel);
     }
@@ -41,12 +41,12 @@ pub(super) enum Slot {
     /// The whole instance, which is dropped before its permit.
     Exclusive(
         Box<Instance>,
-        #[expect(dead_code, reason = "held as long as the instance lives")] Permit,
+        #[expect(dead_code, reason = "held as long as the instance lives")] InstancePermit,
     ),
     /// One of the calls that an instance serves at a time.
     Shared(
         SharedInstance,
-        #[expect(dead_code, reason = "held until the last slot goes")] Arc<Permit>,
+        #[expect(dead_code, reason = "held until the last slot goes")] Arc<InstancePermit>,
     ),
 }
 
@@ -55,7 +55,7 @@ pub(super) enum Room {
     /// In an instance that is there.
     Idle(Slot),
     /// For a new instance.
-    New(Permit),
+    New(InstancePermit),
 }
 
 impl Slot {

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::lanes::{Caller, Lanes, Waiter};
 use super::peak::Peak;
 use super::queue::{Queue, Refused, Why};
-use super::slot::{Handoff, Permit, Permits, Room, Slot};
+use super::slot::{Handoff, InstancePermit, InstancePermits, Room, Slot};
 use super::{Pool, PoolError};
 
 /// What a call that waits gets: an instance or the right to make one, or the
@@ -67,7 +67,7 @@ impl State {
     /// takes what others wait for, who may matter more.
     pub(super) fn claim(
         &mut self,
-        permits: &Arc<Permits>,
+        permits: &Arc<InstancePermits>,
         limit: u32,
         nested: bool,
     ) -> Option<Room> {
@@ -104,7 +104,10 @@ impl State {
     }
 
     /// A permit for an instance that the minimum lacks.
-    pub(super) fn claim_missing(&mut self, permits: &Arc<Permits>) -> Option<Permit> {
+    pub(super) fn claim_missing(
+        &mut self,
+        permits: &Arc<InstancePermits>,
+    ) -> Option<InstancePermit> {
         if self.draining || permits.taken() >= self.min {
             return None;
         }
@@ -139,7 +142,7 @@ impl State {
     pub(super) fn serve_queue(
         &mut self,
         pool: &Arc<Pool>,
-        permits: &Arc<Permits>,
+        permits: &Arc<InstancePermits>,
         limit: u32,
     ) -> Vec<Refused<Turn>> {
         let mut refused = Vec::new();
@@ -171,7 +174,7 @@ impl State {
     }
 
     /// An idle instance, or a permit for a new one.
-    fn room(&mut self, permits: &Arc<Permits>) -> Option<Room> {
+    fn room(&mut self, permits: &Arc<InstancePermits>) -> Option<Room> {
         match self.pop_idle() {
             Some(slot) => Some(Room::Idle(slot)),
             None => permits.take(self.max).map(Room::New),

@@ -9,7 +9,7 @@ pub struct SecurityHeaders {
     pub on: bool,
     /// `Content-Security-Policy` of answers in JSON.
     pub content_security_policy: Option<String>,
-    /// `Referrer-Policy`.
+    /// `Referrer-Policy` of answers that are not JSON, and of redirects.
     pub referrer_policy: Option<String>,
     /// `max-age` of `Strict-Transport-Security`, over TLS only.
     pub hsts: Option<Duration>,
