@@ -27,7 +27,7 @@ pub fn measure(bench: &Bench<'_>, host: &mut Host) -> Result<Vec<Figure>> {
         figure(
             "order between services, median",
             "µs",
-            Some("≤ 10"),
+            Some("≤ 5"),
             medians,
         )?,
         figure("order between services, p99", "µs", None, tails)?,

@@ -50,7 +50,7 @@ pub fn measure(bench: &Bench<'_>, host: &mut Host) -> Result<Vec<Figure>> {
     Ok(vec![figure(
         "token, scope, rate limit and breaker: requests/s kept of the plain route's",
         "%",
-        Some("≥ 85"),
+        Some("≥ 92"),
         ratios,
     )?])
 }

@@ -10,7 +10,7 @@ use crate::StoreError;
 /// Holds the data directory for this process. The operating system lets go of
 /// it when the process ends, however it ends.
 pub(super) struct DirectoryLock {
-    _file: File,
+    file: File,
 }
 
 impl DirectoryLock {
@@ -32,7 +32,7 @@ impl DirectoryLock {
                 let _ = file
                     .set_len(0)
                     .and_then(|()| write!(file, "{}", std::process::id()));
-                Ok(Self { _file: file })
+                Ok(Self { file })
             }
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
                 dir: dir.to_owned(),
@@ -40,6 +40,14 @@ impl DirectoryLock {
             }),
             Err(TryLockError::Error(fault)) => Err(unusable(dir, &fault)),
         }
+    }
+}
+
+impl Drop for DirectoryLock {
+    /// Closing the file would not do: a process that is being started holds it, too,
+    /// until it runs its own program.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
     }
 }
 
