@@ -24,12 +24,7 @@ pub fn measure(bench: &Bench<'_>, host: &mut Host) -> Result<Vec<Figure>> {
         .collect::<Result<Vec<_>>>()?;
     let (medians, tails) = runs.into_iter().unzip();
     Ok(vec![
-        figure(
-            "order between services, median",
-            "µs",
-            Some("≤ 5"),
-            medians,
-        )?,
+        figure("order between services, median", "µs", Some("≤ 5"), medians)?,
         figure("order between services, p99", "µs", None, tails)?,
     ])
 }
