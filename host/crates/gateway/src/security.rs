@@ -42,14 +42,15 @@ impl Security {
 
     /// Adds to a response what it does not say itself.
     pub(super) fn finish<B>(&self, over_tls: bool, response: &mut Response<B>) {
-        let redirects = response.status().is_redirection();
+        let status = response.status();
         let headers = response.headers_mut();
         let json = headers.get(header::CONTENT_TYPE).is_some_and(is_json);
         if json {
             add(headers, header::CONTENT_SECURITY_POLICY, &self.json);
         }
-        // Browsers follow a redirect by it, whatever its type.
-        if !json || redirects {
+        // Browsers follow a redirect by it, whatever its type. What was not modified has
+        // that of what they have.
+        if status.as_u16() != 304 && (!json || status.is_redirection()) {
             add(headers, header::REFERRER_POLICY, &self.referrer);
         }
         add(headers, header::X_CONTENT_TYPE_OPTIONS, &self.sniffing);
@@ -126,6 +127,8 @@ mod tests {
         let said = [("content-type", "application/json"), ("location", "/")];
         let headers = of_status(302, &SecurityHeaders::default(), false, &said);
         assert_eq!(headers["referrer-policy"], "no-referrer");
+        let unchanged = of_status(304, &SecurityHeaders::default(), false, &[]);
+        assert!(!unchanged.contains_key("referrer-policy"));
     }
 
     #[test]
