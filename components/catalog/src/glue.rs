@@ -10,7 +10,15 @@ use crate::bindings::shop::product::{
 use crate::{Catalog, Filter, Region, Source};
 
 /// What the contract's functions are exported from.
-pub(crate) struct Component;
+struct Component;
+
+/// Generated, and as unsafe as exports are.
+#[allow(unsafe_code, unused_qualifications, clippy::all)]
+mod exported {
+    use super::Component;
+
+    crate::bindings::export!(Component with_types_in crate::bindings);
+}
 
 /// The product service behind the link.
 struct Link;

@@ -18,9 +18,3 @@ wit_bindgen::generate!({
     generate_all,
     additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
 });
-
-#[cfg(target_family = "wasm")]
-use crate::glue::Component;
-
-#[cfg(target_family = "wasm")]
-export!(Component with_types_in self);

@@ -14,7 +14,15 @@ use crate::{Inventory, Products};
 const RESERVATION_TTL: u64 = 900;
 
 /// What the contract's functions are exported from.
-pub(crate) struct Component;
+struct Component;
+
+/// Generated, and as unsafe as exports are.
+#[allow(unsafe_code, unused_qualifications, clippy::all)]
+mod exported {
+    use super::Component;
+
+    crate::bindings::export!(Component with_types_in crate::bindings);
+}
 
 fn products() -> Result<Products, Error> {
     log::init();

@@ -14,6 +14,7 @@ mod speaking;
 #[cfg(test)]
 mod tests;
 mod unread;
+mod version;
 mod watched;
 
 use std::convert::Infallible;
@@ -37,6 +38,9 @@ pub use leaving::Leaves;
 use speaking::{Opening, Speaking};
 pub use unread::{Refusals, Unread};
 use watched::Watched;
+
+/// An HTTP/2 connection's flow-control window, in bytes, as Envoy advises for edges.
+const CONNECTION_WINDOW: u32 = 1 << 20;
 
 /// Beats in the time that a head may take: how exact its timeout is.
 const BEATS: u32 = 4;

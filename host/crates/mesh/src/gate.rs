@@ -14,6 +14,9 @@ use super::intake::{Drained, Intake};
 use super::retry::{Repeat, Retries};
 use stoa_telemetry::metrics::RetryMetrics;
 
+/// The name of the link that the gateway's calls come over.
+pub const GATEWAY: &str = "gateway";
+
 /// What lets calls through, and counts what becomes of them.
 pub struct Gate {
     intake: Arc<Intake>,

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::breaker::{Breaker, Forced, Reading, State, Transition};
 use super::discovery::Discovery;
-use super::gate::{Circuit, Gate};
+use super::gate::{Circuit, GATEWAY, Gate};
 use super::guard::Guard;
 use super::health::Health;
 use super::intake::Intakes;
@@ -20,9 +20,6 @@ use stoa_engine::FunctionIndex;
 use stoa_service::revision::Revision;
 use stoa_settings as settings;
 use stoa_telemetry::metrics::{BreakerMetrics, Metrics};
-
-/// The name of the link that the gateway's calls come over.
-pub const GATEWAY: &str = "gateway";
 
 /// What an operator holds the breakers of a service at.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

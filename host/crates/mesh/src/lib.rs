@@ -43,9 +43,9 @@ pub mod upload;
 pub mod upstream;
 
 pub use fault::{CallError, UploadFault, UpstreamFault};
-pub use gate::Gate;
+pub use gate::{GATEWAY, Gate};
 pub use guard::Guard;
-pub use guards::{Forces, GATEWAY, Guards};
+pub use guards::{Forces, Guards};
 pub use health_check::check_health;
 pub use intake::{Intake, Intakes};
 pub use registry::{Live, Registry, Service, Snapshot};

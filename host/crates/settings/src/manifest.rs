@@ -110,13 +110,7 @@ impl Manifest {
         };
         let (mut document, table) = Document::parse(file.display().to_string(), text);
         for (key, value) in &table {
-            let mut entry = Entry {
-                document: &mut document,
-                section: "",
-                key,
-                value,
-            };
-            entry.read(&mut manifest, &MANIFEST);
+            Entry::at_top(&mut document, key, value).read(&mut manifest, &MANIFEST);
         }
         let sections = ["service", "upstream"];
         let named = |key: &Key<'_>| sections.contains(&key.get_ref().as_ref());

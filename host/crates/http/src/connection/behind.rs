@@ -15,7 +15,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, ReadBuf};
 
 /// Bytes that are kept at most: as many as an HTTP/2 connection may have under way.
-pub(super) const MOST: usize = super::speaking::CONNECTION_WINDOW as usize;
+pub(super) const MOST: usize = super::CONNECTION_WINDOW as usize;
 /// Bytes that are read at once.
 const READ: usize = 16 << 10;
 /// Bytes that are read at once at the beginning: most heads fit.

@@ -1,7 +1,4 @@
 //! hyper's side of a connection, of the HTTP that its client speaks.
-//!
-//! A client that knows that the host speaks HTTP/2 begins with its preface (RFC 9113,
-//! section 3.4), over TLS as without; whatever else comes first is HTTP/1.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -21,15 +18,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::activity::{Activity, Serving};
 use super::lasting::Lasting;
 use super::leaving::Leaves;
+use super::version::Version;
 use super::watched::Watched;
-use super::{Settings, Tie};
+use super::{CONNECTION_WINDOW, Settings, Tie};
 use crate::aside::heaped;
 use crate::shutdown::Holds;
 
-/// HTTP/2 flow-control windows, in bytes, as Envoy advises for edges: a stream
-/// can't make the host hold more than this of a body that nobody reads.
+/// An HTTP/2 stream's flow-control window, in bytes, as Envoy advises for edges: it can't
+/// make the host hold more than this of a body that nobody reads.
 const STREAM_WINDOW: u32 = 64 << 10;
-pub(super) const CONNECTION_WINDOW: u32 = 1 << 20;
 /// Bytes of responses that a stream may hold back: a client may close its window.
 const SEND_BUFFER: usize = 256 << 10;
 /// Streams that a client may take back before the host has looked at them; h2's own
@@ -84,13 +81,6 @@ pub(super) struct Opening<S, H, T, V> {
     pub(super) holds: Holds,
 }
 
-/// Which HTTP a client speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Version {
-    Http1,
-    Http2,
-}
-
 impl<V, T, F, B> Service<Request<Incoming>> for OneByOne<V, T>
 where
     V: Fn(Request<Incoming>, Serving<T>) -> F,
@@ -143,7 +133,7 @@ where
                 Self::Opening(opening) => {
                     let version = ready!(opening.io.poll_version(cx));
                     if let Self::Opening(opening) = mem::replace(self, Self::Over) {
-                        *self = opening.speak(version);
+                        *self = Self::of(*opening, version);
                     }
                 }
                 Self::Over => return Poll::Ready(Ok(())),
@@ -159,52 +149,24 @@ where
             Self::Opening(_) | Self::Over => *self = Self::Over,
         }
     }
-}
 
-// === impl Opening ===
-
-impl<S, H, T, V, F, B> Opening<S, H, T, V>
-where
-    S: AsyncRead + AsyncWrite + Leaves + Unpin + Send + 'static,
-    H: Unpin + Send + 'static,
-    T: Tie,
-    V: Fn(Request<Incoming>, Serving<T>) -> F,
-    F: Future<Output = Said<B>> + Send + 'static,
-    B: Body<Data: Send> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    fn speak(self, version: Version) -> Speaking<S, H, T, V> {
-        let (answer, activity, io) = (self.answer, self.activity, TokioIo::new(self.io));
+    /// Goes on with what its client speaks.
+    fn of(opening: Opening<S, H, T, V>, version: Version) -> Self {
+        let (answer, activity, io) = (opening.answer, opening.activity, TokioIo::new(opening.io));
         match version {
-            Version::Http1 => Speaking::Http1(heaped(|| {
+            Version::Http1 => Self::Http1(heaped(|| {
                 let service = OneByOne { answer, activity };
-                let connection = http1(&self.settings).serve_connection(io, service);
+                let connection = http1(&opening.settings).serve_connection(io, service);
                 connection.with_upgrades()
             })),
-            Version::Http2 => Speaking::Http2(heaped(|| {
+            Version::Http2 => Self::Http2(heaped(|| {
                 let service = Multiplexed {
                     answer,
                     activity,
-                    holds: self.holds,
+                    holds: opening.holds,
                 };
-                http2(&self.settings).serve_connection(io, service)
+                http2(&opening.settings).serve_connection(io, service)
             })),
-        }
-    }
-}
-
-// === impl Version ===
-
-impl Version {
-    /// What a connection speaks that begins with these bytes, if they tell.
-    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
-        const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-        if bytes.starts_with(PREFACE) {
-            Some(Self::Http2)
-        } else if PREFACE.starts_with(bytes) {
-            None
-        } else {
-            Some(Self::Http1)
         }
     }
 }
@@ -238,27 +200,4 @@ fn http2(settings: &Settings) -> http2::Builder<TokioExecutor> {
         .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(settings.idle_timeout);
     builder
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_byte_that_differs_from_the_preface_tells() {
-        for (bytes, version) in [
-            (&b""[..], None),
-            (b"P", None),
-            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r", None),
-            (
-                b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0",
-                Some(Version::Http2),
-            ),
-            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\r", Some(Version::Http1)),
-            (b"PUT", Some(Version::Http1)),
-            (b"\x16\x03", Some(Version::Http1)),
-        ] {
-            assert_eq!(Version::of(bytes), version, "{bytes:?}");
-        }
-    }
 }

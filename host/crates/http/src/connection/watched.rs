@@ -16,8 +16,8 @@ use super::activity::Activity;
 use super::behind::{Behind, Did};
 use super::framing::{End, Flood, Framing};
 use super::leaving::Leaves;
-use super::speaking::Version;
 use super::unread::Unread;
+use super::version::Version;
 
 /// How long a client may go on sending a body that nobody reads, as long as nginx waits
 /// for more of one.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use crate::breaker::{Breaker, Forced, Transition};
-use crate::guards::GATEWAY;
+use crate::gate::GATEWAY;
 use stoa_settings as settings;
 use stoa_telemetry::metrics::{BreakerMetrics, Metrics};
 

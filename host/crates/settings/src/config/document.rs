@@ -109,7 +109,17 @@ pub struct Entry<'d, 't> {
     pub value: &'d Value<'t>,
 }
 
-impl<'t> Entry<'_, 't> {
+impl<'d, 't> Entry<'d, 't> {
+    /// One that is in no section.
+    pub fn at_top(document: &'d mut Document<'t>, key: &'d Key<'t>, value: &'d Value<'t>) -> Self {
+        Self {
+            document,
+            section: "",
+            key,
+            value,
+        }
+    }
+
     /// The key's name.
     pub fn name(&self) -> &str {
         self.key.get_ref()

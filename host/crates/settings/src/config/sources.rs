@@ -33,12 +33,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
 pub fn from_file(config: &mut Config, file: &str, text: &str) -> Faults {
     let (mut document, table) = Document::parse(file, text);
     for (key, value) in &table {
-        let mut entry = Entry {
-            document: &mut document,
-            section: "",
-            key,
-            value,
-        };
+        let mut entry = Entry::at_top(&mut document, key, value);
         if sections().any(|section| section == entry.name()) {
             entry.each(key.get_ref(), |entry| one_of_file(config, entry));
         } else {
