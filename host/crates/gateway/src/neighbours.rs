@@ -26,7 +26,7 @@ use stoa_engine::capabilities::outbound::outgoing::{Neighbours, Passage};
 use stoa_engine::http::{BodyError, WasiBody};
 use stoa_mesh::link::MAX_DEPTH;
 use stoa_mesh::upstream::{Upstream, Upstreams};
-use stoa_mesh::{Guard, Guards, Registry, RequestBodyState, Target};
+use stoa_mesh::{Guard, Guards, Registry, RequestBodyState, Target, Terms};
 use stoa_service::revision::Revision;
 use stoa_settings::spelling;
 use stoa_telemetry::metrics::Metrics;
@@ -194,7 +194,7 @@ fn limited(
 /// The call of `guard`'s target, within its deadline.
 fn within(guard: &Guard<impl Target>, context: CallContext) -> CallContext {
     CallContext {
-        deadline: guard.deadline(context.deadline),
+        deadline: guard.deadline(context.deadline, Instant::now()),
         ..context
     }
 }
@@ -267,7 +267,7 @@ impl Gateway {
         let asking = Asking {
             guard: &guard,
             operation,
-            repeat: repeat(&parts.method),
+            terms: Terms::of(repeat(&parts.method)),
         };
         let reply = asking.call(&context, &params).await?;
         Ok(respond::reply(

@@ -17,13 +17,13 @@ use stoa_http::aside::aside;
 use stoa_http::cache::writes::Write;
 use stoa_mesh::target::{Function, Handler};
 use stoa_mesh::upstream::Upstream;
-use stoa_mesh::{Guard, Repeat};
+use stoa_mesh::{Guard, Repeat, Terms};
 
 /// A function behind JSON, as one request asks it.
 pub(super) struct Asking<'r> {
     pub(super) guard: &'r Guard<Function>,
     pub(super) operation: &'r Operation,
-    pub(super) repeat: Repeat,
+    pub(super) terms: Terms,
 }
 
 /// Asks the service of a request that was let in.
@@ -79,7 +79,7 @@ async fn function(
     let asking = Asking {
         guard: &to.guard,
         operation,
-        repeat: repeat(&exchange.head.method),
+        terms: Terms::of(repeat(&exchange.head.method)),
     };
     let reply = asking.call(&context, &params).await?;
     let origin = &exchange.origin;
@@ -173,10 +173,8 @@ impl Asking<'_> {
         // A function of the component model has one result or none.
         let mut results = [const { Val::Bool(false) }; 1];
         let results = &mut results[..self.operation.result_slots()];
-        self.guard
-            .call(context, params, results, self.repeat)
-            .await
-            .map_err(Refusal::Call)?;
+        let called = self.guard.call(context, params, results, &self.terms).await;
+        called.outcome.map_err(Refusal::Call)?;
         Ok(self.operation.encode(results))
     }
 }

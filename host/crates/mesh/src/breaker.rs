@@ -13,8 +13,8 @@
 //! revision from a calling service, an upstream. [`Breaker::admit`] gives a
 //! [`Permit`]; what became of the call is told to the permit. A permit that is
 //! dropped says nothing about the guarded side: a cancelled call, the host's own
-//! shedding. Closed, it costs one atomic load before a call and two atomic changes
-//! after it; locks are taken only in the other states.
+//! shedding. Closed, it costs one atomic load before a call and, after it, the call's
+//! place in the one record of its link ([`CallRecord`]); locks are taken only in the other states.
 //!
 //! Knows nothing of what it guards. The clock is tokio's, so tests can pause it.
 
@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::record::{CallRecord, Counts};
 use permit::Admission;
 pub use permit::{Outcome, Permit};
 pub use state::{Forced, Reading, Reason, State, Transition};
@@ -57,6 +58,7 @@ pub struct Breaker {
     gate: AtomicU64,
     /// Failures since the last success.
     consecutive: AtomicU32,
+    record: CallRecord,
     window: Window,
     inner: Mutex<Inner>,
     observer: Observer,
@@ -75,6 +77,7 @@ impl Breaker {
     /// A closed breaker that tells `observer` of each transition.
     pub fn new(settings: settings::Breaker, observer: Observer) -> Self {
         Self {
+            record: CallRecord::default(),
             window: Window::new(settings.window, Instant::now()),
             settings,
             gate: AtomicU64::new(0),
@@ -84,23 +87,22 @@ impl Breaker {
         }
     }
 
-    /// Lets a call through that ends by `deadline`.
+    /// Lets a call through that begins `now` and ends by `deadline`.
     ///
     /// # Errors
     ///
     /// When the guarded side is cut off at present.
-    pub fn admit(&self, deadline: Instant) -> Result<Permit<'_>, Rejected> {
+    pub fn admit(&self, deadline: Instant, now: Instant) -> Result<Permit<'_>, Rejected> {
         let gate = self.gate.load(Ordering::Acquire);
         if gate & GUARDED == 0 {
-            let began = self.times_calls().then(Instant::now);
             let admission = Admission {
                 gate,
                 probe: None,
-                began,
+                began: now,
             };
             return Ok(Permit::new(self, admission));
         }
-        self.admit_guarded(deadline, Instant::now())
+        self.admit_guarded(deadline, now)
     }
 
     /// Whether [`Breaker::admit`] may let a call through `now`: only a look, which
@@ -129,15 +131,19 @@ impl Breaker {
         &self.settings
     }
 
-    /// Counts an outcome that comes after its permit was used, such as a failure in
-    /// the middle of a body.
-    pub fn record(&self, outcome: Outcome) {
-        let admission = Admission {
-            gate: self.gate.load(Ordering::Acquire),
-            probe: None,
-            began: None,
-        };
-        self.settle(admission, outcome, Instant::now());
+    /// Counts a call as failed whose permit was used, such as one whose body broke off in
+    /// the middle.
+    pub fn fail(&self) {
+        let (gate, now) = (self.gate.load(Ordering::Acquire), Instant::now());
+        self.window.roll(now, || self.record.counts());
+        self.record.fail();
+        self.consecutive.fetch_add(1, Ordering::Relaxed);
+        self.judge(gate, now);
+    }
+
+    /// What was counted of its calls.
+    pub(super) fn record(&self) -> &CallRecord {
+        &self.record
     }
 
     /// Holds it open or closed, or gives it back to itself with `None`.
@@ -148,7 +154,7 @@ impl Breaker {
             inner.forced = forced;
             inner.opened = 0;
             // Given back it begins anew: what it saw before is of another time.
-            self.change(&mut inner, Phase::Closed, Instant::now());
+            self.change(&mut inner, Phase::Closed);
             self.announce(&mut inner, from, Reason::Operator);
         }
     }
@@ -159,7 +165,7 @@ impl Breaker {
         let mut inner = self.lock();
         self.finish_ramp(&mut inner, now);
         inner.read(
-            self.window.sum(now),
+            self.within(now),
             self.consecutive.load(Ordering::Relaxed),
             now,
         )
@@ -185,7 +191,7 @@ impl Breaker {
             }),
             Phase::Open { .. } => {
                 let phase = Phase::HalfOpen { probe: None };
-                self.enter(&mut inner, phase, Reason::ProbeDue, now);
+                self.enter(&mut inner, phase, Reason::ProbeDue);
                 Ok(self.probe(&mut inner, deadline, now))
             }
             Phase::HalfOpen {
@@ -213,7 +219,7 @@ impl Breaker {
         let admission = Admission {
             gate: self.gate.load(Ordering::Acquire),
             probe,
-            began: Some(now),
+            began: now,
         };
         Permit::new(self, admission)
     }
@@ -229,16 +235,28 @@ impl Breaker {
     /// Takes what became of a call.
     fn settle(&self, admission: Admission, outcome: Outcome, now: Instant) {
         let Admission { gate, probe, began } = admission;
+        let (took, failed) = (now - began, outcome == Outcome::Failure);
+        let slow = self.times_calls() && took >= self.settings.slow_call;
+        if outcome != Outcome::Ignored {
+            self.window.roll(now, || self.record.counts());
+            self.record.call(took, failed, slow);
+        }
         if let Some(probe) = probe {
-            return self.settle_probe(probe, self.slow(began, now), outcome, now);
+            return self.settle_probe(probe, slow, outcome, now);
         }
         // Of a time before the last transition: says nothing about now.
-        if self.gate.load(Ordering::Acquire) >> 1 != gate >> 1 {
-            return;
-        }
-        let slow = self.slow(began, now);
+        let is_stale = self.gate.load(Ordering::Acquire) >> 1 != gate >> 1;
         match outcome {
             Outcome::Ignored => return,
+            _ if is_stale => {
+                let (failed, slow) = (u64::from(failed), u64::from(slow));
+                let calls = 1;
+                return self.window.disregard(Counts {
+                    calls,
+                    failed,
+                    slow,
+                });
+            }
             Outcome::Success => {
                 if self.consecutive.load(Ordering::Relaxed) != 0 {
                     self.consecutive.store(0, Ordering::Relaxed);
@@ -248,13 +266,23 @@ impl Breaker {
                 self.consecutive.fetch_add(1, Ordering::Relaxed);
             }
         }
-        self.window.add(outcome == Outcome::Success, slow, now);
-        if (slow || outcome == Outcome::Failure)
-            && self.settings.enabled
+        if slow || failed {
+            self.judge(gate, now);
+        }
+    }
+
+    /// Opens if what was counted is enough.
+    fn judge(&self, gate: u64, now: Instant) {
+        if self.settings.enabled
             && let Some(reason) = self.verdict(now)
         {
             self.trip(gate, reason, now);
         }
+    }
+
+    /// What was counted within the window.
+    fn within(&self, now: Instant) -> Counts {
+        self.window.within(now, || self.record.counts())
     }
 
     /// Whether what was counted is enough to open, and why.
@@ -264,8 +292,11 @@ impl Breaker {
         if row >= settings.consecutive {
             return Some(Reason::Consecutive { failures: row });
         }
-        let sum = self.window.sum(now);
-        let calls = sum.succeeded + sum.failed;
+        let Counts {
+            calls,
+            failed,
+            slow,
+        } = self.within(now);
         if calls < u64::from(settings.min_calls) {
             return None;
         }
@@ -274,16 +305,11 @@ impl Breaker {
             let share = part as f64 / calls as f64;
             share
         };
-        if share(sum.succeeded) < settings.success_rate {
-            return Some(Reason::SuccessRate {
-                failed: sum.failed,
-                calls,
-            });
+        if share(calls - failed) < settings.success_rate {
+            return Some(Reason::SuccessRate { failed, calls });
         }
-        (self.times_calls() && share(sum.slow) >= settings.slow_rate).then_some(Reason::SlowCalls {
-            slow: sum.slow,
-            calls,
-        })
+        (self.times_calls() && share(slow) >= settings.slow_rate)
+            .then_some(Reason::SlowCalls { slow, calls })
     }
 
     fn trip(&self, gate: u64, reason: Reason, now: Instant) {
@@ -311,7 +337,7 @@ impl Breaker {
                 } else {
                     Phase::Ramp { since: now }
                 };
-                self.enter(&mut inner, phase, Reason::ProbeSucceeded, now);
+                self.enter(&mut inner, phase, Reason::ProbeSucceeded);
             }
             Outcome::Success | Outcome::Failure => self.open(&mut inner, Reason::ProbeFailed, now),
         }
@@ -327,7 +353,7 @@ impl Breaker {
         // Up to half as long again: what opened together does not probe together.
         let time = time.mul_f64(1.0 + fastrand::f64() / 2.0);
         inner.opened = inner.opened.saturating_add(1).min(31);
-        self.enter(inner, Phase::Open { until: now + time }, reason, now);
+        self.enter(inner, Phase::Open { until: now + time }, reason);
     }
 
     fn finish_ramp(&self, inner: &mut Inner, now: Instant) {
@@ -343,16 +369,16 @@ impl Breaker {
     }
 
     /// Changes the state, and begins counting anew.
-    fn enter(&self, inner: &mut Inner, phase: Phase, reason: Reason, now: Instant) {
+    fn enter(&self, inner: &mut Inner, phase: Phase, reason: Reason) {
         let from = inner.state();
-        self.change(inner, phase, now);
+        self.change(inner, phase);
         self.announce(inner, from, reason);
     }
 
-    fn change(&self, inner: &mut Inner, phase: Phase, now: Instant) {
+    fn change(&self, inner: &mut Inner, phase: Phase) {
         inner.phase = phase;
         self.consecutive.store(0, Ordering::Relaxed);
-        self.window.clear(now);
+        self.window.clear(self.record.counts());
         let guarded = inner.state() != State::Closed;
         let generation = (self.gate.load(Ordering::Acquire) >> 1) + 1;
         self.gate.store(
@@ -369,10 +395,6 @@ impl Breaker {
             to: inner.state(),
             reason,
         });
-    }
-
-    fn slow(&self, began: Option<Instant>, now: Instant) -> bool {
-        self.times_calls() && began.is_some_and(|began| now - began >= self.settings.slow_call)
     }
 
     fn times_calls(&self) -> bool {

@@ -9,7 +9,6 @@ use std::time::Instant;
 
 use super::breaker::{Breaker, Outcome, Permit, Rejected};
 use super::fault::CallError;
-use super::health::Health;
 use super::intake::{Drained, Intake};
 use super::retry::{Repeat, Retries};
 use stoa_telemetry::metrics::RetryMetrics;
@@ -27,16 +26,12 @@ pub struct Gate {
 pub(super) struct Circuit {
     pub(super) breaker: Breaker,
     pub(super) retries: Retries,
-    pub(super) health: Arc<Health>,
     pub(super) metrics: Arc<RetryMetrics>,
 }
 
 /// The right to make one call. Dropped, it tells nothing of the call.
 #[must_use = "what became of the call is to be told"]
-pub(super) struct Admitted<'g> {
-    circuit: Option<(&'g Circuit, Permit<'g>)>,
-    began: tokio::time::Instant,
-}
+pub(super) struct Admitted<'g>(Option<Permit<'g>>);
 
 // === impl Gate ===
 
@@ -81,28 +76,23 @@ impl Gate {
         Ok(self.intake.check()?)
     }
 
-    /// Lets a call through that ends by `deadline`.
+    /// Lets a call through that begins `now` and ends by `deadline`.
     ///
     /// # Errors
     ///
     /// While the service is drained, or its breaker is open.
-    pub(super) fn admit(&self, deadline: Instant) -> Result<Admitted<'_>, CallError> {
+    pub(super) fn admit(&self, deadline: Instant, now: Instant) -> Result<Admitted<'_>, CallError> {
         self.check()?;
-        let circuit = match &self.circuit {
-            Some(circuit) => Some((circuit, circuit.breaker.admit(deadline.into())?)),
-            None => None,
-        };
-        Ok(Admitted {
-            circuit,
-            began: tokio::time::Instant::now(),
-        })
+        let breaker = self.breaker();
+        let permit = breaker.map(|breaker| breaker.admit(deadline.into(), now.into()));
+        Ok(Admitted(permit.transpose()?))
     }
 
-    /// Counts an outcome that comes after its call was settled, such as a failure in the
-    /// middle of a body.
-    pub(super) fn record(&self, outcome: Outcome) {
+    /// Counts a call as failed that was settled, such as one whose body broke off in the
+    /// middle.
+    pub(super) fn fail(&self) {
         if let Some(breaker) = self.breaker() {
-            breaker.record(outcome);
+            breaker.fail();
         }
     }
 
@@ -143,18 +133,13 @@ impl Gate {
 // === impl Admitted ===
 
 impl Admitted<'_> {
-    /// When the call began.
-    pub(super) fn began(&self) -> Instant {
-        self.began.into_std()
-    }
-
-    /// Tells what became of the call, which ends now.
-    pub(super) fn settle(self, outcome: Outcome) {
-        if let Some((circuit, permit)) = self.circuit {
-            let now = tokio::time::Instant::now();
-            circuit.health.record(outcome, now - self.began);
+    /// Tells what became of the call, which ends now; gives that time.
+    pub(super) fn settle(self, outcome: Outcome) -> Instant {
+        let now = tokio::time::Instant::now();
+        if let Some(permit) = self.0 {
             permit.settle_at(outcome, now);
         }
+        now.into_std()
     }
 }
 
@@ -185,7 +170,6 @@ mod tests {
         let circuit = Circuit {
             breaker: Breaker::new(settings::Breaker::default(), Box::new(|_| {})),
             retries: Retries::new(settings::Retry::default(), Duration::from_secs(10)),
-            health: Arc::default(),
             metrics: Arc::default(),
         };
         Gate::guarded(intakes.of("product"), circuit)
@@ -201,33 +185,40 @@ mod tests {
         let guarded = guarded(&intakes);
         let plain = Gate::of(intakes.of("product"));
         for gate in [&guarded, &plain] {
-            assert!(gate.admit(later()).is_ok());
+            assert!(gate.admit(later(), Instant::now()).is_ok());
         }
         intakes.set("product", true);
         for gate in [&guarded, &plain] {
             assert!(matches!(gate.check(), Err(CallError::Drained)));
-            assert!(matches!(gate.admit(later()), Err(CallError::Drained)));
+            assert!(matches!(
+                gate.admit(later(), Instant::now()),
+                Err(CallError::Drained)
+            ));
         }
-        assert!(Gate::open().admit(later()).is_ok(), "it is nobody's");
+        assert!(
+            Gate::open().admit(later(), Instant::now()).is_ok(),
+            "it is nobody's"
+        );
         intakes.set("product", false);
         let fail = |_| {
             guarded
-                .admit(later())
+                .admit(later(), Instant::now())
                 .map(|one| one.settle(Outcome::Failure))
         };
         let refused = (0..100).map(fail).find_map(Result::err);
         assert!(matches!(refused, Some(CallError::BreakerOpen { .. })));
-        assert!(plain.admit(later()).is_ok());
+        assert!(plain.admit(later(), Instant::now()).is_ok());
     }
 
     #[tokio::test]
     async fn what_became_of_a_call_is_counted_once_it_is_told() {
         let gate = guarded(&Intakes::default());
-        let numbers = || gate.circuit.as_ref().unwrap().health.numbers();
-        drop(gate.admit(later()));
+        let numbers = || gate.breaker().unwrap().record().numbers();
+        drop(gate.admit(later(), Instant::now()));
         assert_eq!(numbers().calls, 0, "its caller left");
-        gate.admit(later()).ok().unwrap().settle(Outcome::Success);
-        gate.admit(later()).ok().unwrap().settle(Outcome::Failure);
+        let admit = || gate.admit(later(), Instant::now()).ok().unwrap();
+        admit().settle(Outcome::Success);
+        admit().settle(Outcome::Failure);
         assert_eq!((numbers().calls, numbers().failed), (2, 1));
     }
 

@@ -5,7 +5,7 @@
 //! Routes keep theirs; nothing is looked up for a call.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -31,7 +31,25 @@ pub struct Guard<T> {
 #[derive(Clone, Copy)]
 struct Asked {
     deadline: Instant,
+    began: Instant,
     trace: TraceContext,
+}
+
+/// How a function is called.
+#[derive(Clone, Copy)]
+pub struct Terms {
+    /// Whether it may be called twice.
+    pub repeat: Repeat,
+    /// Now: whoever calls has just read the clock.
+    pub now: Instant,
+}
+
+/// What a call came to.
+pub struct Called {
+    /// Its results, or why there are none.
+    pub outcome: Result<(), CallError>,
+    /// How long it took, with all its tries.
+    pub took: Duration,
 }
 
 impl<T: Target> Guard<T> {
@@ -54,46 +72,52 @@ impl<T: Target> Guard<T> {
         self.gate.check()
     }
 
-    /// When a call that begins now must have ended, if its caller waits until `caller`.
-    pub fn deadline(&self, caller: Instant) -> Instant {
-        caller.min(Instant::now() + self.target.time_limit())
+    /// When a call that begins `now` must have ended, if its caller waits until `caller`.
+    pub fn deadline(&self, caller: Instant, now: Instant) -> Instant {
+        caller.min(now + self.target.time_limit())
     }
 
-    /// Counts what a call `said` of its target, and tells the operator of a failure.
-    fn settle(&self, admitted: Admitted<'_>, asked: &Asked, said: Result<Outcome, &CallError>) {
+    /// Counts what a call `said` of its target, and tells the operator of a failure; gives
+    /// when it ended.
+    fn settle(
+        &self,
+        admitted: Admitted<'_>,
+        asked: &Asked,
+        said: Result<Outcome, &CallError>,
+    ) -> Instant {
         let error = match said {
             Ok(outcome) => return admitted.settle(outcome),
             Err(error) => error,
         };
-        let time = asked.deadline.saturating_duration_since(admitted.began());
+        let time = asked.deadline.saturating_duration_since(asked.began);
         let fair = is_fair(time, self.target.time_limit());
-        admitted.settle(outcome(error, fair));
+        let ended = admitted.settle(outcome(error, fair));
         self.target.report(&asked.trace, error);
+        ended
     }
 }
 
 impl Guard<Function> {
     /// Calls the function and fills `results`, whose length is its number of results.
     ///
-    /// # Errors
-    ///
-    /// When the service is drained, its breaker is open, no instance can be had in time,
-    /// the deadline passes or the guest fails. Whatever it is, it costs this call and at
-    /// most its instance.
+    /// It fails when the service is drained, its breaker is open, no instance can be had in
+    /// time, the deadline passes or the guest fails. Whatever it is, it costs this call and
+    /// at most its instance.
     pub async fn call(
         &self,
         context: &CallContext,
         params: &[Val],
         results: &mut [Val],
-        repeat: Repeat,
-    ) -> Result<(), CallError> {
+        terms: &Terms,
+    ) -> Called {
         let (mut retried, mut earlier) = (0, None);
+        let mut now = terms.now;
         loop {
-            let outcome = match self.gate.admit(context.deadline) {
+            let outcome = match self.gate.admit(context.deadline, now) {
                 Ok(admitted) => {
                     let called = self.target.call(context, params, results).await;
                     let said = called.as_ref().map(|()| Outcome::Success);
-                    self.settle(admitted, &Asked::of(context), said);
+                    now = self.settle(admitted, &Asked::of(context, now), said);
                     called
                 }
                 Err(refused) => Err(refused),
@@ -101,16 +125,21 @@ impl Guard<Function> {
             if retried > 0 {
                 self.gate.retried(&outcome);
             }
-            let Err(error) = outcome else { return Ok(()) };
-            let again = self.gate.again(&error, repeat, retried, context.deadline);
+            let Err(error) = outcome else {
+                return terms.ended(Ok(()), now);
+            };
+            let again = self
+                .gate
+                .again(&error, terms.repeat, retried, context.deadline);
             // Boxed: few calls fail, and each one's future would have room for it.
             let again = Box::pin(again).await;
             let error = error.or_earlier(earlier);
             if !again {
-                return Err(error);
+                return terms.ended(Err(error), now);
             }
             earlier = Some(error);
             retried += 1;
+            now = Instant::now();
         }
     }
 }
@@ -134,8 +163,8 @@ impl Guard<Handler> {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,
     {
-        let asked = Asked::of(&context);
-        let admitted = self.gate.admit(asked.deadline)?;
+        let asked = Asked::of(&context, Instant::now());
+        let admitted = self.gate.admit(asked.deadline, asked.began)?;
         let listening = Listening {
             gate: &self.gate,
             upload,
@@ -175,7 +204,7 @@ impl Guard<Arc<Upstream>> {
         context: &CallContext,
         upload: &RequestBodyState,
     ) -> Result<http::Response<ResponseBody>, CallError> {
-        let asked = Asked::of(context);
+        let asked = Asked::of(context, Instant::now());
         let answered = self.ask(request, Wants::Answer, asked, upload).await?;
         Ok(answered.passed_on(&self.target, upload, asked.trace))
     }
@@ -191,7 +220,7 @@ impl Guard<Arc<Upstream>> {
         context: &CallContext,
         upload: &RequestBodyState,
     ) -> Result<Switched, CallError> {
-        let asked = Asked::of(context);
+        let asked = Asked::of(context, Instant::now());
         let answered = self.ask(request, Wants::WebSocket, asked, upload).await?;
         Ok(answered.switched(&self.target, upload, asked.trace))
     }
@@ -215,7 +244,7 @@ impl Guard<Arc<Upstream>> {
         asked: Asked,
         upload: &RequestBodyState,
     ) -> Result<Answered, CallError> {
-        let admitted = self.gate.admit(asked.deadline)?;
+        let admitted = self.gate.admit(asked.deadline, asked.began)?;
         let answered = self
             .target
             .ask(request, wants, upload, asked.deadline)
@@ -226,11 +255,29 @@ impl Guard<Arc<Upstream>> {
     }
 }
 
+// === impl Terms ===
+
+impl Terms {
+    /// As it may be called, from now on.
+    pub fn of(repeat: Repeat) -> Self {
+        let now = Instant::now();
+        Self { repeat, now }
+    }
+
+    fn ended(&self, outcome: Result<(), CallError>, now: Instant) -> Called {
+        Called {
+            outcome,
+            took: now.saturating_duration_since(self.now),
+        }
+    }
+}
+
 // === impl Asked ===
 
 impl Asked {
-    fn of(context: &CallContext) -> Self {
+    fn of(context: &CallContext, began: Instant) -> Self {
         Self {
+            began,
             deadline: context.deadline,
             trace: context.trace,
         }
@@ -276,10 +323,12 @@ mod tests {
     #[tokio::test]
     async fn a_failure_is_told_once_and_an_answer_not_at_all() {
         let guard = Guard::new(Arc::new(Gate::open()), Told::default());
-        let asked = Asked::of(&CallContext::new(guard.deadline(Instant::now())));
+        let now = Instant::now();
+        let context = CallContext::new(guard.deadline(now, now));
+        let asked = Asked::of(&context, now);
         let error = CallError::Deadline;
         for said in [Ok(Outcome::Success), Ok(Outcome::Failure), Err(&error)] {
-            let admitted = guard.gate.admit(asked.deadline).ok().unwrap();
+            let admitted = guard.gate.admit(asked.deadline, now).ok().unwrap();
             guard.settle(admitted, &asked, said);
         }
         let told = guard.target().failures.lock().unwrap();
@@ -290,8 +339,8 @@ mod tests {
     fn a_call_ends_when_its_caller_or_its_target_says_the_earlier() {
         let guard = Guard::new(Arc::new(Gate::open()), Told::default());
         let soon = Instant::now() + Duration::from_secs(1);
-        assert_eq!(guard.deadline(soon), soon);
+        assert_eq!(guard.deadline(soon, Instant::now()), soon);
         let late = Instant::now() + Duration::from_secs(60);
-        assert!(guard.deadline(late) <= late - Duration::from_secs(50));
+        assert!(guard.deadline(late, Instant::now()) <= late - Duration::from_secs(50));
     }
 }

@@ -11,8 +11,8 @@ use super::breaker::{Breaker, Forced, Reading, State, Transition};
 use super::discovery::Discovery;
 use super::gate::{Circuit, GATEWAY, Gate};
 use super::guard::Guard;
-use super::health::Health;
 use super::intake::Intakes;
+use super::record::Numbers;
 use super::retry::Retries;
 use super::target::{Function, Handler};
 use stoa_api::MemberState;
@@ -50,7 +50,6 @@ struct All {
 
 #[derive(Default)]
 struct OfRevision {
-    health: Arc<Health>,
     /// Whether the gateway's breaker lets nothing through.
     cut_off: Arc<Mutex<bool>>,
     links: BTreeMap<String, Arc<Gate>>,
@@ -105,10 +104,14 @@ impl Guards {
     }
 
     /// How a revision does, over all its links.
-    pub fn health(&self, service: &str, revision: u64) -> Arc<Health> {
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (Arc::from(service), revision);
-        all.revisions.entry(key).or_default().health.clone()
+    pub fn numbers(&self, service: &str, revision: u64) -> Numbers {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = all.revisions.get(&(Arc::from(service), revision));
+        let gates = of.into_iter().flat_map(|of| of.links.values());
+        let breakers = gates.filter_map(|gate| gate.breaker());
+        breakers.fold(Numbers::none(), |sum, breaker| {
+            sum.and(&breaker.record().numbers())
+        })
     }
 
     /// Revision, link and state of each breaker of a service.
@@ -207,7 +210,6 @@ impl Guards {
                 Box::new(move |transition| watcher.tell(transition)),
             ),
             retries: Retries::new(retry.clone(), breaker.window),
-            health: of.health.clone(),
             metrics: self.metrics.retries(service),
         };
         if forced.is_some() {

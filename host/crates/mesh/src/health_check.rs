@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::gate::Gate;
-use super::guard::Guard;
+use super::guard::{Guard, Terms};
 use super::retry::Repeat;
 use super::target::Function;
 use stoa_call::CallContext;
@@ -29,8 +29,10 @@ pub async fn check_health(revision: &Arc<Revision>, check: FunctionIndex) -> Res
         ..CallContext::new(revision.deadline(None))
     };
     let mut results = [Val::Bool(false)];
-    let asked = guard.call(&context, &[], &mut results, Repeat::Once).await;
-    asked.map_err(|error| error.to_string())?;
+    let asked = guard
+        .call(&context, &[], &mut results, &Terms::of(Repeat::Once))
+        .await;
+    asked.outcome.map_err(|error| error.to_string())?;
     match &results[0] {
         Val::Result(Err(Some(reason))) => match reason.as_ref() {
             Val::String(reason) => Err(reason.clone()),

@@ -1,14 +1,14 @@
 //! Calls from component to component.
 
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Instant;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures::future::BoxFuture;
 
 use super::fault::CallError;
 use super::gate::Gate;
-use super::guard::Guard;
+use super::guard::{Called, Guard, Terms};
 use super::guards::Guards;
 use super::registry::Registry;
 use super::retry::Repeat;
@@ -134,15 +134,15 @@ impl ServiceLink {
             )));
         };
         let guard = Guard::new(self.gate(&revision), Function { revision, index });
+        let terms = Terms::of(Repeat::Once);
         let context = CallContext {
-            deadline: guard.deadline(context.deadline),
+            deadline: guard.deadline(context.deadline, terms.now),
             ..context.child()
         };
-        let began = Instant::now();
-        let called = guard.call(&context, params, results, Repeat::Once).await;
+        let Called { outcome, took } = guard.call(&context, params, results, &terms).await;
         let provider = guard.target().service();
-        self.observe(function, provider, began);
-        called.map_err(|error| LinkFailure {
+        self.observe(function, provider, took);
+        outcome.map_err(|error| LinkFailure {
             reason: self.explain(provider, function, &error),
             retry_after: error.retry_after(),
         })
@@ -190,15 +190,15 @@ impl ServiceLink {
         format!("{}.{} of {provider}: {what}", self.interface, function.name)
     }
 
-    fn observe(&self, function: &Imported, provider: &Arc<str>, began: Instant) {
+    fn observe(&self, function: &Imported, provider: &Arc<str>, took: Duration) {
         let resolve = || self.metrics.call(&self.consumer, provider, &function.name);
         let (known, metrics) = function
             .metrics
             .get_or_init(|| (provider.clone(), resolve()));
         if known == provider {
-            metrics.observe(began.elapsed());
+            metrics.observe(took);
         } else {
-            resolve().observe(began.elapsed());
+            resolve().observe(took);
         }
     }
 }

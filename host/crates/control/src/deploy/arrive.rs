@@ -12,7 +12,7 @@ use super::state::{Deployed, Linked, Names, State};
 use super::{ChangeError, check, configure, fault, rollout};
 use stoa_api::upstream::UpstreamDeploy;
 use stoa_api::{DeployRequest, Fault, ServiceDeploy};
-use stoa_mesh::health::Numbers;
+use stoa_mesh::record::Numbers;
 use stoa_service::contract::Contract;
 use stoa_settings::service_name;
 

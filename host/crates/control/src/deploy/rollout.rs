@@ -18,7 +18,7 @@ use super::traffic::{Ready, shift};
 use super::{ChangeError, Deployments, verdict};
 use stoa_api::{RolloutState, ServiceDeploy};
 use stoa_mesh::breaker;
-use stoa_mesh::health::Numbers;
+use stoa_mesh::record::Numbers;
 
 /// What a rollout needs now.
 #[derive(Debug, PartialEq, Eq)]
@@ -192,7 +192,7 @@ impl Deployments {
     }
 
     fn numbers(&self, service: &str, revision: u64) -> Numbers {
-        self.parts.guards.health(service, revision).numbers()
+        self.parts.guards.numbers(service, revision)
     }
 
     /// What a revision did within the last one or two watches.

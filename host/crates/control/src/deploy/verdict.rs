@@ -8,7 +8,7 @@
 //!
 //! Pure arithmetic: knows nothing of where numbers come from.
 
-use stoa_mesh::health::{Numbers, bounds};
+use stoa_mesh::record::{Numbers, bounds};
 use stoa_settings::Rollout;
 
 /// Half the width of a 99.9 % interval, in standard deviations.

@@ -22,8 +22,8 @@ pub(super) struct Admission {
     pub(super) gate: u64,
     /// Its number, if it decides whether the breaker closes.
     pub(super) probe: Option<u64>,
-    /// When; `None` where its time says nothing.
-    pub(super) began: Option<Instant>,
+    /// When.
+    pub(super) began: Instant,
 }
 
 /// The right to make one call. Dropped, it counts as [`Outcome::Ignored`], and a

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::window::Sum;
+use crate::record::Counts;
 
 /// A breaker's state, as people and metrics see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -215,7 +215,7 @@ impl Inner {
         }
     }
 
-    pub(super) fn read(&self, sum: Sum, consecutive: u32, now: Instant) -> Reading {
+    pub(super) fn read(&self, within: Counts, consecutive: u32, now: Instant) -> Reading {
         let next_probe = match (self.forced, self.phase) {
             (None, Phase::Open { until }) => Some(until.saturating_duration_since(now)),
             _ => None,
@@ -225,9 +225,9 @@ impl Inner {
             forced: self.forced,
             reason: self.reason,
             since: self.since,
-            succeeded: sum.succeeded,
-            failed: sum.failed,
-            slow: sum.slow,
+            succeeded: within.calls - within.failed,
+            failed: within.failed,
+            slow: within.slow,
             consecutive,
             next_probe,
         }

@@ -23,7 +23,7 @@ fn plain() -> Breaker {
 }
 
 fn admit(breaker: &Breaker) -> Result<Permit<'_>, Rejected> {
-    breaker.admit(Instant::now() + Duration::from_secs(30))
+    breaker.admit(Instant::now() + Duration::from_secs(30), Instant::now())
 }
 
 fn outcomes(breaker: &Breaker, outcomes: impl IntoIterator<Item = Outcome>) {
@@ -292,7 +292,7 @@ async fn check(uses: Vec<Use>) {
                 let deadline = Instant::now() + Duration::from_secs(5);
                 let by_lot = breaker.read().state == State::Ramp;
                 let looked = breaker.admits(Instant::now());
-                let admitted = breaker.admit(deadline);
+                let admitted = breaker.admit(deadline, Instant::now());
                 assert!(looked == admitted.is_ok() || by_lot && looked);
                 permits.extend(admitted.ok().map(|it| (it, deadline)));
             }

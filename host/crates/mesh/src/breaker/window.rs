@@ -1,202 +1,187 @@
-//! Exact counts of the last seconds, without a lock.
+//! What of a count that only grows came within the last seconds.
+//!
+//! Nothing is counted here: at the start of each bucket of time the count is noted that
+//! the calls have come to by then, and the difference to the note that is as old as the
+//! window is what came within it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use stoa_telemetry::metrics::PerThread;
+use crate::record::Counts;
 
-const BUCKETS: u64 = 10;
-/// Bits of one count. Four million calls of a kind in one bucket; then it stands.
-const COUNT_BITS: u32 = 22;
-const COUNT_MAX: u64 = (1 << COUNT_BITS) - 1;
-/// What is left for the bucket's number: with buckets of a second, 12 days. Only a
-/// bucket that nobody touched for exactly that long would be taken for a new one.
-const TICK_MASK: u64 = (1 << (64 - 2 * COUNT_BITS)) - 1;
+const BUCKETS: usize = 10;
 
-/// Ten buckets of time. A bucket's number stands in the same word as its counts, so
-/// that making a bucket anew and counting in it never come apart.
+/// Ten buckets of time.
 pub(super) struct Window {
     began: Instant,
     bucket_nanos: u64,
-    /// Each thread counts in its own: all calls of a service come by here.
-    buckets: PerThread<Buckets>,
+    /// When the next bucket starts, in nanoseconds since `began`.
+    due: AtomicU64,
+    notes: Mutex<Notes>,
 }
 
+/// What was counted at the start of each of the last buckets.
 #[derive(Default)]
-struct Buckets {
-    calls: [AtomicU64; BUCKETS as usize],
-    slow: [AtomicU64; BUCKETS as usize],
+struct Notes {
+    /// The number of the newest bucket; each stands at its number modulo [`BUCKETS`].
+    newest: u64,
+    starts: [Counts; BUCKETS],
 }
 
-/// The counts of a window.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Sum {
-    pub(super) succeeded: u64,
-    pub(super) failed: u64,
-    pub(super) slow: u64,
+/// How many there were of something within the last seconds.
+pub struct Tally {
+    count: AtomicU64,
+    window: Window,
 }
 
-/// One count of the last seconds.
-pub struct Tally(Window);
+// === impl Tally ===
 
 impl Tally {
     /// Nothing counted yet.
     pub fn new(length: Duration) -> Self {
-        Self(Window::new(length, Instant::now()))
+        Self {
+            count: AtomicU64::new(0),
+            window: Window::new(length, Instant::now()),
+        }
     }
 
     /// Counts one.
     pub fn add(&self) {
-        self.0.add(true, false, Instant::now());
+        self.window.roll(Instant::now(), || self.counts());
+        self.count.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Those within the window.
     pub fn count(&self) -> u64 {
-        self.0.sum(Instant::now()).succeeded
+        let within = self.window.within(Instant::now(), || self.counts());
+        within.calls
+    }
+
+    fn counts(&self) -> Counts {
+        Counts {
+            calls: self.count.load(Ordering::Relaxed),
+            ..Counts::default()
+        }
     }
 }
+
+// === impl Window ===
 
 impl Window {
     pub(super) fn new(length: Duration, now: Instant) -> Self {
-        let nanos = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX) / BUCKETS;
+        let nanos = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX) / BUCKETS as u64;
+        let bucket_nanos = nanos.max(1);
         Self {
             began: now,
-            bucket_nanos: nanos.max(1),
-            buckets: PerThread::default(),
+            bucket_nanos,
+            due: AtomicU64::new(bucket_nanos),
+            notes: Mutex::default(),
         }
     }
 
-    pub(super) fn add(&self, success: bool, slow: bool, now: Instant) {
-        let tick = self.tick(now);
-        let at = (tick % BUCKETS) as usize;
-        let (succeeded, failed) = if success { (1, 0) } else { (0, 1) };
-        let own = self.buckets.own();
-        count(&own.calls[at], tick, succeeded, failed);
-        if slow {
-            count(&own.slow[at], tick, 1, 0);
+    /// Notes what was `counted` if a bucket has started; to be called before something is
+    /// counted.
+    #[inline]
+    pub(super) fn roll(&self, now: Instant, counted: impl Fn() -> Counts) {
+        if self.nanos(now) >= self.due.load(Ordering::Relaxed) {
+            self.start_bucket(now, &counted());
         }
     }
 
-    pub(super) fn sum(&self, now: Instant) -> Sum {
-        let tick = self.tick(now);
-        let mut sum = Sum::default();
-        for Buckets { calls, slow } in self.buckets.all() {
-            for (calls, slow) in calls.iter().zip(slow) {
-                let (succeeded, failed) = read(calls, tick);
-                sum.succeeded += succeeded;
-                sum.failed += failed;
-                sum.slow += read(slow, tick).0;
-            }
-        }
-        sum
+    /// What of the `counted` came within the window.
+    pub(super) fn within(&self, now: Instant, counted: impl Fn() -> Counts) -> Counts {
+        self.roll(now, &counted);
+        let notes = self.lock();
+        counted().since(&notes.starts[(notes.newest as usize + 1) % BUCKETS])
     }
 
-    pub(super) fn clear(&self, now: Instant) {
-        let tick = self.tick(now);
-        for Buckets { calls, slow } in self.buckets.all() {
-            for word in calls.iter().chain(slow) {
-                word.store(pack(tick, 0, 0), Ordering::Relaxed);
-            }
+    /// Begins anew: nothing of what was `counted` is within the window.
+    pub(super) fn clear(&self, counted: Counts) {
+        self.lock().starts = [counted; BUCKETS];
+    }
+
+    /// Takes something out that was counted and is not to be within the window.
+    pub(super) fn disregard(&self, counted: Counts) {
+        for start in &mut self.lock().starts {
+            *start = start.and(&counted);
         }
     }
 
-    fn tick(&self, now: Instant) -> u64 {
+    #[cold]
+    fn start_bucket(&self, now: Instant, counted: &Counts) {
+        let mut notes = self.lock();
+        let newest = self.nanos(now) / self.bucket_nanos;
+        // Nothing was counted in those that nobody started.
+        let passed = newest.saturating_sub(notes.newest).min(BUCKETS as u64);
+        for bucket in newest - passed..newest {
+            notes.starts[(bucket + 1) as usize % BUCKETS] = *counted;
+        }
+        notes.newest = newest.max(notes.newest);
+        let due = (notes.newest + 1).saturating_mul(self.bucket_nanos);
+        self.due.store(due, Ordering::Relaxed);
+    }
+
+    fn nanos(&self, now: Instant) -> u64 {
         let nanos = now.saturating_duration_since(self.began).as_nanos();
-        // From ten on: a bucket that was never used is too old to count.
-        u64::try_from(nanos).unwrap_or(u64::MAX) / self.bucket_nanos + BUCKETS
+        u64::try_from(nanos).unwrap_or(u64::MAX)
     }
-}
 
-fn count(word: &AtomicU64, tick: u64, succeeded: u64, failed: u64) {
-    let change = |old: u64| {
-        let (of, before, after) = unpack(old);
-        let (before, after) = if of == tick & TICK_MASK {
-            (before, after)
-        } else {
-            (0, 0)
-        };
-        Some(pack(tick, before + succeeded, after + failed))
-    };
-    // The closure always gives a value.
-    let _ = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change);
-}
-
-fn read(word: &AtomicU64, now: u64) -> (u64, u64) {
-    let (tick, succeeded, failed) = unpack(word.load(Ordering::Relaxed));
-    if now.wrapping_sub(tick) & TICK_MASK < BUCKETS {
-        (succeeded, failed)
-    } else {
-        (0, 0)
+    fn lock(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn pack(tick: u64, succeeded: u64, failed: u64) -> u64 {
-    (tick & TICK_MASK) << (2 * COUNT_BITS)
-        | succeeded.min(COUNT_MAX) << COUNT_BITS
-        | failed.min(COUNT_MAX)
-}
-
-fn unpack(word: u64) -> (u64, u64, u64) {
-    (
-        word >> (2 * COUNT_BITS),
-        word >> COUNT_BITS & COUNT_MAX,
-        word & COUNT_MAX,
-    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn counts(calls: u64, failed: u64, slow: u64) -> Counts {
+        Counts {
+            calls,
+            failed,
+            slow,
+        }
+    }
+
     #[test]
     fn counts_are_exact_and_leave_after_the_window() {
         let began = Instant::now();
+        let at = |second| began + Duration::from_secs(second);
         let window = Window::new(Duration::from_secs(10), began);
+        let mut counted = Counts::default();
         for second in 0..25 {
-            window.add(
-                second % 2 == 0,
-                second % 5 == 0,
-                began + Duration::from_secs(second),
-            );
+            window.roll(at(second), || counted);
+            let one = counts(1, second % 2, u64::from(second % 5 == 0));
+            counted = counted.and(&one);
         }
-        let sum = window.sum(began + Duration::from_secs(24));
-        let expected = Sum {
-            succeeded: 5,
-            failed: 5,
-            slow: 2,
-        };
-        assert_eq!(sum, expected);
-        assert_eq!(window.sum(began + Duration::from_secs(60)), Sum::default());
+        assert_eq!(window.within(at(24), || counted), counts(10, 5, 2));
+        assert_eq!(window.within(at(29), || counted), counts(5, 2, 1));
+        assert_eq!(window.within(at(60), || counted), Counts::default());
     }
 
     #[test]
-    fn threads_count_together() {
+    fn what_is_not_to_count_is_not_within_it() {
         let began = Instant::now();
         let window = Window::new(Duration::from_secs(10), began);
-        std::thread::scope(|scope| {
-            for thread in 0..4 {
-                let window = &window;
-                scope.spawn(move || {
-                    (0..100).for_each(|_| window.add(thread > 0, thread == 0, began));
-                });
-            }
-        });
-        let sum = Sum {
-            succeeded: 300,
-            failed: 100,
-            slow: 100,
-        };
-        assert_eq!(window.sum(began), sum);
-        window.clear(began);
-        assert_eq!(window.sum(began), Sum::default());
+        let counted = counts(7, 3, 1);
+        assert_eq!(window.within(began, || counted), counted);
+        window.disregard(counts(1, 1, 0));
+        assert_eq!(window.within(began, || counted), counts(6, 2, 1));
+        window.clear(counted);
+        assert_eq!(window.within(began, || counted), Counts::default());
     }
 
     #[test]
-    fn a_full_count_stands_and_spoils_no_other() {
-        let word = AtomicU64::new(pack(7, COUNT_MAX, 3));
-        count(&word, 7, 1, 1);
-        assert_eq!(unpack(word.load(Ordering::Relaxed)), (7, COUNT_MAX, 4));
+    fn a_time_before_the_newest_bucket_changes_nothing() {
+        let began = Instant::now();
+        let window = Window::new(Duration::from_secs(10), began);
+        window.roll(began + Duration::from_secs(5), Counts::default);
+        window.due.store(0, Ordering::Relaxed);
+        window.roll(began + Duration::from_secs(3), || counts(9, 9, 9));
+        let within = window.within(began + Duration::from_secs(5), || counts(9, 9, 9));
+        assert_eq!(within, counts(9, 9, 9));
     }
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::lease::{acquire, flatten};
 use super::threads::{Begun, Elsewhere};
 use super::{Export, report};
+use crate::breaker::Outcome;
 use crate::fault::CallError;
 use crate::gate::Gate;
 use crate::retry::outcome;
@@ -134,7 +135,9 @@ impl Aftermath {
         tokio::spawn(async move {
             if let Some(ended) = self.run(running, fate, audience).await {
                 let ended = self.upload.blame(ended);
-                self.gate.record(outcome(&ended, self.fair));
+                if outcome(&ended, self.fair) == Outcome::Failure {
+                    self.gate.fail();
+                }
                 let function = "wasi:http (after its answer)";
                 report(&self.revision, function, &self.trace, &ended);
             }

@@ -17,7 +17,6 @@ use tokio::time::Instant;
 use super::Upstream;
 use super::headers::strip_hop_by_hop;
 use super::instance::Instance;
-use crate::breaker::Outcome;
 use crate::upload::RequestBodyState;
 use stoa_call::TraceContext;
 use stoa_engine::capabilities::outbound::body::Timed;
@@ -110,7 +109,7 @@ impl Exchange {
         if self.upload.fault().is_some() {
             return;
         }
-        self.instance.breaker.record(Outcome::Failure);
+        self.instance.breaker.fail();
         tracing::warn!(
             service.name = &*self.upstream.name,
             service.version = self.upstream.number,

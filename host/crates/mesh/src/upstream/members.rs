@@ -181,7 +181,7 @@ impl Members {
 mod tests {
     use super::super::instance::Status;
     use super::*;
-    use crate::breaker::{Outcome, State};
+    use crate::breaker::State;
 
     fn registration(port: u16) -> Registration {
         Registration {
@@ -269,7 +269,7 @@ mod tests {
         };
         let before = members.get("i001").unwrap();
         for _ in 0..7 {
-            before.breaker.record(Outcome::Failure);
+            before.breaker.fail();
         }
         before.enter();
         before.set_healthy(false);
@@ -319,7 +319,7 @@ mod tests {
         for member in members.all().iter() {
             assert_eq!(member.status(), Status::OutOfService);
             assert_eq!(member.in_flight(), 1);
-            member.breaker.record(Outcome::Failure);
+            member.breaker.fail();
             assert_eq!(member.breaker.read().state, State::Open);
         }
         members.declare(&targets, &strict);

@@ -115,7 +115,10 @@ impl Upstream {
                 break;
             };
             tried.push(instance.clone());
-            let admitted = match instance.breaker.admit(deadline.into()) {
+            let admitted = match instance
+                .breaker
+                .admit(deadline.into(), tokio::time::Instant::now())
+            {
                 Ok(admitted) => admitted,
                 Err(rejected) => {
                     last.get_or_insert(CallError::from(rejected));

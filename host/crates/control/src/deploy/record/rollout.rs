@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use stoa_mesh::health::Numbers;
+use stoa_mesh::record::Numbers;
 
 /// A rollout, on disk. Times are in milliseconds since 1970: they outlive the process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
