@@ -1,7 +1,6 @@
 //! Which route a request is for, if it is for any.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use http::request::Parts;
 use http::{HeaderValue, Method, Uri, Version, header};
@@ -14,10 +13,11 @@ use super::table::{RouteMatch, Table};
 use super::{Gateway, websocket};
 use stoa_http::cors;
 use stoa_settings::spelling;
+use stoa_telemetry::metrics::Held;
 
 impl Gateway {
     /// Where a request goes, if it can go anywhere.
-    pub(super) fn find(&self, exchange: &mut Exchange) -> Result<Arc<Plan>, Refusal> {
+    pub(super) fn find(&self, exchange: &mut Exchange) -> Result<Held<Plan>, Refusal> {
         let head = &exchange.head;
         if target_length(&head.uri) > self.settings.max_uri_bytes {
             return Err(Refusal::UriTooLong);

@@ -19,7 +19,7 @@ use stoa_call::Tie;
 use stoa_http::min_rate::MinRate;
 use stoa_http::remainder::{IncomingBody, Remainder};
 use stoa_settings::config::AccessLog;
-use stoa_telemetry::metrics::ActiveRequest;
+use stoa_telemetry::metrics::{ActiveRequest, Held};
 
 /// What the requests of a connection have in common.
 pub(super) struct Line {
@@ -37,7 +37,7 @@ pub(super) struct Unanswered {
     /// What of its body nobody may read.
     rest: Option<Arc<Remainder>>,
     /// Its way, or why it has none, until that is told.
-    way: Result<Arc<Plan>, Option<Refusal>>,
+    way: Result<Held<Plan>, Option<Refusal>>,
     /// It is the last of its connection, over HTTP/1.
     is_last: bool,
     is_answered: bool,
@@ -71,7 +71,7 @@ impl Unanswered {
     }
 
     /// Its way, if it may go one; `told` is what proxies say of its client.
-    fn find(&mut self, told: Result<(), Refusal>) -> Result<Arc<Plan>, Refusal> {
+    fn find(&mut self, told: Result<(), Refusal>) -> Result<Held<Plan>, Refusal> {
         let (gateway, exchange) = (&*self.line.gateway, &mut self.exchange);
         let stands = self.line.client.stands();
         // HTTP/2 says so in a frame of its own.

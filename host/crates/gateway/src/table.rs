@@ -17,6 +17,7 @@ use super::Plan;
 use path::{Pattern, Tree};
 use stoa_mesh::pick;
 use stoa_settings::MAX_PARAMETERS;
+use stoa_telemetry::metrics::{Held, ShardedArc};
 
 /// All routes of all live revisions.
 #[derive(Default)]
@@ -45,11 +46,11 @@ pub struct Conflict {
 }
 
 /// The plans of one route, by weight.
-type Choices = Vec<(u8, Arc<Plan>)>;
+type Choices = Vec<(u8, Arc<ShardedArc<Plan>>)>;
 
 /// What a look-up found.
 pub(super) enum RouteMatch<'p> {
-    Plan(Arc<Plan>, Parameters<'p>),
+    Plan(Held<Plan>, Parameters<'p>),
     /// The path is there, for these methods.
     OtherMethods(Vec<Method>),
     Nothing,
@@ -149,7 +150,7 @@ impl Table {
         let paths = self.hosts.values().chain([&self.any_host]);
         paths
             .flat_map(|paths| &paths.patterns)
-            .flat_map(|(_, _, choices)| choices.iter().map(|(_, plan)| plan))
+            .flat_map(|(_, _, choices)| choices.iter().map(|(_, plan)| plan.value()))
     }
 
     pub(super) fn find<'p>(
@@ -183,7 +184,7 @@ impl Table {
         host: Option<&str>,
         method: &Method,
         path: &str,
-    ) -> Option<Arc<Plan>> {
+    ) -> Option<Held<Plan>> {
         let mut paths = self.own(host).into_iter().chain([&self.any_host]);
         paths.find_map(|paths| paths.find_decoded(method, path))
     }
@@ -221,7 +222,9 @@ impl Table {
             routes.keys().filter_map(|key| key.method.clone()).collect();
         methods.insert(Method::HEAD.to_string());
         for (key, (service, choices)) in &routes {
-            table.routes.push((service.clone(), choices[0].1.clone()));
+            table
+                .routes
+                .push((service.clone(), choices[0].1.value().clone()));
             let paths = match &key.host {
                 Some(host) => table.hosts.entry(host.clone()).or_default(),
                 None => &mut table.any_host,
@@ -265,15 +268,16 @@ fn add(
         .or_insert_with(|| (service.clone(), Vec::new()));
     let twice = choices
         .iter()
-        .find(|(_, other)| *owner != *service || other.number() == plan.number());
-    if let Some((_, other)) = twice {
+        .map(|(_, other)| other.value())
+        .find(|other| *owner != *service || other.number() == plan.number());
+    if let Some(other) = twice {
         return Err(format!(
             "the route {:?} of {service} takes the same requests as {:?} of {owner}; change one of them",
             route.key(),
             other.route().key()
         ));
     }
-    choices.push((weight, plan.clone()));
+    choices.push((weight, Arc::new(ShardedArc::new(plan.clone()))));
     Ok(())
 }
 
@@ -287,16 +291,16 @@ struct Paths {
 }
 
 impl Paths {
-    fn find<'p>(&self, method: &Method, path: &'p str) -> Option<(Arc<Plan>, Parameters<'p>)> {
+    fn find<'p>(&self, method: &Method, path: &'p str) -> Option<(Held<Plan>, Parameters<'p>)> {
         let tree = self.methods.get(method).unwrap_or(&self.any_method);
         let (choices, parameters) = tree.find(path)?;
-        Some((pick(choices, |choice| choice.0).1.clone(), parameters))
+        Some((pick(choices, |choice| choice.0).1.hold(), parameters))
     }
 
-    fn find_decoded(&self, method: &Method, path: &str) -> Option<Arc<Plan>> {
+    fn find_decoded(&self, method: &Method, path: &str) -> Option<Held<Plan>> {
         let tree = self.methods.get(method).unwrap_or(&self.any_method);
         let choices = tree.find_decoded(path)?;
-        Some(pick(choices, |choice| choice.0).1.clone())
+        Some(pick(choices, |choice| choice.0).1.hold())
     }
 
     fn methods(&self, path: &str) -> Vec<Method> {

@@ -43,7 +43,7 @@ pub use histogram::Histogram;
 pub use pool::{PoolMetrics, PoolReading, PoolSample};
 pub use resilience::{BreakerMetrics, RetryMetrics};
 pub use route::RouteMetrics;
-pub use shard::{ActiveRequest, ActiveRequests, PerThread};
+pub use shard::{ActiveRequest, ActiveRequests, Held, PerThread, ShardedArc};
 
 use super::lock;
 use call::Calls;

@@ -46,7 +46,7 @@ impl Paths {
         others.sort_by_key(|(method, _)| method.as_str());
         let trees = own.chain(others.into_iter().map(|(_, tree)| tree));
         let found = trees.flat_map(|tree| tree.nearest(path, left)).next()?;
-        Some(found.first()?.1.route().key())
+        Some(found.first()?.1.value().route().key())
     }
 }
 

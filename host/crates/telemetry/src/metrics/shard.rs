@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,6 +53,19 @@ pub struct PerThread<T>(Box<[Padded<T>]>);
 #[derive(Default)]
 struct Padded<T>(T);
 
+/// Something that all threads hold for the time of a request.
+///
+/// Each thread has a count of references of its own. Those of a plain [`Arc`] are one
+/// number, on a cache line that every core would write for each request.
+pub struct ShardedArc<T> {
+    value: Arc<T>,
+    /// Made by the first thread that needs it.
+    shards: Box<[OnceLock<Held<T>>]>,
+}
+
+/// A reference to what a [`ShardedArc`] holds.
+pub struct Held<T>(Arc<Padded<Arc<T>>>);
+
 /// `http_server_active_requests`: how many requests are being answered.
 pub struct ActiveRequests {
     shards: Box<[Arc<Shard>]>,
@@ -90,6 +104,39 @@ impl<T> PerThread<T> {
 impl<T: Default> Default for PerThread<T> {
     fn default() -> Self {
         Self((0..count()).map(|_| Padded::default()).collect())
+    }
+}
+
+// === impl ShardedArc ===
+
+impl<T> ShardedArc<T> {
+    /// Holds `value`.
+    pub fn new(value: Arc<T>) -> Self {
+        Self {
+            value,
+            shards: (0..count()).map(|_| OnceLock::new()).collect(),
+        }
+    }
+
+    /// What it holds.
+    pub fn value(&self) -> &Arc<T> {
+        &self.value
+    }
+
+    /// A reference that is counted where the current thread counts its own.
+    #[inline]
+    pub fn hold(&self) -> Held<T> {
+        let shard = &self.shards[thread_number() & (self.shards.len() - 1)];
+        let held = shard.get_or_init(|| Held(Arc::new(Padded(self.value.clone()))));
+        Held(held.0.clone())
+    }
+}
+
+impl<T> Deref for Held<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0.0
     }
 }
 
@@ -140,5 +187,30 @@ impl Collector for ActiveRequests {
             gauge.metric_type(),
         )?;
         gauge.encode(family)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_count_their_references_apart_and_keep_what_they_hold() {
+        let value = Arc::new(7);
+        let shared = ShardedArc::new(value.clone());
+        let first = shared.hold();
+        let second = shared.hold();
+        assert!(Arc::ptr_eq(&first.0, &second.0), "of one thread");
+        thread::scope(|scope| {
+            for _ in 0..4 * count() {
+                scope.spawn(|| assert_eq!(*shared.hold(), 7));
+            }
+        });
+        let most = 2 + count();
+        assert!(Arc::strong_count(&value) <= most, "one a shard at most");
+        drop(shared);
+        assert_eq!(*first, 7);
+        drop((first, second));
+        assert_eq!(Arc::strong_count(&value), 1);
     }
 }
