@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 use stoa_engine::value::{FunctionType, Type, Val};
-use stoa_gateway::transcode::{FaultKind, InputFault, Operation, Place, Reply};
+use stoa_transcode::{FaultKind, InputFault, Operation, Place, Reply};
 
 use crate::recipe;
 use crate::values::Source;

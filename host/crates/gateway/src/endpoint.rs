@@ -7,13 +7,13 @@ use std::time::Instant;
 use http::Method;
 
 use super::astray;
-use super::transcode::Operation;
 use stoa_mesh::target::{Function, Handler};
 use stoa_mesh::upstream::Upstream;
 use stoa_mesh::{GATEWAY, Guard, Guards};
 use stoa_service::revision::Revision;
 use stoa_settings::{OnDisconnect, Route, Settings, Target};
 use stoa_telemetry::metrics::{Metrics, RouteMetrics};
+use stoa_transcode::Operation;
 
 /// Where a route leads.
 pub struct Endpoint {

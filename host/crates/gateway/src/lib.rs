@@ -41,7 +41,6 @@ mod stages;
 pub mod table;
 #[cfg(test)]
 mod testing;
-pub mod transcode;
 mod websocket;
 
 use std::collections::BTreeSet;

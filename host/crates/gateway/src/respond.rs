@@ -22,7 +22,6 @@ use http::{Method, StatusCode};
 use super::identity::Denied;
 use super::input::BodyFault;
 use super::origin::Origin;
-use super::transcode::{InputFault, Reply};
 pub(super) use body::GatewayBody;
 use failure::awaited;
 pub(super) use failure::{Failure, call_error};
@@ -37,6 +36,7 @@ use stoa_engine::service_error::{ErrorCase, ServiceError};
 use stoa_mesh::CallError;
 use stoa_service::pool::PoolError;
 use stoa_settings::Priority;
+use stoa_transcode::{InputFault, Reply};
 pub(super) use websocket::{Over, switched};
 
 pub(super) type Response = http::Response<GatewayBody>;

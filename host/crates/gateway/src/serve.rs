@@ -10,7 +10,6 @@ use super::forward;
 use super::input::{Limited, read_json};
 use super::origin::Origin;
 use super::respond::{self, Refusal, Response};
-use super::transcode::{Operation, Reply};
 use stoa_call::CallContext;
 use stoa_engine::value::Val;
 use stoa_http::aside::aside;
@@ -18,6 +17,7 @@ use stoa_http::cache::writes::Write;
 use stoa_mesh::target::{Function, Handler};
 use stoa_mesh::upstream::Upstream;
 use stoa_mesh::{Guard, Repeat, Terms};
+use stoa_transcode::{Operation, Reply};
 
 /// A function behind JSON, as one request asks it.
 pub(super) struct Asking<'r> {

@@ -7,8 +7,8 @@ use super::problem::{Problem, Traced as _};
 use super::{BodyFault, InputFault, Response};
 use crate::input::ACCEPTED_CODINGS;
 use crate::origin::Origin;
-use crate::transcode::{FaultKind, Place};
 use stoa_mesh::UploadFault;
+use stoa_transcode::{FaultKind, Place};
 
 /// A body, or a parameter, that is not what the function takes.
 pub(super) fn input_fault(fault: InputFault, origin: &Origin) -> Response {

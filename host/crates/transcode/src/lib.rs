@@ -50,6 +50,7 @@
 //! The ok of a `result` or a plain value is the body. Nothing, and a top-level
 //! `none`, is [`Reply::Empty`].
 
+mod arguments;
 mod body;
 mod fault;
 mod input;
@@ -67,6 +68,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use arguments::{Arguments, NotOfType};
 pub use fault::{FaultKind, InputFault, Place};
 pub use names::snake_case;
 pub use output::Reply;

@@ -1,5 +1,6 @@
 //! Tests of transcoding: values by table, routes, properties of random types.
 
+mod arguments;
 mod fixture;
 mod operations;
 mod properties;
