@@ -149,7 +149,7 @@ impl Pool {
     ///
     /// When the queue is full, the wait too long, the service overloaded, or no
     /// instance can be made.
-    pub async fn acquire(self: &Arc<Self>, context: &CallContext) -> Result<Lease, PoolError> {
+    pub async fn acquire(self: &Arc<Self>, context: &CallContext) -> Result<Lease<'_>, PoolError> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         // What began is to end: the limit must not have a call wait for those that have
         // not begun, nor for its own caller where services call each other in a circle.
@@ -270,7 +270,7 @@ impl Pool {
     }
 
     /// Uses what was handed over: an instance, or the right to make one.
-    async fn start(self: &Arc<Self>, handoff: Handoff) -> Result<Lease, PoolError> {
+    async fn start(self: &Arc<Self>, handoff: Handoff) -> Result<Lease<'_>, PoolError> {
         let slot = self.instantiate(handoff).await?;
         Ok(Lease::new(self, slot))
     }

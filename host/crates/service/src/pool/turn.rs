@@ -18,7 +18,10 @@ const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
 impl Pool {
     /// Waits for an instance.
-    pub(super) async fn wait(self: &Arc<Self>, context: &CallContext) -> Result<Lease, PoolError> {
+    pub(super) async fn wait(
+        self: &Arc<Self>,
+        context: &CallContext,
+    ) -> Result<Lease<'_>, PoolError> {
         let since = Instant::now();
         let until = match context.is_nested() {
             // Given up, what its caller has done so far would be for nothing.
