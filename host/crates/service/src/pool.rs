@@ -157,7 +157,7 @@ impl Pool {
         let room = self.lock().claim(&self.permits, self.limit, nested);
         match room {
             Some(Room::Idle(slot)) => {
-                self.metrics.queue_wait.observe(Duration::ZERO);
+                self.metrics.queue_wait.observe_zero();
                 Ok(Lease::new(self, slot))
             }
             // Boxed: the common way out is the one above, and its future should be small.
