@@ -42,14 +42,6 @@ impl<'p> Lease<'p> {
             Self::Shared(lease) => lease.0.since,
         }
     }
-
-    /// Gives it back unused.
-    pub(super) fn keep(self) {
-        match self {
-            Self::Exclusive(lease) => lease.keep(),
-            Self::Shared(lease) => drop(lease),
-        }
-    }
 }
 
 /// A whole instance. Dropped without [`ExclusiveLease::keep`], the instance goes:
