@@ -366,3 +366,6 @@ impl PoolReading for Pool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
