@@ -1,16 +1,20 @@
 //! The instances of one revision.
 //!
-//! A call takes a [`Lease`]: an idle instance, the one used last first; a new one
-//! while the pool has room; or its turn in a bounded queue. Giving a lease back
-//! serves the queue first. Idle instances go when the windowed peak of use says
-//! that they are not needed, never by a clock of their own.
+//! A call takes a [`Lease`]: the instance that its worker used last; another idle one,
+//! the one used last first; a new one while the pool has room; or its turn in a bounded
+//! queue. Giving a lease back serves the queue first. Idle instances go when the windowed
+//! peak of use says that they are not needed, never by a clock of their own.
 //!
 //! ```text
-//!  acquire ── idle? ─────────────────────────► lease ──► sound ──► waiter, else idle
+//!  acquire ── parked here? ──────────────────► lease ──► sound ──► waiter, else parked, else idle
 //!     │                                          │
-//!     ├── room? ── instantiate ─────────────────►│ └───► spoiled ─► dropped, a waiter may start one
+//!     ├── parked elsewhere? idle? ──────────────►│ └───► spoiled ─► dropped, a waiter may start one
+//!     ├── room? ── instantiate ─────────────────►│
 //!     └── queue (by priority, bounded, deadline) ┘
 //! ```
+//!
+//! The first line is the common one, and touches no memory that other workers write to;
+//! see [`parked`].
 //!
 //! Room is what the maximum leaves, and the limit of calls that are worked on at the
 //! same time. Unless the settings name a number, that is as many guests as compute on
@@ -22,6 +26,7 @@
 mod error;
 mod lanes;
 mod lease;
+mod parked;
 mod peak;
 mod pressure;
 mod queue;
@@ -30,7 +35,7 @@ mod state;
 mod turn;
 
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -40,10 +45,11 @@ use tokio::sync::Notify;
 use crate::threads::{Away, Threads};
 pub use error::PoolError;
 pub use lease::{ExclusiveLease, Lease, SharedLease};
+use parked::ParkedSlots;
 use pressure::Pressure;
 use queue::Queue;
-use slot::{Handoff, InstancePermits, Room, Slot};
-use state::State;
+use slot::{Handoff, Room, Slot};
+use state::{State, Usage};
 use stoa_call::CallContext;
 use stoa_engine::{Code, Fault, Instance, InstanceSettings, Waits};
 use stoa_settings::{Class, Concurrency, Settings};
@@ -77,16 +83,13 @@ pub struct Pool {
     reuse: u64,
     queue: u32,
     queue_deadline: Duration,
-    /// Calls that are worked on at the same time.
-    limit: u32,
-    /// Whether those that wait for the host count among them.
+    /// Whether calls that wait for the host count among those that are worked on.
     counts_waiting: bool,
     class: Class,
     threads: Arc<Threads>,
-    permits: Arc<InstancePermits>,
+    parked: Arc<ParkedSlots>,
     state: Mutex<State>,
     settled: Notify,
-    calls: AtomicU64,
     metrics: Arc<PoolMetrics>,
 }
 
@@ -102,7 +105,7 @@ impl Pool {
             code,
             instance,
             revision,
-            bounds: (min, max),
+            bounds,
             reuse,
             threads,
             metrics,
@@ -116,6 +119,9 @@ impl Pool {
             Concurrency::Adaptive | Concurrency::Off => u32::MAX,
             Concurrency::AtMost(calls) => calls,
         };
+        let parked: Arc<ParkedSlots> = Arc::default();
+        let queue = Queue::new(size.queue, pressure);
+        let state = State::new(bounds, limit, queue, parked.clone());
         Arc::new(Self {
             service: instance.service.clone(),
             revision,
@@ -125,14 +131,12 @@ impl Pool {
             reuse: reuse.unwrap_or(u64::MAX),
             queue: size.queue,
             queue_deadline: size.queue_deadline,
-            limit,
             counts_waiting: settings.limits.concurrency != Concurrency::Adaptive,
             class: settings.class,
             threads,
-            permits: Arc::default(),
-            state: Mutex::new(State::new(min, max, Queue::new(size.queue, pressure))),
+            parked,
+            state: Mutex::new(state),
             settled: Notify::new(),
-            calls: AtomicU64::new(0),
             metrics,
         })
     }
@@ -149,18 +153,20 @@ impl Pool {
     ///
     /// When the queue is full, the wait too long, the service overloaded, or no
     /// instance can be made.
-    pub async fn acquire(self: &Arc<Self>, context: &CallContext) -> Result<Lease, PoolError> {
-        self.calls.fetch_add(1, Ordering::Relaxed);
+    pub async fn acquire(self: &Arc<Self>, context: &CallContext) -> Result<Lease<'_>, PoolError> {
+        if let Some(slot) = self.parked.take_own() {
+            self.metrics.queue_wait.observe_zero();
+            return Ok(Lease::new(self, slot));
+        }
         // What began is to end: the limit must not have a call wait for those that have
         // not begun, nor for its own caller where services call each other in a circle.
-        let nested = context.is_nested();
-        let room = self.lock().claim(&self.permits, self.limit, nested);
+        let room = self.lock().claim(context.is_nested());
         match room {
             Some(Room::Idle(slot)) => {
-                self.metrics.queue_wait.observe(Duration::ZERO);
+                self.metrics.queue_wait.observe_zero();
                 Ok(Lease::new(self, slot))
             }
-            // Boxed: the common way out is the one above, and its future should be small.
+            // Boxed: the common ways out are those above, and its future should be small.
             Some(new) => Box::pin(self.start(Handoff::new(self, new))).await,
             None => Box::pin(self.wait(context)).await,
         }
@@ -183,7 +189,7 @@ impl Pool {
     ///
     /// When the instance can't be made.
     pub async fn prove(self: &Arc<Self>) -> Result<(), Fault> {
-        if self.permits.taken() > 0 {
+        if self.lock().live() > 0 {
             return Ok(());
         }
         let pool = Arc::clone(self);
@@ -197,7 +203,7 @@ impl Pool {
     /// Changes the size. Idle instances beyond the minimum go at once, busy ones
     /// above the maximum as their calls end.
     pub fn scale(self: &Arc<Self>, min: u32, max: u32) {
-        let surplus = self.lock().scale(min, max, self.permits.taken());
+        let surplus = self.lock().scale(min, max);
         drop(surplus);
         self.settle();
     }
@@ -224,11 +230,7 @@ impl Pool {
     pub async fn settled(&self) {
         loop {
             let settled = self.settled.notified();
-            let is_over = {
-                let state = self.lock();
-                state.busy() == 0 || !state.is_draining()
-            };
-            if is_over {
+            if self.lock().is_settled() {
                 return;
             }
             settled.await;
@@ -237,7 +239,7 @@ impl Pool {
 
     /// Calls that asked for an instance.
     pub fn calls(&self) -> u64 {
-        self.calls.load(Ordering::Relaxed)
+        self.parked.calls()
     }
 
     /// The size that is set now: minimum, maximum.
@@ -260,17 +262,17 @@ impl Pool {
 
     async fn make_minimum(self: &Arc<Self>) -> Result<(), Fault> {
         loop {
-            let permit = self.lock().claim_missing(&self.permits);
+            let permit = self.lock().claim_missing();
             let Some(permit) = permit else { return Ok(()) };
             let handoff = Handoff::new(self, Room::New(permit));
             let slot = self.instantiate(handoff).await?;
-            // A lease that is given back unused is an idle instance.
-            Lease::new(self, slot).keep();
+            // No worker has used it: it is everybody's.
+            self.put_back(Some(slot));
         }
     }
 
     /// Uses what was handed over: an instance, or the right to make one.
-    async fn start(self: &Arc<Self>, handoff: Handoff) -> Result<Lease, PoolError> {
+    async fn start(self: &Arc<Self>, handoff: Handoff) -> Result<Lease<'_>, PoolError> {
         let slot = self.instantiate(handoff).await?;
         Ok(Lease::new(self, slot))
     }
@@ -301,10 +303,20 @@ impl Pool {
         (!self.counts_waiting).then_some(pool)
     }
 
-    /// Takes an instance back, or the slot of one that is gone.
+    /// Takes an instance back, or the slot of one that is gone. The worker parks it, if it
+    /// can.
     fn give_back(self: &Arc<Self>, slot: Option<Slot>) {
         let usable = slot.filter(|slot| slot.is_usable(self.reuse));
-        let given = self.lock().give_back(usable, self.permits.taken());
+        match usable.map(|slot| self.parked.park(slot)) {
+            Some(Ok(())) => {}
+            Some(Err(slot)) => self.put_back(Some(slot)),
+            None => self.put_back(None),
+        }
+    }
+
+    /// The same, for whoever needs it.
+    fn put_back(self: &Arc<Self>, slot: Option<Slot>) {
+        let given = self.lock().give_back(slot);
         // Its memory is unmapped here, outside the lock; its permit is free then.
         drop(given.surplus);
         if given.awaited {
@@ -336,21 +348,24 @@ impl PoolReading for Pool {
 
     fn read(&self) -> PoolSample {
         let state = self.lock();
-        let busy = u64::from(state.busy());
-        let (busy, draining) = if state.is_draining() {
-            (0, busy)
-        } else {
-            (busy, 0)
+        let Usage { busy, idle } = state.usage();
+        let (busy, draining) = match state.is_draining() {
+            true => (0, busy),
+            false => (busy, 0),
         };
+        let limit = state.max().saturating_mul(self.concurrency);
         PoolSample {
             // An instance that is being made serves a call that waits for it.
             starting: 0,
-            idle: u64::from(state.idle()),
-            busy,
-            draining,
+            idle: u64::from(idle),
+            busy: u64::from(busy),
+            draining: u64::from(draining),
             queued: u64::from(state.queued()),
-            limit: u64::from(self.limit.min(state.max().saturating_mul(self.concurrency))),
+            limit: u64::from(state.limit().min(limit)),
             memory_bytes: self.instance.memory_in_use.load(Ordering::Relaxed) as u64,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

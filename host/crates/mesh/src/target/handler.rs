@@ -87,7 +87,7 @@ impl Handler {
         let fair = !late && self.revision.has_fair_time(Instant::now(), deadline);
         let answered = match lease {
             Lease::Exclusive(lease) => {
-                let exchange = handler::start(lease, request, context)?;
+                let exchange = handler::start(lease.into_owned(), request, context)?;
                 let answered = flatten(within(deadline, exchange).await);
                 answered.map(|answer| {
                     match answer.rest {

@@ -13,11 +13,11 @@ use crate::fault::CallError;
 
 /// An instance, and whether the call had to wait for it until too little time is left
 /// to blame the revision for what becomes of it. `begun` is told of it, too.
-pub(super) async fn acquire(
-    revision: &Revision,
+pub(super) async fn acquire<'r>(
+    revision: &'r Revision,
     context: &CallContext,
     begun: Option<&Begun>,
-) -> Result<(Lease, bool), CallError> {
+) -> Result<(Lease<'r>, bool), CallError> {
     let deadline = context.deadline;
     let lease = within(deadline, pin!(revision.pool.acquire(context))).await;
     let lease = lease.map_err(|Elapsed| CallError::DeadlineInQueue)??;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::lanes::{Caller, Lanes, Waiter};
+use super::parked::ParkedSlots;
 use super::peak::Peak;
 use super::queue::{Queue, Refused, Why};
 use super::slot::{Handoff, InstancePermit, InstancePermits, Room, Slot};
@@ -22,15 +23,25 @@ impl Caller for Turn {
     }
 }
 
+/// On cache lines of its own, with its lock: calls that touch neither read the rest of
+/// the pool.
+#[repr(align(128))]
 pub(super) struct State {
     min: u32,
     max: u32,
-    /// Slots that calls hold, and instances that are being made.
+    /// Calls that are worked on at the same time.
+    limit: u32,
+    permits: Arc<InstancePermits>,
+    /// Slots that calls hold or workers have parked, and instances that are being made.
     busy: u32,
     /// Busy ones whose calls wait for the host, and are not in the way of others.
     waiting: u32,
     /// Used last comes last, and goes first.
     idle: Vec<Slot>,
+    /// Used later than those.
+    parked: Arc<ParkedSlots>,
+    /// Whether workers park nothing.
+    closed: bool,
     /// Calls from inside of others, which an instance may be busy for until they have
     /// ended. They are served first, whenever there is room for one, and never refused.
     nested: Lanes<Turn>,
@@ -48,14 +59,33 @@ pub(super) struct GivenBack {
     pub(super) awaited: bool,
 }
 
+/// What the slots of a pool do.
+pub(super) struct Usage {
+    /// Those that serve a call, or will when they are made.
+    pub(super) busy: u32,
+    /// Those that wait for one, parked or not.
+    pub(super) idle: u32,
+}
+
 impl State {
-    pub(super) fn new(min: u32, max: u32, queue: Queue<Turn>) -> Self {
+    /// An empty pool of `bounds` instances, in which `limit` calls are worked on at a
+    /// time.
+    pub(super) fn new(
+        (min, max): (u32, u32),
+        limit: u32,
+        queue: Queue<Turn>,
+        parked: Arc<ParkedSlots>,
+    ) -> Self {
         Self {
             min,
             max,
+            limit,
+            permits: Arc::default(),
             busy: 0,
             waiting: 0,
             idle: Vec::new(),
+            parked,
+            closed: false,
             nested: Lanes::default(),
             queue,
             peak: Peak::default(),
@@ -63,20 +93,24 @@ impl State {
         }
     }
 
-    /// Room for a call, if it is `nested` or fewer than `limit` are worked on. Nobody
-    /// takes what others wait for, who may matter more.
-    pub(super) fn claim(
-        &mut self,
-        permits: &Arc<InstancePermits>,
-        limit: u32,
-        nested: bool,
-    ) -> Option<Room> {
-        let free = nested || (self.worked_on() < limit && self.queue.is_empty());
-        if !free || !self.nested.is_empty() {
+    /// Room for a call: what others have parked, else more if the call is `nested` or
+    /// fewer than the limit are worked on. Nobody takes what others wait for, who may
+    /// matter more.
+    pub(super) fn claim(&mut self, nested: bool) -> Option<Room> {
+        if !self.nested.is_empty() || (!nested && !self.queue.is_empty()) {
             return None;
         }
-        let room = self.room(permits)?;
+        if !self.closed
+            && let Some(slot) = self.parked.take_any()
+        {
+            return Some(Room::Idle(slot));
+        }
+        if !nested && self.worked_on() >= self.limit {
+            return None;
+        }
+        let room = self.room()?;
         self.occupy();
+        self.open_or_close();
         Some(room)
     }
 
@@ -89,6 +123,7 @@ impl State {
             let now = waiter.since;
             self.queue.push(waiter, now, &mut refused);
         }
+        self.open_or_close();
         refused
     }
 
@@ -101,33 +136,32 @@ impl State {
     /// Notes that a call does not wait for the host any more.
     pub(super) fn resume(&mut self) {
         self.waiting -= 1;
+        self.open_or_close();
     }
 
     /// A permit for an instance that the minimum lacks.
-    pub(super) fn claim_missing(
-        &mut self,
-        permits: &Arc<InstancePermits>,
-    ) -> Option<InstancePermit> {
-        if self.draining || permits.taken() >= self.min {
+    pub(super) fn claim_missing(&mut self) -> Option<InstancePermit> {
+        if self.draining || self.live() >= self.min {
             return None;
         }
-        let permit = permits.take(self.max)?;
+        let permit = self.permits.take(self.max)?;
         self.busy += 1;
+        self.open_or_close();
         Some(permit)
     }
 
-    /// `live` counts instances, the returned one included.
-    pub(super) fn give_back(&mut self, slot: Option<Slot>, live: u32) -> GivenBack {
+    pub(super) fn give_back(&mut self, slot: Option<Slot>) -> GivenBack {
         self.busy -= 1;
         let mut surplus = None;
         match slot {
-            Some(slot) if self.draining || live > self.max => surplus = Some(slot),
+            Some(slot) if self.draining || self.live() > self.max => surplus = Some(slot),
             Some(slot) => self.idle.push(slot),
             None => {}
         }
+        self.open_or_close();
         GivenBack {
             surplus,
-            awaited: self.is_awaited() || (self.draining && self.busy == 0),
+            awaited: self.is_awaited() || self.is_drained(),
         }
     }
 
@@ -137,27 +171,21 @@ impl State {
     }
 
     /// Hands idle instances, or permits for new ones, to those who wait, while fewer
-    /// than `limit` calls are worked on, or to nested ones. Whose time was over is
+    /// calls than the limit are worked on, or to nested ones. Whose time was over is
     /// returned.
-    pub(super) fn serve_queue(
-        &mut self,
-        pool: &Arc<Pool>,
-        permits: &Arc<InstancePermits>,
-        limit: u32,
-    ) -> Vec<Refused<Turn>> {
+    pub(super) fn serve_queue(&mut self, pool: &Arc<Pool>) -> Vec<Refused<Turn>> {
         let mut refused = Vec::new();
-        while self.is_turn(limit) {
-            let Some(room) = self.room(permits) else {
-                break;
-            };
+        while self.is_turn() {
+            let Some(room) = self.room() else { break };
             self.hand_over(Handoff::new(pool, room), &mut refused);
         }
+        self.open_or_close();
         refused
     }
 
     /// Whether somebody has a turn if there is room.
-    fn is_turn(&self, limit: u32) -> bool {
-        !self.nested.is_empty() || (self.worked_on() < limit && !self.queue.is_empty())
+    fn is_turn(&self) -> bool {
+        !self.nested.is_empty() || (self.worked_on() < self.limit && !self.queue.is_empty())
     }
 
     /// The first that still waits.
@@ -174,10 +202,10 @@ impl State {
     }
 
     /// An idle instance, or a permit for a new one.
-    fn room(&mut self, permits: &Arc<InstancePermits>) -> Option<Room> {
+    fn room(&mut self) -> Option<Room> {
         match self.pop_idle() {
             Some(slot) => Some(Room::Idle(slot)),
-            None => permits.take(self.max).map(Room::New),
+            None => self.permits.take(self.max).map(Room::New),
         }
     }
 
@@ -199,15 +227,18 @@ impl State {
     }
 
     /// Sets the size; returns the idle instances that it leaves no room or no use for.
-    pub(super) fn scale(&mut self, min: u32, max: u32, live: u32) -> Vec<Slot> {
+    pub(super) fn scale(&mut self, min: u32, max: u32) -> Vec<Slot> {
         self.min = min;
         self.max = max;
-        let unneeded = live.saturating_sub(min) as usize;
+        self.unpark();
+        self.open_or_close();
+        let unneeded = self.live().saturating_sub(min) as usize;
         self.idle.drain(..unneeded.min(self.idle.len())).collect()
     }
 
     /// Ends a window; returns what its peak did not need, longest unused first.
     pub(super) fn shrink(&mut self) -> Vec<Slot> {
+        self.unpark();
         let needed = self
             .peak
             .roll(self.busy)
@@ -219,11 +250,13 @@ impl State {
 
     pub(super) fn drain(&mut self) -> Vec<Slot> {
         self.draining = true;
+        self.open_or_close();
         std::mem::take(&mut self.idle)
     }
 
     pub(super) fn undrain(&mut self) {
         self.draining = false;
+        self.open_or_close();
     }
 
     pub(super) fn min(&self) -> u32 {
@@ -234,12 +267,23 @@ impl State {
         self.max
     }
 
-    pub(super) fn busy(&self) -> u32 {
-        self.busy
+    /// Calls that are worked on at the same time, as far as instances allow.
+    pub(super) fn limit(&self) -> u32 {
+        self.limit
     }
 
-    pub(super) fn idle(&self) -> u32 {
-        u32::try_from(self.idle.len()).unwrap_or(u32::MAX)
+    /// Instances, also those that are just being made.
+    pub(super) fn live(&self) -> u32 {
+        self.permits.taken()
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        let parked = self.parked.count();
+        let idle = u32::try_from(self.idle.len()).unwrap_or(u32::MAX);
+        Usage {
+            busy: self.busy - parked,
+            idle: idle + parked,
+        }
     }
 
     /// Callers that wait.
@@ -254,6 +298,50 @@ impl State {
 
     pub(super) fn is_draining(&self) -> bool {
         self.draining
+    }
+
+    /// Whether it drains, and no call is under way.
+    pub(super) fn is_drained(&self) -> bool {
+        self.draining && self.busy == 0
+    }
+
+    /// Whether nobody has to wait for the end of a drain.
+    pub(super) fn is_settled(&self) -> bool {
+        !self.draining || self.is_drained()
+    }
+
+    /// Lets workers park what they give back, unless others must know of it: somebody
+    /// waits for it, it is to go, or more calls are worked on than may be, and what one
+    /// gives back is not yet for another one.
+    fn open_or_close(&mut self) {
+        let close = self.draining
+            || self.is_awaited()
+            || self.live() > self.max
+            || self.worked_on() > self.limit;
+        if close == self.closed {
+            return;
+        }
+        self.closed = close;
+        if close {
+            let slots = self.parked.close();
+            self.make_idle(slots);
+        } else {
+            self.parked.open();
+        }
+    }
+
+    /// Makes what is parked idle for all.
+    fn unpark(&mut self) {
+        let slots = self.parked.take_all();
+        self.make_idle(slots);
+    }
+
+    /// Puts what was parked with the idle ones.
+    fn make_idle(&mut self, slots: Vec<Slot>) {
+        for slot in slots {
+            self.busy -= 1;
+            self.idle.push(slot);
+        }
     }
 
     fn occupy(&mut self) {
@@ -281,72 +369,4 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::pressure::Pressure;
-    use super::*;
-    use stoa_settings::Priority;
-
-    fn state(max: u32) -> State {
-        let pressure = Pressure::new(Duration::MAX, Duration::MAX);
-        State::new(0, max, Queue::new(8, pressure))
-    }
-
-    /// Has a call wait; it does as long as what is returned lives.
-    fn wait(state: &mut State, nested: bool) -> impl Sized + use<> {
-        let (caller, turn) = oneshot::channel();
-        let since = Instant::now();
-        let waiter = Waiter {
-            caller,
-            priority: Priority::High,
-            since,
-            until: since + Duration::from_secs(60),
-        };
-        assert!(state.enqueue(waiter, nested).is_empty());
-        turn
-    }
-
-    #[test]
-    fn who_comes_later_does_not_take_what_others_wait_for() {
-        let (mut state, permits) = (state(2), Arc::default());
-        let first = state.claim(&permits, 1, false);
-        assert!(first.is_some());
-        let _waits = wait(&mut state, false);
-        drop(first);
-        state.give_back(None, 0);
-        assert!(state.claim(&permits, 1, false).is_none());
-        assert!(state.is_turn(1));
-        assert!(state.claim(&permits, 1, true).is_some(), "it is awaited");
-    }
-
-    #[test]
-    fn a_nested_call_has_its_turn_beyond_the_limit() {
-        let (mut state, permits) = (state(2), Arc::default());
-        let _outer = state.claim(&permits, 1, false);
-        assert!(state.claim(&permits, 1, false).is_none());
-        let inner = state.claim(&permits, 1, true);
-        assert!(inner.is_some());
-        assert!(state.claim(&permits, 1, true).is_none(), "the pool is full");
-        let _usual = wait(&mut state, false);
-        assert!(!state.is_turn(1));
-        let _nested = wait(&mut state, true);
-        assert!(state.is_turn(1));
-        assert_eq!(state.queued(), 2);
-        let next = state.next(&mut Vec::new()).unwrap();
-        drop(next);
-        assert!(state.nested.is_empty(), "it comes first");
-    }
-
-    #[test]
-    fn who_waits_for_the_host_is_in_nobodys_way() {
-        let (mut state, permits) = (state(2), Arc::default());
-        let _first = state.claim(&permits, 1, false);
-        assert!(!state.wait(), "nobody waits for its place");
-        let _second = state.claim(&permits, 1, false);
-        assert!(state.claim(&permits, 1, false).is_none());
-        let _waits = wait(&mut state, false);
-        assert!(state.wait());
-        assert!(state.is_turn(1), "but for an instance");
-        state.resume();
-        assert!(!state.is_turn(1));
-    }
-}
+mod tests;

@@ -18,7 +18,10 @@ const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
 impl Pool {
     /// Waits for an instance.
-    pub(super) async fn wait(self: &Arc<Self>, context: &CallContext) -> Result<Lease, PoolError> {
+    pub(super) async fn wait(
+        self: &Arc<Self>,
+        context: &CallContext,
+    ) -> Result<Lease<'_>, PoolError> {
         let since = Instant::now();
         let until = match context.is_nested() {
             // Given up, what its caller has done so far would be for nothing.
@@ -76,7 +79,7 @@ impl Pool {
         let waited = waiter.since.elapsed();
         match why {
             Why::Full => PoolError::QueueFull {
-                busy: self.lock().busy(),
+                busy: self.lock().usage().busy,
                 queue: self.queue,
                 retry_after,
             },
@@ -104,8 +107,8 @@ impl Pool {
     /// Serves waiters as far as there are instances or room for them.
     pub(super) fn settle(self: &Arc<Self>) {
         let mut state = self.lock();
-        let refused = state.serve_queue(self, &self.permits, self.limit);
-        if state.busy() == 0 {
+        let refused = state.serve_queue(self);
+        if state.is_drained() {
             self.settled.notify_waiters();
         }
         drop(state);

@@ -71,6 +71,13 @@ impl Histogram {
         cell(shard, bucket + 1).fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Records that something took no time: one addition, for the sum stays as it is.
+    #[inline]
+    pub fn observe_zero(&self) {
+        let shard = self.shard(shard::thread_number() & self.mask);
+        cell(shard, 1).fetch_add(1, Ordering::Relaxed);
+    }
+
     /// How many durations were recorded.
     pub fn count(&self) -> u64 {
         self.buckets().iter().sum()
@@ -158,6 +165,15 @@ mod tests {
         }
         assert_eq!(histogram.buckets(), [2, 2, 2]);
         assert_eq!(histogram.sum(), Duration::from_nanos(1_000_062));
+    }
+
+    #[test]
+    fn no_time_is_in_the_first_bucket() {
+        let [short, observed] = [0, 0].map(|_| Histogram::new(buckets::QUEUE_WAIT));
+        short.observe_zero();
+        observed.observe(Duration::ZERO);
+        assert_eq!(short.buckets(), observed.buckets());
+        assert_eq!((short.count(), short.sum()), (1, Duration::ZERO));
     }
 
     #[test]
