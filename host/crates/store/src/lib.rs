@@ -9,11 +9,15 @@
 //!
 //! Nothing here knows of WebAssembly, of grants or of limits for guests.
 
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
 mod disk;
 mod error;
 mod expiring;
 mod keyvalue;
 pub mod log;
+#[cfg(any(test, feature = "testing"))]
+pub mod memory;
 mod records;
 mod secret;
 pub mod secrets;

@@ -1,11 +1,16 @@
 //! Queues of messages.
 
+mod index;
+pub(crate) mod journal;
+mod local;
 mod types;
 
 use std::time::SystemTime;
 
 use tokio::sync::watch;
 
+pub(crate) use self::index::{Message, Millis};
+pub(crate) use self::local::{Local, Queue};
 pub use self::types::{
     Again, Appended, Bound, Bounds, Dedupe, Delivery, Exhausted, Full, NewMessage, Peek, Peeked,
     Purge, QueueStats, Receipt, Redrive, Standing, SubscriberStats, Subscription,
