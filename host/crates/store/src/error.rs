@@ -41,8 +41,8 @@ pub enum StoreError {
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
-    /// A bucket or service name that can't be one.
-    #[error("expected a name of 1 to {max} bytes without control characters and '/', found {found:?}", max = super::BucketId::MAX_NAME)]
+    /// A name of a bucket, service, queue or subscriber that can't be one.
+    #[error("expected a name of 1 to {max} bytes without control characters, and without '/' if it is a bucket's or a service's, found {found:?}", max = super::BucketId::MAX_NAME)]
     BadName {
         /// The name.
         found: String,
@@ -74,10 +74,9 @@ pub enum StoreError {
         "expected a cursor that an earlier page of this bucket returned: begin the listing again without one"
     )]
     BadCursor,
-    /// An answer would hold more than the caller has room for.
-    #[error(
-        "expected values of at most {limit} bytes in all, found more: ask for fewer keys at once"
-    )]
+    /// An answer would hold more than the caller has room for, or something to write
+    /// is longer than it may be.
+    #[error("expected at most {limit} bytes, found more: ask for, or send, less at once")]
     TooLarge {
         /// The room, in bytes.
         limit: usize,

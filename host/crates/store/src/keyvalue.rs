@@ -74,6 +74,9 @@ pub trait KeyValue: Send + Sync {
     fn delete_many<'a>(&'a self, bucket: &'a BucketId, keys: &'a [String]) -> Reply<'a, ()>;
 
     /// Removes every bucket of `service`.
+    ///
+    /// # Errors
+    /// [`StoreError::BadName`] for what can't be a service's name.
     fn purge<'a>(&'a self, service: &'a str) -> Reply<'a, ()>;
 }
 
@@ -133,7 +136,7 @@ impl std::fmt::Display for BucketId {
     }
 }
 
-fn checked(name: String) -> Result<String, StoreError> {
+pub(crate) fn checked(name: String) -> Result<String, StoreError> {
     let fits = (1..=BucketId::MAX_NAME).contains(&name.len());
     if fits && !name.chars().any(|c| c.is_control() || c == '/') {
         Ok(name)

@@ -1,4 +1,5 @@
-//! Durable state: what guests keep in buckets and what the host knows of itself.
+//! Durable state: what guests keep in buckets, what waits in queues, and what the host
+//! knows of itself.
 //!
 //! The traits say what state can do; [`Store`] is the one for a single machine.
 //! A write whose future completed is on disk and survives `kill -9` and the loss
@@ -8,10 +9,15 @@
 //!
 //! Nothing here knows of WebAssembly, of grants or of limits for guests.
 
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
 mod disk;
 mod error;
 mod expiring;
 mod keyvalue;
+pub mod log;
+#[cfg(any(test, feature = "testing"))]
+pub mod memory;
 mod records;
 mod secret;
 pub mod secrets;
@@ -21,6 +27,7 @@ pub use self::disk::bytes_in;
 pub use self::error::StoreError;
 pub use self::expiring::{Expiring, KeyDigest, OWNER};
 pub use self::keyvalue::{BucketId, Current, KeyValue, Page};
+pub use self::log::Log;
 pub use self::records::{Change, Records};
 pub use self::secret::{make_secret, read_secret};
 pub use self::sled::Store;

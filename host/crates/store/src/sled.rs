@@ -10,6 +10,7 @@ mod expiring;
 mod keyvalue;
 mod large;
 mod lock;
+mod log;
 mod records;
 mod stored;
 
@@ -31,9 +32,10 @@ use self::expiring::SledExpiring;
 use self::keyvalue::SledKeyValue;
 use self::large::LargeValues;
 use self::lock::DirectoryLock;
+use self::log::SledLog;
 use self::records::SledRecords;
 use self::stored::Stored;
-use super::{Expiring, KeyValue, Records, StoreError};
+use super::{Expiring, KeyValue, Log, Records, StoreError};
 
 /// Pages kept in memory, in bytes. Enough for the working set of a host of small
 /// services, and well within an idle host's budget.
@@ -55,6 +57,7 @@ pub struct Store {
     keyvalue: Arc<SledKeyValue>,
     records: Arc<SledRecords>,
     expiring: Arc<SledExpiring>,
+    log: Arc<SledLog>,
     committer: Arc<Committer>,
     _lock: DirectoryLock,
 }
@@ -85,7 +88,9 @@ impl Store {
             .iter()
             .try_for_each(|made| large::sync_dir(made))
             .map_err(|fault| unusable(dir, &fault))?;
+        let log = log::open(buckets.clone(), Arc::clone(&committer))?;
         Ok(Self {
+            log: Arc::new(log),
             keyvalue: Arc::new(SledKeyValue {
                 tree: buckets,
                 large,
@@ -116,9 +121,14 @@ impl Store {
         Arc::clone(&self.expiring) as Arc<dyn Expiring>
     }
 
+    /// The queues of all services.
+    pub fn log(&self) -> Arc<dyn Log> {
+        Arc::clone(&self.log) as Arc<dyn Log>
+    }
+
     /// Puts everything on disk and ends the committer thread, as dropping does.
-    /// Writes through what [`Self::keyvalue`] and [`Self::records`] gave out fail
-    /// with [`StoreError::Closed`] from now on. Blocks.
+    /// Writes through what the store gave out fail with [`StoreError::Closed`] from now
+    /// on. Blocks.
     pub fn close(self) {}
 }
 

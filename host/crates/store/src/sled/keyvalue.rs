@@ -12,6 +12,7 @@ use super::committer::Committer;
 use super::fault;
 use super::large::{INLINE_MAX, LargeValues, NewFile};
 use super::stored::{self, Stored};
+use crate::keyvalue::checked;
 use crate::{BucketId, Current, KeyValue, Page, Reply, StoreError, ready, waiting};
 use stoa_call::turns;
 
@@ -192,9 +193,11 @@ impl KeyValue for SledKeyValue {
     fn purge<'a>(&'a self, service: &'a str) -> Reply<'a, ()> {
         waiting(async move {
             let mut replaced = Vec::new();
+            // No other name: what is not a bucket's begins with a NUL.
+            let service = checked(service.to_owned())?;
             let all = self
                 .tree
-                .scan_prefix(stored::service_prefix(service))
+                .scan_prefix(stored::service_prefix(&service))
                 .keys();
             for (at, key) in all.enumerate() {
                 let key = key.map_err(|error| fault("listing a bucket", error))?;
