@@ -21,6 +21,7 @@ mod next_steps;
 mod output;
 mod place;
 mod promote;
+mod queue;
 mod release;
 mod revisions;
 mod rollback;
@@ -96,6 +97,7 @@ enum Command {
     Secret(secret::Secret),
     Discovery(discovery::Discovery),
     Drain(drain::Drain),
+    Queue(queue::Queue),
     Logs(logs::Logs),
     Key(key::Key),
     Token(token::Token),
@@ -156,6 +158,7 @@ async fn run(command: Command, shared: &Shared) -> anyhow::Result<()> {
         Command::Secret(command) => command.run(shared).await,
         Command::Discovery(command) => command.run(shared).await,
         Command::Drain(command) => command.run(shared).await,
+        Command::Queue(command) => command.run(shared).await,
         Command::Logs(command) => command.run(shared).await,
         Command::Key(command) => command.run(shared).await,
         Command::Token(command) => command.run(shared).await,

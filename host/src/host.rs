@@ -21,8 +21,9 @@ use stoa_engine::{EngineSettings, Runtime};
 use stoa_gateway::accept::{Tls, Transport};
 use stoa_gateway::identity::Identity;
 use stoa_gateway::{Gateway, Neighbourhood, accept};
-use stoa_http::shutdown::{Drained, Drainer, Stop};
+use stoa_http::shutdown::{Drained, Drainer, Holds, Stop};
 use stoa_mesh::discovery::Discovery;
+use stoa_mesh::queue::{self, Queues};
 use stoa_mesh::upstream::Upstreams;
 use stoa_mesh::upstream::gauges::Gauges;
 use stoa_mesh::{Guards, Registry};
@@ -146,9 +147,11 @@ impl Host {
             metrics: telemetry.metrics.clone(),
             answers: store.expiring(),
             holds: drainer.holds(),
+            log: store.log(),
         };
         let gateway = Gateway::new(&config, parts);
-        let deployments = deployments(&config, &telemetry, &gateway, &store).await?;
+        let deployments = deployments(&config, &telemetry, &gateway, (&store, drainer.holds()));
+        let deployments = deployments.await?;
 
         let tls_addr = tls.as_ref().map(|(listener, _)| listener.local_addr());
         let tls_addr = tls_addr.transpose()?;
@@ -269,7 +272,7 @@ async fn deployments(
     config: &Config,
     telemetry: &Telemetry,
     gateway: &Arc<Gateway>,
-    store: &Store,
+    (store, holds): (&Store, Holds),
 ) -> Result<Arc<Deployments>> {
     let secrets = secrets(config, store).await?;
     let discovery = Arc::new(Discovery::new(life(store).await?));
@@ -296,7 +299,16 @@ async fn deployments(
         upstreams: upstreams.clone(),
         metrics: telemetry.metrics.clone(),
     };
+    let queues = Queues::new(queue::Parts {
+        log: store.log(),
+        records: store.records(),
+        registry: registry.clone(),
+        guards: guards.clone(),
+        metrics: telemetry.metrics.clone(),
+        holds,
+    });
     Ok(Deployments::new(Parts {
+        queues: queues.await?,
         runtime: Arc::new(runtime),
         registry,
         upstreams,

@@ -41,6 +41,7 @@ mod passthrough;
 mod pools;
 mod properties;
 mod proxies;
+mod queues;
 mod rate;
 mod refusals;
 mod restart;

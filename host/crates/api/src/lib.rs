@@ -5,6 +5,7 @@ mod config;
 mod discovery;
 mod drain;
 mod keys;
+mod queue;
 mod rollout;
 mod secret;
 mod tokens;
@@ -25,6 +26,10 @@ pub use config::{
 pub use discovery::{Directory, Member, MemberKind, MemberState, WatchEvent};
 pub use drain::{DrainState, HostDrain};
 pub use keys::{KeyRequest, KeySummary, NewKey};
+pub use queue::{
+    QueueCall, QueueCount, QueueLook, QueueMessage, QueuePart, QueuePause, QueuePurge,
+    QueueReceipt, QueueRedrive, QueueState, QueueSubscriber,
+};
 pub use rollout::{RolloutState, Stages};
 pub use secret::{KeyRotation, SecretSummary};
 pub use tokens::{NewToken, TokenRequest};

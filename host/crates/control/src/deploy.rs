@@ -42,6 +42,7 @@ mod load;
 mod prepare;
 mod progress;
 mod purging;
+mod queues;
 mod record;
 mod restore;
 mod rollout;
@@ -68,6 +69,7 @@ use stoa_engine::capabilities::outbound::trust::Trust;
 use stoa_engine::{Runtime, RuntimeError};
 use stoa_gateway::Gateway;
 use stoa_mesh::discovery::Discovery;
+use stoa_mesh::queue::Queues;
 use stoa_mesh::upstream::Upstreams;
 use stoa_mesh::{Guards, Registry};
 use stoa_service::contract::ContractFault;
@@ -86,6 +88,8 @@ pub struct Parts {
     pub registry: Arc<Registry>,
     /// Services that are no components.
     pub upstreams: Arc<Upstreams>,
+    /// Calls that are kept for later.
+    pub queues: Arc<Queues>,
     /// What stands before each live revision.
     pub guards: Arc<Guards>,
     /// Where members are found by who watches them.

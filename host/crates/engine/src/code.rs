@@ -88,6 +88,23 @@ impl Code {
         &self.functions[index.0]
     }
 
+    /// The type of a function that it imports of an interface in any version.
+    pub fn imported(&self, interface: &str, function: &str) -> Option<FunctionType> {
+        let (component, wanted) = (self.pre.component(), unversioned(interface));
+        let engine = component.engine();
+        let imports = component.component_type();
+        let import = imports
+            .imports(engine)
+            .find(|(name, _)| unversioned(name) == wanted);
+        let ComponentItem::ComponentInstance(instance) = import?.1.ty else {
+            return None;
+        };
+        match instance.get_export(engine, function)?.ty {
+            ComponentItem::ComponentFunc(ty) => Some(ty),
+            _ => None,
+        }
+    }
+
     /// Finds a function of an interface in any version; of several the last one.
     pub fn find(&self, interface: &str, function: &str) -> Option<FunctionIndex> {
         let wanted = unversioned(interface);

@@ -7,11 +7,13 @@ use std::time::Instant;
 use http::Method;
 
 use super::astray;
-use stoa_mesh::target::{Function, Handler};
+use stoa_mesh::queue::Publishing;
+use stoa_mesh::target::{Function, Handler, Queue};
 use stoa_mesh::upstream::Upstream;
-use stoa_mesh::{GATEWAY, Guard, Guards};
+use stoa_mesh::{GATEWAY, Gate, Guard, Guards};
 use stoa_service::revision::Revision;
-use stoa_settings::{OnDisconnect, Route, Settings, Target};
+use stoa_settings::{FunctionName, OnDisconnect, Route, Settings, Target};
+use stoa_store::Log;
 use stoa_telemetry::metrics::{Metrics, RouteMetrics};
 use stoa_transcode::Operation;
 
@@ -34,6 +36,26 @@ pub(super) enum Destination {
     Handler(Guard<Handler>),
     /// A service that is no component.
     Upstream(Guard<Arc<Upstream>>),
+    /// A queue, which keeps the call.
+    Queue(Box<Queued>),
+}
+
+/// What endpoints lead to.
+pub struct Behind<'a> {
+    /// What stands before services.
+    pub guards: &'a Guards,
+    /// Where queues keep calls.
+    pub log: &'a Arc<dyn Log>,
+    /// All measurements of the host.
+    pub metrics: &'a Arc<Metrics>,
+}
+
+/// A queue, behind JSON.
+pub(super) struct Queued {
+    pub(super) guard: Guard<Queue>,
+    pub(super) operation: Operation,
+    pub(super) function: Publishing,
+    revision: Arc<Revision>,
 }
 
 /// An exported function, behind JSON.
@@ -53,11 +75,10 @@ impl Endpoint {
     pub fn new(
         route: &Route,
         revision: &Arc<Revision>,
-        metrics: &Arc<Metrics>,
-        guards: &Guards,
+        behind: &Behind<'_>,
     ) -> Result<Self, Vec<String>> {
-        let destination = destination(route, revision, guards)?;
-        Ok(Self::with(route, destination, metrics))
+        let destination = destination(route, revision, behind)?;
+        Ok(Self::with(route, destination, behind.metrics))
     }
 
     /// Works a route of an upstream out.
@@ -70,9 +91,9 @@ impl Endpoint {
         upstream: &Arc<Upstream>,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, Vec<String>> {
-        if let Target::Call(function) = &route.target {
+        if let Target::Call(function) | Target::Queue(function) = &route.target {
             return Err(vec![format!(
-                "the route wants {function}, but an upstream has no functions: leave `call` out"
+                "the route wants {function}, but an upstream has no functions: leave it out"
             )]);
         }
         let destination = Destination::Upstream(Guard::of(upstream.clone()));
@@ -92,7 +113,10 @@ impl Endpoint {
 
     /// Whether the service gets to see a request's headers.
     pub(super) fn shows_headers(&self) -> bool {
-        !matches!(self.destination, Destination::Function(_))
+        !matches!(
+            self.destination,
+            Destination::Function(_) | Destination::Queue(_)
+        )
     }
 
     /// The service, or the upstream, that it leads to.
@@ -162,6 +186,7 @@ impl Destination {
             Self::Function(to) => to.guard.target(),
             Self::Handler(guard) => guard.target(),
             Self::Upstream(guard) => guard.target(),
+            Self::Queue(to) => to.guard.target(),
         }
     }
 
@@ -169,6 +194,7 @@ impl Destination {
         match self {
             Self::Function(to) => Some(&to.guard.target().revision),
             Self::Handler(guard) => Some(&guard.target().revision),
+            Self::Queue(to) => Some(&to.revision),
             Self::Upstream(_) => None,
         }
     }
@@ -177,10 +203,12 @@ impl Destination {
 fn destination(
     route: &Route,
     revision: &Arc<Revision>,
-    guards: &Guards,
+    behind: &Behind<'_>,
 ) -> Result<Destination, Vec<String>> {
+    let guards = behind.guards;
     let name = match &route.target {
         Target::Call(name) => name,
+        Target::Queue(name) => return queued(route, name, revision, behind.log),
         Target::Http if revision.code.serves_http() => {
             return Ok(Destination::Handler(guards.handler(revision, GATEWAY)));
         }
@@ -196,4 +224,41 @@ fn destination(
         guard: guards.function(revision, index, GATEWAY),
         operation: Box::new(operation),
     }))
+}
+
+/// The queue that keeps the calls of a function, which the service imports or exports.
+fn queued(
+    route: &Route,
+    name: &FunctionName,
+    revision: &Arc<Revision>,
+    log: &Arc<dyn Log>,
+) -> Result<Destination, Vec<String>> {
+    let (service, interface) = (&revision.service, &name.interface);
+    let Some(settings) = revision.settings.queues.get(interface) else {
+        return Err(vec![format!(
+            "{interface} is no queue of {service}: add {interface:?} = {{}} to [service.{service}.queues]"
+        )]);
+    };
+    let code = &revision.code;
+    let exported = code.find(interface, &name.function);
+    let ty = exported.map(|index| code.function(index).ty.clone());
+    let Some(ty) = ty.or_else(|| code.imported(interface, &name.function)) else {
+        return Err(vec![format!(
+            "expected a function of {interface}, which {service} imports or exports, found {:?}",
+            name.function
+        )]);
+    };
+    let queue = Queue {
+        service: service.clone(),
+        revision: revision.number,
+        name: interface.as_str().into(),
+        settings: Arc::new(settings.clone()),
+        log: log.clone(),
+    };
+    Ok(Destination::Queue(Box::new(Queued {
+        guard: Guard::new(Arc::new(Gate::free()), queue),
+        operation: Operation::compile(route, &ty)?,
+        function: Publishing::compile(&name.function, &ty, settings)?,
+        revision: revision.clone(),
+    })))
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::request::Parts;
 use http::{HeaderValue, Method, Uri, Version, header};
 
-use super::endpoint::{Destination, Endpoint};
+use super::endpoint::Endpoint;
 use super::exchange::Exchange;
 use super::plan::Plan;
 use super::respond::Refusal;
@@ -74,7 +74,7 @@ impl Gateway {
 /// Whether who gets the raw path could take it for one of another route, or of none.
 /// A function does not see the path: its parameters are read here.
 fn is_ambiguous(table: &Table, host: Option<&str>, head: &Parts, endpoint: &Endpoint) -> bool {
-    if matches!(endpoint.destination, Destination::Function(_)) {
+    if !endpoint.shows_headers() {
         return false;
     }
     let Cow::Owned(lax) = spelling::laxest(head.uri.path()) else {

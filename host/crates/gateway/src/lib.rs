@@ -56,13 +56,13 @@ use stoa_mesh::Guards;
 use stoa_mesh::upstream::Upstream;
 use stoa_service::revision::Revision;
 use stoa_settings::{Route, config};
-use stoa_store::{Expiring, StoreError};
+use stoa_store::{Expiring, Log, StoreError};
 use stoa_telemetry::metrics::{ActiveRequests, Metrics, RouteMetrics};
 
 use identity::Identity;
 
 use cache::ResponseCache;
-use endpoint::Endpoint;
+use endpoint::{Behind, Endpoint};
 use idempotency::Idempotency;
 pub use neighbours::Neighbourhood;
 pub use plan::Plan;
@@ -89,6 +89,8 @@ pub struct Gateway {
     nowhere: Arc<RouteMetrics>,
     /// For calls that go on without their clients.
     holds: Holds,
+    /// Where queues keep calls.
+    log: Arc<dyn Log>,
 }
 
 /// What a gateway works with.
@@ -101,6 +103,8 @@ pub struct Parts {
     pub answers: Arc<dyn Expiring>,
     /// For calls that go on without their clients.
     pub holds: Holds,
+    /// Where queues keep calls.
+    pub log: Arc<dyn Log>,
 }
 
 impl Gateway {
@@ -111,6 +115,7 @@ impl Gateway {
             metrics,
             answers,
             holds,
+            log,
         } = parts;
         // Each listener holds a place for its next connection.
         let further = usize::from(config.tls.is_on());
@@ -139,6 +144,7 @@ impl Gateway {
             unrouted: Unrouted::new(config.gateway.compression),
             nowhere: metrics.unrouted(),
             holds,
+            log,
             metrics,
         })
     }
@@ -154,7 +160,12 @@ impl Gateway {
         revision: &Arc<Revision>,
         guards: &Guards,
     ) -> Result<Plan, Vec<String>> {
-        let endpoint = Endpoint::new(route, revision, &self.metrics, guards)?;
+        let behind = Behind {
+            guards,
+            log: &self.log,
+            metrics: &self.metrics,
+        };
+        let endpoint = Endpoint::new(route, revision, &behind)?;
         Plan::compile(endpoint, &self.shared)
     }
 

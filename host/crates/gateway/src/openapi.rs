@@ -42,6 +42,9 @@ const METHODS: [&str; 8] = [
 const ANY_WITH_BODY: [&str; 3] = ["post", "put", "patch"];
 const ANY_WITHOUT_BODY: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
+/// What a queue answers that has kept a call.
+const ACCEPTED: u16 = 202;
+
 #[derive(Default)]
 struct Document {
     paths: Map<String, Value>,
@@ -60,6 +63,19 @@ impl Document {
                     found.filter(|(_, function)| function.is_plain())
                 {
                     self.call(service, interface, function, route);
+                }
+            }
+            Target::Queue(name) => {
+                let all = contract.exports().iter().chain(contract.imports());
+                let mut of = all.filter(|one| one.name.unversioned() == name.interface);
+                let found = of.find_map(|one| Some((one, one.function(&name.function)?)));
+                if let Some((interface, function)) = found {
+                    let status = route.status.or(Some(ACCEPTED));
+                    let kept = Route {
+                        status,
+                        ..route.clone()
+                    };
+                    self.call(service, interface, function, &kept);
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::endpoint::{Destination, Endpoint, Transcoded};
+use super::endpoint::{Destination, Endpoint, Queued, Transcoded};
 use super::exchange::Exchange;
 use super::forward;
 use super::input::{Limited, read_json};
@@ -36,6 +36,7 @@ pub(super) async fn serve(
         Destination::Function(to) => function(exchange, endpoint, to).await,
         Destination::Handler(to) => aside(|| handler(exchange, endpoint, to)).await,
         Destination::Upstream(to) => aside(|| outside(exchange, endpoint, to)).await,
+        Destination::Queue(to) => aside(|| queue(exchange, endpoint, to)).await,
     };
     settle(write, &answered);
     answered
@@ -57,19 +58,7 @@ async fn function(
     to: &Transcoded,
 ) -> Result<Response, Refusal> {
     let operation = &to.operation;
-    let json = if operation.takes_body() {
-        let body = exchange.take_body();
-        let (headers, deadline) = (&exchange.head.headers, exchange.deadline);
-        let read = read_json(headers, body, endpoint.body_limit(), deadline);
-        read.await.map_err(Refusal::Body)?
-    } else {
-        bytes::Bytes::new()
-    };
-    let uri = &exchange.head.uri;
-    let parameters = exchange.places.of(uri.path());
-    let params = operation
-        .decode(parameters.as_slice(), uri.query(), &json)
-        .map_err(Refusal::Input)?;
+    let params = params(exchange, endpoint, operation).await?;
     let context = exchange.context(endpoint.route.priority);
     waits(exchange, endpoint);
     if let Some(tie) = &exchange.tie {
@@ -94,6 +83,53 @@ async fn function(
         headers,
     ))
 }
+
+/// The arguments that the request makes for a function.
+async fn params(
+    exchange: &mut Exchange,
+    endpoint: &Endpoint,
+    operation: &Operation,
+) -> Result<Vec<Val>, Refusal> {
+    let json = if operation.takes_body() {
+        let body = exchange.take_body();
+        let (headers, deadline) = (&exchange.head.headers, exchange.deadline);
+        let read = read_json(headers, body, endpoint.body_limit(), deadline);
+        read.await.map_err(Refusal::Body)?
+    } else {
+        bytes::Bytes::new()
+    };
+    let uri = &exchange.head.uri;
+    let parameters = exchange.places.of(uri.path());
+    operation
+        .decode(parameters.as_slice(), uri.query(), &json)
+        .map_err(Refusal::Input)
+}
+
+/// Keeps the call that the request makes; it is on disk when it is answered.
+async fn queue(
+    exchange: &mut Exchange,
+    endpoint: &Endpoint,
+    to: &Queued,
+) -> Result<Response, Refusal> {
+    let params = params(exchange, endpoint, &to.operation).await?;
+    let context = exchange.context(endpoint.route.priority);
+    let delay = to.guard.target().settings.delay;
+    let call = to.function.call(&context, &params, delay);
+    let call = call.map_err(|_| Refusal::BadRequest("the call can't be kept"))?;
+    to.guard.keep(&context, call).await.map_err(Refusal::Call)?;
+    let status = endpoint.route.status.or(Some(ACCEPTED));
+    let headers = std::mem::take(&mut exchange.head.headers);
+    Ok(respond::reply(
+        Reply::Empty,
+        status,
+        &exchange.origin,
+        headers,
+    ))
+}
+
+/// What is told of a call that is kept, unless its route says otherwise: RFC 9110, section
+/// 15.3.3.
+const ACCEPTED: u16 = 202;
 
 /// Passes the request on to the component's own handler.
 async fn handler(

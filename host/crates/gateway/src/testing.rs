@@ -78,6 +78,7 @@ pub(crate) async fn hosted(bytes: &[u8], routes: &[Value]) -> Hosted {
         metrics: metrics.clone(),
         answers: store.expiring(),
         holds: drainer.holds(),
+        log: store.log(),
     };
     let gateway = Gateway::new(&config, parts);
     let runtime = Runtime::new(&EngineSettings {

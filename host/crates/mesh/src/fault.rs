@@ -14,6 +14,10 @@ use stoa_service::pool::PoolError;
 /// takes its time.
 const DRAINED_FOR: Duration = Duration::from_secs(5);
 
+/// What a caller should wait before it tries a queue again that is full: a subscriber takes
+/// thousands of calls in that time.
+const QUEUE_FULL_FOR: Duration = Duration::from_secs(1);
+
 /// Why a call got no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
@@ -49,6 +53,29 @@ pub enum CallError {
     /// An upstream gave no answer. Boxed: each call's outcome would have room for it.
     #[error(transparent)]
     Upstream(Box<UpstreamFault>),
+    /// A queue did not keep the call. Boxed as the above.
+    #[error("the queue {} did not keep the call: {}", .0.queue, .0.fault)]
+    Queue(Box<NotKept>),
+}
+
+/// A call that a queue did not keep.
+#[derive(Debug)]
+pub struct NotKept {
+    /// The queue.
+    pub queue: Arc<str>,
+    /// Why.
+    pub fault: QueueFault,
+}
+
+/// Why a queue did not keep a call.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueFault {
+    /// It holds as much as it may.
+    #[error("{0}")]
+    Full(String),
+    /// The store failed.
+    #[error("{0}")]
+    Store(String),
 }
 
 /// Why an upstream gave no answer, where a component would have no such reason.
@@ -124,6 +151,7 @@ impl CallError {
             Self::Deadline | Self::LittleTime | Self::Upload(_) => true,
             Self::Fault(fault) => !matches!(fault, Fault::Request(_)),
             Self::Upstream(fault) => matches!(**fault, UpstreamFault::Broken { .. }),
+            Self::Queue(kept) => matches!(kept.fault, QueueFault::Store(_)),
             Self::Pool(_) | Self::DeadlineInQueue | Self::BreakerOpen { .. } | Self::Drained => {
                 false
             }
@@ -145,6 +173,7 @@ impl CallError {
             Self::Pool(error) => error.retry_after(),
             Self::BreakerOpen { retry_after, .. } => Some(*retry_after),
             Self::Drained => Some(DRAINED_FOR),
+            Self::Queue(_) => Some(QUEUE_FULL_FOR),
             Self::Fault(Fault::Dependency { retry_after, .. }) => *retry_after,
             Self::Deadline
             | Self::LittleTime
@@ -153,6 +182,14 @@ impl CallError {
             | Self::Upload(_)
             | Self::Upstream(_) => None,
         }
+    }
+
+    /// A call that a queue did not keep.
+    pub(crate) fn queue(queue: &Arc<str>, fault: QueueFault) -> Self {
+        Self::Queue(Box::new(NotKept {
+            queue: queue.clone(),
+            fault,
+        }))
     }
 
     /// The same of a call that had its instance `late`.

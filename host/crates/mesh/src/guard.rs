@@ -13,13 +13,14 @@ use super::breaker::Outcome;
 use super::fault::{CallError, UpstreamFault};
 use super::gate::{Admitted, Gate};
 use super::retry::{Repeat, outcome};
-use super::target::{Function, Handler, Listening, Target};
+use super::target::{Function, Handler, Kept, Listening, Queue, Target};
 use super::upload::RequestBodyState;
 use super::upstream::{Answered, Switched, Upstream, Wants};
 use stoa_call::{CallContext, TraceContext};
 use stoa_engine::http::{BodyError, ResponseBody, WasiBody};
 use stoa_engine::value::Val;
 use stoa_service::revision::is_fair;
+use stoa_store::log::Appended;
 
 /// A target, and what lets calls through to it.
 pub struct Guard<T> {
@@ -184,6 +185,23 @@ impl Guard<Handler> {
     }
 }
 
+impl Guard<Queue> {
+    /// Keeps a call that is made later; it is on disk then.
+    ///
+    /// # Errors
+    ///
+    /// When the queue holds as much as it may, or the store fails.
+    pub async fn keep(&self, context: &CallContext, call: Kept) -> Result<Appended, CallError> {
+        let now = Instant::now();
+        let asked = Asked::of(context, now);
+        let admitted = self.gate.admit(asked.deadline, now)?;
+        let kept = self.target.keep(call, self.deadline(asked.deadline, now));
+        let kept = kept.await;
+        self.settle(admitted, &asked, kept.as_ref().map(|_| Outcome::Success));
+        kept
+    }
+}
+
 impl Guard<Arc<Upstream>> {
     /// The way to an upstream. Each of its instances has a breaker of its own.
     pub fn of(upstream: Arc<Upstream>) -> Self {
@@ -322,7 +340,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_is_told_once_and_an_answer_not_at_all() {
-        let guard = Guard::new(Arc::new(Gate::open()), Told::default());
+        let guard = Guard::new(Arc::new(Gate::free()), Told::default());
         let now = Instant::now();
         let context = CallContext::new(guard.deadline(now, now));
         let asked = Asked::of(&context, now);
@@ -337,7 +355,7 @@ mod tests {
 
     #[test]
     fn a_call_ends_when_its_caller_or_its_target_says_the_earlier() {
-        let guard = Guard::new(Arc::new(Gate::open()), Told::default());
+        let guard = Guard::new(Arc::new(Gate::free()), Told::default());
         let soon = Instant::now() + Duration::from_secs(1);
         assert_eq!(guard.deadline(soon, Instant::now()), soon);
         let late = Instant::now() + Duration::from_secs(60);

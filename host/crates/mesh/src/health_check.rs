@@ -23,7 +23,7 @@ pub async fn check_health(revision: &Arc<Revision>, check: FunctionIndex) -> Res
         revision: revision.clone(),
         index: check,
     };
-    let guard = Guard::new(Arc::new(Gate::open()), target);
+    let guard = Guard::new(Arc::new(Gate::free()), target);
     let context = CallContext {
         priority: Priority::High,
         ..CallContext::new(revision.deadline(None))

@@ -34,6 +34,7 @@ pub mod guards;
 mod health_check;
 pub mod intake;
 pub mod link;
+pub mod queue;
 pub mod record;
 pub mod registry;
 pub mod retry;

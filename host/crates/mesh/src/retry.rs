@@ -113,6 +113,7 @@ pub fn outcome(error: &CallError, fair: bool) -> Outcome {
         | CallError::BreakerOpen { .. }
         | CallError::Drained
         | CallError::Upload(_)
+        | CallError::Queue(_)
         // The dependency's own breaker counts it; another call's crash counts there.
         | CallError::Fault(
             Fault::Dependency { .. } | Fault::InstanceLost | Fault::Request(_),

@@ -1,12 +1,13 @@
 //! What a guard leads to: who answers a call.
 //!
-//! A function of a revision, its own HTTP handler, or an upstream, which picks one of its
-//! instances itself. Each is asked once for each time that its guard asks; whether it may
+//! A function of a revision, its own HTTP handler, an upstream, which picks one of its
+//! instances itself, or a queue, which keeps a call for later. Each is asked once for each time that its guard asks; whether it may
 //! be, and what its answer says of it, is the guard's.
 
 mod function;
 mod handler;
 mod lease;
+mod queue;
 mod threads;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub use function::Function;
 pub use handler::Handler;
 pub(super) use handler::Listening;
+pub use queue::{Kept, Queue};
 
 use super::fault::CallError;
 use stoa_call::TraceContext;
@@ -87,6 +89,7 @@ fn report(revision: &Revision, function: &str, trace: &TraceContext, error: &Cal
         CallError::Deadline
         | CallError::LittleTime
         | CallError::Fault(_)
+        | CallError::Queue(_)
         | CallError::Upstream(_) => tracing::error!(
             service.name = &*revision.service,
             service.version = revision.number,

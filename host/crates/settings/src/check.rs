@@ -6,6 +6,7 @@
 //! nor of what a component has.
 
 pub mod config;
+mod queue;
 mod resilience;
 pub mod route;
 mod upstream;
@@ -74,6 +75,11 @@ impl Settings {
                 link(check, interface, service);
             }
         });
+        check.within("queues", |check| {
+            for (interface, queue) in &self.queues {
+                queue::queue(check, interface, queue);
+            }
+        });
         check.rate(self.rate.as_ref());
         check.cors(self.cors.as_ref());
         check.faults
@@ -133,15 +139,21 @@ fn grants(check: &mut Check, grants: &Grants) {
 }
 
 fn link(check: &mut Check, interface: &str, service: &str) {
-    let plain = interface.contains(':') && interface.contains('/') && !interface.contains('@');
-    if !plain {
-        check.within(interface, |check| {
-            check.whole(format!(
-                "expected an interface without its version such as \"shop:product/inventory\", found {interface:?}"
-            ));
-        });
+    if let Err(fault) = self::interface(interface) {
+        check.within(interface, |check| check.whole(fault));
     }
     check.value(interface, service_name(service));
+}
+
+/// Checks the name of an interface that settings are for, whatever its version.
+fn interface(name: &str) -> Result<(), String> {
+    let plain = name.contains(':') && name.contains('/') && !name.contains('@');
+    if plain {
+        return Ok(());
+    }
+    Err(format!(
+        "expected an interface without its version such as \"shop:product/inventory\", found {name:?}"
+    ))
 }
 
 /// Checks how long each stage of a rollout lasts.

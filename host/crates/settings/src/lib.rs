@@ -14,6 +14,7 @@ mod load;
 pub mod manifest;
 pub mod origin;
 mod policy;
+mod queue;
 mod resilience;
 pub mod spelling;
 pub mod upstream;
@@ -28,6 +29,7 @@ pub use cors::Cors;
 pub use kept::{Cache, Idempotency, IdempotencyKey};
 pub use load::{Class, Concurrency, OnDisconnect, Priority};
 pub use policy::{By, Choice, Compression, Rate};
+pub use queue::{OnExhausted, Queue};
 pub use resilience::{Breaker, Retry, Rollout};
 
 /// Everything about a revision but its component.
@@ -56,6 +58,10 @@ pub struct Settings {
     /// Imported interface (without version) → the service that serves it, for
     /// when more than one exports it.
     pub links: BTreeMap<String, String>,
+    /// Imported interface (without version) → how its calls are kept, which are delivered
+    /// later.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub queues: BTreeMap<String, Queue>,
     /// What a caller may send to each route that has no `rate` of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
@@ -216,6 +222,8 @@ pub fn route_key(method: Option<&str>, host: Option<&str>, path: &str) -> String
 pub enum Target {
     /// An exported function: `shop:product/products.get`.
     Call(FunctionName),
+    /// A function whose calls are kept in a queue, and made later.
+    Queue(FunctionName),
     /// The service's own HTTP: the component's `wasi:http` handler, or what an
     /// upstream answers.
     #[default]

@@ -8,6 +8,7 @@ mod kept;
 mod keys;
 mod lines;
 mod policy;
+mod queue;
 mod resilience;
 pub mod route;
 mod schema;

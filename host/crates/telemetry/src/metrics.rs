@@ -18,6 +18,7 @@ mod described;
 mod histogram;
 mod pool;
 mod process;
+mod queue;
 mod resilience;
 mod route;
 mod series;
@@ -41,6 +42,7 @@ pub use cache::CacheMetrics;
 pub use call::CallMetrics;
 pub use histogram::Histogram;
 pub use pool::{PoolMetrics, PoolReading, PoolSample};
+pub use queue::{QueueMetrics, QueueReading, QueueSample};
 pub use resilience::{BreakerMetrics, RetryMetrics};
 pub use route::RouteMetrics;
 pub use shard::{ActiveRequest, ActiveRequests, Held, PerThread, ShardedArc};
@@ -49,6 +51,7 @@ use super::lock;
 use call::Calls;
 use pool::Pools;
 use process::Process;
+use queue::Queues;
 use resilience::Resilience;
 use route::Routes;
 use steps::Steps;
@@ -66,6 +69,7 @@ pub struct Metrics {
     routes: Arc<Routes>,
     calls: Arc<Calls>,
     pools: Arc<Pools>,
+    queues: Arc<Queues>,
     resilience: Arc<Resilience>,
     active_requests: Arc<ActiveRequests>,
     rejected: Family<Word, Counter>,
@@ -88,6 +92,7 @@ impl Metrics {
             routes: Arc::default(),
             calls: Arc::default(),
             pools: Arc::default(),
+            queues: Arc::default(),
             resilience: Arc::default(),
             active_requests: Arc::default(),
             rejected: Family::default(),
@@ -171,6 +176,21 @@ impl Metrics {
         self.pools.register(pool);
     }
 
+    /// The handle of the deliveries of a queue to a service.
+    pub fn queue(&self, queue: &str, subscriber: &str) -> Arc<QueueMetrics> {
+        self.queues.of(queue, subscriber)
+    }
+
+    /// Asks for what queues hold at each scrape, until it is dropped.
+    pub fn register_queues(&self, reading: Weak<dyn QueueReading>) {
+        self.queues.register(reading);
+    }
+
+    /// Drops what nothing holds any more of queues.
+    pub fn forget_unused_queues(&self) {
+        self.queues.forget_unused();
+    }
+
     /// The counter of requests that the host refused for `reason`, such as
     /// `queue-full`: one of a few words, never text from outside.
     pub fn rejected(&self, reason: &'static str) -> Counter {
@@ -236,6 +256,7 @@ impl Metrics {
         self.register(Arc::clone(&self.routes));
         self.register(Arc::clone(&self.active_requests));
         self.register(Arc::clone(&self.pools));
+        self.register(Arc::clone(&self.queues));
         self.register(Arc::clone(&self.calls));
         self.register(Arc::clone(&self.resilience));
         self.register(Arc::clone(&self.deploy_steps));

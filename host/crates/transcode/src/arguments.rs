@@ -61,6 +61,22 @@ impl Arguments {
         }
     }
 
+    /// The names of the parameters, as the object has them.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let fields = match &self.0 {
+            Plan::Record(fields) => Some(fields),
+            _ => None,
+        };
+        let fields = fields.into_iter().flat_map(|fields| fields.names.iter());
+        fields.map(|known| &*known.json)
+    }
+
+    /// Whether there is a parameter of this name.
+    pub fn has(&self, name: &str) -> bool {
+        let wanted = snake_case(name);
+        self.names().any(|known| known == wanted)
+    }
+
     /// Where the parameter `name` stands, if it is one whose value is a text.
     ///
     /// # Errors
@@ -70,7 +86,7 @@ impl Arguments {
             unreachable!("arguments are the fields of a record")
         };
         let wanted = snake_case(name);
-        let names: Vec<_> = fields.names.iter().map(|known| &*known.json).collect();
+        let names: Vec<_> = self.names().collect();
         let Some(at) = names.iter().position(|known| *known == wanted) else {
             return Err(format!(
                 "expected the name of a parameter ({}), found {name:?}",

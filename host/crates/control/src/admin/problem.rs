@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use crate::deploy::{ChangeError, ComponentError};
 use stoa_api::{Fault, Problem};
 use stoa_gateway::identity::{KeyError, TokenError};
+use stoa_mesh::queue::QueueError;
 use stoa_mesh::upstream::NotRegistered;
 use stoa_store::secrets::SecretsError;
 
@@ -42,6 +43,7 @@ pub(super) enum Refusal {
     /// There is no such component.
     NoComponent,
     NotRegistered(NotRegistered),
+    Queue(QueueError),
     Secrets(SecretsError),
     /// No route has such a tag.
     NoTag {
@@ -112,6 +114,12 @@ impl Refusal {
             Self::NoPath => (StatusCode::NOT_FOUND, "no_path"),
             Self::NoComponent => (StatusCode::NOT_FOUND, "no_component"),
             Self::NotRegistered(_) => (StatusCode::NOT_FOUND, "no_instance"),
+            Self::Queue(QueueError::Unknown { .. }) => (StatusCode::NOT_FOUND, "no_queue"),
+            Self::Queue(QueueError::Invalid(_)) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            Self::Queue(QueueError::NotKept(_)) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "queue_unavailable")
+            }
+            Self::Queue(QueueError::Store(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "store"),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
             Self::Interrupted => (StatusCode::INTERNAL_SERVER_ERROR, "interrupted"),
@@ -200,6 +208,7 @@ impl Refusal {
             }
             Self::TooLarge => "the body is longer than any of its kind that is needed".to_owned(),
             Self::NotRegistered(error) => error.to_string(),
+            Self::Queue(error) => error.to_string(),
             Self::Change(error) => error.to_string(),
             Self::Component(error) => error.to_string(),
             Self::Key(error) => error.to_string(),

@@ -13,7 +13,7 @@ use super::problem::Refusal;
 use super::state::Admin;
 use super::{
     breakers, cache, config, discovery, document, drain, eureka, guard, handlers, keys, logs,
-    secrets, shape, tokens, trace, upstreams,
+    queues, secrets, shape, tokens, trace, upstreams,
 };
 use stoa_telemetry::metrics::CONTENT_TYPE;
 
@@ -54,6 +54,12 @@ pub fn router(admin: Admin) -> Router {
         .routes(routes!(upstreams::join, upstreams::leave))
         .routes(routes!(upstreams::heartbeat))
         .routes(routes!(upstreams::status))
+        .routes(routes!(queues::list))
+        .routes(routes!(queues::show, queues::enqueue))
+        .routes(routes!(queues::messages))
+        .routes(routes!(queues::redrive))
+        .routes(routes!(queues::purge))
+        .routes(routes!(queues::pause))
         .routes(routes!(cache::purge))
         .routes(routes!(tokens::create))
         .routes(routes!(logs::service))

@@ -135,6 +135,7 @@ impl Deployments {
         *linked = self.link_all(next, bringing.prepared, faults)?;
         // Refused before anything of it starts, if it will be.
         self.around(|around| arrive(&state, bringing, linked, around))?;
+        self.check_stored(linked).await?;
         // It holds what may be undeployed meanwhile, and what was measured of that.
         drop(state);
         let took = began.elapsed();

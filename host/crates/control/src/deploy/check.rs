@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::candidates::{Candidate, Candidates, Present, candidates, present};
 use super::handlers::{self, Behind};
 use super::state::{Names, State};
-use super::{ChangeError, fault};
+use super::{ChangeError, fault, queues};
 use stoa_api::Fault;
 use stoa_engine::{host_instead, host_lacking, host_meets};
 use stoa_service::contract::{Contract, Interface, NamedType, compat};
@@ -33,12 +33,15 @@ pub(super) fn faults(
             for import in revision.contract.imports() {
                 faults.extend(if handlers::is_handler(import) {
                     handlers::import_fault(service, *revision, import, &behind)
+                } else if queues::binding(revision.settings, import).is_some() {
+                    queue_fault(member, import, candidates)
                 } else {
                     import_fault(member, import, candidates, present)
                 });
             }
             if revision.is_new {
                 faults.extend(idle_links(service, *revision));
+                faults.extend(queues::faults(service, *revision, candidates));
             }
         }
     }
@@ -156,6 +159,24 @@ fn import_fault(
             revision: *revision,
         };
         mismatch(consumer, import, provider)
+    })
+}
+
+/// What keeps the calls of a queue from fitting those that get them. There may be none yet.
+fn queue_fault(
+    publisher: Member<'_>,
+    import: &Interface,
+    candidates: &Candidates<'_>,
+) -> Option<Fault> {
+    let mut subscribers = candidates.iter().flat_map(|(service, revisions)| {
+        revisions.iter().map(|revision| Member {
+            service,
+            revision: *revision,
+        })
+    });
+    subscribers.find_map(|subscriber| {
+        export(subscriber.revision.contract, import)?;
+        mismatch(publisher, import, subscriber)
     })
 }
 

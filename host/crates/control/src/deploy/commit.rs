@@ -117,7 +117,11 @@ impl Deployments {
             self.parts.records.apply(records).await?;
         }
         let now = Arc::new(next);
+        let topics = now.topics();
+        // Before anybody can publish to them: what comes from then on is theirs.
+        self.parts.queues.subscribe(&topics).await?;
         self.publish(&now, &mut effects);
+        self.parts.queues.deliver(&topics);
         self.state.store(now.clone());
         // From here on: later, one of them may have its traffic back.
         for loaded in &effects.ending {

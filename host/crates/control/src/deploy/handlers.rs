@@ -112,7 +112,7 @@ fn targets<'a>(revisions: &[Candidate<'a>]) -> BTreeSet<&'a str> {
 fn answers_http(revision: Candidate<'_>) -> bool {
     let own = revision.contract.serves_http();
     let routes = &revision.settings.routes;
-    let is_call = |target: &Target| matches!(target, Target::Call(_));
+    let is_call = |target: &Target| matches!(target, Target::Call(_) | Target::Queue(_));
     own.p2 || own.p3 || routes.iter().any(|route| is_call(&route.target))
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::guest_log::RevisionLog;
 use super::record::{RevisionRecord, ScaleRecord};
 use super::state::Loaded;
-use super::{ComponentError, Parts, contract_fault, fault, runtime_fault};
+use super::{ComponentError, Parts, contract_fault, fault, queues, runtime_fault};
 use stoa_api::Fault;
 use stoa_engine::capabilities::config::{LiveConfig, Overrides};
 use stoa_engine::capabilities::outbound::outgoing::{Allowance, Outgoing};
@@ -92,7 +92,14 @@ pub(super) fn assemble(
 ) -> Result<Loaded, Vec<Fault>> {
     let (service, record) = (recipe.service.clone(), recipe.record);
     let mut faults = unservable(parts, &service, record, &prepared.contract);
-    let links = links(parts, &service, &record.settings, prepared);
+    let links = links(parts, &service, record, prepared);
+    let links = links.unwrap_or_else(|found| {
+        faults.extend(found);
+        Vec::new()
+    });
+    if !faults.is_empty() {
+        return Err(faults);
+    }
     let handlers = handlers(parts, &service, &record.settings, &prepared.contract);
     let code = match parts.runtime.link(&prepared.compiled, links, handlers) {
         Ok(code) => Arc::new(code),
@@ -264,28 +271,48 @@ fn handlers(
     handlers.collect()
 }
 
-/// The imports that functions of other services meet.
-fn links(parts: &Parts, service: &Arc<str>, settings: &Settings, prepared: &Prepared) -> Vec<Link> {
+/// The imports that functions of other services meet, and those that are queues.
+fn links(
+    parts: &Parts,
+    service: &Arc<str>,
+    record: &RevisionRecord,
+    prepared: &Prepared,
+) -> Result<Vec<Link>, Vec<Fault>> {
     let imports = prepared.contract.imports().iter();
     let linked = imports.filter(|import| {
         let name = import.name.to_string();
         !host_meets(&name) && Handler::of(&name).is_none()
     });
+    let settings = &record.settings;
+    let (mut links, mut faults) = (Vec::new(), Vec::new());
     let mesh = Mesh {
         registry: &parts.registry,
         guards: &parts.guards,
         metrics: &parts.telemetry.metrics,
     };
-    let imports = linked.map(|import| Import {
-        interface: import.name.clone(),
-        chosen: settings.links.get(&import.name.unversioned()).cloned(),
-        functions: prepared
-            .compiled
-            .imported_functions(&import.name.to_string()),
-    });
-    imports
-        .map(|import| ServiceLink::link(mesh, service, import))
-        .collect()
+    for import in linked {
+        if let Some(queue) = queues::binding(settings, import) {
+            let log = parts.queues.log();
+            match queues::link(log, (service, record.number), prepared, (import, queue)) {
+                Ok(link) => links.push(link),
+                Err(found) => faults.extend(found),
+            }
+            continue;
+        }
+        let import = Import {
+            interface: import.name.clone(),
+            chosen: settings.links.get(&import.name.unversioned()).cloned(),
+            functions: prepared
+                .compiled
+                .imported_functions(&import.name.to_string()),
+        };
+        links.push(ServiceLink::link(mesh, service, import));
+    }
+    if faults.is_empty() {
+        Ok(links)
+    } else {
+        Err(faults)
+    }
 }
 
 /// What of its settings this host or this component can't serve.

@@ -98,6 +98,7 @@ impl Deployments {
                     service: service.to_string(),
                     target: match &route.target {
                         Target::Call(function) => function.to_string(),
+                        Target::Queue(function) => format!("queue {function}"),
                         Target::Http if plan.revision().is_none() => "upstream".to_owned(),
                         Target::Http => "wasi:http".to_owned(),
                     },

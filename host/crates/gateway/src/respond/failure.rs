@@ -71,6 +71,10 @@ pub(crate) fn call_error(error: &CallError, origin: &Origin) -> Response {
         },
         CallError::Fault(fault) => of_component(fault),
         CallError::Upstream(fault) => of_upstream(fault),
+        CallError::Queue(_) => unavailable(
+            "queue_unavailable",
+            "the queue can't take the request just now",
+        ),
     };
     let problem = Problem::new(told.status, told.code).detail(told.detail);
     waited_for(problem, error.retry_after()).response(origin)

@@ -56,6 +56,7 @@ fn call_reason(error: &CallError) -> &'static str {
         CallError::Upload(fault) => fault.reason(),
         CallError::Fault(_) => "trap",
         CallError::Upstream(fault) => upstream_reason(fault),
+        CallError::Queue(_) => "queue_unavailable",
     }
 }
 

@@ -13,6 +13,7 @@ impl Intake {
             Destination::Function(to) => to.guard.check(),
             Destination::Handler(guard) => guard.check(),
             Destination::Upstream(guard) => guard.check(),
+            Destination::Queue(to) => to.guard.check(),
         };
         checked.map(|()| None).map_err(Refusal::Call)
     }

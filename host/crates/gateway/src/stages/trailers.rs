@@ -22,7 +22,7 @@ impl Trailers {
             Destination::Handler(guard) => Some(Self {
                 writer: guard.target().revision.clone(),
             }),
-            Destination::Function(_) | Destination::Upstream(_) => None,
+            Destination::Function(_) | Destination::Upstream(_) | Destination::Queue(_) => None,
         }
     }
 

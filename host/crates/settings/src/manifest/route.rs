@@ -9,6 +9,7 @@ use crate::{Access, Choice, FunctionName, OnDisconnect, Priority, Route, Target}
 
 const ROUTE: Keys<Draft> = Keys(&[
     ("call", |it, e| it.call = function(e).or_else(unreadable)),
+    ("queue", |it, e| it.queue = function(e).or_else(unreadable)),
     ("http", |it, e| {
         e.set(&mut it.http, |v| word(v, &[("true", true)]));
     }),
@@ -58,6 +59,7 @@ const ROUTE: Keys<Draft> = Keys(&[
 struct Draft {
     route: Route,
     call: Option<FunctionName>,
+    queue: Option<FunctionName>,
     http: bool,
     public: bool,
     scope: Option<String>,
@@ -122,6 +124,7 @@ fn route(entry: &mut Entry<'_, '_>, owner: Owner) -> Option<Route> {
             ..Route::default()
         },
         call: None,
+        queue: None,
         http: false,
         public: false,
         scope: None,
@@ -132,9 +135,10 @@ fn route(entry: &mut Entry<'_, '_>, owner: Owner) -> Option<Route> {
     } else if found.is_table() {
         let section = entry.section;
         entry.each(section, |entry| entry.read(&mut draft, &ROUTE));
-        if !entry.has("call") && !entry.has("http") && owner == Owner::Component {
+        let leads = ["call", "queue", "http"].iter().any(|key| entry.has(key));
+        if !leads && owner == Owner::Component {
             let key = entry.name();
-            let fault = format!("the route {key:?} has neither `call` nor `http = true`");
+            let fault = format!("the route {key:?} has none of `call`, `queue` and `http = true`");
             entry.fault(fault);
         }
     } else {
@@ -155,6 +159,8 @@ fn route(entry: &mut Entry<'_, '_>, owner: Owner) -> Option<Route> {
     }
     if let Some(call) = draft.call {
         route.target = Target::Call(call);
+    } else if let Some(queue) = draft.queue {
+        route.target = Target::Queue(queue);
     }
     Some(route)
 }
@@ -167,6 +173,9 @@ fn exclusive(draft: &Draft) -> Vec<&'static str> {
     }
     if draft.call.is_some() && draft.http {
         faults.push("`call` and `http` exclude each other: leave one out");
+    }
+    if draft.queue.is_some() && (draft.call.is_some() || draft.http) {
+        faults.push("`queue` excludes `call` and `http`: leave one out");
     }
     faults
 }

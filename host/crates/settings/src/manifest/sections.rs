@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::keys::Keys;
 use super::resilience::{BREAKER, RETRY, ROLLOUT};
-use super::{ServiceManifest, policy, route, schema};
+use super::{ServiceManifest, policy, queue, route, schema};
 use crate::check::route::Owner;
 use crate::config::document::{Entry, scalar};
 use crate::config::values::{count, duration, number, size, word};
@@ -44,6 +44,14 @@ const SERVICE: Keys<ServiceManifest> = Keys(&[
         e.each("links", |e| {
             if let Some(service) = e.string() {
                 it.settings.links.insert(e.name().to_owned(), service);
+            }
+        });
+    }),
+    ("queues", |it, e| {
+        e.each("queues", |e| {
+            if e.table().is_some() {
+                let queue = queue::queue(e);
+                it.settings.queues.insert(e.name().to_owned(), queue);
             }
         });
     }),
@@ -148,7 +156,7 @@ fn stranger(entry: &mut Entry<'_, '_>) {
         ("grants", GRANTS.has(&name)),
     ];
     match homes.iter().find(|(_, home)| *home) {
-        _ if ["queues", "schedules"].contains(&&*name) => later(entry, &name),
+        _ if *name == *"schedules" => later(entry, &name),
         Some((home, _)) => {
             entry.fault(format!("`{name}` belongs in [{}.{home}]", entry.section));
         }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::route::{RouteKey, parse_key};
 use super::*;
 use crate::{
-    Access, By, Choice, Class, Concurrency, Idempotency, IdempotencyKey, Priority, Target,
+    Access, By, Choice, Class, Concurrency, Idempotency, IdempotencyKey, OnExhausted, Priority,
+    Queue, Rate, Target,
 };
 
 fn parse(text: &str) -> Result<Manifest, Vec<String>> {
@@ -203,6 +204,30 @@ fn kept_answers_are_read_short_and_whole() {
     let required = of("POST /b").idempotency.clone().unwrap();
     assert_eq!(required.key, IdempotencyKey::Required);
     assert_eq!(required.window, Duration::from_secs(3600));
+}
+
+#[test]
+fn queues_are_read_with_their_defaults() {
+    let text = r#"
+[service.product]
+component = "p.wasm"
+
+[service.product.queues]
+"shop:product/changes" = { key = "id", dedupe = "event-id", rate = "100/s", max_bytes = "1MiB", on_exhausted = "pause-key" }
+"shop:product/other" = {}
+"#;
+    let manifest = parse(text).unwrap();
+    let queues = &manifest.services["product"].settings.queues;
+    assert_eq!(queues["shop:product/other"], Queue::default());
+    let expected = Queue {
+        key: Some("id".to_owned()),
+        dedupe: Some("event-id".to_owned()),
+        rate: Some(Rate::each(100.try_into().unwrap(), Duration::from_secs(1))),
+        max_bytes: 1 << 20,
+        on_exhausted: OnExhausted::PauseKey,
+        ..Queue::default()
+    };
+    assert_eq!(queues["shop:product/changes"], expected);
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn each_fault_says_what_to_do() {
     let cases = [
         (
             "environment_x = 1",
-            "3: unknown key `environment_x` in [service.product]: known are `component`, `build`, `watch`, `routes`, `pool`, `limits`, `breaker`, `retry`, `rollout`, `config`, `config_schema`, `grants`, `links`, `rate`, `cors`, `class`",
+            "3: unknown key `environment_x` in [service.product]: known are `component`, `build`, `watch`, `routes`, `pool`, `limits`, `breaker`, `retry`, `rollout`, `config`, `config_schema`, `grants`, `links`, `queues`, `rate`, `cors`, `class`",
         ),
         ("max = 1", "3: `max` belongs in [service.product.pool]"),
         (
@@ -71,12 +71,20 @@ fn each_fault_says_what_to_do() {
             "3: `limits.cpu` is not in this version of Stoa: leave it out",
         ),
         (
-            "[service.product.queues]",
-            "3: `queues` is not in this version of Stoa: leave it out",
+            "queues.\"shop:product/changes\" = { max_lenght = 5 }",
+            "3: unknown key `max_lenght` in [shop:product/changes]: did you mean `max_length`?",
         ),
         (
-            "[service.product.queues]",
-            "3: `queues` is not in this version of Stoa: leave it out",
+            "queues.\"shop:product/changes@0.1.0\" = {}",
+            "3: expected an interface without its version such as \"shop:product/inventory\", found \"shop:product/changes@0.1.0\"",
+        ),
+        (
+            "queues.\"shop:product/changes\" = { on_exhausted = \"drop\" }",
+            "3: `on_exhausted`: expected \"dead-letter\" or \"pause-key\", found \"drop\"",
+        ),
+        (
+            "queues.\"shop:product/changes\" = { delay = \"31d\" }",
+            "3: `delay`: expected 30 days at most, found \"1month 13h 26m 24s\"",
         ),
         (
             "schedules = {}",
