@@ -320,6 +320,7 @@ async fn deployments(
         components,
         records: store.records(),
         keyvalue: store.keyvalue(),
+        commits: store.commits(),
         secrets,
         telemetry: telemetry.clone(),
         region: config.region.as_deref().map(Arc::from),

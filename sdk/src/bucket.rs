@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::page::{self, Page};
-use crate::store::{Memory, Store};
+use crate::store::{self, Memory, Store};
 use crate::{Error, unavailable};
 
 /// Values of one type, by key.
@@ -81,10 +81,30 @@ impl<T: Serialize + DeserializeOwned> Bucket<T> {
     pub fn update_if<E: From<Error>>(
         &self,
         key: &str,
+        change: impl FnMut(Option<T>) -> Result<Change<T>, E>,
+    ) -> Result<T, E> {
+        self.update_by(key, change, |change| self.store.update(key, change))
+    }
+
+    /// As [`update_if`](Self::update_if); what `change` tells queues is kept in the same
+    /// step as what it writes, or not at all. What it tells and does not write for is
+    /// forgotten.
+    pub fn update_telling<E: From<Error>>(
+        &self,
+        key: &str,
+        change: impl FnMut(Option<T>) -> Result<Change<T>, E>,
+    ) -> Result<T, E> {
+        self.update_by(key, change, |change| self.store.update_telling(key, change))
+    }
+
+    fn update_by<E: From<Error>>(
+        &self,
+        key: &str,
         mut change: impl FnMut(Option<T>) -> Result<Change<T>, E>,
+        update: impl FnOnce(&mut store::Change<'_>) -> Result<(), Error>,
     ) -> Result<T, E> {
         let mut outcome = None;
-        self.store.update(key, &mut |bytes| {
+        update(&mut |bytes| {
             let current = bytes.map(|bytes| decode(key, &bytes)).transpose()?;
             match change(current) {
                 Ok(Change::Write(value)) => {

@@ -39,6 +39,12 @@ pub trait Store: Send + Sync {
     /// `change` runs after the value was read, so what it reads from other keys
     /// is never older than the value it was given.
     fn update(&self, key: &str, change: &mut Change<'_>) -> Result<(), Error>;
+
+    /// As [`Store::update`]; what `change` tells queues is kept in the same step as what it
+    /// writes, or not at all.
+    fn update_telling(&self, key: &str, change: &mut Change<'_>) -> Result<(), Error> {
+        self.update(key, change)
+    }
 }
 
 /// What [`Store::update`] asks: current value → new value, or `None` to leave it.

@@ -4,11 +4,13 @@ use stoa_sdk::context::{self, Caller, Conditions};
 use stoa_sdk::{Bucket, Error, Index, Timestamp, log};
 
 use crate::bindings::exports::shop::order::orders::{Guest, NewOrder, Order, OrderPage};
+use crate::bindings::exports::shop::order::saga::Guest as SagaGuest;
+use crate::bindings::shop::order::saga;
 use crate::bindings::shop::product::{
     inventory::{self, ReserveLine},
     products::{self, Offer},
 };
-use crate::{Kept, Orders, Warehouse};
+use crate::{Kept, Later, Orders, Warehouse};
 
 /// What the contract's functions are exported from.
 struct Component;
@@ -21,7 +23,7 @@ mod exported {
     crate::bindings::export!(Component with_types_in crate::bindings);
 }
 
-/// The product service behind the link.
+/// The product service behind the link, and the queue.
 struct Link;
 
 impl Warehouse for Link {
@@ -39,6 +41,12 @@ impl Warehouse for Link {
 
     fn cancel(&self, order: &str) -> Result<(), Error> {
         inventory::cancel(order).map(drop)
+    }
+}
+
+impl Later for Link {
+    fn advance_later(&self, order: &str) -> Result<(), Error> {
+        saga::advance(order)
     }
 }
 
@@ -75,5 +83,11 @@ impl Guest for Component {
             Some(Conditions::OfClient),
             Timestamp::now(),
         )
+    }
+}
+
+impl SagaGuest for Component {
+    fn advance(order_id: String) -> Result<(), Error> {
+        orders()?.resume(&order_id, Timestamp::now())
     }
 }

@@ -10,13 +10,13 @@ use stoa_sdk::{
     unavailable,
 };
 
-use crate::Warehouse;
 use crate::bindings::exports::shop::order::orders::{
     NewOrder, Order, OrderPage, OrderState as State,
 };
 use crate::cart::Cart;
 use crate::keys;
 use crate::saga::Saga;
+use crate::{Later, Warehouse};
 
 /// The scope that sees everybody's orders.
 const READ_ALL: &str = "orders:read";
@@ -42,7 +42,7 @@ pub struct Kept {
     pub by_customer: Index,
 }
 
-impl<W: Warehouse> Orders<W> {
+impl<W: Warehouse + Later> Orders<W> {
     /// Orders in these buckets, over a warehouse.
     pub fn new(kept: Kept, warehouse: W) -> Self {
         Self {
@@ -85,6 +85,11 @@ impl<W: Warehouse> Orders<W> {
         }
         self.saga.pay_one(now);
         Ok(order)
+    }
+
+    /// Takes an order to its end that the queue tells of.
+    pub fn resume(&self, id: &str, now: Timestamp) -> Result<(), Error> {
+        self.saga.resume(id, now)
     }
 
     /// One of the caller's orders.
@@ -161,8 +166,12 @@ impl<W: Warehouse> Orders<W> {
             version: 1,
         };
         self.by_customer.add(customer, id)?;
-        self.saga.orders.update_if(id, |order| {
-            Ok(order.map_or_else(|| Change::Write(pending.clone()), Change::Leave))
+        self.saga.orders.update_telling(id, |order| match order {
+            Some(order) => Ok(Change::Leave(order)),
+            None => {
+                self.saga.warehouse().advance_later(id)?;
+                Ok(Change::Write(pending.clone()))
+            }
         })
     }
 

@@ -3,7 +3,8 @@
 //! Every step is idempotent by the order's id, and its state moves by
 //! compare-and-swap: whoever comes next, after a crash or at the same time, goes on
 //! from what it finds. Nothing here waits for somebody to ask again: `place` ends what
-//! it began, and what a crash left is ended by whoever reads it.
+//! it began, and what a crash left goes on by the queue, to which each order is told
+//! together with its first write, or by whoever reads it first.
 //!
 //! A cancelled order may still have stock. That is owed, and written down before the
 //! order is cancelled, so that it can be given back whatever happens in between.
@@ -12,10 +13,10 @@ use std::time::Duration;
 
 use stoa_sdk::{Bucket, Change, Error, Timestamp};
 
-use crate::Warehouse;
 use crate::bindings::exports::shop::order::orders::{Order, OrderLine, OrderState as State};
 use crate::bindings::shop::product::inventory::ReserveLine;
 use crate::orders::missing;
+use crate::{Later, Warehouse};
 
 /// How long an order that a crash left may still be confirmed. Nobody waits for it
 /// after that, at the price of that time.
@@ -32,7 +33,7 @@ pub(crate) struct Saga<W> {
     warehouse: W,
 }
 
-impl<W: Warehouse> Saga<W> {
+impl<W: Warehouse + Later> Saga<W> {
     pub(crate) fn new(orders: Bucket<Order>, owed: Bucket<Timestamp>, warehouse: W) -> Self {
         Self {
             orders,
@@ -65,7 +66,7 @@ impl<W: Warehouse> Saga<W> {
 
     /// Cancels an order that is not over, and gives back what stock it may have.
     pub(crate) fn call_off(&self, id: &str, reason: &str, now: Timestamp) -> Result<Order, Error> {
-        self.owed.set(id, &now)?;
+        self.owe(id, now)?;
         let order = self.end(id, State::Cancelled, Some(reason), now)?;
         // If another caller confirmed it first, the note goes when it is old.
         if order.state == State::Cancelled {
@@ -83,7 +84,7 @@ impl<W: Warehouse> Saga<W> {
     ) -> Result<Order, Error> {
         check(self.orders.get(id)?)?;
         // Also when it is cancelled already: an older version kept no note.
-        self.owed.set(id, &now)?;
+        self.owe(id, now)?;
         let order = self.orders.update_if(id, |order| {
             let order = check(order)?;
             Ok::<_, Error>(match order.state {
@@ -93,6 +94,23 @@ impl<W: Warehouse> Saga<W> {
         })?;
         self.pay_or_tell(id);
         Ok(order)
+    }
+
+    /// Takes an order on that the queue tells of. What is not known is none: its first write
+    /// failed.
+    pub(crate) fn resume(&self, id: &str, now: Timestamp) -> Result<(), Error> {
+        let Some(order) = self.orders.get(id)? else {
+            return Ok(());
+        };
+        let order = match is_over(&order) {
+            true => order,
+            false if now < since(&order) + PATIENCE => self.advance(&order, now)?,
+            false => self.call_off(id, "was left unfinished", now)?,
+        };
+        match order.state == State::Cancelled && self.owed.get(id)?.is_some() {
+            true => self.pay(id),
+            false => Ok(()),
+        }
     }
 
     /// Ends orders that somebody reads and that were left on their way. Those that
@@ -156,6 +174,16 @@ impl<W: Warehouse> Saga<W> {
         if let Err(fault) = self.pay(id) {
             tracing::warn!(id, "the order's stock can't be given back now: {fault:?}");
         }
+    }
+
+    /// Notes that the stock of an order is to be given back; the queue is told in the same
+    /// step.
+    fn owe(&self, id: &str, now: Timestamp) -> Result<(), Error> {
+        self.owed.update_telling(id, |_| {
+            self.warehouse.advance_later(id)?;
+            Ok::<_, Error>(Change::Write(now))
+        })?;
+        Ok(())
     }
 
     fn pay(&self, id: &str) -> Result<(), Error> {

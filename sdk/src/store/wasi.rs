@@ -1,6 +1,7 @@
 //! A store that is one of the host's `wasi:keyvalue` buckets.
 
 use super::{ATTEMPTS, Change, Store, contended};
+use crate::bindings::stoa::service::outbox;
 use crate::bindings::wasi::keyvalue::{
     atomics::{self, Cas, CasError},
     batch,
@@ -57,6 +58,24 @@ impl Store for Wasi {
             };
         }
         Err(contended(key))
+    }
+
+    fn update_telling(&self, key: &str, change: &mut Change<'_>) -> Result<(), Error> {
+        let _ended = Held;
+        self.update(key, &mut |current| {
+            // What an earlier try has told is forgotten.
+            outbox::hold();
+            change(current)
+        })
+    }
+}
+
+/// Ends what is held back, however that ends.
+struct Held;
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        outbox::discard();
     }
 }
 

@@ -12,6 +12,7 @@ pub mod context;
 pub mod keyvalue;
 pub mod logging;
 pub mod outbound;
+pub mod outbox;
 pub mod secrets;
 
 use std::sync::Arc;
@@ -24,9 +25,10 @@ use self::config::{LiveConfig, Pinned, Snapshot};
 use self::context::CurrentCall;
 use self::logging::GuestLog;
 use self::outbound::outgoing::Outgoing;
+use self::outbox::Outbox;
 use stoa_call::CallContext;
-use stoa_store::KeyValue;
 use stoa_store::secrets::Secrets;
+use stoa_store::{Commit, KeyValue};
 
 /// Adds every capability of this module, under each name that guests use.
 ///
@@ -37,6 +39,7 @@ pub fn add_to_linker<T: View>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     config::add_to_linker(linker)?;
     logging::add_to_linker(linker)?;
     secrets::add_to_linker(linker)?;
+    outbox::add_to_linker(linker)?;
     context::add_to_linker(linker)
 }
 
@@ -66,6 +69,8 @@ pub struct Capabilities {
     pub granted: Arc<Granted>,
     /// The call that it serves; the engine sets it before each.
     pub call: CurrentCall,
+    /// What this call tells queues, while it is to be kept with a write.
+    pub outbox: Outbox,
     /// The configuration that this call reads.
     pinned: Pinned,
     /// Bytes that the host keeps for the guest's compare-and-swap handles.
@@ -78,6 +83,8 @@ pub struct Granted {
     pub service: Arc<str>,
     /// The buckets of all services.
     pub keyvalue: Arc<dyn KeyValue>,
+    /// Writes and calls of queues in one step.
+    pub commits: Arc<dyn Commit>,
     /// Others' buckets that this one may use: `product` for all of that
     /// service, `product/stock` for one.
     pub buckets: Vec<String>,
@@ -105,6 +112,7 @@ impl Capabilities {
         Self {
             granted,
             call,
+            outbox: Outbox::default(),
             pinned: Pinned::default(),
             held: 0,
         }
@@ -113,6 +121,7 @@ impl Capabilities {
     /// The instance serves `call`, and no other at the same time.
     pub fn begin(&mut self, call: CallContext) {
         self.call.set(call);
+        self.outbox = Outbox::default();
         self.pinned = Pinned::Open;
     }
 

@@ -43,6 +43,7 @@ const OWN: &[&str] = &[
     "stoa:service/types",
     "stoa:service/context",
     "stoa:service/secrets",
+    "stoa:service/outbox",
     "stoa:service/health",
 ];
 
@@ -178,7 +179,7 @@ mod tests {
             ),
             (
                 "stoa:service/context@0.2.0",
-                "stoa:service/context, stoa:service/secrets",
+                "stoa:service/context, stoa:service/secrets, stoa:service/outbox",
             ),
             (
                 "wasi:nn/graph@0.2.0",

@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use wasmtime::AsContextMut;
 use wasmtime::component::types::ComponentFunc;
 use wasmtime::component::{Linker, LinkerInstance, Val};
+use wasmtime::{AsContextMut, StoreContextMut};
 
 use super::state::{State, current_call};
 use stoa_call::CallContext;
+use stoa_store::Append;
 
 /// Where the calls of a link go.
 pub trait LinkTarget: Send + Sync + 'static {
@@ -30,6 +31,18 @@ pub trait LinkTarget: Send + Sync + 'static {
         params: &'a [Val],
         results: &'a mut [Val],
     ) -> BoxFuture<'a, Result<(), LinkFailure>>;
+
+    /// What the call would have a queue keep, where that is all that it does: the caller
+    /// wants it kept together with a write. Fills `results` as if it were kept.
+    fn held(
+        &self,
+        _function: usize,
+        _context: &CallContext,
+        _params: &[Val],
+        _results: &mut [Val],
+    ) -> Option<Result<Append, LinkFailure>> {
+        None
+    }
 }
 
 /// An imported interface that a service meets.
@@ -81,9 +94,15 @@ fn define_sync(
     number: usize,
     target: Arc<dyn LinkTarget>,
 ) -> wasmtime::Result<()> {
-    instance.func_new_async(name, move |store, _: ComponentFunc, params, results| {
+    instance.func_new_async(name, move |mut store, _: ComponentFunc, params, results| {
         let target = target.clone();
-        let context = current_call(store);
+        let held = hold(store.as_context_mut(), |context| {
+            target.held(number, context, params, results)
+        });
+        let context = match held {
+            Ok(context) => context,
+            Err(held) => return Box::new(std::future::ready(held)),
+        };
         Box::new(async move {
             target
                 .call(number, context, params, results)
@@ -91,6 +110,26 @@ fn define_sync(
                 .map_err(wasmtime::Error::new)
         }) as Box<dyn Future<Output = wasmtime::Result<()>> + Send + '_>
     })
+}
+
+/// Puts aside what a queue would keep, where the caller wants that; else the context of its
+/// call.
+fn hold(
+    mut store: StoreContextMut<'_, State>,
+    held: impl FnOnce(&CallContext) -> Option<Result<Append, LinkFailure>>,
+) -> Result<CallContext, wasmtime::Result<()>> {
+    let context = current_call(store.as_context_mut());
+    if !store.data().capabilities.outbox.is_held() {
+        return Ok(context);
+    }
+    match held(&context) {
+        None => Ok(context),
+        Some(Err(failure)) => Err(Err(wasmtime::Error::new(failure))),
+        Some(Ok(append)) => {
+            let put = store.data_mut().capabilities.outbox.put(append);
+            Err(put.map_err(wasmtime::Error::msg))
+        }
+    }
 }
 
 /// The callee runs on a task of its own: its store's event loop must not run

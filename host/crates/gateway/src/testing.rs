@@ -144,6 +144,7 @@ fn revision(
     let granted = Granted {
         service: service.clone(),
         keyvalue: store.keyvalue(),
+        commits: store.commits(),
         buckets: Vec::new(),
         limits: keyvalue::Limits::default(),
         config: LiveConfig::new(BTreeMap::new(), Overrides::default()),

@@ -9,6 +9,7 @@
 //!
 //! Nothing here knows of WebAssembly, of grants or of limits for guests.
 
+mod commit;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 mod disk;
@@ -23,6 +24,7 @@ mod secret;
 pub mod secrets;
 mod sled;
 
+pub use self::commit::{Append, Commit, Swap, Uncommitted};
 pub use self::disk::bytes_in;
 pub use self::error::StoreError;
 pub use self::expiring::{Expiring, KeyDigest, OWNER};

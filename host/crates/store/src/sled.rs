@@ -5,6 +5,7 @@
 //!
 //! In the data directory: `lock`, `state/` (sled's) and `values/`.
 
+mod commit;
 mod committer;
 mod expiring;
 mod keyvalue;
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::commit::SledCommit;
 use self::committer::Committer;
 use self::expiring::SledExpiring;
 use self::keyvalue::SledKeyValue;
@@ -35,7 +37,7 @@ use self::lock::DirectoryLock;
 use self::log::SledLog;
 use self::records::SledRecords;
 use self::stored::Stored;
-use super::{Expiring, KeyValue, Log, Records, StoreError};
+use super::{Commit, Expiring, KeyValue, Log, Records, StoreError};
 
 /// Pages kept in memory, in bytes. Enough for the working set of a host of small
 /// services, and well within an idle host's budget.
@@ -124,6 +126,14 @@ impl Store {
     /// The queues of all services.
     pub fn log(&self) -> Arc<dyn Log> {
         Arc::clone(&self.log) as Arc<dyn Log>
+    }
+
+    /// Writes of buckets and messages of queues in one step.
+    pub fn commits(&self) -> Arc<dyn Commit> {
+        Arc::new(SledCommit {
+            keyvalue: Arc::clone(&self.keyvalue),
+            log: Arc::clone(&self.log),
+        })
     }
 
     /// Puts everything on disk and ends the committer thread, as dropping does.

@@ -5,9 +5,9 @@ use std::sync::Mutex;
 
 use stoa_sdk::{Error, Money, conflict, unavailable};
 
-use crate::Warehouse;
 use crate::bindings::shop::product::inventory::ReserveLine;
 use crate::bindings::shop::product::products::Offer;
+use crate::{Later, Warehouse};
 
 /// One SKU, and a link that can break.
 #[derive(Default)]
@@ -19,6 +19,8 @@ pub(super) struct Shelf {
     pub(super) held: BTreeMap<String, u32>,
     pub(super) sold: BTreeMap<String, u32>,
     pub(super) cancelled: BTreeSet<String>,
+    /// Orders that the queue was told of.
+    pub(super) told: Vec<String>,
     /// Calls until one breaks: before or after its effect.
     pub(super) breaks: Option<(u32, When)>,
     /// From that call on all of them fail.
@@ -112,6 +114,13 @@ impl Warehouse for &Fake {
             shelf.cancelled.insert(order.into());
             Ok(())
         })
+    }
+}
+
+impl Later for &Fake {
+    fn advance_later(&self, order: &str) -> Result<(), Error> {
+        self.0.lock().unwrap().told.push(order.to_owned());
+        Ok(())
     }
 }
 

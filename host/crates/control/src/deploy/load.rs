@@ -187,6 +187,7 @@ fn make_revision(
     let granted = Granted {
         service: service.clone(),
         keyvalue: parts.keyvalue.clone(),
+        commits: parts.commits.clone(),
         buckets: settings.grants.keyvalue.clone(),
         limits: keyvalue::Limits::default(),
         config: LiveConfig::new(settings.config.clone(), overrides),

@@ -80,6 +80,7 @@ fn granted(store: &Store, buckets: &[&str]) -> Granted {
     Granted {
         service: "order".into(),
         keyvalue: store.keyvalue(),
+        commits: store.commits(),
         buckets: buckets.iter().map(|bucket| (*bucket).to_owned()).collect(),
         limits: keyvalue::Limits::default(),
         config: config(Overrides::default()),

@@ -14,6 +14,7 @@ use stoa_engine::service_error;
 use stoa_engine::value::{FunctionType, Type, Val};
 use stoa_service::contract::InterfaceName;
 use stoa_settings as settings;
+use stoa_store::Append;
 use stoa_transcode::Arguments;
 
 /// An imported interface that is a queue.
@@ -92,6 +93,25 @@ impl LinkTarget for Publisher {
             }));
             Ok(())
         })
+    }
+
+    fn held(
+        &self,
+        function: usize,
+        context: &CallContext,
+        params: &[Val],
+        results: &mut [Val],
+    ) -> Option<Result<Append, LinkFailure>> {
+        let (function, queue) = (&self.functions[function], self.guard.target());
+        let kept = function.call(context, params, queue.settings.delay);
+        if function.has_result {
+            results[0] = Val::Result(Ok(None));
+        }
+        let failure = |reason| LinkFailure {
+            reason: format!("{}: {reason}", function.name),
+            retry_after: None,
+        };
+        Some(kept.map(|kept| queue.append(kept)).map_err(failure))
     }
 }
 

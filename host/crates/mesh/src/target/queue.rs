@@ -8,8 +8,8 @@ use crate::fault::{CallError, QueueFault};
 use stoa_call::TraceContext;
 use stoa_call::deadline::within;
 use stoa_settings as settings;
-use stoa_store::Log;
 use stoa_store::log::{Appended, Bounds, Dedupe, MAX_BODY, NewMessage};
+use stoa_store::{Append, Log};
 
 /// How long a call may take to be kept: as a disk that is nearly stuck.
 const TIME: Duration = Duration::from_secs(30);
@@ -42,6 +42,28 @@ pub struct Kept {
 }
 
 impl Queue {
+    /// What the store is to do to keep a call.
+    pub(crate) fn append(&self, call: Kept) -> Append {
+        let now = SystemTime::now();
+        let window = self.settings.dedupe_window;
+        Append {
+            queue: self.name.to_string(),
+            message: NewMessage {
+                key: call.key,
+                body: call.body,
+                due: (!call.delay.is_zero()).then(|| now + call.delay),
+                dedupe: call.dedupe.map(|id| Dedupe {
+                    id,
+                    until: now + window,
+                }),
+            },
+            bounds: Bounds {
+                messages: self.settings.max_length,
+                bytes: self.settings.max_bytes,
+            },
+        }
+    }
+
     /// Keeps a call; it is on disk then.
     pub(crate) async fn keep(
         &self,
@@ -49,20 +71,9 @@ impl Queue {
         deadline: std::time::Instant,
     ) -> Result<Appended, CallError> {
         let now = SystemTime::now();
-        let window = self.settings.dedupe_window;
-        let message = NewMessage {
-            key: call.key,
-            body: call.body,
-            due: (!call.delay.is_zero()).then(|| now + call.delay),
-            dedupe: call.dedupe.map(|id| Dedupe {
-                id,
-                until: now + window,
-            }),
-        };
-        let bounds = Bounds {
-            messages: self.settings.max_length,
-            bytes: self.settings.max_bytes,
-        };
+        let Append {
+            message, bounds, ..
+        } = self.append(call);
         let appended = self.log.append(&self.name, vec![message], bounds, now);
         let fault = match within(deadline, appended).await? {
             Ok(Ok(mut appended)) => match appended.pop() {

@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
+pub(crate) use self::append::check_message;
 use super::index::{Index, Millis};
 use super::journal::{Gone, Journal, Write};
 use super::{

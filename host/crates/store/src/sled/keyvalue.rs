@@ -27,9 +27,9 @@ pub(super) struct SledKeyValue {
 }
 
 /// An entry as the tree has it, and its value.
-struct Entry {
-    raw: IVec,
-    value: Vec<u8>,
+pub(super) struct Entry {
+    pub(super) raw: IVec,
+    pub(super) value: Vec<u8>,
 }
 
 /// Where a value is.
@@ -39,8 +39,8 @@ enum Found {
 }
 
 /// A value ready to go into the tree.
-struct Prepared {
-    raw: Vec<u8>,
+pub(super) struct Prepared {
+    pub(super) raw: Vec<u8>,
     file: Option<NewFile>,
 }
 
@@ -228,7 +228,7 @@ impl SledKeyValue {
     }
 
     /// The entry with its value, from its file where it has one.
-    async fn load(&self, full: &[u8]) -> Result<Option<Entry>, StoreError> {
+    pub(super) async fn load(&self, full: &[u8]) -> Result<Option<Entry>, StoreError> {
         let mut seen: Option<IVec> = None;
         loop {
             let Some(raw) = self.raw(full)? else {
@@ -290,7 +290,7 @@ impl SledKeyValue {
     }
 
     /// Puts a large value into its file; it is on disk after that.
-    async fn prepare(&self, full: &[u8], value: &[u8]) -> Result<Prepared, StoreError> {
+    pub(super) async fn prepare(&self, full: &[u8], value: &[u8]) -> Result<Prepared, StoreError> {
         if value.len() <= INLINE_MAX {
             return Ok(Prepared {
                 raw: Stored::Inline(value).encode(),
@@ -306,7 +306,7 @@ impl SledKeyValue {
     }
 
     /// The file of an entry that is no longer there.
-    fn file(&self, raw: &[u8]) -> Option<PathBuf> {
+    pub(super) fn file(&self, raw: &[u8]) -> Option<PathBuf> {
         match Stored::decode(raw) {
             Ok(Stored::Large(pointer)) => Some(self.large.path(&pointer)),
             _ => None,
@@ -343,7 +343,7 @@ impl SledKeyValue {
 // === impl Prepared ===
 
 impl Prepared {
-    fn keep(self) {
+    pub(super) fn keep(self) {
         if let Some(file) = self.file {
             file.keep();
         }

@@ -91,6 +91,7 @@ impl Workshop {
         Granted {
             service: service.clone(),
             keyvalue: self.store.keyvalue(),
+            commits: self.store.commits(),
             buckets: Vec::new(),
             limits: keyvalue::Limits::default(),
             config: LiveConfig::new(BTreeMap::new(), Overrides::default()),

@@ -1,17 +1,19 @@
 //! What a bucket does, for every version of the interface.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::error::Error;
 use super::limits::Limits;
 use crate::capabilities::Granted;
-use stoa_store::{BucketId, Current, KeyValue, Page};
+use stoa_store::{Append, BucketId, Commit, Current, KeyValue, Page, Swap, Uncommitted};
 
 /// An open bucket. Cheap to clone.
 #[derive(Clone)]
 pub struct Bucket {
     id: Arc<BucketId>,
     store: Arc<dyn KeyValue>,
+    commits: Arc<dyn Commit>,
     limits: Limits,
 }
 
@@ -20,6 +22,7 @@ impl Bucket {
         Self {
             id: Arc::new(id),
             store: Arc::clone(&granted.keyvalue),
+            commits: Arc::clone(&granted.commits),
             limits: granted.limits,
         }
     }
@@ -54,17 +57,36 @@ impl Bucket {
         Ok(self.store.increment(&self.id, key, delta).await?)
     }
 
-    pub(super) async fn compare_and_swap(
+    /// Writes `new` if `expected` is there, and keeps `appends` in the same step.
+    pub(super) async fn swap(
         &self,
         key: &str,
         expected: Option<&[u8]>,
         new: &[u8],
+        appends: Vec<Append>,
     ) -> Result<Result<(), Current>, Error> {
         self.check_value(new)?;
-        Ok(self
-            .store
-            .compare_and_swap(&self.id, key, expected, new)
-            .await?)
+        if appends.is_empty() {
+            let swapped = self.store.compare_and_swap(&self.id, key, expected, new);
+            return Ok(swapped.await?);
+        }
+        let swap = Swap {
+            bucket: &self.id,
+            key,
+            expected,
+            new,
+        };
+        match self
+            .commits
+            .commit(swap, appends, SystemTime::now())
+            .await?
+        {
+            Ok(()) => Ok(Ok(())),
+            Err(Uncommitted::Stale(current)) => Ok(Err(current)),
+            Err(Uncommitted::Full { queue, full }) => {
+                Err(Error::Other(format!("{queue} keeps no more calls: {full}")))
+            }
+        }
     }
 
     /// Keys with their values, in the order of `keys`.

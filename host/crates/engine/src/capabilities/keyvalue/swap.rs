@@ -59,10 +59,10 @@ impl CapabilitiesView<'_> {
         value: &[u8],
     ) -> Result<(), CasError> {
         let Cas { bucket, key, seen } = self.release(cas)?;
-        match bucket
-            .compare_and_swap(&key, seen.as_deref(), value)
-            .await?
-        {
+        // A swap that fails forgets what was to be kept with it.
+        let appends = self.ctx.outbox.take();
+        let swap = bucket.swap(&key, seen.as_deref(), value, appends);
+        match swap.await? {
             Ok(()) => Ok(()),
             Err(Current(seen)) => Err(CasError::Stale(self.hold(Cas { bucket, key, seen })?)),
         }

@@ -121,6 +121,7 @@ fn granted(store: &Store) -> Granted {
     Granted {
         service,
         keyvalue: store.keyvalue(),
+        commits: store.commits(),
         buckets: Vec::new(),
         limits: keyvalue::Limits::default(),
         config: LiveConfig::new(BTreeMap::new(), Overrides::default()),

@@ -200,6 +200,15 @@ fn known(dedupe: &Dedupe) -> (Digest, Millis) {
     (digest, millis(dedupe.until))
 }
 
+/// Whether a message may be appended to a queue of this name.
+///
+/// # Errors
+/// [`StoreError::BadName`], [`StoreError::TooLarge`].
+pub(crate) fn check_message(queue: &str, message: &NewMessage) -> Result<(), StoreError> {
+    checked(queue)?;
+    fits(message)
+}
+
 fn fits(message: &NewMessage) -> Result<(), StoreError> {
     let key = message.key.as_ref().map_or(0, String::len);
     let limits = [(message.body.len(), MAX_BODY), (key, MAX_KEY)];
