@@ -63,6 +63,7 @@ macro_rules! log_conformance {
             a_dead_letter_leaves_its_key
             dead_letters_are_redriven
             a_paused_key_stands_still
+            a_key_paused_twice_is_redriven_twice
             a_purge_takes_what_it_should
             a_purge_takes_what_waits_for_the_first
             the_standing_is_counted

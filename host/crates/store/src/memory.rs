@@ -8,7 +8,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use self::faults::{Faults, Faulty};
-use self::journal::MemoryJournal;
+pub(crate) use self::journal::MemoryJournal;
 use crate::Log;
 use crate::log::Local;
 

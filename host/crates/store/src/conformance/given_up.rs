@@ -90,6 +90,30 @@ pub async fn a_paused_key_stands_still(log: &dyn Log) {
     assert_eq!(bench.bodies(500).await, ["b3"]);
 }
 
+/// A lease that ended may still pause a key that stands still.
+pub async fn a_key_paused_twice_is_redriven_twice(log: &dyn Log) {
+    let bench = Bench::new(log).await;
+    let late = NewMessage {
+        due: Some(at(10)),
+        ..message("a1")
+    };
+    let ids = bench.append(vec![late, message("a2"), message("a3")]).await;
+    let second = bench.claim_for(0, 10).await.remove(0);
+    let first = bench.claim(10).await.remove(0);
+    assert!(bury(log, &first, Exhausted::PauseKey).await);
+    assert!(bury(log, &second, Exhausted::PauseKey).await);
+    assert_eq!(bench.stats(10).await.paused_keys, 1);
+    let redrive = async |id| log.redrive(bench.from, Redrive::Ids(vec![id]), 1).await;
+    assert_eq!(redrive(ids[1]).await.unwrap(), 1);
+    assert!(
+        bench.claim(10).await.is_empty(),
+        "the first one stands still"
+    );
+    assert_eq!(redrive(ids[0]).await.unwrap(), 1);
+    assert_eq!(bench.bodies(10).await, ["a1"]);
+    assert_eq!(bench.stats(10).await.paused_keys, 0);
+}
+
 /// By standing, for one or for all.
 pub async fn a_purge_takes_what_it_should(log: &dyn Log) {
     let (bench, other) = (Bench::new(log).await, Bench::of(log, "t"));

@@ -262,3 +262,6 @@ fn time(millis: Millis) -> SystemTime {
     let since = Duration::from_millis(millis);
     UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
 }
+
+#[cfg(test)]
+mod tests;

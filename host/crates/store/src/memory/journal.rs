@@ -10,7 +10,7 @@ use crate::log::{Local, Message, Queue};
 
 /// [`Journal`] as maps. A clone has the same ones.
 #[derive(Clone, Default)]
-pub(super) struct MemoryJournal(Arc<Mutex<BTreeMap<String, Kept>>>);
+pub(crate) struct MemoryJournal(Arc<Mutex<BTreeMap<String, Kept>>>);
 
 /// What is kept of a queue.
 #[derive(Default)]
@@ -83,7 +83,9 @@ impl Kept {
             Write::Message(record) => drop(self.messages.insert(record.id, record.clone())),
             Write::Gone(gone) => {
                 self.messages.remove(&gone.id);
-                self.marks.retain(|(id, _), _| *id != gone.id);
+                if gone.marked {
+                    self.marks.retain(|(id, _), _| *id != gone.id);
+                }
             }
             Write::Mark {
                 id,

@@ -27,7 +27,7 @@ impl Mortal for Memory {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(1500))]
     #[test]
     fn it_is_as_the_model_says(operations in operations()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -176,4 +176,8 @@ fn insert(keys: &Keys<'_>, record: &Record, batch: &mut Batch) {
 }
 
 #[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
+mod restart_tests;
+#[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! The queue as simple as can be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::log::{Exhausted, Purge, Redrive, Standing, SubscriberStats};
 
@@ -236,6 +236,12 @@ impl Reference {
                 .filter(|entry| entry.state.standing() == wanted)
                 .count() as u64
         };
+        let is_paused = |message: &&Message| {
+            let entry = message.entries.get(name);
+            entry.is_some_and(|entry| entry.state == State::Paused)
+        };
+        let paused = self.messages.iter().filter(is_paused);
+        let paused_keys: BTreeSet<_> = paused.map(|message| message.key).collect();
         SubscriberStats {
             name: name.to_owned(),
             waiting: count(Standing::Waiting),
@@ -243,7 +249,7 @@ impl Reference {
             delayed: count(Standing::Delayed),
             retrying: count(Standing::Retrying),
             dead: count(Standing::Dead),
-            paused_keys: count(Standing::Paused),
+            paused_keys: paused_keys.len() as u64,
             oldest: None,
         }
     }

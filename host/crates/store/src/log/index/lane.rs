@@ -10,8 +10,8 @@ pub(super) struct Lane {
     members: BTreeSet<u64>,
     /// In flight.
     busy: Option<u64>,
-    /// Stands still with this one.
-    paused: Option<u64>,
+    /// It stands still with these: mostly one, but a lease that ended may still end so.
+    paused: BTreeSet<u64>,
     /// Can be claimed, as [`super::Cursor`] was told.
     exposed: Option<u64>,
 }
@@ -37,14 +37,14 @@ impl Lane {
             Some(_) => self.members.insert(id),
             None => self.members.remove(&id),
         };
-        let is =
-            |state: &Option<State>, wanted: fn(&State) -> bool| state.is_some_and(|s| wanted(&s));
-        self.busy = step(
-            self.busy,
-            id,
-            is(&to, |to| matches!(to, State::InFlight(_))),
-        );
-        self.paused = step(self.paused, id, is(&to, |to| matches!(to, State::Paused)));
+        match to {
+            Some(State::InFlight(_)) => self.busy = Some(id),
+            _ => self.busy = self.busy.filter(|busy| *busy != id),
+        }
+        match to {
+            Some(State::Paused) => self.paused.insert(id),
+            _ => self.paused.remove(&id),
+        };
         let first = self.members.first().copied();
         let now = first.filter(|first| self.is_free() && due(*first));
         let before = std::mem::replace(&mut self.exposed, now);
@@ -56,22 +56,14 @@ impl Lane {
 
     /// None is in flight, and it does not stand still.
     pub(super) fn is_free(&self) -> bool {
-        self.busy.is_none() && self.paused.is_none()
+        self.busy.is_none() && self.paused.is_empty()
     }
 
     pub(super) fn is_paused(&self) -> bool {
-        self.paused.is_some()
+        !self.paused.is_empty()
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.members.is_empty()
-    }
-}
-
-/// Who has a place that one message can have, after it was said whether `id` has it.
-fn step(holder: Option<u64>, id: u64, holds: bool) -> Option<u64> {
-    match holds {
-        true => Some(id),
-        false => holder.filter(|holder| *holder != id),
     }
 }

@@ -7,7 +7,16 @@ use tempfile::TempDir;
 
 use crate::conformance::everything_is_delivered_in_order;
 use crate::conformance::model::{Mortal, agree, operations};
+use crate::log::Peek;
 use crate::{Log, Store};
+
+pub(super) const ALL: Peek<'static> = Peek {
+    subscriber: None,
+    standing: None,
+    after: 0,
+    most: 100,
+    body: 100,
+};
 
 fn fresh() -> (Arc<dyn Log>, (Store, TempDir)) {
     let dir = tempfile::tempdir().unwrap();
