@@ -1,15 +1,17 @@
 //! Every order ends, whatever becomes of the calls that it needs and of the host.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use anyhow::{Result, bail};
 use futures::future::{join, try_join_all};
-use stoa_tests::client::{Client, PATIENCE};
+use stoa_tests::client::{Answer, Client, PATIENCE};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, interval, timeout};
 
 use super::*;
+use crate::answered;
 
 const CLIENTS: usize = 200;
 const ORDERS: usize = 4;
@@ -189,6 +191,56 @@ async fn acknowledged_orders_survive() -> Result<()> {
             confirmed + cancelled == orders.len() as u64 && reserved == confirmed,
             "round {round}: {reserved} reserved for {confirmed} confirmed of {} orders",
             orders.len()
+        );
+    }
+    Ok(())
+}
+
+/// Waits until the queue of orders has nothing left to do.
+async fn nothing_left(shop: &Shop) -> Result<()> {
+    let admin = shop.host.admin()?;
+    let is_empty = |answer: &Answer| {
+        let queue = answer.json().unwrap_or_default();
+        queue["messages"] == 0 && queue["subscribers"][0]["service"] == "order"
+    };
+    let ask = async || admin.get("/v1/queues/shop%3Aorder%2Fsaga").await;
+    answered(ask, is_empty).await.map(drop)
+}
+
+/// What a crash cut off comes to its end though nobody asks for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_end_by_themselves_after_a_crash() -> Result<()> {
+    const ROUNDS: u64 = 3;
+    let soon = |text: String| text.replace("delay = \"10s\"", "delay = \"100ms\"");
+    let mut shop = shop_with(soon).await?;
+    stocked(&shop, "CRASH", 1_000_000).await?;
+    for round in 0..ROUNDS {
+        let told = watch::Sender::new(0);
+        let mut buyers = JoinSet::new();
+        for _ in 0..8 {
+            buyers.spawn(buy(shop.ann(), told.clone()));
+        }
+        let enough = told.subscribe();
+        timeout(PATIENCE, enough.clone().wait_for(|count| *count >= 10)).await??;
+        shop.host.kill_9().await?;
+        while buyers.join_next().await.is_some() {}
+        shop = shop.restart().await?;
+        nothing_left(&shop).await?;
+        let ended = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+        let (mut confirmed, all) = (0, orders(&shop).await?);
+        for order in &all {
+            let changed = order["updated_at"].as_str().unwrap_or_default();
+            ensure!(
+                changed <= ended.as_str(),
+                "it was ended by who read it: {order}"
+            );
+            confirmed += u64::from(order["state"] == "confirmed");
+        }
+        let (_, reserved) = stock(&shop, "CRASH").await?;
+        ensure!(
+            reserved == confirmed,
+            "round {round}: {reserved} reserved for {confirmed} confirmed of {} orders",
+            all.len()
         );
     }
     Ok(())
