@@ -26,7 +26,7 @@ impl Pace {
         now: Instant,
     ) -> Result<usize, Instant> {
         let Some(rate) = rate else { return Ok(wanted) };
-        let burst = Duration::from(interval(rate) * rate.burst().get());
+        let burst = interval(rate).saturating_mul(rate.burst().get());
         let used = self.full_at.saturating_duration_since(now);
         let room = burst.saturating_sub(used).as_nanos() / interval(rate).as_nanos().max(1);
         match usize::try_from(room).unwrap_or(usize::MAX).min(wanted) {

@@ -144,9 +144,9 @@ async fn many_consumers_share_a_queue() {
     for consumer in consumers {
         consumer.await.unwrap();
     }
-    let seen = seen.lock().unwrap();
+    let seen = std::mem::take(&mut *seen.lock().unwrap());
     assert_eq!(seen.values().map(Vec::len).sum::<usize>(), MESSAGES);
-    for (key, ids) in &*seen {
+    for (key, ids) in &seen {
         assert!(ids.is_sorted_by(|a, b| a < b), "the order of {key}");
     }
     assert_eq!(log.stats("q", at(0)).await.unwrap().messages, 0);
