@@ -51,6 +51,7 @@ macro_rules! log_conformance {
             it_is_told_when_something_comes
             a_repeated_id_is_appended_once
             a_repeated_id_is_new_after_its_window
+            a_repeated_id_that_is_new_is_remembered
             a_repeated_id_is_told_in_a_full_queue
             a_full_queue_takes_nothing
             a_body_is_what_was_appended

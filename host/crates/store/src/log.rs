@@ -73,8 +73,9 @@ pub trait Log: Send + Sync {
     /// ones what is appended from now on. Nothing happens when it is registered.
     fn subscribe<'a>(&'a self, queue: &'a str, subscriber: &'a str) -> Reply<'a, ()>;
 
-    /// Forgets a subscriber and everything that waits for it, all at once. Nothing
-    /// happens when it is not registered.
+    /// Forgets a subscriber and everything that waits for it, all at once; the reply is
+    /// there when the disk has room again, too. Nothing happens when it is not
+    /// registered.
     fn unsubscribe<'a>(&'a self, queue: &'a str, subscriber: &'a str) -> Reply<'a, ()>;
 
     /// Takes up to `most` messages that are due at `now`, each leased until `until`, in
@@ -140,13 +141,15 @@ pub trait Log: Send + Sync {
     ) -> Reply<'a, Vec<Peeked>>;
 
     /// Gives dead and paused messages, `most` at most, the oldest first, all their
-    /// attempts again, from now on and in the order of their arrival. Says how many.
+    /// attempts again, from now on and in the order of their arrival. Says how many. Not
+    /// atomic, and done only as long as the reply is polled.
     fn redrive<'a>(&'a self, from: Subscription<'a>, which: Redrive, most: usize)
     -> Reply<'a, u64>;
 
     /// Removes what waits for a subscriber; without one, what waits for any of them or
     /// for the first. Says how many deliveries that were, or messages that nobody had
-    /// subscribed to. Not atomic. What comes meanwhile stays.
+    /// subscribed to. Not atomic, and done only as long as the reply is polled. What
+    /// comes meanwhile stays.
     fn purge<'a>(
         &'a self,
         queue: &'a str,

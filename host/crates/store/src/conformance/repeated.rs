@@ -68,6 +68,21 @@ pub async fn a_repeated_id_is_new_after_its_window(log: &dyn Log) {
     assert_eq!(bench.size().await.0, 22);
 }
 
+/// What is swept away of the old one leaves the new one alone.
+pub async fn a_repeated_id_that_is_new_is_remembered(log: &dyn Log) {
+    let bench = Bench::new(log).await;
+    let older = (0..30).map(|number| with_id("-1", &number.to_string(), 50));
+    bench.append_at(0, older.collect()).await;
+    bench.append_at(0, vec![with_id("-2", "x", 60)]).await;
+    let new = bench.append_at(70, vec![with_id("-3", "x", 500)]).await[0];
+    assert!(!new.duplicate);
+    for now in 71..100 {
+        bench.append_at(now, vec![message("-4")]).await;
+    }
+    let again = bench.append_at(100, vec![with_id("-5", "x", 500)]).await;
+    assert_eq!(again, [duplicate(new.id)]);
+}
+
 /// It is there already: there need be no room.
 pub async fn a_repeated_id_is_told_in_a_full_queue(log: &dyn Log) {
     let bench = Bench::new(log).await;

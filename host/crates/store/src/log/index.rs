@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) use self::cursor::{Cursor, Entry, State};
-use super::journal::{Mark, Verdict};
+use super::journal::{Gone, Mark, Verdict};
 use super::{Bound, Bounds, CLAIM_BYTES, Full, Receipt};
 
 /// Milliseconds since 1970.
@@ -24,6 +24,8 @@ pub(crate) struct Index {
     next: u64,
     /// The disk knows that numbers below may have been given out.
     reserved: u64,
+    /// What is before it waits for nobody who may still come.
+    floor: u64,
     next_lease: u64,
     bytes: u64,
     messages: BTreeMap<u64, Message>,
@@ -88,8 +90,14 @@ impl Message {
         self.needed <= 1
     }
 
-    pub(crate) fn is_marked(&self) -> bool {
-        self.marked
+    /// What removes it.
+    pub(crate) fn gone(&self, id: u64) -> Gone {
+        Gone {
+            id,
+            size: self.size as usize,
+            key: self.key.as_ref().map_or(0, |key| key.len()),
+            marked: self.marked,
+        }
     }
 
     fn state(&self, now: Millis) -> State {
@@ -109,6 +117,7 @@ impl Index {
         Self {
             next: 1,
             reserved: 1,
+            floor: 0,
             next_lease: lease,
             bytes: 0,
             messages: BTreeMap::new(),
@@ -200,7 +209,7 @@ impl Index {
     pub(crate) fn first_for(&self, subscriber: &str) -> Option<u64> {
         match self.subscribers.contains_key(subscriber) {
             true => None,
-            false if self.subscribers.is_empty() => Some(0),
+            false if self.subscribers.is_empty() => Some(self.floor),
             false => Some(self.next),
         }
     }
@@ -217,20 +226,34 @@ impl Index {
         self.subscribers.insert(subscriber, cursor);
     }
 
-    /// The messages that go with a subscriber.
-    pub(crate) fn needed_by(&self, subscriber: &str) -> Vec<u64> {
-        let cursor = self.subscribers.get(subscriber);
-        let ids = cursor.into_iter().flat_map(Cursor::ids);
-        ids.filter(|id| self.messages.get(id).is_some_and(Message::is_last))
-            .collect()
+    /// Messages before `floor` wait for nobody who may still come.
+    pub(crate) fn raise(&mut self, floor: u64) {
+        self.floor = self.floor.max(floor);
     }
 
-    /// Removes a subscriber, and the messages that nobody else needs.
-    pub(crate) fn unsubscribe(&mut self, subscriber: &str) {
-        let Some(cursor) = self.subscribers.remove(subscriber) else {
-            return;
-        };
-        cursor.ids().for_each(|id| self.release(id));
+    /// Removes a subscriber, and the messages that nobody else needs: those are given
+    /// back. Where it was the last one, [`Self::raise`] the floor to the next number.
+    pub(crate) fn unsubscribe(&mut self, subscriber: &str) -> Vec<(u64, Message)> {
+        let cursor = self.subscribers.remove(subscriber);
+        let ids = cursor.iter().flat_map(Cursor::ids);
+        ids.filter_map(|id| Some((id, self.release(id)?))).collect()
+    }
+
+    /// Removes the messages that nobody needs any more, and gives them back: what a
+    /// crash left while they were removed from the disk.
+    pub(crate) fn sweep(&mut self) -> Vec<(u64, Message)> {
+        let waits = |id: u64| self.subscribers.is_empty() && id >= self.floor;
+        let unneeded = self
+            .messages
+            .iter()
+            .filter(|(_, message)| message.needed == 0);
+        let ids: Vec<_> = unneeded
+            .map(|(id, _)| *id)
+            .filter(|id| !waits(*id))
+            .collect();
+        ids.into_iter()
+            .filter_map(|id| Some((id, self.release(id)?)))
+            .collect()
     }
 
     /// Claims what is due, as much as is wanted or [`CLAIM_BYTES`] allow.
@@ -312,20 +335,14 @@ impl Index {
             .for_each(|cursor| cursor.advance(now));
     }
 
-    /// One subscriber less needs the message.
-    fn release(&mut self, id: u64) {
-        let Some(message) = self.messages.get_mut(&id) else {
-            return;
-        };
+    /// One subscriber less needs the message: the message, if that was the last one.
+    pub(crate) fn release(&mut self, id: u64) -> Option<Message> {
+        let message = self.messages.get_mut(&id)?;
         message.needed = message.needed.saturating_sub(1);
-        if message.needed == 0 {
-            self.bytes = self.bytes.saturating_sub(message.weight());
-            self.messages.remove(&id);
+        if message.needed > 0 {
+            return None;
         }
-    }
-
-    /// Removes a message that waits for the first subscriber.
-    pub(crate) fn drop_unclaimed(&mut self, id: u64) {
-        self.release(id);
+        self.bytes = self.bytes.saturating_sub(message.weight());
+        self.messages.remove(&id)
     }
 }

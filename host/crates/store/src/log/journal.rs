@@ -37,6 +37,9 @@ pub(crate) trait Journal: Send + Sync + 'static {
 pub(crate) enum Write {
     /// Numbers below may be given out.
     Reserve(u64),
+    /// Messages before that number wait for nobody who may still come: those that no
+    /// subscriber needs are to be removed.
+    Floor(u64),
     /// A message is there.
     Message(Record),
     /// A message is gone, and all marks of it.

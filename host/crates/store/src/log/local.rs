@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 pub(crate) use self::append::check_message;
 use super::index::{Index, Millis};
-use super::journal::{Gone, Journal, Write};
+use super::journal::{Journal, Write};
 use super::{
     Again, Appended, Bounds, Delivery, Exhausted, Full, Log, MAX_NAME, NewMessage, Peek, Peeked,
     Purge, QueueStats, Receipt, Redrive, Subscription,
@@ -97,9 +97,14 @@ impl<J: Journal> Local<J> {
         Arc::clone(queue.or_insert_with(|| Arc::new(Queue::new(name))))
     }
 
-    fn names(&self) -> Vec<String> {
+    fn all(&self) -> Vec<Arc<Queue>> {
         let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
-        let there = queues.values().filter(|queue| queue.index().is_there());
+        queues.values().map(Arc::clone).collect()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let all = self.all().into_iter();
+        let there = all.filter(|queue| queue.index().is_there());
         there.map(|queue| queue.name.to_string()).collect()
     }
 
@@ -145,7 +150,7 @@ impl<J: Journal> Log for Local<J> {
 
     fn unsubscribe<'a>(&'a self, queue: &'a str, subscriber: &'a str) -> Reply<'a, ()> {
         match self.unsubscribe_now(queue, subscriber) {
-            Ok(()) => self.when_durable(()),
+            Ok(gone) => waiting(self.remove_all(queue, gone)),
             Err(error) => ready(Err(error)),
         }
     }
@@ -235,13 +240,7 @@ impl<J: Journal> Log for Local<J> {
 
 /// What removes a message.
 fn gone(index: &Index, id: u64) -> Option<Write> {
-    let message = index.message(id)?;
-    Some(Write::Gone(Gone {
-        id,
-        size: message.size as usize,
-        key: message.key.as_ref().map_or(0, |key| key.len()),
-        marked: message.is_marked(),
-    }))
+    Some(Write::Gone(index.message(id)?.gone(id)))
 }
 
 fn checked(name: &str) -> Result<(), StoreError> {

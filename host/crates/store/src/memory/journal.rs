@@ -16,6 +16,7 @@ pub(crate) struct MemoryJournal(Arc<Mutex<BTreeMap<String, Kept>>>);
 #[derive(Default)]
 struct Kept {
     reserved: u64,
+    floor: u64,
     subscribers: BTreeMap<Arc<str>, u64>,
     messages: BTreeMap<u64, Record>,
     marks: BTreeMap<(u64, Arc<str>), Mark>,
@@ -29,6 +30,7 @@ impl MemoryJournal {
         for (name, kept) in &*self.all() {
             kept.load(&log.open(name));
         }
+        log.sweep().expect("maps take every change");
         log
     }
 
@@ -80,6 +82,7 @@ impl Kept {
     fn apply(&mut self, write: &Write) {
         match write {
             Write::Reserve(below) => self.reserved = *below,
+            Write::Floor(floor) => self.floor = *floor,
             Write::Message(record) => drop(self.messages.insert(record.id, record.clone())),
             Write::Gone(gone) => {
                 self.messages.remove(&gone.id);
@@ -108,6 +111,7 @@ impl Kept {
         let mut index = queue.index();
         index.reserve(self.reserved);
         index.skip_to(self.reserved);
+        index.raise(self.floor);
         for (name, from) in &self.subscribers {
             index.subscribe(Arc::clone(name), *from);
         }

@@ -96,6 +96,7 @@ impl SledJournal {
         for write in writes {
             match write {
                 Write::Reserve(below) => batch.insert(keys.reserved(), &below.to_be_bytes()),
+                Write::Floor(floor) => batch.insert(keys.floor(), &floor.to_be_bytes()),
                 Write::Message(record) => insert(&keys, record, batch),
                 Write::Gone(gone) => self.remove(&keys, gone, batch)?,
                 Write::Mark {

@@ -6,7 +6,7 @@ use stoa_call::turns;
 
 use super::{Local, Queue, checked, gone};
 use crate::StoreError;
-use crate::log::index::{Cursor, Entry, Index, State};
+use crate::log::index::{Cursor, Entry, Index, Message, State};
 use crate::log::journal::{Journal, Mark, Verdict, Write};
 use crate::log::{Purge, Redrive, Subscription};
 
@@ -35,22 +35,52 @@ impl<J: Journal> Local<J> {
         Ok(())
     }
 
-    pub(super) fn unsubscribe_now(&self, queue: &str, subscriber: &str) -> Result<(), StoreError> {
+    /// Removes a subscriber. The messages that only it needed are gone with that; what
+    /// is given back removes them from the disk, now or when it is read again.
+    pub(super) fn unsubscribe_now(
+        &self,
+        queue: &str,
+        subscriber: &str,
+    ) -> Result<Vec<Write>, StoreError> {
         self.journal.check()?;
         let Some(queue) = self.find(queue) else {
-            return Ok(());
+            return Ok(Vec::new());
         };
         let mut index = queue.index();
         if index.cursor(subscriber).is_none() {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        let ids = index.needed_by(subscriber).into_iter();
-        let mut writes: Vec<_> = ids.filter_map(|id| gone(&index, id)).collect();
-        writes.push(Write::NoSubscriber {
-            name: subscriber.into(),
-        });
+        let last = index.cursors().count() == 1;
+        let floor = last.then(|| index.next());
+        let name = subscriber.into();
+        let writes: Vec<_> = [Write::NoSubscriber { name }]
+            .into_iter()
+            .chain(floor.map(Write::Floor))
+            .collect();
         self.journal.apply(&queue.name, &writes)?;
-        index.unsubscribe(subscriber);
+        floor.iter().for_each(|floor| index.raise(*floor));
+        Ok(writes_of(index.unsubscribe(subscriber)))
+    }
+
+    /// Removes from the disk what is no longer in memory.
+    pub(super) async fn remove_all(&self, queue: &str, gone: Vec<Write>) -> Result<(), StoreError> {
+        for gone in gone.chunks(BATCH) {
+            self.journal.check()?;
+            self.journal.apply(queue, gone)?;
+            turns::hand_back().await;
+        }
+        self.journal.durable().await
+    }
+
+    /// Removes what a crash left of messages that nobody needs. At the start, when all
+    /// that is on disk is known.
+    pub(crate) fn sweep(&self) -> Result<(), StoreError> {
+        for queue in self.all() {
+            let gone = writes_of(queue.index().sweep());
+            for gone in gone.chunks(BATCH) {
+                self.journal.apply(&queue.name, gone)?;
+            }
+        }
         Ok(())
     }
 
@@ -144,8 +174,8 @@ impl<J: Journal> Local<J> {
         }
         let writes: Vec<_> = ids.iter().filter_map(|id| gone(index, *id)).collect();
         self.journal.apply(&queue.name, &writes)?;
-        ids.iter().for_each(|id| index.drop_unclaimed(*id));
-        Ok(writes.len() as u64)
+        let released = ids.iter().filter_map(|id| index.release(*id));
+        Ok(released.count() as u64)
     }
 
     /// Makes marks of one subscriber's messages, all or none.
@@ -195,6 +225,11 @@ impl<J: Journal> Local<J> {
         }
         Ok(changed)
     }
+}
+
+fn writes_of(gone: Vec<(u64, Message)>) -> Vec<Write> {
+    let gone = gone.into_iter().map(|(id, message)| message.gone(id));
+    gone.map(Write::Gone).collect()
 }
 
 fn given_up(cursor: &Cursor, which: Redrive) -> Vec<u64> {

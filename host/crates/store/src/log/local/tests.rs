@@ -25,6 +25,7 @@ struct Failing {
     journal: MemoryJournal,
     writes: Arc<AtomicBool>,
     reads: Arc<AtomicBool>,
+    flushes: Arc<AtomicBool>,
 }
 
 fn failed<T>(fails: &AtomicBool, result: Result<T, StoreError>) -> Result<T, StoreError> {
@@ -47,7 +48,7 @@ impl Journal for Failing {
     }
 
     fn durable(&self) -> Self::Durable {
-        ready(Ok(()))
+        ready(failed(&self.flushes, Ok(())))
     }
 
     fn body(&self, queue: &str, id: u64, most: usize) -> Result<Option<Vec<u8>>, StoreError> {
@@ -104,6 +105,50 @@ async fn a_change_that_was_not_written_was_not_made() {
     let later = append().await.unwrap().unwrap()[0].id;
     assert!(later > first + 2, "what failed may be there in part");
     assert!(log.ack(claimed.receipt).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_change_that_was_not_flushed_is_told() {
+    let disk = Failing::default();
+    let log = Local::new(disk.clone());
+    log.subscribe("q", "s").await.unwrap();
+    let appended = log.append("q", messages(&["a", "b", "c"]), WIDE, at(0));
+    appended.await.unwrap().unwrap();
+    let claimed = log.claim(FROM, 3, at(0), at(9)).await.unwrap();
+    let receipt = |at: usize| claimed[at].receipt.clone();
+
+    disk.flushes.store(true, Ordering::Relaxed);
+    let appended = log.append("q", messages(&["d"]), WIDE, at(0));
+    appended.await.unwrap_err();
+    log.ack(receipt(0)).await.unwrap_err();
+    let again = Again {
+        due: at(0),
+        attempt: None,
+    };
+    log.nack(receipt(1), again).await.unwrap_err();
+    let bury = log.bury(receipt(2), "e".to_owned(), Exhausted::Dead);
+    bury.await.unwrap_err();
+    log.subscribe("q", "t").await.unwrap_err();
+    log.redrive(FROM, Redrive::All, 9).await.unwrap_err();
+    log.purge("q", Some("s"), Purge::All).await.unwrap_err();
+    log.unsubscribe("q", "s").await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_purge_leaves_what_somebody_subscribed_to_meanwhile() {
+    let log = Local::new(MemoryJournal::default());
+    let appended = log.append("q", messages(&["a"; 600]), WIDE, at(0));
+    appended.await.unwrap().unwrap();
+    let mut purge = log.purge("q", None, Purge::All);
+    assert!(
+        futures::poll!(&mut purge).is_pending(),
+        "after its first part"
+    );
+    log.subscribe("q", "s").await.unwrap();
+    let purged = purge.await.unwrap();
+    let stats = log.stats("q", at(0)).await.unwrap();
+    assert!((1..600).contains(&purged), "{purged}");
+    assert_eq!(stats.subscribers[0].waiting, 600 - purged);
 }
 
 #[tokio::test]

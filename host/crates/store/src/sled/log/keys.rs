@@ -13,6 +13,8 @@ use crate::log::journal::Digest;
 pub(super) enum Kind {
     /// Below which number messages may be.
     Reserved = b'n',
+    /// Before which number messages wait for no later subscriber.
+    Floor = b'f',
     /// A subscriber: its first message.
     Subscriber = b'u',
     /// A message, with the start of its body.
@@ -37,6 +39,10 @@ impl<'a> Keys<'a> {
 
     pub(super) fn reserved(&self) -> Vec<u8> {
         self.all(Kind::Reserved)
+    }
+
+    pub(super) fn floor(&self) -> Vec<u8> {
+        self.all(Kind::Floor)
     }
 
     pub(super) fn subscriber(&self, name: &str) -> Vec<u8> {

@@ -15,8 +15,9 @@ use crate::sled::fault;
 pub(in crate::sled) fn open(tree: Tree, committer: Arc<Committer>) -> Result<SledLog, StoreError> {
     let log = Local::new(SledJournal { tree, committer });
     // Each kind needs what those before it have told.
-    let kinds: [(Kind, Load); 4] = [
+    let kinds: [(Kind, Load); 5] = [
         (Kind::Reserved, reserved),
+        (Kind::Floor, floor),
         (Kind::Subscriber, subscriber),
         (Kind::Message, message),
         (Kind::Mark, mark),
@@ -30,6 +31,7 @@ pub(in crate::sled) fn open(tree: Tree, committer: Arc<Committer>) -> Result<Sle
             load(queue, rest, &value).ok_or_else(values::damaged)?;
         }
     }
+    log.sweep()?;
     Ok(log)
 }
 
@@ -49,6 +51,11 @@ fn reserved(queue: &Queue, _: &[u8], value: &IVec) -> Option<()> {
     let mut index = queue.index();
     index.reserve(below);
     index.skip_to(below);
+    Some(())
+}
+
+fn floor(queue: &Queue, _: &[u8], value: &IVec) -> Option<()> {
+    queue.index().raise(values::number(value)?);
     Some(())
 }
 

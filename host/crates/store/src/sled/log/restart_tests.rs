@@ -151,6 +151,41 @@ async fn a_subscriber_that_came_back_gets_nothing_old() {
     assert_eq!(redriven, 0);
 }
 
+/// Its reply is never polled: the host dies before a message is removed from the disk.
+#[tokio::test]
+async fn what_went_with_a_subscriber_stays_away() {
+    let (dir, store) = store();
+    let log = store.log();
+    log.subscribe("q", "s").await.unwrap();
+    append(&*log, vec![message("a", 40_000); 3], 0).await;
+    log.subscribe("q", "t").await.unwrap();
+    append(&*log, vec![message("b", 1)], 0).await;
+    drop(log.unsubscribe("q", "s"));
+    assert_eq!(log.stats("q", at(0)).await.unwrap().messages, 1);
+    drop(log);
+    let store = reopen(&dir, store);
+    let log = store.log();
+    assert_eq!(log.stats("q", at(0)).await.unwrap().messages, 1);
+    drop(log.unsubscribe("q", "t"));
+    append(&*log, vec![message("c", 1)], 0).await;
+    drop(log);
+    let store = reopen(&dir, store);
+    let log = store.log();
+    let stats = log.stats("q", at(0)).await.unwrap();
+    assert_eq!((stats.messages, stats.bytes), (1, 2));
+    let tree = &store.log.journal().tree;
+    let left: Vec<_> = tree.iter().keys().map(|key| key.unwrap()[1]).collect();
+    assert_eq!(left, b"fmn", "a floor, a message and a number");
+    log.subscribe("q", "s").await.unwrap();
+    assert_eq!(claim(&*log, 0).await[0].body, message("c", 1).body);
+    log.unsubscribe("q", "s").await.unwrap();
+    assert!(
+        tree.scan_prefix(keys::prefix(keys::Kind::Message))
+            .next()
+            .is_none()
+    );
+}
+
 #[tokio::test]
 async fn ids_are_remembered_and_forgotten_on_disk() {
     let (dir, store) = store();
@@ -317,6 +352,7 @@ fn a_damaged_entry_is_told() {
         (&b"\0mq\0\0\0\0\0\0\0\0\x01"[..], &b"short"[..]),
         (b"\0sq\0\0\0\0\0\0\0\0\x01s", b"\x09"),
         (b"\0uq\0s", b""),
+        (b"\0fq\0", b"\x01"),
         (b"\0nq", b"\0\0\0\0\0\0\0\x01"),
     ] {
         let (dir, store) = store();
