@@ -280,6 +280,107 @@ async fn a_swap_in_the_middle_loses_no_delivery() -> Result<()> {
     Ok(())
 }
 
+/// An operator's drain and an open breaker are no failures of a call.
+#[tokio::test]
+async fn what_the_host_refuses_is_no_attempt() -> Result<()> {
+    let mut settings = ordered();
+    settings["max_attempts"] = json!(1);
+    let host = serving(&[source(settings), sink("sink")]).await?;
+    for (number, hold, free) in [
+        (
+            1,
+            ["drain", "sink"].as_slice(),
+            ["drain", "sink", "--undo"].as_slice(),
+        ),
+        (
+            2,
+            &["breaker", "sink", "open"],
+            &["breaker", "sink", "auto"],
+        ),
+    ] {
+        host.cli(hold).await?.expect(0)?;
+        happen(&host, "a", number).await?.expect(204)?;
+        let waits =
+            |held: &Value| held["retrying"] == 1 || held["delayed"] == 1 || held["waiting"] == 1;
+        held(&host, "sink", waits).await?;
+        host.cli(free).await?.expect(0)?;
+    }
+    heard(&host, "/sink/heard/a", &[1, 2]).await?;
+    held(&host, "sink", |held| held["dead"] == 0).await?;
+    Ok(())
+}
+
+/// What is kept in a queue must be what the revision that gets it can read.
+#[tokio::test]
+async fn a_revision_that_waiting_calls_do_not_fit_is_refused() -> Result<()> {
+    let host = serving(&[source(ordered()), sink("sink")]).await?;
+    host.cli(&["queue", "pause", QUEUE]).await?.expect(0)?;
+    happen(&host, "a", 1).await?.expect(204)?;
+    let admin = host.admin()?;
+    admin
+        .send(
+            http::Method::DELETE,
+            "/v1/services/source",
+            stoa_tests::client::empty(),
+        )
+        .await?
+        .expect(204)?;
+    // It exports the interface without one of its functions.
+    let bytes = std::fs::read(guests::QUEUE_SINK)?;
+    let other = renamed(bytes, "happened", "occurred");
+    let faults = admin.refused(&Service::of_bytes("sink", other)).await?;
+    let told = format!("{faults:?}");
+    ensure!(
+        told.contains("1 of them") && told.contains("happened"),
+        "{told}"
+    );
+    Ok(())
+}
+
+/// A component with another name of the same length in the place of one.
+fn renamed(mut component: Vec<u8>, from: &str, to: &str) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let mut at = 0;
+    while let Some(found) = component[at..]
+        .windows(from.len())
+        .position(|part| part == from.as_bytes())
+    {
+        let place = at + found..at + found + from.len();
+        component[place.clone()].copy_from_slice(to.as_bytes());
+        at = place.end;
+    }
+    component
+}
+
+/// A request of a client's can be kept in the place of being answered.
+#[tokio::test]
+async fn a_route_keeps_its_calls() -> Result<()> {
+    let kept = json!({ "target": { "queue": "test:queue/events.happened" }, "access": "public" });
+    let sink = sink("sink")
+        .route("POST /events", kept)
+        .set("queues", json!({ QUEUE: ordered() }));
+    let host = serving(&[sink]).await?;
+    for number in 1..=3 {
+        let answer = host
+            .post("/events", &json!({ "key": "a", "number": number }))
+            .await?;
+        answer.expect(202)?;
+    }
+    heard(&host, "/sink/heard/a", &[1, 2, 3]).await?;
+    host.post("/events", &json!({ "key": "a" }))
+        .await?
+        .problem(422)?;
+    let document = host
+        .admin()?
+        .get("/v1/app/openapi.json")
+        .await?
+        .expect(200)?
+        .json()?;
+    let responses = &document["paths"]["/events"]["post"]["responses"];
+    ensure!(responses["202"].is_object(), "{responses}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_call_can_come_from_outside_once() -> Result<()> {
     let host = serving(&[source(ordered()), sink("sink")]).await?;

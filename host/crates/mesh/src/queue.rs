@@ -165,6 +165,7 @@ impl Queues {
                 guards: self.parts.guards.clone(),
                 metrics: self.parts.metrics.queue(name, service),
                 holds: self.parts.holds.clone(),
+                rests: Mutex::default(),
                 known: Mutex::default(),
             });
             let running = (track.clone(), subscriber.start());

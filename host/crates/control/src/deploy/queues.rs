@@ -233,7 +233,7 @@ async fn misfits(
     Ok((found > 0).then(|| {
         let told = told.join("; ");
         let message = format!(
-            "{found} calls that wait in {queue} for {service} do not fit this revision ({told}): wait until the live \
+            "{queue} keeps calls for {service} that do not fit this revision, {found} of them ({told}): wait until the live \
              one has done them, keep the functions as they were beside the new ones, or drop them with `stoa queue \
              purge {queue} --subscriber {service}`"
         );

@@ -115,7 +115,8 @@ impl Subscriber {
                 log.ack(receipt).await?;
             }
             Outcome::NotNow(wait) => {
-                let due = now + wait.mul_f64(1.0 + fastrand::f64() / 2.0);
+                self.rest(wait);
+                let due = now + wait;
                 log.nack(receipt, Again { due, attempt: None }).await?;
             }
             Outcome::Failed(error) if delivery.attempts + 1 < settings.max_attempts => {

@@ -39,6 +39,8 @@ pub(super) struct Subscriber {
     pub(super) guards: Arc<Guards>,
     pub(super) metrics: Arc<QueueMetrics>,
     pub(super) holds: Holds,
+    /// Until when nothing is taken: it could not be tried just now.
+    pub(super) rests: Mutex<Option<Instant>>,
     /// How arguments are read, of functions of the revision that was called last.
     pub(super) known: Mutex<(u64, HashMap<FunctionIndex, Arc<Arguments>>)>,
 }
@@ -99,6 +101,9 @@ impl Subscriber {
             return Next::At(None);
         }
         let (rate, now) = (settings.rate.as_ref(), Instant::now());
+        if let Some(until) = self.rests_until(now) {
+            return Next::At(Some(until));
+        }
         let most = match pace.allows(rate, free, now) {
             Ok(most) => most,
             Err(next) => return Next::At(Some(next)),
@@ -121,6 +126,18 @@ impl Subscriber {
                 Next::At(Some(now + STORE_FAILED))
             }
         }
+    }
+
+    /// Takes nothing for a while. Each call that was taken meanwhile would be refused, and
+    /// written down again.
+    pub(super) fn rest(&self, wait: std::time::Duration) {
+        let mut rests = self.rests.lock().unwrap_or_else(PoisonError::into_inner);
+        *rests = Some(Instant::now() + wait);
+    }
+
+    fn rests_until(&self, now: Instant) -> Option<Instant> {
+        let rests = self.rests.lock().unwrap_or_else(PoisonError::into_inner);
+        rests.filter(|until| *until > now)
     }
 
     async fn claim(&self, most: usize) -> Result<Vec<Delivery>, StoreError> {
