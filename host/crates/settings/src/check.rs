@@ -8,6 +8,7 @@
 pub mod config;
 mod resilience;
 pub mod route;
+pub(crate) mod schedule;
 mod upstream;
 
 use std::fmt::{self, Display};
@@ -74,6 +75,7 @@ impl Settings {
                 link(check, interface, service);
             }
         });
+        check.within("schedules", |check| schedule::all(check, &self.schedules));
         check.rate(self.rate.as_ref());
         check.cors(self.cors.as_ref());
         check.faults

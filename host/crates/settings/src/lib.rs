@@ -15,6 +15,7 @@ pub mod manifest;
 pub mod origin;
 mod policy;
 mod resilience;
+pub mod schedule;
 pub mod spelling;
 pub mod upstream;
 
@@ -29,6 +30,7 @@ pub use kept::{Cache, Idempotency, IdempotencyKey};
 pub use load::{Class, Concurrency, OnDisconnect, Priority};
 pub use policy::{By, Choice, Compression, Rate};
 pub use resilience::{Breaker, Retry, Rollout};
+pub use schedule::{Missed, Schedule};
 
 /// Everything about a revision but its component.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -56,6 +58,9 @@ pub struct Settings {
     /// Imported interface (without version) → the service that serves it, for
     /// when more than one exports it.
     pub links: BTreeMap<String, String>,
+    /// Functions that the clock calls.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub schedules: BTreeMap<FunctionName, Schedule>,
     /// What a caller may send to each route that has no `rate` of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,

@@ -10,6 +10,7 @@ mod lines;
 mod policy;
 mod resilience;
 pub mod route;
+mod schedule;
 mod schema;
 mod sections;
 mod upstream;

@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::keys::Keys;
 use super::resilience::{BREAKER, RETRY, ROLLOUT};
-use super::{ServiceManifest, policy, route, schema};
+use super::{ServiceManifest, policy, route, schedule, schema};
 use crate::check::route::Owner;
 use crate::config::document::{Entry, scalar};
 use crate::config::values::{count, duration, number, size, word};
@@ -46,6 +46,9 @@ const SERVICE: Keys<ServiceManifest> = Keys(&[
                 it.settings.links.insert(e.name().to_owned(), service);
             }
         });
+    }),
+    ("schedules", |it, e| {
+        it.settings.schedules = schedule::schedules(e);
     }),
     ("rate", |it, e| it.settings.rate = policy::rate(e)),
     ("cors", |it, e| it.settings.cors = policy::cors(e)),
@@ -148,7 +151,7 @@ fn stranger(entry: &mut Entry<'_, '_>) {
         ("grants", GRANTS.has(&name)),
     ];
     match homes.iter().find(|(_, home)| *home) {
-        _ if ["queues", "schedules"].contains(&&*name) => later(entry, &name),
+        _ if name == "queues" => later(entry, &name),
         Some((home, _)) => {
             entry.fault(format!("`{name}` belongs in [{}.{home}]", entry.section));
         }

@@ -34,7 +34,7 @@ fn each_fault_says_what_to_do() {
     let cases = [
         (
             "environment_x = 1",
-            "3: unknown key `environment_x` in [service.product]: known are `component`, `build`, `watch`, `routes`, `pool`, `limits`, `breaker`, `retry`, `rollout`, `config`, `config_schema`, `grants`, `links`, `rate`, `cors`, `class`",
+            "3: unknown key `environment_x` in [service.product]: known are `component`, `build`, `watch`, `routes`, `pool`, `limits`, `breaker`, `retry`, `rollout`, `config`, `config_schema`, `grants`, `links`, `schedules`, `rate`, `cors`, `class`",
         ),
         ("max = 1", "3: `max` belongs in [service.product.pool]"),
         (
@@ -77,10 +77,6 @@ fn each_fault_says_what_to_do() {
         (
             "[service.product.queues]",
             "3: `queues` is not in this version of Stoa: leave it out",
-        ),
-        (
-            "schedules = {}",
-            "3: `schedules` is not in this version of Stoa: leave it out",
         ),
         (
             "secrets = {}",
