@@ -6,6 +6,7 @@ mod discovery;
 mod drain;
 mod keys;
 mod rollout;
+mod schedule;
 mod secret;
 mod tokens;
 pub mod upstream;
@@ -26,6 +27,9 @@ pub use discovery::{Directory, Member, MemberKind, MemberState, WatchEvent};
 pub use drain::{DrainState, HostDrain};
 pub use keys::{KeyRequest, KeySummary, NewKey};
 pub use rollout::{RolloutState, Stages};
+pub use schedule::{
+    PauseRequest, RunOutcome, RunUnderWay, ScheduleDetail, ScheduleRun, ScheduleSummary,
+};
 pub use secret::{KeyRotation, SecretSummary};
 pub use tokens::{NewToken, TokenRequest};
 

@@ -20,6 +20,7 @@ mod pool;
 mod process;
 mod resilience;
 mod route;
+mod schedule;
 mod series;
 mod shard;
 mod steps;
@@ -43,6 +44,7 @@ pub use histogram::Histogram;
 pub use pool::{PoolMetrics, PoolReading, PoolSample};
 pub use resilience::{BreakerMetrics, RetryMetrics};
 pub use route::RouteMetrics;
+pub use schedule::ScheduleMetrics;
 pub use shard::{ActiveRequest, ActiveRequests, Held, PerThread, ShardedArc};
 
 use super::lock;
@@ -51,6 +53,7 @@ use pool::Pools;
 use process::Process;
 use resilience::Resilience;
 use route::Routes;
+use schedule::Schedules;
 use steps::Steps;
 
 /// `Content-Type` of what [`Metrics::encode`] returns.
@@ -67,6 +70,7 @@ pub struct Metrics {
     calls: Arc<Calls>,
     pools: Arc<Pools>,
     resilience: Arc<Resilience>,
+    schedules: Arc<Schedules>,
     active_requests: Arc<ActiveRequests>,
     rejected: Family<Word, Counter>,
     idempotency: Family<Word, Counter>,
@@ -89,6 +93,7 @@ impl Metrics {
             calls: Arc::default(),
             pools: Arc::default(),
             resilience: Arc::default(),
+            schedules: Arc::default(),
             active_requests: Arc::default(),
             rejected: Family::default(),
             idempotency: Family::default(),
@@ -166,6 +171,16 @@ impl Metrics {
         self.resilience.retries(service)
     }
 
+    /// The handle of a schedule: a service and the function that is called by the clock.
+    pub fn schedule(&self, service: &str, function: &str) -> Arc<ScheduleMetrics> {
+        self.schedules.of(service, function)
+    }
+
+    /// Drops the label sets of a schedule.
+    pub fn forget_schedule(&self, service: &str, function: &str) {
+        self.schedules.forget(service, function);
+    }
+
     /// Asks `pool` for its state at each scrape, until it is dropped.
     pub fn register_pool(&self, pool: Weak<dyn PoolReading>) {
         self.pools.register(pool);
@@ -238,6 +253,7 @@ impl Metrics {
         self.register(Arc::clone(&self.pools));
         self.register(Arc::clone(&self.calls));
         self.register(Arc::clone(&self.resilience));
+        self.register(Arc::clone(&self.schedules));
         self.register(Arc::clone(&self.deploy_steps));
         self.register(Process::new());
         let mut registry = lock(&self.registry);
