@@ -156,10 +156,9 @@ impl Deployments {
         }
         if let Some(table) = effects.table.take() {
             let services = effects.moved.iter().map(|name| {
-                let service = now
-                    .services
-                    .get(name)
-                    .map(|one| Arc::new(one.service(name)));
+                // One of which nothing could be loaded is nowhere to be found.
+                let deployed = now.services.get(name).filter(|one| one.is_live());
+                let service = deployed.map(|one| Arc::new(one.service(name)));
                 (Arc::from(name.as_str()), service)
             });
             self.parts.registry.publish(services.collect());
