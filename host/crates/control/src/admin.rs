@@ -19,6 +19,7 @@ pub mod hosts;
 mod keys;
 mod logs;
 mod problem;
+mod schedules;
 mod secrets;
 mod server;
 mod shape;

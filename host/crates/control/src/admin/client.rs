@@ -9,6 +9,7 @@ mod drain;
 mod error;
 mod exchange;
 mod keys;
+mod schedules;
 mod secret;
 mod stream;
 mod tokens;

@@ -10,7 +10,7 @@ use super::{ChangeError, Deployments, fault};
 use stoa_api::{BreakerForce, BreakerRequest, BreakerState, ServiceSummary};
 use stoa_mesh::breaker::{self, Forced, Reading};
 use stoa_mesh::upstream::Upstream;
-use stoa_mesh::{Forces, GATEWAY};
+use stoa_mesh::{Forces, GATEWAY, SCHEDULE};
 use stoa_settings::config::faults::meant;
 
 impl Deployments {
@@ -123,8 +123,10 @@ fn wanted_forces(
     let mut forces = state.forces(service);
     let services = &state.services;
     // Any service may come to call this one: by its contract, or by http://NAME.svc.
-    if link != GATEWAY && !services.contains_key(link) && !forces.links.contains_key(link) {
-        let links = std::iter::once(GATEWAY).chain(services.keys().map(String::as_str));
+    let own = [GATEWAY, SCHEDULE];
+    let is_own = own.contains(&link.as_str());
+    if !is_own && !services.contains_key(link) && !forces.links.contains_key(link) {
+        let links = own.into_iter().chain(services.keys().map(String::as_str));
         let links: Vec<_> = links.filter(|link| *link != service).collect();
         let all = format!("expected one of {}", links.join(", "));
         let hint = meant(link, links, &all);

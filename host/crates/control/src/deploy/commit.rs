@@ -112,13 +112,16 @@ impl Deployments {
         next: State,
         mut effects: Effects,
     ) -> Result<Committed, StoreError> {
-        let records = mem::take(&mut effects.records);
+        let mut records = mem::take(&mut effects.records);
+        let mut schedules = self.parts.schedules.change(next.wanted(&effects)).await;
+        records.append(&mut schedules.records);
         if !records.is_empty() {
             self.parts.records.apply(records).await?;
         }
         let now = Arc::new(next);
         self.publish(&now, &mut effects);
         self.state.store(now.clone());
+        schedules.publish();
         // From here on: later, one of them may have its traffic back.
         for loaded in &effects.ending {
             loaded.revision.pool.drain();

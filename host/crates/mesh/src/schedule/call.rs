@@ -75,9 +75,8 @@ impl Caller {
     fn resolve(&self, name: &ScheduleName) -> Result<(Arc<Revision>, FunctionIndex), String> {
         self.registry.read(|snapshot| {
             let service = snapshot.services.get(&*name.service);
-            let service = service
-                .filter(|service| !service.live.is_empty())
-                .ok_or_else(|| format!("{} has no live revision", name.service))?;
+            let service =
+                service.ok_or_else(|| format!("{} has no live revision", name.service))?;
             let live = service.live.iter().map(|live| &live.revision);
             let found = std::iter::once(service.pick())
                 .chain(live)
@@ -199,5 +198,88 @@ fn said(error: &Val) -> String {
             format!("{}: {}", error.case.name(), found.join("; "))
         }
         None => format!("{error:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::discovery::Discovery;
+    use stoa_engine::Fault;
+
+    #[tokio::test]
+    async fn without_a_live_revision_nothing_is_called() {
+        let caller = Caller {
+            registry: Arc::default(),
+            guards: Guards::new(&Arc::default(), &Arc::new(Discovery::new(0))),
+        };
+        let name = ScheduleName::parse("order/a:b/c.d");
+        let name = name.unwrap();
+        let schedule = Schedule::default();
+        let ended = caller.call(&name, &schedule, TraceContext::root());
+        let expected = Ended::refused("order has no live revision".to_owned());
+        assert_eq!(ended.await, expected);
+    }
+
+    #[test]
+    fn a_refusal_of_the_hosts_is_no_failure_of_the_functions() {
+        let full = PoolError::QueueFull {
+            busy: 1,
+            queue: 1,
+            retry_after: Duration::ZERO,
+        };
+        let open = CallError::BreakerOpen {
+            retry_after: Duration::ZERO,
+            held: false,
+        };
+        let start = PoolError::Start(Fault::InstanceLost);
+        for (error, outcome) in [
+            (full.into(), RunOutcome::Refused),
+            (open, RunOutcome::Refused),
+            (CallError::Drained, RunOutcome::Refused),
+            (CallError::DeadlineInQueue, RunOutcome::Refused),
+            (CallError::Deadline, RunOutcome::Deadline),
+            (start.into(), RunOutcome::Trap),
+            (Fault::InstanceLost.into(), RunOutcome::Trap),
+        ] {
+            assert_eq!(Ended::failed(&error).outcome, outcome, "{error}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_told_in_the_functions_words() {
+        let text = |text: &str| Val::String(text.to_owned());
+        let variant = |case: &str, payload| Val::Variant(case.to_owned(), Some(Box::new(payload)));
+        let violation = Val::Record(vec![
+            ("pointer".to_owned(), text("/lines/0")),
+            ("detail".to_owned(), text("too many")),
+        ]);
+        for (error, told) in [
+            (text("nothing is in stock"), "nothing is in stock"),
+            (
+                variant("conflict", text("it is gone")),
+                "conflict: it is gone",
+            ),
+            (
+                variant("invalid", Val::List(vec![violation])),
+                "invalid: /lines/0: too many",
+            ),
+            (Val::U8(7), "U8(7)"),
+        ] {
+            let result = Val::Result(Err(Some(Box::new(error))));
+            let ended = Ended::of(Some(&result));
+            assert_eq!(
+                (ended.outcome, ended.error.as_deref()),
+                (RunOutcome::Error, Some(told))
+            );
+        }
+        let long = Val::Result(Err(Some(Box::new(text(&"ä".repeat(2000))))));
+        let told = Ended::of(Some(&long)).error.unwrap();
+        assert_eq!(told.chars().count(), LONGEST_ERROR + 1);
+        for well in [None, Some(&Val::U8(7)), Some(&Val::Result(Ok(None)))] {
+            assert_eq!(Ended::of(well).outcome, RunOutcome::Succeeded);
+        }
     }
 }

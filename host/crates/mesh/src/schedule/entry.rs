@@ -102,16 +102,15 @@ impl Active {
         Some(Due { slot, at })
     }
 
-    /// Which of the slots that have passed gets a call.
-    fn choose(&self, passed: &VecDeque<Slot>, in_time: bool) -> Option<Slot> {
-        let last = passed.back().copied();
+    /// Which of the slots that have passed gets a call, though it comes late.
+    fn make_up(&self, passed: &VecDeque<Slot>) -> Option<Slot> {
         match self.schedule.missed {
             Missed::All => {
                 let first = passed.len().saturating_sub(Times::MOST_MADE_UP);
                 passed.get(first).copied()
             }
-            Missed::Once => last,
-            Missed::Skip => last.filter(|_| in_time),
+            Missed::Once => passed.back().copied(),
+            Missed::Skip => None,
         }
     }
 }
@@ -151,17 +150,18 @@ impl Entry {
             return Next::Wait(next.at);
         }
         let in_time = occasion == Occasion::Due && now.since(next.at) <= IN_TIME;
-        match self.pass(now, in_time) {
+        // The slot after it may have come by now: that is another's call.
+        match self.pass(now, in_time.then_some(next.slot)) {
             Some(slot) => Next::Begin(slot),
             None => self.due.map_or(Next::Rest, |next| Next::Wait(next.at)),
         }
     }
 
     /// Lets the slots up to `now` pass, but for the one that gets a call.
-    fn pass(&mut self, now: Slot, in_time: bool) -> Option<Slot> {
+    fn pass(&mut self, now: Slot, in_time: Option<Slot>) -> Option<Slot> {
         let active = self.active.as_ref()?;
         let passed = active.times.passed(self.kept.after, now);
-        let chosen = active.choose(&passed, in_time);
+        let chosen = in_time.or_else(|| active.make_up(&passed));
         let missed = match chosen {
             Some(chosen) => passed.iter().filter(|slot| **slot < chosen).count(),
             None => passed.len(),

@@ -74,109 +74,111 @@ type Day = (
     &'static [&'static str],
 );
 
+const ATHENS: &str = "Europe/Athens";
+
+const DAYS: &[Day] = &[
+    // 03:00 to 04:00 is left out: once, right after.
+    (
+        "30 3 * * *",
+        ATHENS,
+        "2026-03-28T12:00:00Z",
+        &["2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"],
+    ),
+    (
+        "0,30 3 * * *",
+        ATHENS,
+        "2026-03-28T12:00:00Z",
+        &["2026-03-29T01:00:00Z", "2026-03-30T00:00:00Z"],
+    ),
+    (
+        "30 3,4 * * *",
+        ATHENS,
+        "2026-03-28T12:00:00Z",
+        &["2026-03-29T01:00:00Z", "2026-03-29T01:30:00Z"],
+    ),
+    (
+        "0 4 * * *",
+        ATHENS,
+        "2026-03-28T12:00:00Z",
+        &["2026-03-29T01:00:00Z", "2026-03-30T01:00:00Z"],
+    ),
+    (
+        "0 2 * * *",
+        ATHENS,
+        "2026-03-28T12:00:00Z",
+        &["2026-03-29T00:00:00Z", "2026-03-29T23:00:00Z"],
+    ),
+    // 03:00 to 04:00 is there twice: the first time only.
+    (
+        "30 3 * * *",
+        ATHENS,
+        "2026-10-24T12:00:00Z",
+        &["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"],
+    ),
+    (
+        "30 2,3 * * *",
+        ATHENS,
+        "2026-10-24T22:00:00Z",
+        &[
+            "2026-10-24T23:30:00Z",
+            "2026-10-25T00:30:00Z",
+            "2026-10-26T00:30:00Z",
+        ],
+    ),
+    (
+        "0 4 * * *",
+        ATHENS,
+        "2026-10-25T00:10:00Z",
+        &["2026-10-25T02:00:00Z"],
+    ),
+    // Every hour is every hour.
+    (
+        "15 * * * *",
+        ATHENS,
+        "2026-03-29T00:00:00Z",
+        &["2026-03-29T00:15:00Z", "2026-03-29T01:15:00Z"],
+    ),
+    (
+        "15 * * * *",
+        ATHENS,
+        "2026-10-24T23:30:00Z",
+        &[
+            "2026-10-25T00:15:00Z",
+            "2026-10-25T01:15:00Z",
+            "2026-10-25T02:15:00Z",
+        ],
+    ),
+    (
+        "@hourly",
+        ATHENS,
+        "2026-10-25T00:00:00Z",
+        &["2026-10-25T01:00:00Z", "2026-10-25T02:00:00Z"],
+    ),
+    // Half an hour, on the other half of the world.
+    (
+        "15 2 * * *",
+        "Australia/Lord_Howe",
+        "2026-10-03T12:00:00Z",
+        &["2026-10-03T15:30:00Z", "2026-10-04T15:15:00Z"],
+    ),
+    (
+        "45 1 * * *",
+        "Australia/Lord_Howe",
+        "2026-04-04T12:00:00Z",
+        &["2026-04-04T14:45:00Z", "2026-04-05T15:15:00Z"],
+    ),
+    // A whole day was left out.
+    (
+        "0 9 30 12 *",
+        "Pacific/Apia",
+        "2011-06-01T00:00:00Z",
+        &["2011-12-30T10:00:00Z", "2012-12-29T19:00:00Z"],
+    ),
+];
+
 #[test]
 fn a_clock_that_is_changed_leaves_out_no_slot_and_doubles_none() {
-    const ATHENS: &str = "Europe/Athens";
-    let days: &[Day] = &[
-        // 03:00 to 04:00 is left out: once, right after.
-        (
-            "30 3 * * *",
-            ATHENS,
-            "2026-03-28T12:00:00Z",
-            &["2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"],
-        ),
-        (
-            "0,30 3 * * *",
-            ATHENS,
-            "2026-03-28T12:00:00Z",
-            &["2026-03-29T01:00:00Z", "2026-03-30T00:00:00Z"],
-        ),
-        (
-            "30 3,4 * * *",
-            ATHENS,
-            "2026-03-28T12:00:00Z",
-            &["2026-03-29T01:00:00Z", "2026-03-29T01:30:00Z"],
-        ),
-        (
-            "0 4 * * *",
-            ATHENS,
-            "2026-03-28T12:00:00Z",
-            &["2026-03-29T01:00:00Z", "2026-03-30T01:00:00Z"],
-        ),
-        (
-            "0 2 * * *",
-            ATHENS,
-            "2026-03-28T12:00:00Z",
-            &["2026-03-29T00:00:00Z", "2026-03-29T23:00:00Z"],
-        ),
-        // 03:00 to 04:00 is there twice: the first time only.
-        (
-            "30 3 * * *",
-            ATHENS,
-            "2026-10-24T12:00:00Z",
-            &["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"],
-        ),
-        (
-            "30 2,3 * * *",
-            ATHENS,
-            "2026-10-24T22:00:00Z",
-            &[
-                "2026-10-24T23:30:00Z",
-                "2026-10-25T00:30:00Z",
-                "2026-10-26T00:30:00Z",
-            ],
-        ),
-        (
-            "0 4 * * *",
-            ATHENS,
-            "2026-10-25T00:10:00Z",
-            &["2026-10-25T02:00:00Z"],
-        ),
-        // Every hour is every hour.
-        (
-            "15 * * * *",
-            ATHENS,
-            "2026-03-29T00:00:00Z",
-            &["2026-03-29T00:15:00Z", "2026-03-29T01:15:00Z"],
-        ),
-        (
-            "15 * * * *",
-            ATHENS,
-            "2026-10-24T23:30:00Z",
-            &[
-                "2026-10-25T00:15:00Z",
-                "2026-10-25T01:15:00Z",
-                "2026-10-25T02:15:00Z",
-            ],
-        ),
-        (
-            "@hourly",
-            ATHENS,
-            "2026-10-25T00:00:00Z",
-            &["2026-10-25T01:00:00Z", "2026-10-25T02:00:00Z"],
-        ),
-        // Half an hour, on the other half of the world.
-        (
-            "15 2 * * *",
-            "Australia/Lord_Howe",
-            "2026-10-03T12:00:00Z",
-            &["2026-10-03T15:30:00Z", "2026-10-04T15:15:00Z"],
-        ),
-        (
-            "45 1 * * *",
-            "Australia/Lord_Howe",
-            "2026-04-04T12:00:00Z",
-            &["2026-04-04T14:45:00Z", "2026-04-05T15:15:00Z"],
-        ),
-        // A whole day was left out.
-        (
-            "0 9 30 12 *",
-            "Pacific/Apia",
-            "2011-06-01T00:00:00Z",
-            &["2011-12-30T10:00:00Z", "2012-12-29T19:00:00Z"],
-        ),
-    ];
-    for (line, zone, after, expected) in days {
+    for (line, zone, after, expected) in DAYS {
         let expected: Vec<_> = expected.iter().copied().map(slot).collect();
         let times = cron(line, zone);
         let found = following(&times, slot(after), expected.len());
@@ -193,7 +195,7 @@ fn a_clock_that_is_changed_leaves_out_no_slot_and_doubles_none() {
 
 #[test]
 fn the_second_showing_of_an_hour_has_no_slot_of_a_time_of_the_day() {
-    let times = cron("30 3 * * *", "Europe/Athens");
+    let times = cron("30 3 * * *", ATHENS);
     let within = slot("2026-10-25T01:10:00Z");
     assert_eq!(times.after(within), Some(slot("2026-10-26T01:30:00Z")));
     let passed = times.passed(slot("2026-10-24T12:00:00Z"), within);
@@ -234,6 +236,26 @@ fn a_line_that_never_comes_is_none() {
     }
     for line in ["@daily", "0 0 29 2 *", "0 3 * * MON", "*/5 * * * * *"] {
         assert!(line.parse::<Line>().is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn days_of_a_month_may_be_named_by_their_weekdays() {
+    let from = slot("2026-08-01T00:00:00Z");
+    for (line, expected) in [
+        ("0 0 * * 5#L", "2026-08-28T00:00:00Z"),
+        ("0 0 * * FRI#2", "2026-08-14T00:00:00Z"),
+        ("0 0 15W * *", "2026-08-14T00:00:00Z"),
+        ("0 0 1 * +MON", "2027-02-01T00:00:00Z"),
+        ("0 0 13 * FRI", "2026-08-07T00:00:00Z"),
+        ("@weekly", "2026-08-02T00:00:00Z"),
+        ("@yearly", "2027-01-01T00:00:00Z"),
+    ] {
+        assert_eq!(
+            cron(line, "UTC").after(from),
+            Some(slot(expected)),
+            "{line}"
+        );
     }
 }
 
