@@ -47,6 +47,17 @@ async fn a_run_is_made_when_an_operator_asks() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_schedule_may_take_longer_than_other_calls_of_its_service() -> Result<()> {
+    let nap = json!({ "every": NEVER, "deadline": "50s" });
+    let service = jobs(&[("nap", nap)]).set("limits.deadline", json!("200ms"));
+    let host = serving(&[service]).await?;
+    host.cli(&["schedule", "run", "jobs", &path("nap"), "--wait"])
+        .await?
+        .expect(0)?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_pause_is_kept_over_deployments_and_restarts() -> Result<()> {
     let service = || jobs(&[("count", each("1s"))]);
     let host = serving(&[service()]).await?;

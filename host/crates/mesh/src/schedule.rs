@@ -38,6 +38,7 @@ pub use kept::{Begun, Run};
 pub use name::ScheduleName;
 
 use entry::{Entry, Occasion};
+use stoa_api::RunOutcome;
 use stoa_http::shutdown::Drain;
 use stoa_settings::Schedule;
 use stoa_settings::schedule::Slot;
@@ -128,8 +129,17 @@ impl Schedules {
     /// When the records can't be read or written.
     pub async fn open(parts: Parts) -> Result<Arc<Self>, StoreError> {
         let (kept, cut_off) = kept::read(&parts.records).await?;
-        if !cut_off.is_empty() {
-            parts.records.apply(cut_off).await?;
+        let mut written = Vec::new();
+        for name in &cut_off {
+            let kept = &kept[name];
+            written.extend([kept.written(name), kept.last_written(name)]);
+            let metrics = &parts.metrics;
+            let metrics = metrics.schedule(&name.service, &name.function.to_string());
+            metrics.count(RunOutcome::CutOff, 1);
+        }
+        let written: Vec<_> = written.into_iter().flatten().collect();
+        if !written.is_empty() {
+            parts.records.apply(written).await?;
         }
         let entries = kept
             .into_iter()

@@ -123,10 +123,13 @@ fn wanted_forces(
     let mut forces = state.forces(service);
     let services = &state.services;
     // Any service may come to call this one: by its contract, or by http://NAME.svc.
-    let own = [GATEWAY, SCHEDULE];
-    let is_own = own.contains(&link.as_str());
+    let clock = services.get(service);
+    let clock = clock.filter(|deployed| !deployed.schedules().is_empty());
+    let own = [Some(GATEWAY), clock.map(|_| SCHEDULE)];
+    let own = own.into_iter().flatten();
+    let is_own = own.clone().any(|own| own == link);
     if !is_own && !services.contains_key(link) && !forces.links.contains_key(link) {
-        let links = own.into_iter().chain(services.keys().map(String::as_str));
+        let links = own.chain(services.keys().map(String::as_str));
         let links: Vec<_> = links.filter(|link| *link != service).collect();
         let all = format!("expected one of {}", links.join(", "));
         let hint = meant(link, links, &all);

@@ -65,10 +65,10 @@ pub struct Run {
     pub error: Option<String>,
 }
 
-/// All that is kept, and what is to be written of runs that the end of the host cut off.
+/// All that is kept, and whose run the end of the host cut off.
 pub(super) async fn read(
     records: &Arc<dyn Records>,
-) -> Result<(BTreeMap<ScheduleName, Kept>, Vec<Change>), StoreError> {
+) -> Result<(BTreeMap<ScheduleName, Kept>, Vec<ScheduleName>), StoreError> {
     let (mut all, mut cut_off) = (BTreeMap::new(), Vec::new());
     for (key, record) in records.list(KIND).await? {
         let read = serde_json::from_value::<Kept>(record);
@@ -85,8 +85,7 @@ pub(super) async fn read(
                 begun.started
             );
             kept.end(begun.ended(RunOutcome::CutOff, Duration::ZERO));
-            cut_off.extend(kept.written(&name));
-            cut_off.extend(kept.last_written(&name));
+            cut_off.push(name.clone());
         }
         all.insert(name, kept);
     }

@@ -1,6 +1,7 @@
 //! One run of a schedule: written down, called, written down.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -28,11 +29,12 @@ impl Schedules {
     /// Makes the call of a run, once it is on disk that it is made. The drain waits for
     /// its end.
     pub(super) async fn run(self: Arc<Self>, starting: Starting, _held: Drain) {
-        let began = Instant::now();
         let written = self.write(&starting, |name, entry| {
             entry.kept.written(name).into_iter().collect()
         });
-        let ended = match written.await {
+        let written = written.await;
+        let began = Instant::now();
+        let ended = match written {
             Ok(true) => {
                 let Starting {
                     name,
@@ -47,14 +49,15 @@ impl Schedules {
             Err(error) => Ended::refused(format!("its slot could not be written down: {error}")),
         };
         tell(&starting, &ended);
+        let took = began.elapsed();
         let run = Run {
             error: ended.error,
-            ..starting.begun.clone().ended(ended.outcome, began.elapsed())
+            ..starting.begun.clone().ended(ended.outcome, took)
         };
-        self.end(&starting, run, began.elapsed()).await;
+        self.end(&starting, run, took).await;
     }
 
-    async fn end(&self, starting: &Starting, run: Run, took: std::time::Duration) {
+    async fn end(&self, starting: &Starting, run: Run, took: Duration) {
         let outcome = run.outcome;
         let written = self.write(starting, move |name, entry| {
             if let Some(active) = &entry.active {

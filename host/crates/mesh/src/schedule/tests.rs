@@ -6,7 +6,6 @@ mod world;
 
 use std::time::Duration;
 
-use stoa_api::RunOutcome;
 use stoa_settings::Missed;
 
 use super::*;
@@ -126,6 +125,7 @@ async fn a_run_that_the_end_of_the_host_cut_off_is_told_and_not_made_again() {
             (Some(second(30)), RunOutcome::CutOff),
         ];
         assert_eq!(told, expected);
+        assert!(world.metrics.encode().contains("outcome=\"cut_off\"} 1"));
     }
 }
 
