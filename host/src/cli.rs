@@ -28,6 +28,7 @@ mod rollback;
 mod rollout;
 mod routes;
 mod scale;
+mod schedule;
 mod secret;
 mod serve;
 mod show;
@@ -91,6 +92,7 @@ enum Command {
     Routes(routes::Routes),
     Contract(contract::Contract),
     Scale(scale::Scale),
+    Schedule(schedule::Schedule),
     Cache(cache::Cache),
     Breaker(breaker::Breaker),
     Config(config::Config),
@@ -152,6 +154,7 @@ async fn run(command: Command, shared: &Shared) -> anyhow::Result<()> {
         Command::Routes(command) => command.run(shared).await,
         Command::Contract(command) => command.run(shared).await,
         Command::Scale(command) => command.run(shared).await,
+        Command::Schedule(command) => command.run(shared).await,
         Command::Cache(command) => command.run(shared).await,
         Command::Breaker(command) => command.run(shared).await,
         Command::Config(command) => command.run(shared).await,

@@ -24,11 +24,13 @@ use stoa_gateway::{Gateway, Neighbourhood, accept};
 use stoa_http::shutdown::{Drained, Drainer, Holds, Stop};
 use stoa_mesh::discovery::Discovery;
 use stoa_mesh::queue::{self, Queues};
+use stoa_mesh::schedule::Caller;
 use stoa_mesh::upstream::Upstreams;
 use stoa_mesh::upstream::gauges::Gauges;
-use stoa_mesh::{Guards, Registry};
+use stoa_mesh::{Guards, Registry, Schedules, schedule};
 use stoa_service::threads::Threads;
 use stoa_settings::config::{Config, Development, LogFormat};
+use stoa_settings::schedule::Slot;
 use stoa_store::secrets::Secrets;
 use stoa_store::{Store, make_secret, read_secret};
 use stoa_telemetry::{Telemetry, logs};
@@ -160,6 +162,7 @@ impl Host {
         deployments.restore().await?;
         listen(&gateway, gateway_listener, tls, &drainer);
         tokio::spawn(deployments.clone().announce_upstreams(drainer.drain()));
+        tokio::spawn(deployments.keep_time(drainer.drain()));
         let upkeep = Upkeep {
             gateway: gateway.clone(),
             deployments: deployments.clone(),
@@ -307,12 +310,22 @@ async fn deployments(
         metrics: telemetry.metrics.clone(),
         holds,
     });
+    let schedules = Schedules::open(schedule::Parts {
+        caller: Box::new(Caller {
+            registry: registry.clone(),
+            guards: guards.clone(),
+        }),
+        records: store.records(),
+        metrics: telemetry.metrics.clone(),
+        clock: Box::new(Slot::now),
+    });
     Ok(Deployments::new(Parts {
         queues: queues.await?,
         runtime: Arc::new(runtime),
         registry,
         upstreams,
         guards,
+        schedules: schedules.await?,
         discovery,
         neighbours: Arc::new(neighbours),
         trust,

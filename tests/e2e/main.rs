@@ -48,6 +48,7 @@ mod restart;
 mod retries;
 mod rollout;
 mod sandbox;
+mod schedules;
 mod secrets;
 mod security_headers;
 mod shop;

@@ -149,3 +149,16 @@ async fn settings_of_an_older_host_are_served_and_told() -> Result<()> {
     host.get("/ping").await?.expect(200)?;
     Ok(())
 }
+
+/// The others serve; the host says that it is not ready, which this restart takes for a
+/// failure.
+#[tokio::test]
+async fn a_host_starts_without_a_service_of_which_nothing_can_be_loaded() -> Result<()> {
+    let mut host = serving(&[hello()]).await?;
+    host.kill_9().await?;
+    std::fs::remove_dir_all(host.data().join("components"))?;
+    let told = host.restart().await.err().context("it is not ready")?;
+    let told = format!("{told:#}");
+    ensure!(told.contains("could not be loaded"), "{told}");
+    Ok(())
+}

@@ -55,6 +55,8 @@ fn sections(detail: &ServiceDetail) -> Vec<(&'static str, Vec<String>)> {
         .iter()
         .map(|(interface, by)| format!("{interface} from {by}"));
     let routes = settings.routes.iter().map(route);
+    let schedules = settings.schedules.iter();
+    let schedules = schedules.map(|(function, when)| format!("{function} {when}"));
     let config = config.values.iter().map(|(key, value)| match value.source {
         ConfigSource::Manifest => format!("{key} = {:?}", value.value),
         ConfigSource::Operator => format!("{key} = {:?} (set by the operator)", value.value),
@@ -70,6 +72,7 @@ fn sections(detail: &ServiceDetail) -> Vec<(&'static str, Vec<String>)> {
         ("exports", exports.clone()),
         ("imports", imports.collect()),
         ("routes", routes.collect()),
+        ("schedules", schedules.collect()),
         ("pool", vec![pool(settings, summary.live.first())]),
         (
             "instances",

@@ -7,6 +7,7 @@ mod drain;
 mod keys;
 mod queue;
 mod rollout;
+mod schedule;
 mod secret;
 mod tokens;
 pub mod upstream;
@@ -31,6 +32,9 @@ pub use queue::{
     QueueReceipt, QueueRedrive, QueueState, QueueSubscriber,
 };
 pub use rollout::{RolloutState, Stages};
+pub use schedule::{
+    PauseRequest, RunOutcome, RunUnderWay, ScheduleDetail, ScheduleRun, ScheduleSummary,
+};
 pub use secret::{KeyRotation, SecretSummary};
 pub use tokens::{NewToken, TokenRequest};
 

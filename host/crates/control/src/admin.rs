@@ -20,6 +20,7 @@ mod keys;
 mod logs;
 mod problem;
 mod queues;
+mod schedules;
 mod secrets;
 mod server;
 mod shape;

@@ -17,8 +17,8 @@
 //!   waiting; [`record`] is what is kept on disk;
 //! - the changes: [`change`] deploys what [`arrive`] fits in, [`traffic`] moves traffic,
 //!   [`scale`] sets sizes, [`configure`] values, [`undeploy`] removes, [`drain`] has
-//!   services take no calls, [`breakers`] shows and holds breakers, [`rollout`] walks
-//!   canaries and swaps back what [`verdict`] finds worse, [`restore`] starts over after
+//!   services take no calls, [`breakers`] shows and holds breakers, [`schedules`] pauses
+//!   what the clock calls, [`rollout`] walks canaries and swaps back what [`verdict`] finds worse, [`restore`] starts over after
 //!   a restart;
 //! - [`sweep`] removes what nothing needs any more, [`view`] tells what is there.
 
@@ -47,6 +47,7 @@ mod record;
 mod restore;
 mod rollout;
 mod scale;
+mod schedules;
 mod state;
 mod sweep;
 #[cfg(test)]
@@ -62,6 +63,7 @@ use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 pub use components::{ComponentError, Components};
+pub use schedules::ScheduleError;
 use state::{Deployed, State};
 use stoa_api::Fault;
 use stoa_engine::capabilities::outbound::outgoing::Neighbours;
@@ -71,7 +73,7 @@ use stoa_gateway::Gateway;
 use stoa_mesh::discovery::Discovery;
 use stoa_mesh::queue::Queues;
 use stoa_mesh::upstream::Upstreams;
-use stoa_mesh::{Guards, Registry};
+use stoa_mesh::{Guards, Registry, Schedules};
 use stoa_service::contract::ContractFault;
 use stoa_service::threads::Threads;
 use stoa_settings::config::Keep;
@@ -92,6 +94,8 @@ pub struct Parts {
     pub queues: Arc<Queues>,
     /// What stands before each live revision.
     pub guards: Arc<Guards>,
+    /// Functions that the clock calls.
+    pub schedules: Arc<Schedules>,
     /// Where members are found by who watches them.
     pub discovery: Arc<Discovery>,
     /// How services reach each other over HTTP.

@@ -4,6 +4,7 @@
 //!  gateway ────┐
 //!  link ───────┼─► Guard: let in ─► ask ─► record, tell ─► perhaps again
 //!  neighbour ──┤     │ Gate         │ Target
+//!  schedule ───┤     │              │
 //!  the host ───┘     │              ├── function ─┬─► pool ─► instance
 //!                    │              ├── handler ──┘
 //!                    │              └── upstream ───► one of its instances
@@ -18,7 +19,7 @@
 //! - [`registry`]: which revisions are live, and who exports which interface; [`split`]:
 //!   which of them gets the next call;
 //! - [`discovery`]: the same for who watches: states, and each change in order;
-//! - [`link`]: calls from component to component;
+//! - [`link`]: calls from component to component; [`schedule`]: calls by the clock;
 //! - [`upstream`]: HTTP services that are no components.
 //!
 //! A revision is picked before its guard is asked: in a snapshot of the registry, or by
@@ -34,10 +35,12 @@ pub mod guards;
 mod health_check;
 pub mod intake;
 pub mod link;
+mod own_error;
 pub mod queue;
 pub mod record;
 pub mod registry;
 pub mod retry;
+pub mod schedule;
 pub mod split;
 pub mod target;
 pub mod upload;
@@ -51,6 +54,7 @@ pub use health_check::check_health;
 pub use intake::{Intake, Intakes};
 pub use registry::{Live, Registry, Service, Snapshot};
 pub use retry::Repeat;
+pub use schedule::{SCHEDULE, ScheduleName, Schedules};
 pub use split::pick;
 pub use target::Target;
 pub use upload::RequestBodyState;

@@ -9,6 +9,7 @@ pub mod config;
 mod queue;
 mod resilience;
 pub mod route;
+pub(crate) mod schedule;
 mod upstream;
 
 use std::fmt::{self, Display};
@@ -80,6 +81,7 @@ impl Settings {
                 queue::queue(check, interface, queue);
             }
         });
+        check.within("schedules", |check| schedule::all(check, &self.schedules));
         check.rate(self.rate.as_ref());
         check.cors(self.cors.as_ref());
         check.faults

@@ -16,6 +16,7 @@ pub mod origin;
 mod policy;
 mod queue;
 mod resilience;
+pub mod schedule;
 pub mod spelling;
 pub mod upstream;
 
@@ -31,6 +32,7 @@ pub use load::{Class, Concurrency, OnDisconnect, Priority};
 pub use policy::{By, Choice, Compression, Rate};
 pub use queue::{OnExhausted, Queue};
 pub use resilience::{Breaker, Retry, Rollout};
+pub use schedule::{Missed, Schedule};
 
 /// Everything about a revision but its component.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -62,6 +64,9 @@ pub struct Settings {
     /// later.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub queues: BTreeMap<String, Queue>,
+    /// Functions that the clock calls.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub schedules: BTreeMap<FunctionName, Schedule>,
     /// What a caller may send to each route that has no `rate` of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,

@@ -11,6 +11,7 @@ mod policy;
 mod queue;
 mod resilience;
 pub mod route;
+mod schedule;
 mod schema;
 mod sections;
 mod upstream;

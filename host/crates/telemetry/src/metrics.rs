@@ -21,6 +21,7 @@ mod process;
 mod queue;
 mod resilience;
 mod route;
+mod schedule;
 mod series;
 mod shard;
 mod steps;
@@ -45,6 +46,7 @@ pub use pool::{PoolMetrics, PoolReading, PoolSample};
 pub use queue::{QueueMetrics, QueueReading, QueueSample};
 pub use resilience::{BreakerMetrics, RetryMetrics};
 pub use route::RouteMetrics;
+pub use schedule::ScheduleMetrics;
 pub use shard::{ActiveRequest, ActiveRequests, Held, PerThread, ShardedArc};
 
 use super::lock;
@@ -54,6 +56,7 @@ use process::Process;
 use queue::Queues;
 use resilience::Resilience;
 use route::Routes;
+use schedule::Schedules;
 use steps::Steps;
 
 /// `Content-Type` of what [`Metrics::encode`] returns.
@@ -71,6 +74,7 @@ pub struct Metrics {
     pools: Arc<Pools>,
     queues: Arc<Queues>,
     resilience: Arc<Resilience>,
+    schedules: Arc<Schedules>,
     active_requests: Arc<ActiveRequests>,
     rejected: Family<Word, Counter>,
     idempotency: Family<Word, Counter>,
@@ -94,6 +98,7 @@ impl Metrics {
             pools: Arc::default(),
             queues: Arc::default(),
             resilience: Arc::default(),
+            schedules: Arc::default(),
             active_requests: Arc::default(),
             rejected: Family::default(),
             idempotency: Family::default(),
@@ -169,6 +174,16 @@ impl Metrics {
     /// The handle of a service's retries.
     pub fn retries(&self, service: &str) -> Arc<RetryMetrics> {
         self.resilience.retries(service)
+    }
+
+    /// The handle of a schedule: a service and the function that is called by the clock.
+    pub fn schedule(&self, service: &str, function: &str) -> Arc<ScheduleMetrics> {
+        self.schedules.of(service, function)
+    }
+
+    /// Drops the label sets of a schedule.
+    pub fn forget_schedule(&self, service: &str, function: &str) {
+        self.schedules.forget(service, function);
     }
 
     /// Asks `pool` for its state at each scrape, until it is dropped.
@@ -259,6 +274,7 @@ impl Metrics {
         self.register(Arc::clone(&self.queues));
         self.register(Arc::clone(&self.calls));
         self.register(Arc::clone(&self.resilience));
+        self.register(Arc::clone(&self.schedules));
         self.register(Arc::clone(&self.deploy_steps));
         self.register(Process::new());
         let mut registry = lock(&self.registry);

@@ -10,6 +10,7 @@ mod error;
 mod exchange;
 mod keys;
 mod queues;
+mod schedules;
 mod secret;
 mod stream;
 mod tokens;

@@ -6,10 +6,11 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::deploy::{ChangeError, ComponentError};
+use crate::deploy::{ChangeError, ComponentError, ScheduleError};
 use stoa_api::{Fault, Problem};
 use stoa_gateway::identity::{KeyError, TokenError};
 use stoa_mesh::queue::QueueError;
+use stoa_mesh::schedule::NotBegun;
 use stoa_mesh::upstream::NotRegistered;
 use stoa_store::secrets::SecretsError;
 
@@ -44,6 +45,7 @@ pub(super) enum Refusal {
     NoComponent,
     NotRegistered(NotRegistered),
     Queue(QueueError),
+    Schedule(ScheduleError),
     Secrets(SecretsError),
     /// No route has such a tag.
     NoTag {
@@ -84,6 +86,15 @@ impl From<NotRegistered> for Refusal {
     }
 }
 
+impl From<ScheduleError> for Refusal {
+    fn from(error: ScheduleError) -> Self {
+        match error {
+            ScheduleError::Change(error) => Self::Change(error),
+            error => Self::Schedule(error),
+        }
+    }
+}
+
 impl From<SecretsError> for Refusal {
     fn from(error: SecretsError) -> Self {
         Self::Secrets(error)
@@ -120,6 +131,13 @@ impl Refusal {
                 (StatusCode::SERVICE_UNAVAILABLE, "queue_unavailable")
             }
             Self::Queue(QueueError::Store(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "store"),
+            Self::Schedule(ScheduleError::NotBegun(_, NotBegun::UnderWay)) => {
+                (StatusCode::CONFLICT, "under_way")
+            }
+            Self::Schedule(ScheduleError::NotBegun(_, NotBegun::NotNow)) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "draining")
+            }
+            Self::Schedule(_) => (StatusCode::NOT_FOUND, "no_schedule"),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
             Self::Interrupted => (StatusCode::INTERNAL_SERVER_ERROR, "interrupted"),
@@ -209,6 +227,7 @@ impl Refusal {
             Self::TooLarge => "the body is longer than any of its kind that is needed".to_owned(),
             Self::NotRegistered(error) => error.to_string(),
             Self::Queue(error) => error.to_string(),
+            Self::Schedule(error) => error.to_string(),
             Self::Change(error) => error.to_string(),
             Self::Component(error) => error.to_string(),
             Self::Key(error) => error.to_string(),

@@ -13,7 +13,7 @@ use super::problem::Refusal;
 use super::state::Admin;
 use super::{
     breakers, cache, config, discovery, document, drain, eureka, guard, handlers, keys, logs,
-    queues, secrets, shape, tokens, trace, upstreams,
+    queues, schedules, secrets, shape, tokens, trace, upstreams,
 };
 use stoa_telemetry::metrics::CONTENT_TYPE;
 
@@ -45,6 +45,10 @@ pub fn router(admin: Admin) -> Router {
         .routes(routes!(handlers::routes))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
+        .routes(routes!(schedules::list))
+        .routes(routes!(schedules::show))
+        .routes(routes!(schedules::run))
+        .routes(routes!(schedules::pause))
         .routes(routes!(upstreams::list))
         .routes(routes!(
             upstreams::show,

@@ -10,7 +10,7 @@ use super::{ChangeError, Deployments, fault};
 use stoa_api::{BreakerForce, BreakerRequest, BreakerState, ServiceSummary};
 use stoa_mesh::breaker::{self, Forced, Reading};
 use stoa_mesh::upstream::Upstream;
-use stoa_mesh::{Forces, GATEWAY};
+use stoa_mesh::{Forces, GATEWAY, SCHEDULE};
 use stoa_settings::config::faults::meant;
 
 impl Deployments {
@@ -123,8 +123,13 @@ fn wanted_forces(
     let mut forces = state.forces(service);
     let services = &state.services;
     // Any service may come to call this one: by its contract, or by http://NAME.svc.
-    if link != GATEWAY && !services.contains_key(link) && !forces.links.contains_key(link) {
-        let links = std::iter::once(GATEWAY).chain(services.keys().map(String::as_str));
+    let clock = services.get(service);
+    let clock = clock.filter(|deployed| !deployed.schedules().is_empty());
+    let own = [Some(GATEWAY), clock.map(|_| SCHEDULE)];
+    let own = own.into_iter().flatten();
+    let is_own = own.clone().any(|own| own == link);
+    if !is_own && !services.contains_key(link) && !forces.links.contains_key(link) {
+        let links = own.chain(services.keys().map(String::as_str));
         let links: Vec<_> = links.filter(|link| *link != service).collect();
         let all = format!("expected one of {}", links.join(", "));
         let hint = meant(link, links, &all);

@@ -112,7 +112,9 @@ impl Deployments {
         next: State,
         mut effects: Effects,
     ) -> Result<Committed, StoreError> {
-        let records = mem::take(&mut effects.records);
+        let mut records = mem::take(&mut effects.records);
+        let mut schedules = self.parts.schedules.change(next.wanted(&effects)).await;
+        records.append(&mut schedules.records);
         if !records.is_empty() {
             self.parts.records.apply(records).await?;
         }
@@ -123,6 +125,7 @@ impl Deployments {
         self.publish(&now, &mut effects);
         self.parts.queues.deliver(&topics);
         self.state.store(now.clone());
+        schedules.publish();
         // From here on: later, one of them may have its traffic back.
         for loaded in &effects.ending {
             loaded.revision.pool.drain();
@@ -160,10 +163,9 @@ impl Deployments {
         }
         if let Some(table) = effects.table.take() {
             let services = effects.moved.iter().map(|name| {
-                let service = now
-                    .services
-                    .get(name)
-                    .map(|one| Arc::new(one.service(name)));
+                // One of which nothing could be loaded is nowhere to be found.
+                let deployed = now.services.get(name).filter(|one| one.is_live());
+                let service = deployed.map(|one| Arc::new(one.service(name)));
                 (Arc::from(name.as_str()), service)
             });
             self.parts.registry.publish(services.collect());

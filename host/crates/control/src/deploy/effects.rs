@@ -1,16 +1,16 @@
 //! What a change asks for, as data. It is worked out from the two states, so no change
 //! can forget any of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::declared::{self, Declared};
 use super::state::{Deployed, Loaded, Names, State};
-use super::{ChangeError, record};
+use super::{ChangeError, record, schedules};
 use stoa_gateway::table::Table;
-use stoa_mesh::Forces;
+use stoa_mesh::{Forces, ScheduleName};
 use stoa_store::{Change, StoreError};
 
 /// What becomes of a change. Names are of services and upstreams as the next state has
@@ -29,6 +29,10 @@ pub(super) struct Effects {
     pub(super) intakes: Names,
     /// Whose breakers are held otherwise.
     pub(super) forces: Names,
+    /// Services whose functions are called by the clock at other times, or that are gone.
+    pub(super) schedules: Names,
+    /// Schedules that are paused, or not any more.
+    pub(super) paused: BTreeSet<ScheduleName>,
     /// Services whose configuration has other values.
     pub(super) values: Names,
     /// Services whose pools have another size.
@@ -85,12 +89,15 @@ impl Effects {
         effects.upstreams(before, next);
         effects.drains(before, next);
         effects.breakers(before, next);
+        effects.pauses(before, next);
         effects
     }
 
     fn services(&mut self, before: &State, next: &mut State) {
         let same = |was: &Arc<Deployed>, now: &Arc<Deployed>| Arc::ptr_eq(was, now);
-        for name in differing(&before.services, &next.services, same) {
+        let changed = differing(&before.services, &next.services, same);
+        self.schedules = schedules::differing(before, next, &changed);
+        for name in changed {
             let was = before.services.get(&name).map(|was| &**was);
             match next.services.get_mut(&name).map(Arc::make_mut) {
                 Some(now) => self.service(&name, was, now),
@@ -170,6 +177,17 @@ impl Effects {
                 None => Change::remove(record::BREAKER, &name),
             });
             self.forces.insert(name);
+        }
+    }
+
+    fn pauses(&mut self, before: &State, next: &State) {
+        for name in before.paused.symmetric_difference(&next.paused) {
+            let key = name.to_string();
+            self.records.push(match next.paused.contains(name) {
+                true => written(record::PAUSED, &key, &true),
+                false => Change::remove(record::PAUSED, &key),
+            });
+            self.paused.insert(name.clone());
         }
     }
 }

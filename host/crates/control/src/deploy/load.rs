@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::guest_log::RevisionLog;
 use super::record::{RevisionRecord, ScaleRecord};
 use super::state::Loaded;
-use super::{ComponentError, Parts, contract_fault, fault, queues, runtime_fault};
+use super::{ComponentError, Parts, contract_fault, fault, queues, runtime_fault, schedules};
 use stoa_api::Fault;
 use stoa_engine::capabilities::config::{LiveConfig, Overrides};
 use stoa_engine::capabilities::outbound::outgoing::{Allowance, Outgoing};
@@ -92,6 +92,11 @@ pub(super) fn assemble(
 ) -> Result<Loaded, Vec<Fault>> {
     let (service, record) = (recipe.service.clone(), recipe.record);
     let mut faults = unservable(parts, &service, record, &prepared.contract);
+    faults.extend(schedules::unservable(
+        &service,
+        &record.settings,
+        &prepared.contract,
+    ));
     let links = links(parts, &service, record, prepared);
     let links = links.unwrap_or_else(|found| {
         faults.extend(found);

@@ -18,6 +18,8 @@ pub(super) const KIND: &str = "service";
 pub(super) const DRAIN: &str = "drain";
 /// The kind of the records of how breakers are held, by service or upstream.
 pub(super) const BREAKER: &str = "breaker";
+/// The kind of the records of schedules that are paused, by name.
+pub(super) const PAUSED: &str = "schedule-paused";
 
 /// A service: its revisions, and which of them are live.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! After a restart: what was live is live again, from compiled code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -11,7 +11,7 @@ use super::record::{self, ServiceRecord};
 use super::state::{Deployed, Loaded, Names, Services, State};
 use super::{ChangeError, Deployments, fault};
 use stoa_engine::capabilities::config::Overrides;
-use stoa_mesh::Forces;
+use stoa_mesh::{Forces, ScheduleName};
 use stoa_settings::SettingFault;
 use stoa_store::StoreError;
 
@@ -28,9 +28,21 @@ impl Deployments {
             drained: self.read_drained().await?,
             services: self.read_services().await?,
             upstreams: self.read_upstreams().await?,
+            paused: self.read_paused().await?,
         };
-        self.change(|state| Ok::<_, StoreError>(restore(state, restored)))
-            .await?;
+        let kept = self.parts.schedules.services();
+        let mut gone: Names = kept.into_iter().collect();
+        gone.retain(|service| !restored.services.contains_key(service));
+        // A record that can't be read is of a service that is there.
+        if self.unread.load(Ordering::Relaxed) {
+            gone.clear();
+        }
+        self.change(|state| {
+            let (restored, mut effects) = restore(state, restored);
+            effects.schedules.extend(gone);
+            Ok::<_, StoreError>((restored, effects))
+        })
+        .await?;
         self.sweep_components().await;
         Ok(())
     }
@@ -58,6 +70,20 @@ impl Deployments {
             tracing::warn!(service.name = service, "it is drained by an operator");
         }
         Ok(drained)
+    }
+
+    async fn read_paused(&self) -> Result<BTreeSet<ScheduleName>, StoreError> {
+        let all = self.parts.records.list(record::PAUSED).await?;
+        let names = all.iter().filter_map(|(key, _)| ScheduleName::parse(key));
+        let paused: BTreeSet<_> = names.collect();
+        for name in &paused {
+            tracing::warn!(
+                service.name = name.service,
+                "the schedule of {} is paused by an operator",
+                name.function
+            );
+        }
+        Ok(paused)
     }
 
     async fn read_services(self: &Arc<Self>) -> Result<Services, StoreError> {

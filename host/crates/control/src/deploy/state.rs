@@ -11,7 +11,7 @@ use stoa_api::Fault;
 use stoa_engine::capabilities::config::Overrides;
 use stoa_gateway::Plan;
 use stoa_gateway::table::{ServiceRoutes, Table};
-use stoa_mesh::{Forces, Live, Service};
+use stoa_mesh::{Forces, Live, ScheduleName, Service};
 use stoa_service::revision::Revision;
 
 /// Services by name. One that has not changed is the same in the next state.
@@ -30,6 +30,8 @@ pub(super) struct State {
     pub(super) drained: Names,
     /// What an operator holds the breakers of services and upstreams at.
     pub(super) forces: BTreeMap<String, Forces>,
+    /// Schedules whose slots pass without a call, because an operator says so.
+    pub(super) paused: BTreeSet<ScheduleName>,
 }
 
 /// A service as the host has it.

@@ -14,11 +14,12 @@ use super::effects::{Effects, Stop};
 use super::record::{Changes, ConfigRecord};
 use super::state::{Deployed, Linked, Loaded, Names, State};
 use super::traffic::{Ready, traffic};
-use super::{ChangeError, configure, drain, scale, undeploy};
+use super::{ChangeError, configure, drain, scale, schedules, undeploy};
 use stoa_api::{DeployRequest, ScaleRequest, TrafficRequest};
 use stoa_engine::capabilities::config::Overrides;
 use stoa_http::conditions::Conditions;
-use stoa_mesh::Forces;
+use stoa_mesh::{Forces, ScheduleName};
+use stoa_settings::FunctionName;
 
 fn names(names: &[&str]) -> Names {
     names.iter().map(|name| (*name).to_owned()).collect()
@@ -263,4 +264,52 @@ async fn a_name_that_is_taken_or_being_purged_is_refused() {
         codes(deploy(&workshop, &state, None, &purging)),
         ["purging"]
     );
+}
+
+/// `hello`, whose second revision, which is live, has these schedules.
+fn with_schedules(state: &mut State, schedules: Value) {
+    let live = &mut state.entry("hello").record.revisions[1];
+    live.settings.schedules = serde_json::from_value(schedules).unwrap();
+}
+
+#[tokio::test]
+async fn schedules_are_those_of_the_revision_with_the_traffic() {
+    let mut state = Workshop::new().state();
+    with_schedules(&mut state, json!({ "a:b/c.d": { "every": "1h" } }));
+    let name: FunctionName = "a:b/c.d".to_owned().try_into().unwrap();
+    let request = TrafficRequest::Rollback { to: None };
+    let (next, effects) = move_traffic(&state, &request, &BTreeMap::new()).unwrap();
+    assert_eq!(effects.schedules, names(&["hello"]));
+    let wanted = next.wanted(&effects).services;
+    assert_eq!(wanted, [("hello".to_owned(), Some(BTreeMap::new()))].into());
+    let (back, effects) = move_traffic(&next, &request, &BTreeMap::new()).unwrap();
+    let wanted = back.wanted(&effects).services;
+    assert!(wanted["hello"].as_ref().unwrap().contains_key(&name));
+    let size = ScaleRequest {
+        min: Some(1),
+        max: Some(3),
+    };
+    let (_, effects) = scale::scale(&back, "hello", &size, &Names::new()).unwrap();
+    assert!(effects.schedules.is_empty(), "they are as they were");
+    let (gone, effects) = undeploy::undeploy(&back, "hello", &Names::new()).unwrap();
+    let wanted = gone.wanted(&effects).services;
+    assert_eq!(wanted, [("hello".to_owned(), None)].into());
+}
+
+#[tokio::test]
+async fn a_pause_is_written_down_once_and_goes_with_its_service() {
+    let mut state = Workshop::new().state();
+    with_schedules(&mut state, json!({ "a:b/c.d": { "every": "1h" } }));
+    let name = || ScheduleName::parse("hello/a:b/c.d").unwrap();
+    let (paused, effects) = schedules::pause(&state, name(), true).unwrap();
+    let record = |there| ("schedule-paused", "hello/a:b/c.d", there);
+    assert_eq!(records(&effects), [record(true)]);
+    assert_eq!(paused.wanted(&effects).paused, [(name(), true)].into());
+    let (_, again) = schedules::pause(&paused, name(), true).unwrap();
+    assert!(again.records.is_empty() && again.paused.is_empty());
+    let (resumed, effects) = schedules::pause(&paused, name(), false).unwrap();
+    assert_eq!(records(&effects), [record(false)]);
+    assert!(resumed.paused.is_empty());
+    let (_, effects) = undeploy::undeploy(&paused, "hello", &Names::new()).unwrap();
+    assert!(records(&effects).contains(&record(false)));
 }

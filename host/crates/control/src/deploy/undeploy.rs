@@ -72,6 +72,7 @@ pub(super) fn undeploy(
     let mut next = state.clone();
     next.drained.remove(name);
     next.forces.remove(name);
+    next.paused.retain(|paused| paused.service != name);
     if next.services.remove(name).is_some() {
         check::fit(state, &next, name, upstreams)?;
         return Effects::of(state, next);

@@ -7,9 +7,9 @@ use super::StoredCall;
 use super::subscriber::Subscriber;
 use crate::fault::CallError;
 use crate::guard::{Called, Terms};
+use crate::own_error;
 use crate::retry::Repeat;
 use stoa_call::{CallContext, RequestId, TraceContext};
-use stoa_engine::service_error::ServiceError;
 use stoa_engine::value::Val;
 use stoa_service::pool::PoolError;
 use stoa_service::revision::Revision;
@@ -156,10 +156,7 @@ impl Subscriber {
 /// What a call says of its delivery.
 fn told(called: Called, results: &[Val]) -> Outcome {
     match called.outcome {
-        Ok(()) => match results.first() {
-            Some(Val::Result(Err(error))) => Outcome::Failed(reason(error.as_deref())),
-            _ => Outcome::Done,
-        },
+        Ok(()) => own_error::of_results(results).map_or(Outcome::Done, Outcome::Failed),
         Err(error) if is_attempt(&error) => Outcome::Failed(error.to_string()),
         Err(error) => Outcome::NotNow(error.retry_after().unwrap_or(NOT_NOW)),
     }
@@ -183,22 +180,5 @@ fn is_attempt(error: &CallError) -> bool {
         | CallError::Upload(_)
         | CallError::Upstream(_)
         | CallError::Queue(_) => false,
-    }
-}
-
-/// The error of a function's own, in words.
-fn reason(error: Option<&Val>) -> String {
-    match error.map(|error| (ServiceError::from_val(error), error)) {
-        Some((Some(error), _)) => {
-            let violations = error.violations.iter();
-            let violations = violations.map(|one| format!("{} {}", one.pointer, one.detail));
-            let details: Vec<_> = [error.detail.clone()]
-                .into_iter()
-                .chain(violations)
-                .collect();
-            format!("{}: {}", error.case.name(), details.join("; "))
-        }
-        Some((None, error)) => format!("{error:?}").chars().take(500).collect(),
-        None => "the function failed without a reason".to_owned(),
     }
 }

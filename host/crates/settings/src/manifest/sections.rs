@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::keys::Keys;
 use super::resilience::{BREAKER, RETRY, ROLLOUT};
-use super::{ServiceManifest, policy, queue, route, schema};
+use super::{ServiceManifest, policy, queue, route, schedule, schema};
 use crate::check::route::Owner;
 use crate::config::document::{Entry, scalar};
 use crate::config::values::{count, duration, number, size, word};
@@ -54,6 +54,9 @@ const SERVICE: Keys<ServiceManifest> = Keys(&[
                 it.settings.queues.insert(e.name().to_owned(), queue);
             }
         });
+    }),
+    ("schedules", |it, e| {
+        it.settings.schedules = schedule::schedules(e);
     }),
     ("rate", |it, e| it.settings.rate = policy::rate(e)),
     ("cors", |it, e| it.settings.cors = policy::cors(e)),
@@ -156,7 +159,6 @@ fn stranger(entry: &mut Entry<'_, '_>) {
         ("grants", GRANTS.has(&name)),
     ];
     match homes.iter().find(|(_, home)| *home) {
-        _ if *name == *"schedules" => later(entry, &name),
         Some((home, _)) => {
             entry.fault(format!("`{name}` belongs in [{}.{home}]", entry.section));
         }

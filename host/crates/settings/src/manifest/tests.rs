@@ -1,6 +1,7 @@
 mod faults;
 mod refused;
 mod routes;
+mod schedules;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,6 +28,17 @@ fn fault(lines: &str) -> String {
         .strip_prefix("app/stoa.toml:")
         .expect("a file and a line")
         .to_owned()
+}
+
+/// The settings of the same service, which has no fault.
+fn settings(lines: &str) -> Settings {
+    let text = format!("[service.product]\ncomponent = \"p.wasm\"\n{lines}\n");
+    let mut manifest = parse(&text).unwrap_or_else(|faults| panic!("{faults:#?}"));
+    manifest
+        .services
+        .remove("product")
+        .expect("it is there")
+        .settings
 }
 
 #[test]

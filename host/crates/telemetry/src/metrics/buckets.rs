@@ -120,6 +120,22 @@ pub(super) const DEPLOY_STEP: &[u64] = &[
     60 * S,
 ];
 
+/// From a look at a few keys to a night's report.
+pub(super) const SCHEDULE_RUN: &[u64] = &[
+    MS,
+    5 * MS,
+    25 * MS,
+    100 * MS,
+    500 * MS,
+    S,
+    5 * S,
+    30 * S,
+    60 * S,
+    300 * S,
+    1800 * S,
+    3600 * S,
+];
+
 /// From a fast NVMe disk's `fsync` to a disk in distress.
 pub(super) const FLUSH: &[u64] = &[
     50 * US,

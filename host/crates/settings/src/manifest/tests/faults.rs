@@ -34,7 +34,7 @@ fn each_fault_says_what_to_do() {
     let cases = [
         (
             "environment_x = 1",
-            "3: unknown key `environment_x` in [service.product]: known are `component`, `build`, `watch`, `routes`, `pool`, `limits`, `breaker`, `retry`, `rollout`, `config`, `config_schema`, `grants`, `links`, `queues`, `rate`, `cors`, `class`",
+            "3: unknown key `environment_x` in [service.product]: known are `component`, `build`, `watch`, `routes`, `pool`, `limits`, `breaker`, `retry`, `rollout`, `config`, `config_schema`, `grants`, `links`, `queues`, `schedules`, `rate`, `cors`, `class`",
         ),
         ("max = 1", "3: `max` belongs in [service.product.pool]"),
         (
@@ -85,10 +85,6 @@ fn each_fault_says_what_to_do() {
         (
             "queues.\"shop:product/changes\" = { delay = \"31d\" }",
             "3: `delay`: expected 30 days at most, found \"1month 13h 26m 24s\"",
-        ),
-        (
-            "schedules = {}",
-            "3: `schedules` is not in this version of Stoa: leave it out",
         ),
         (
             "secrets = {}",
