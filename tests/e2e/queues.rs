@@ -317,14 +317,7 @@ async fn a_revision_that_waiting_calls_do_not_fit_is_refused() -> Result<()> {
     host.cli(&["queue", "pause", QUEUE]).await?.expect(0)?;
     happen(&host, "a", 1).await?.expect(204)?;
     let admin = host.admin()?;
-    admin
-        .send(
-            http::Method::DELETE,
-            "/v1/services/source",
-            stoa_tests::client::empty(),
-        )
-        .await?
-        .expect(204)?;
+    undeploy(&host, "source").await?;
     // It exports the interface without one of its functions.
     let bytes = std::fs::read(guests::QUEUE_SINK)?;
     let other = renamed(bytes, "happened", "occurred");
@@ -350,6 +343,51 @@ fn renamed(mut component: Vec<u8>, from: &str, to: &str) -> Vec<u8> {
         at = place.end;
     }
     component
+}
+
+/// What was kept is delivered to its end, whoever kept it.
+#[tokio::test]
+async fn a_queue_that_nobody_binds_any_more_is_emptied() -> Result<()> {
+    let host = serving(&[source(ordered()), sink("sink")]).await?;
+    host.cli(&["queue", "pause", QUEUE]).await?.expect(0)?;
+    for number in 1..=2 {
+        happen(&host, "a", number).await?.expect(204)?;
+    }
+    undeploy(&host, "source").await?;
+    let host = host.restart().await?;
+    host.cli(&["queue", "resume", QUEUE]).await?.expect(0)?;
+    heard(&host, "/sink/heard/a", &[1, 2]).await
+}
+
+/// Nothing is kept for a service that is gone, once an operator says so.
+#[tokio::test]
+async fn who_is_gone_can_be_forgotten() -> Result<()> {
+    let host = serving(&[source(ordered()), sink("sink"), sink("other")]).await?;
+    undeploy(&host, "other").await?;
+    happen(&host, "a", 1).await?.expect(204)?;
+    held(&host, "other", |held| held["waiting"] == 1).await?;
+    let purge = ["queue", "purge", QUEUE, "all", "--subscriber", "other"];
+    let purged = host.cli(&purge).await?;
+    let told = purged.expect(0)?;
+    ensure!(told.contains("1 call is purged"), "{told}");
+    happen(&host, "a", 2).await?.expect(204)?;
+    heard(&host, "/sink/heard/a", &[1, 2]).await?;
+    let queue = host.admin()?.get(PATH).await?.expect(200)?.json()?;
+    ensure!(
+        queue["subscribers"].as_array().map(Vec::len) == Some(1),
+        "{queue}"
+    );
+    Ok(())
+}
+
+async fn undeploy(host: &HostProcess, service: &str) -> Result<()> {
+    let path = format!("/v1/services/{service}");
+    let empty = stoa_tests::client::empty();
+    let gone = host
+        .admin()?
+        .send(http::Method::DELETE, &path, empty)
+        .await?;
+    gone.expect(204).map(drop)
 }
 
 /// A request of a client's can be kept in the place of being answered.

@@ -121,7 +121,7 @@ impl Capabilities {
     /// The instance serves `call`, and no other at the same time.
     pub fn begin(&mut self, call: CallContext) {
         self.call.set(call);
-        self.outbox = Outbox::default();
+        self.outbox.clear();
         self.pinned = Pinned::Open;
     }
 

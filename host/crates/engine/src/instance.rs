@@ -118,7 +118,7 @@ impl Instance {
             let guest = pin!(function.call_async(&mut self.store, params, results));
             watch(self.waits.as_ref(), guest).await
         };
-        self.store.data().finish_lines();
+        self.store.data_mut().finish_call();
         called.map_err(|error| self.fault(error))
     }
 

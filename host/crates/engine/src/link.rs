@@ -142,7 +142,18 @@ fn define_async(
 ) -> wasmtime::Result<()> {
     instance.func_new_concurrent(name, move |accessor, _: ComponentFunc, params, results| {
         let target = target.clone();
-        let context = accessor.with(|mut access| current_call(access.as_context_mut()));
+        let held = accessor.with(|mut access| {
+            hold(access.as_context_mut(), |context| {
+                target.held(number, context, params, results)
+            })
+        });
+        let context = match held {
+            Ok(context) => context,
+            Err(held) => {
+                return Box::pin(std::future::ready(held))
+                    as Pin<Box<dyn Future<Output = wasmtime::Result<()>> + Send + '_>>;
+            }
+        };
         let params = params.to_vec();
         let mut values = results.to_vec();
         let called = wasmtime_wasi::runtime::spawn(async move {

@@ -196,7 +196,7 @@ async fn serve(
             },
             Some(ended) = running.next(), if !running.is_empty() => {
                 ended?;
-                accessor.with(|mut access| access.data_mut().finish_lines());
+                accessor.with(|mut access| access.data_mut().finish_call());
             }
         }
     }

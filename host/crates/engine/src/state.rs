@@ -62,15 +62,17 @@ impl State {
         }
     }
 
-    /// Logs what a call wrote without an end of line, so that the next one does
-    /// not continue it.
-    pub(super) fn finish_lines(&self) {
+    /// A call has ended: logs what it wrote without an end of line, so that the next one
+    /// does not continue it, and forgets what it told queues and wrote nothing for.
+    pub(super) fn finish_call(&mut self) {
         self.outputs.iter().for_each(Output::finish_line);
+        self.capabilities.outbox.clear();
     }
 
     /// Notes whose call a task of a shared instance is.
     pub(super) fn enter(&mut self, task: GuestTaskId, context: CallContext) {
         self.capabilities.call.set(context.clone());
+        self.capabilities.outbox.refuse();
         self.shared_calls.insert(task, context);
     }
 

@@ -237,6 +237,8 @@ impl Breaker {
         let Admission { gate, probe, began } = admission;
         let (took, failed) = (now - began, outcome == Outcome::Failure);
         let slow = self.times_calls() && took >= self.settings.slow_call;
+        // Of a time before the last transition: says nothing about now.
+        let is_stale = self.gate.load(Ordering::Acquire) >> 1 != gate >> 1;
         if outcome != Outcome::Ignored {
             self.window.roll(now, || self.record.counts());
             self.record.call(took, failed, slow);
@@ -244,8 +246,6 @@ impl Breaker {
         if let Some(probe) = probe {
             return self.settle_probe(probe, slow, outcome, now);
         }
-        // Of a time before the last transition: says nothing about now.
-        let is_stale = self.gate.load(Ordering::Acquire) >> 1 != gate >> 1;
         match outcome {
             Outcome::Ignored => return,
             _ if is_stale => {

@@ -73,6 +73,9 @@ pub enum QueueFault {
     /// It holds as much as it may.
     #[error("{0}")]
     Full(String),
+    /// The call itself is too large.
+    #[error("{0}")]
+    TooLarge(String),
     /// The store failed.
     #[error("{0}")]
     Store(String),
@@ -162,6 +165,7 @@ impl CallError {
     pub fn is_of_request(&self) -> bool {
         match self {
             Self::Upload(_) | Self::Fault(Fault::Request(_)) => true,
+            Self::Queue(kept) => matches!(kept.fault, QueueFault::TooLarge(_)),
             Self::Upstream(fault) => matches!(**fault, UpstreamFault::Request(_)),
             _ => false,
         }
@@ -173,7 +177,10 @@ impl CallError {
             Self::Pool(error) => error.retry_after(),
             Self::BreakerOpen { retry_after, .. } => Some(*retry_after),
             Self::Drained => Some(DRAINED_FOR),
-            Self::Queue(_) => Some(QUEUE_FULL_FOR),
+            Self::Queue(kept) => {
+                let is_too_large = matches!(kept.fault, QueueFault::TooLarge(_));
+                (!is_too_large).then_some(QUEUE_FULL_FOR)
+            }
             Self::Fault(Fault::Dependency { retry_after, .. }) => *retry_after,
             Self::Deadline
             | Self::LittleTime

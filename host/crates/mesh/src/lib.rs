@@ -46,7 +46,7 @@ pub mod target;
 pub mod upload;
 pub mod upstream;
 
-pub use fault::{CallError, UploadFault, UpstreamFault};
+pub use fault::{CallError, QueueFault, UploadFault, UpstreamFault};
 pub use gate::{GATEWAY, Gate};
 pub use guard::{Guard, Terms};
 pub use guards::{Forces, Guards};

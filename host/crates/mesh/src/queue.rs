@@ -22,7 +22,6 @@ mod topics;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 pub use delivery::LINK;
@@ -70,7 +69,7 @@ pub struct Queues {
 pub(super) struct Queue {
     name: Arc<str>,
     log: Arc<dyn Log>,
-    settings: ArcSwap<settings::Queue>,
+    settings: watch::Sender<Arc<settings::Queue>>,
     /// Whether an operator wants no deliveries.
     paused: watch::Sender<bool>,
 }
@@ -111,7 +110,7 @@ impl Queues {
     /// # Errors
     /// When the disk fails.
     pub async fn subscribe(&self, topics: &Topics) -> Result<(), StoreError> {
-        for (name, topic) in topics {
+        for (name, topic) in topics.iter().filter(|(_, topic)| topic.is_bound) {
             let known = self.known_of(name);
             let fresh = topic.subscribers.keys().filter(|one| !known.contains(*one));
             for subscriber in fresh {
@@ -129,7 +128,7 @@ impl Queues {
             let delivering = all
                 .entry(name.clone())
                 .or_insert_with(|| Delivering::new(self.queue(name, topic)));
-            delivering.queue.settings.store(topic.settings.clone());
+            delivering.queue.set(&topic.settings);
             self.deliver_to(delivering, topic);
         }
         drop(all);
@@ -178,7 +177,7 @@ impl Queues {
         Arc::new(Queue {
             name: name.clone(),
             log: self.parts.log.clone(),
-            settings: ArcSwap::new(topic.settings.clone()),
+            settings: watch::Sender::new(topic.settings.clone()),
             paused: watch::Sender::new(is_paused),
         })
     }
@@ -204,7 +203,15 @@ impl Queues {
 
 impl Queue {
     fn settings(&self) -> Arc<settings::Queue> {
-        self.settings.load_full()
+        self.settings.borrow().clone()
+    }
+
+    fn set(&self, settings: &Arc<settings::Queue>) {
+        self.settings.send_if_modified(|known| {
+            let is_other = known != settings;
+            known.clone_from(settings);
+            is_other
+        });
     }
 }
 

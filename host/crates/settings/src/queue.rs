@@ -74,8 +74,8 @@ impl Default for Queue {
             max_length: 100_000,
             // What the calls of `max_length` have if each is of some kilobytes.
             max_bytes: 256 << 20,
-            // With the waits below about a quarter of an hour, which outlasts a deploy and
-            // most outages.
+            // With the waits below six minutes on the average, which outlasts a deploy and a
+            // restart.
             max_attempts: 20,
             // As Restate and Golem do: long enough for what is not instant.
             backoff: Duration::from_millis(500),

@@ -112,6 +112,9 @@ impl Deployments {
         next: State,
         mut effects: Effects,
     ) -> Result<Committed, StoreError> {
+        let topics = next.topics(&self.parts.queues.log().queues().await?);
+        // Before anybody can publish to them: what comes from then on is theirs.
+        self.parts.queues.subscribe(&topics).await?;
         let mut records = mem::take(&mut effects.records);
         let mut schedules = self.parts.schedules.change(next.wanted(&effects)).await;
         records.append(&mut schedules.records);
@@ -119,9 +122,6 @@ impl Deployments {
             self.parts.records.apply(records).await?;
         }
         let now = Arc::new(next);
-        let topics = now.topics();
-        // Before anybody can publish to them: what comes from then on is theirs.
-        self.parts.queues.subscribe(&topics).await?;
         self.publish(&now, &mut effects);
         self.parts.queues.deliver(&topics);
         self.state.store(now.clone());

@@ -54,6 +54,13 @@ pub(super) fn faults(
             let bound = revisions.iter().map(|one| one.settings.queues.get(name));
             bound.flatten().map(move |bound| (*other, bound))
         });
+        if let Some((other, found)) = other_track(service, name, revision, candidates) {
+            let message = format!(
+                "[service.{service}.queues] {name:?} is bound by {other} in the version {found}, which is not \
+                 compatible: a queue has calls of one version"
+            );
+            faults.push(fault(service, "queue_version", message));
+        }
         for (other, _) in other.filter(|(_, bound)| *bound != queue).take(1) {
             let message = format!(
                 "[service.{service}.queues] {name:?} is bound by {other} with other settings: a queue has one way to \
@@ -63,6 +70,31 @@ pub(super) fn faults(
         }
     }
     faults
+}
+
+/// Another service that binds the queue in a version that is not compatible.
+fn other_track<'a>(
+    service: &str,
+    name: &str,
+    revision: Candidate<'_>,
+    candidates: &Candidates<'a>,
+) -> Option<(&'a str, String)> {
+    let track = |revision: &Candidate<'_>| {
+        let contract = revision.contract;
+        let mut all = contract.imports().iter().chain(contract.exports());
+        let found = all.find(|one| one.name.unversioned() == name)?;
+        Some(found.name.track())
+    };
+    let own = track(&revision)?;
+    candidates
+        .iter()
+        .filter(|(other, _)| **other != service)
+        .flat_map(|(other, revisions)| revisions.iter().map(move |one| (*other, one)))
+        .filter(|(_, one)| one.settings.queues.contains_key(name))
+        .find_map(|(other, one)| {
+            let found = track(one)?;
+            (found != own).then_some((other, found))
+        })
 }
 
 fn idle(service: &str, name: &str, interfaces: &[String]) -> Fault {
@@ -151,24 +183,43 @@ fn no_parameter(
 // === impl State ===
 
 impl State {
-    /// The queues that there are, and who gets their calls.
-    pub(super) fn topics(&self) -> Topics {
+    /// The queues that there are, those among them that are `kept`, and who gets their calls.
+    pub(super) fn topics(&self, kept: &[String]) -> Topics {
         let live = self.services.values().flat_map(|one| one.live());
         let mut queues = live.flat_map(|(_, loaded)| &loaded.revision.settings.queues);
-        if queues.next().is_none() {
+        if kept.is_empty() && queues.next().is_none() {
             return Topics::new();
         }
         let services = self.services.iter().filter_map(|(name, deployed)| {
             let service = deployed.service(name);
             (!service.live.is_empty()).then(|| (service.name.clone(), Arc::new(service)))
         });
-        Topic::all(&services.collect())
+        Topic::all(&services.collect(), kept)
     }
 }
 
 // === impl Deployments ===
 
 impl Deployments {
+    /// Checks that the calls which are kept for a service fit one of its revisions that was
+    /// live before.
+    ///
+    /// # Errors
+    ///
+    /// How many do not, and which.
+    pub(super) async fn check_recalled(&self, revision: &Revision) -> Result<(), ChangeError> {
+        let log = self.parts.queues.log();
+        for queue in log.queues().await? {
+            let subscribers = log.subscribers(&queue).await?;
+            if subscribers.iter().any(|one| **one == *revision.service)
+                && let Some(fault) = misfits(&**log, &queue, revision).await?
+            {
+                return Err(ChangeError::Refused(vec![fault]));
+            }
+        }
+        Ok(())
+    }
+
     /// Calls that are kept for later.
     pub fn queues(&self) -> &Arc<Queues> {
         &self.parts.queues

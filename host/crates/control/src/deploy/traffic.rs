@@ -34,6 +34,7 @@ impl Deployments {
         request: &TrafficRequest,
     ) -> Result<TrafficReply, ChangeError> {
         let began = Instant::now();
+        self.check_kept(service, request).await?;
         let change = |state: &State, ready: &Ready<'_>| traffic(state, service, request, ready);
         let made = self.shift(service, change).await?;
         let state = made.map_or_else(|| self.state.load_full(), |made| made.now);
@@ -42,6 +43,20 @@ impl Deployments {
             live: deployed.map_or_else(Vec::new, |deployed| deployed.live_revisions()),
             micros: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
         })
+    }
+
+    /// Checks that the calls which are kept for a service fit the revisions in memory that
+    /// are to get its traffic.
+    async fn check_kept(&self, service: &str, request: &TrafficRequest) -> Result<(), ChangeError> {
+        let state = self.state.load_full();
+        let deployed = state.find(service, &self.upstream_names())?;
+        for live in wanted(service, &deployed.record, request)? {
+            let is_fresh = deployed.record.weight(live.revision) == 0;
+            if let Some(loaded) = deployed.loaded.get(&live.revision).filter(|_| is_fresh) {
+                self.check_recalled(&loaded.revision).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes a change of traffic. Revisions that it needs are brought into memory first,

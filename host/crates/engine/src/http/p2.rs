@@ -61,6 +61,6 @@ where
         let guest = pin!(handler.call_handle(&mut instance.store, request, out));
         watch(instance.waits.as_ref(), guest).await
     };
-    instance.store.data().finish_lines();
+    instance.store.data_mut().finish_call();
     handled.map_err(|error| instance.store.data().fault(error))
 }

@@ -51,7 +51,7 @@ where
         }));
         watch(instance.waits.as_ref(), guest).await
     };
-    instance.store.data().finish_lines();
+    instance.store.data_mut().finish_call();
     let outcome = ran.flatten().map_err(|error| instance.fault(error));
     (lease, outcome)
 }

@@ -10,7 +10,7 @@ use super::problem::{Problem, Traced as _};
 use super::{Refusal, Response};
 use crate::origin::Origin;
 use stoa_engine::Fault;
-use stoa_mesh::{CallError, UpstreamFault};
+use stoa_mesh::{CallError, QueueFault, UpstreamFault};
 use stoa_service::pool::PoolError;
 
 /// How a service failed, for all who wait for the same answer.
@@ -71,6 +71,11 @@ pub(crate) fn call_error(error: &CallError, origin: &Origin) -> Response {
         },
         CallError::Fault(fault) => of_component(fault),
         CallError::Upstream(fault) => of_upstream(fault),
+        CallError::Queue(kept) if matches!(kept.fault, QueueFault::TooLarge(_)) => Told {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            code: "body_too_large",
+            detail: "the queue keeps no call of this size",
+        },
         CallError::Queue(_) => unavailable(
             "queue_unavailable",
             "the queue can't take the request just now",

@@ -2,7 +2,7 @@
 
 use super::kept;
 use super::{BodyFault, CallError, Denied, Failure, Fault, PoolError, Priority, Refusal};
-use stoa_mesh::UpstreamFault;
+use stoa_mesh::{QueueFault, UpstreamFault};
 
 /// The reason of a refusal as metrics name it; `None` where the host refused nothing.
 pub(crate) fn reason(refusal: &Refusal) -> Option<&'static str> {
@@ -56,6 +56,7 @@ fn call_reason(error: &CallError) -> &'static str {
         CallError::Upload(fault) => fault.reason(),
         CallError::Fault(_) => "trap",
         CallError::Upstream(fault) => upstream_reason(fault),
+        CallError::Queue(kept) if matches!(kept.fault, QueueFault::TooLarge(_)) => "body_too_large",
         CallError::Queue(_) => "queue_unavailable",
     }
 }

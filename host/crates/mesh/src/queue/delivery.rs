@@ -10,6 +10,7 @@ use crate::guard::{Called, Terms};
 use crate::own_error;
 use crate::retry::Repeat;
 use stoa_call::{CallContext, RequestId, TraceContext};
+use stoa_engine::Fault;
 use stoa_engine::value::Val;
 use stoa_service::pool::PoolError;
 use stoa_service::revision::Revision;
@@ -26,12 +27,17 @@ pub(super) const LEASE: Duration = Duration::from_secs(30);
 /// How long a call waits that nobody could take: it was not tried.
 const NOT_NOW: Duration = Duration::from_secs(1);
 
+/// … and how long at most: an operator who lets a service go on waits for it.
+const LONGEST_REST: Duration = Duration::from_secs(5);
+
 /// What became of a delivery.
 pub(super) enum Outcome {
     /// The subscriber has done it.
     Done,
     /// It could not be tried, and is to come again after a while.
     NotNow(Duration),
+    /// None of the subscriber's can be tried for a while.
+    NoneNow(Duration),
     /// The subscriber failed.
     Failed(String),
 }
@@ -67,7 +73,7 @@ impl Subscriber {
 
     async fn call(&self, delivery: &Delivery) -> Outcome {
         let Some(revision) = self.revision() else {
-            return Outcome::NotNow(NOT_NOW);
+            return Outcome::NoneNow(NOT_NOW);
         };
         match self.prepare(&revision, delivery) {
             Ok((guard, params, context)) => {
@@ -109,13 +115,16 @@ impl Subscriber {
         let (log, settings) = (&self.queue.log, self.queue.settings());
         let receipt = delivery.receipt.clone();
         let now = SystemTime::now();
-        match outcome {
+        match &outcome {
             Outcome::Done => {
                 self.metrics.delivered.inc();
                 log.ack(receipt).await?;
             }
-            Outcome::NotNow(wait) => {
-                self.rest(wait);
+            Outcome::NotNow(wait) | Outcome::NoneNow(wait) => {
+                let wait = (*wait).min(LONGEST_REST);
+                if matches!(outcome, Outcome::NoneNow(_)) {
+                    self.rest(wait);
+                }
                 let due = now + wait;
                 log.nack(receipt, Again { due, attempt: None }).await?;
             }
@@ -124,18 +133,18 @@ impl Subscriber {
                 let wait = settings.wait(delivery.attempts + 1, fastrand::f64());
                 let again = Again {
                     due: now + wait,
-                    attempt: Some(error),
+                    attempt: Some(error.clone()),
                 };
                 log.nack(receipt, again).await?;
             }
             Outcome::Failed(error) => {
                 self.metrics.dead.inc();
-                self.tell(delivery, &error);
+                self.tell(delivery, error);
                 let how = match settings.on_exhausted {
                     OnExhausted::DeadLetter => Exhausted::Dead,
                     OnExhausted::PauseKey => Exhausted::PauseKey,
                 };
-                log.bury(receipt, error, how).await?;
+                log.bury(receipt, error.clone(), how).await?;
             }
         }
         Ok(())
@@ -158,7 +167,14 @@ fn told(called: Called, results: &[Val]) -> Outcome {
     match called.outcome {
         Ok(()) => own_error::of_results(results).map_or(Outcome::Done, Outcome::Failed),
         Err(error) if is_attempt(&error) => Outcome::Failed(error.to_string()),
-        Err(error) => Outcome::NotNow(error.retry_after().unwrap_or(NOT_NOW)),
+        Err(error) => {
+            let wait = error.retry_after().unwrap_or(NOT_NOW);
+            match error {
+                // Another one failed, or another's call ended the instance.
+                CallError::Fault(_) => Outcome::NotNow(wait),
+                _ => Outcome::NoneNow(wait),
+            }
+        }
     }
 }
 
@@ -167,10 +183,10 @@ fn told(called: Called, results: &[Val]) -> Outcome {
 fn is_attempt(error: &CallError) -> bool {
     match error {
         CallError::Pool(PoolError::Start(_)) => true,
-        CallError::Fault(fault) => !matches!(
-            fault,
-            stoa_engine::Fault::InstanceLost | stoa_engine::Fault::Dependency { .. }
-        ),
+        // A dependency that takes no calls just now is no failure of this one; one that
+        // failed in it is.
+        CallError::Fault(Fault::Dependency { retry_after, .. }) => retry_after.is_none(),
+        CallError::Fault(fault) => !matches!(fault, Fault::InstanceLost),
         CallError::Deadline => true,
         CallError::Pool(_)
         | CallError::LittleTime

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use futures::FutureExt as _;
 
 use super::{PAUSED, Publishing, Queues};
-use crate::fault::CallError;
+use crate::fault::{CallError, QueueFault};
 use crate::gate::Gate;
 use crate::guard::Guard;
 use crate::target;
@@ -124,7 +124,8 @@ impl Queues {
         Ok(redriven)
     }
 
-    /// Drops calls of each subscriber, or of one; gives how many.
+    /// Drops calls of each subscriber, or of one; gives how many. Of all that is kept for a
+    /// service that gets none any more, nothing is kept from then on.
     ///
     /// # Errors
     /// When there is none of this name, or the disk fails.
@@ -134,8 +135,18 @@ impl Queues {
         subscriber: Option<&str>,
         what: Purge,
     ) -> Result<u64, QueueError> {
-        self.subscribers(name, subscriber).await?;
-        Ok(self.parts.log.purge(name, subscriber, what).await?)
+        let subscribers = self.subscribers(name, subscriber).await?;
+        let purged = self.parts.log.purge(name, subscriber, what).await?;
+        let known = self.known_of(name);
+        let is_gone = |one: &String| !known.iter().any(|known| **known == **one);
+        // Who gets nothing of it any more has nothing kept for it either.
+        for gone in subscribers
+            .iter()
+            .filter(|one| what == Purge::All && is_gone(one))
+        {
+            self.parts.log.unsubscribe(name, gone).await?;
+        }
+        Ok(purged)
     }
 
     /// Has a queue deliver nothing, or deliver again; kept across restarts.
@@ -185,7 +196,10 @@ impl Queues {
             .keep(context, kept)
             .await
             .map_err(|error| match error {
-                CallError::Queue(kept) => QueueError::NotKept(kept.fault.to_string()),
+                CallError::Queue(kept) => match kept.fault {
+                    QueueFault::TooLarge(told) => QueueError::Invalid(told),
+                    other => QueueError::NotKept(other.to_string()),
+                },
                 other => QueueError::NotKept(other.to_string()),
             })
     }

@@ -72,9 +72,16 @@ impl Subscriber {
         let mut changes = self.queue.log.watch(&self.queue.name);
         let mut paused = self.queue.paused.subscribe();
         let mut under_way = JoinSet::new();
+        let mut settings = self.queue.settings.subscribe();
         let mut pace = Pace::new(Instant::now());
+        let mut rate = self.queue.settings().rate.clone();
         loop {
             changes.mark_unchanged();
+            settings.mark_unchanged();
+            let now = self.queue.settings().rate.clone();
+            if now != rate {
+                (pace, rate) = (Pace::new(Instant::now()), now);
+            }
             let is_paused = *paused.borrow_and_update();
             let Next::At(wake) = match is_paused {
                 true => Next::At(None),
@@ -86,6 +93,7 @@ impl Subscriber {
                 () = drain.begun() => break,
                 _ = changes.changed() => {}
                 _ = paused.changed() => {}
+                _ = settings.changed() => {}
                 Some(_) = under_way.join_next() => {}
                 () = at(wake) => {}
             }
@@ -123,7 +131,9 @@ impl Subscriber {
             Err(error) => {
                 let queue = &*self.queue.name;
                 tracing::error!(queue, "taking calls from a queue failed: {error}");
-                Next::At(Some(now + STORE_FAILED))
+                // Whatever changes meanwhile: the log changes with each try.
+                tokio::time::sleep(STORE_FAILED).await;
+                Next::At(Some(now))
             }
         }
     }
@@ -132,7 +142,7 @@ impl Subscriber {
     /// written down again.
     pub(super) fn rest(&self, wait: std::time::Duration) {
         let mut rests = self.rests.lock().unwrap_or_else(PoisonError::into_inner);
-        *rests = Some(Instant::now() + wait);
+        *rests = (*rests).max(Some(Instant::now() + wait));
     }
 
     fn rests_until(&self, now: Instant) -> Option<Instant> {

@@ -15,24 +15,46 @@ pub type Topics = BTreeMap<Arc<str>, Topic>;
 pub struct Topic {
     /// As the service that binds it says; of several that say the same, any.
     pub settings: Arc<settings::Queue>,
+    /// Whether a live service binds it. Another one only has what it holds delivered.
+    pub is_bound: bool,
     /// Services that export the interface, with the version track of it.
     pub subscribers: BTreeMap<Arc<str>, String>,
 }
 
 impl Topic {
-    /// The queues that these services bind.
-    pub fn all(services: &Services) -> Topics {
+    /// The queues that these services bind, and those that are `kept` for some of them: what
+    /// they hold is delivered to its end, as queues usually are.
+    pub fn all(services: &Services, kept: &[String]) -> Topics {
         let mut topics = Topics::new();
         for service in services.values() {
             for (name, interface, settings) in bound(service) {
                 let topic = topics.entry(name.into()).or_insert_with(|| Self {
                     settings: Arc::new(settings.clone()),
+                    is_bound: true,
                     subscribers: BTreeMap::new(),
                 });
                 topic.subscribers.extend(exporters(services, &interface));
             }
         }
+        for name in kept {
+            if !topics.contains_key(&**name) {
+                topics.insert(name.as_str().into(), Self::unbound(services, name));
+            }
+        }
         topics
+    }
+
+    fn unbound(services: &Services, name: &str) -> Self {
+        let of = |service: &Service| {
+            let exports = service.primary().contract.exports().iter();
+            let mut of = exports.filter(|one| one.name.unversioned() == name);
+            Some((service.name.clone(), of.next_back()?.name.track()))
+        };
+        Self {
+            settings: Arc::default(),
+            is_bound: false,
+            subscribers: services.values().filter_map(|one| of(one)).collect(),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use stoa_call::TraceContext;
 use stoa_call::deadline::within;
 use stoa_settings as settings;
 use stoa_store::log::{Appended, Bounds, Dedupe, MAX_BODY, NewMessage};
-use stoa_store::{Append, Log};
+use stoa_store::{Append, Log, StoreError};
 
 /// How long a call may take to be kept: as a disk that is nearly stuck.
 const TIME: Duration = Duration::from_secs(30);
@@ -81,6 +81,7 @@ impl Queue {
                 None => QueueFault::Store("it kept nothing".to_owned()),
             },
             Ok(Err(full)) => QueueFault::Full(full.to_string()),
+            Err(error @ StoreError::TooLarge { .. }) => QueueFault::TooLarge(error.to_string()),
             Err(error) => QueueFault::Store(error.to_string()),
         };
         Err(CallError::queue(&self.name, fault))

@@ -20,7 +20,7 @@ maxx = 3
             "app/stoa.toml:1: [service.Product] has no `component`: give the file of one",
             "app/stoa.toml:2: unknown key `componnet` in [service.Product]: did you mean `component`?",
             "app/stoa.toml:4: unknown key `cal` in [service.Product.routes]: did you mean `call`?",
-            "app/stoa.toml:4: the route \"GET products\" has neither `call` nor `http = true`",
+            "app/stoa.toml:4: the route \"GET products\" has none of `call`, `queue` and `http = true`",
             "app/stoa.toml:4: expected a route such as \"GET /products/{id}\", found \"products\", which has no path",
             "app/stoa.toml:4: `scope`: expected a scope such as \"products:write\", without spaces, quotes and backslashes, found \"\"",
             "app/stoa.toml:6: `min`: expected a whole number from 0 to 4294967295, found \"two\"",
