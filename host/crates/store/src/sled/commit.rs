@@ -8,9 +8,8 @@ use sled::Batch;
 use sled::transaction::{ConflictableTransactionError, TransactionError};
 
 use super::fault;
-use super::keyvalue::SledKeyValue;
+use super::keyvalue::{SledKeyValue, full_key};
 use super::log::SledLog;
-use super::stored;
 use crate::log::{Bounds, Full, NewMessage, check_message};
 use crate::{Append, Commit, Current, Reply, StoreError, Swap, Uncommitted, waiting};
 
@@ -44,7 +43,7 @@ impl Commit for SledCommit {
     ) -> Reply<'a, Result<(), Uncommitted>> {
         waiting(async move {
             let by_queue = by_queue(appends)?;
-            let full = stored::key(swap.bucket, swap.key);
+            let full = full_key(swap.bucket, swap.key)?;
             let mut prepared = None;
             loop {
                 let entry = self.keyvalue.load(&full).await?;
