@@ -1,4 +1,5 @@
-//! What every engine of [`Log`] promises, as tests that each engine runs.
+//! What every engine promises, as tests that each engine runs: of [`Log`] here, and in
+//! modules of their own of [`KeyValue`] and of [`Commit`].
 //!
 //! [`log_conformance!`](crate::log_conformance) makes a test of each check. A check
 //! gets a log of its own, tells it the time, and panics where a promise is broken.
@@ -6,7 +7,9 @@
 
 mod at_least_once;
 mod bounds;
+pub mod commit;
 mod given_up;
+pub mod keyvalue;
 mod leases;
 mod looking;
 pub mod model;
@@ -14,6 +17,7 @@ mod order;
 mod repeated;
 mod subscribers;
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use self::at_least_once::everything_is_delivered_in_order;
@@ -24,10 +28,25 @@ pub use self::looking::*;
 pub use self::order::*;
 pub use self::repeated::*;
 pub use self::subscribers::*;
-use crate::Log;
 use crate::log::{
     Again, Appended, Bounds, Delivery, NewMessage, Peek, Peeked, SubscriberStats, Subscription,
 };
+use crate::{Commit, KeyValue, Log};
+
+/// An engine that can die.
+pub trait Mortal {
+    /// Its queues, as long as it lives.
+    fn log(&self) -> Arc<dyn Log>;
+
+    /// Its buckets.
+    fn keyvalue(&self) -> Arc<dyn KeyValue>;
+
+    /// Both in one step.
+    fn commits(&self) -> Arc<dyn Commit>;
+
+    /// Dies and starts again with what is on disk.
+    fn crash(&mut self);
+}
 
 /// Makes a test of each check, for the engine that a function returns: a pair of an
 /// `Arc<dyn Log>` and what must outlive it.

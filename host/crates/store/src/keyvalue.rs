@@ -2,11 +2,32 @@
 
 use super::{Reply, StoreError};
 
+/// Longest key, in bytes: longer than any name or path, and a page of such keys is small.
+pub const MAX_KEY: usize = 4 << 10;
+
+/// Longest value, in bytes: the most that brokers are advised to take in one piece.
+/// Documents and images fit; files belong in a blob store.
+pub const MAX_VALUE: usize = 8 << 20;
+
 /// Keys and values in buckets, durable.
 ///
-/// Reads see every write that any caller of this process made before. A write is
-/// done when its reply is: then it is on disk. Dropping a reply that was polled
-/// does not take the write back.
+/// A key is any text of up to [`MAX_KEY`] bytes, also an empty one or one with control
+/// characters; an engine whose own keys are shorter or of fewer characters writes it in
+/// another form, and lists it as it was.
+///
+/// A caller is who uses one and the same `KeyValue`: all guests of a host. What it reads
+/// of a key is what its last acknowledged write of that key left there, or something
+/// newer, and never older than what it has read there before. What others wrote it may
+/// read later, of one key sooner than of another. But [`Self::increment`] and
+/// [`Self::compare_and_swap`] find what is there, whoever wrote it.
+///
+/// A write is done when its reply is: then it is on disk. Dropping a reply that was
+/// polled does not take the write back.
+///
+/// # Errors
+/// Every method gives [`StoreError`] when the engine fails; after an error a write may
+/// have been made or not. [`StoreError::TooLarge`] for a key over [`MAX_KEY`] or a value
+/// over [`MAX_VALUE`].
 pub trait KeyValue: Send + Sync {
     /// The value at `key`.
     fn get<'a>(&'a self, bucket: &'a BucketId, key: &'a str) -> Reply<'a, Option<Vec<u8>>>;
@@ -21,11 +42,11 @@ pub trait KeyValue: Send + Sync {
     fn exists<'a>(&'a self, bucket: &'a BucketId, key: &'a str) -> Reply<'a, bool>;
 
     /// At most `limit` (at least 1) keys after `cursor`, in the order of their
-    /// bytes. A key that is there during the whole listing comes exactly once,
-    /// whatever is written meanwhile.
+    /// bytes. A key that is there for this caller during the whole listing comes
+    /// exactly once, whatever is written meanwhile.
     ///
     /// # Errors
-    /// [`StoreError::BadCursor`] for a cursor that no [`Page`] held.
+    /// [`StoreError::BadCursor`] for what can't be the cursor of a [`Page`].
     fn list<'a>(
         &'a self,
         bucket: &'a BucketId,
@@ -34,7 +55,8 @@ pub trait KeyValue: Send + Sync {
     ) -> Reply<'a, Page>;
 
     /// Adds `delta` to the number at `key` (0 when nothing is there) and returns
-    /// the sum. Numbers are kept as decimal text, `-17`: a plain `get` reads
+    /// the sum. After an error it may have been added: to ask again may add twice,
+    /// where [`Self::compare_and_swap`] does not. Numbers are kept as decimal text, `-17`: a plain `get` reads
     /// them and a plain `set` makes them, in every language.
     ///
     /// # Errors
@@ -73,7 +95,7 @@ pub trait KeyValue: Send + Sync {
     /// Removes all keys and waits for the disk once. Not atomic, as `set_many`.
     fn delete_many<'a>(&'a self, bucket: &'a BucketId, keys: &'a [String]) -> Reply<'a, ()>;
 
-    /// Removes every bucket of `service`.
+    /// Removes every bucket of `service`. Not atomic; what is written meanwhile may stay.
     ///
     /// # Errors
     /// [`StoreError::BadName`] for what can't be a service's name.
@@ -143,4 +165,51 @@ pub(crate) fn checked(name: String) -> Result<String, StoreError> {
     } else {
         Err(StoreError::BadName { found: name })
     }
+}
+
+/// Whether `key` may be one.
+///
+/// # Errors
+/// [`StoreError::TooLarge`].
+pub(crate) fn check_key(key: &str) -> Result<(), StoreError> {
+    within(MAX_KEY, key.len())
+}
+
+/// Whether `value` may be one.
+///
+/// # Errors
+/// [`StoreError::TooLarge`].
+pub(crate) fn check_value(value: &[u8]) -> Result<(), StoreError> {
+    within(MAX_VALUE, value.len())
+}
+
+fn within(limit: usize, found: usize) -> Result<(), StoreError> {
+    let fits = (found <= limit).then_some(());
+    fits.ok_or(StoreError::TooLarge { limit })
+}
+
+/// What [`KeyValue::increment`] writes over `value`.
+///
+/// # Errors
+/// [`StoreError::NotANumber`], [`StoreError::Overflow`].
+pub(crate) fn sum(key: &str, value: Option<&[u8]>, delta: i64) -> Result<i64, StoreError> {
+    let current = value.map_or(Ok(0), |value| number(key, value))?;
+    let sum = current.checked_add(delta);
+    sum.ok_or_else(|| StoreError::Overflow {
+        key: key.to_owned(),
+        current,
+        delta,
+    })
+}
+
+fn number(key: &str, value: &[u8]) -> Result<i64, StoreError> {
+    let text = std::str::from_utf8(value).ok();
+    text.and_then(|text| text.parse().ok())
+        .ok_or_else(|| StoreError::NotANumber {
+            key: key.to_owned(),
+            found: match text {
+                Some(text) => format!("{:?}", text.chars().take(40).collect::<String>()),
+                None => format!("{} bytes that are no text", value.len()),
+            },
+        })
 }

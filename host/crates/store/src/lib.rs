@@ -28,7 +28,7 @@ pub use self::commit::{Append, Commit, Swap, Uncommitted};
 pub use self::disk::bytes_in;
 pub use self::error::StoreError;
 pub use self::expiring::{Expiring, KeyDigest, OWNER};
-pub use self::keyvalue::{BucketId, Current, KeyValue, Page};
+pub use self::keyvalue::{BucketId, Current, KeyValue, MAX_KEY, MAX_VALUE, Page};
 pub use self::log::Log;
 pub use self::records::{Change, Records};
 pub use self::secret::{make_secret, read_secret};

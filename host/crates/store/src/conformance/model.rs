@@ -9,22 +9,11 @@ mod reference;
 #[cfg(test)]
 mod strategy;
 
-use std::sync::Arc;
-
 use self::operations::Run;
 pub use self::operations::{Fate, Operation};
 #[cfg(test)]
 pub(crate) use self::strategy::operations;
-use crate::Log;
-
-/// An engine that can die.
-pub trait Mortal {
-    /// Its log, as long as it lives.
-    fn log(&self) -> Arc<dyn Log>;
-
-    /// Dies and starts again with what is on disk.
-    fn crash(&mut self);
-}
+use super::Mortal;
 
 /// Does all of it with a log and with the model, and at the end delivers what is left.
 ///

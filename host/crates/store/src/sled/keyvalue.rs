@@ -12,7 +12,7 @@ use super::committer::Committer;
 use super::fault;
 use super::large::{INLINE_MAX, LargeValues, NewFile};
 use super::stored::{self, Stored};
-use crate::keyvalue::checked;
+use crate::keyvalue::{check_key, check_value, checked, sum};
 use crate::{BucketId, Current, KeyValue, Page, Reply, StoreError, ready, waiting};
 use stoa_call::turns;
 
@@ -48,10 +48,10 @@ pub(super) struct Prepared {
 
 impl KeyValue for SledKeyValue {
     fn get<'a>(&'a self, bucket: &'a BucketId, key: &'a str) -> Reply<'a, Option<Vec<u8>>> {
-        let full = stored::key(bucket, key);
-        match self.inline(&full) {
-            Ok(Found::Here(value)) => ready(Ok(value)),
-            Ok(Found::InFile) => {
+        let found = full_key(bucket, key).and_then(|full| Ok((self.inline(&full)?, full)));
+        match found {
+            Ok((Found::Here(value), _)) => ready(Ok(value)),
+            Ok((Found::InFile, full)) => {
                 waiting(async move { Ok(self.load(&full).await?.map(|entry| entry.value)) })
             }
             Err(error) => ready(Err(error)),
@@ -60,22 +60,25 @@ impl KeyValue for SledKeyValue {
 
     fn set<'a>(&'a self, bucket: &'a BucketId, key: &'a str, value: &'a [u8]) -> Reply<'a, ()> {
         waiting(async move {
-            let replaced = self.insert(&stored::key(bucket, key), value).await?;
+            let replaced = self.insert(&full_key(bucket, key)?, value).await?;
             self.committer.ticket(replaced).await
         })
     }
 
     fn delete<'a>(&'a self, bucket: &'a BucketId, key: &'a str) -> Reply<'a, ()> {
         waiting(async move {
-            let replaced = self.remove(&stored::key(bucket, key))?;
+            let replaced = self.remove(&full_key(bucket, key)?)?;
             // Also when it was gone: that may not be on disk yet.
             self.committer.ticket(replaced).await
         })
     }
 
     fn exists<'a>(&'a self, bucket: &'a BucketId, key: &'a str) -> Reply<'a, bool> {
-        let found = self.tree.contains_key(stored::key(bucket, key));
-        ready(found.map_err(|error| fault("reading a bucket", error)))
+        let found = full_key(bucket, key).and_then(|full| {
+            let found = self.tree.contains_key(full);
+            found.map_err(|error| fault("reading a bucket", error))
+        });
+        ready(found)
     }
 
     fn list<'a>(
@@ -89,19 +92,11 @@ impl KeyValue for SledKeyValue {
 
     fn increment<'a>(&'a self, bucket: &'a BucketId, key: &'a str, delta: i64) -> Reply<'a, i64> {
         waiting(async move {
-            let full = stored::key(bucket, key);
+            let full = full_key(bucket, key)?;
             loop {
                 let entry = self.load(&full).await?;
-                let current = entry
-                    .as_ref()
-                    .map_or(Ok(0), |entry| number(key, &entry.value))?;
-                let sum = current
-                    .checked_add(delta)
-                    .ok_or_else(|| StoreError::Overflow {
-                        key: key.to_owned(),
-                        current,
-                        delta,
-                    })?;
+                let current = entry.as_ref().map(|entry| &entry.value[..]);
+                let sum = sum(key, current, delta)?;
                 let new = Stored::Inline(sum.to_string().as_bytes()).encode();
                 if self.swap(&full, entry.as_ref(), &new)? {
                     let replaced = entry.and_then(|entry| self.file(&entry.raw));
@@ -120,7 +115,7 @@ impl KeyValue for SledKeyValue {
         new: &'a [u8],
     ) -> Reply<'a, Result<(), Current>> {
         waiting(async move {
-            let full = stored::key(bucket, key);
+            let full = full_key(bucket, key)?;
             let mut prepared = None;
             loop {
                 let entry = self.load(&full).await?;
@@ -172,7 +167,7 @@ impl KeyValue for SledKeyValue {
         waiting(async move {
             let mut replaced = Vec::new();
             for (at, (key, value)) in pairs.iter().enumerate() {
-                replaced.extend(self.insert(&stored::key(bucket, key), value).await?);
+                replaced.extend(self.insert(&full_key(bucket, key)?, value).await?);
                 breathe(at).await;
             }
             self.committer.ticket(replaced).await
@@ -183,7 +178,7 @@ impl KeyValue for SledKeyValue {
         waiting(async move {
             let mut replaced = Vec::new();
             for (at, key) in keys.iter().enumerate() {
-                replaced.extend(self.remove(&stored::key(bucket, key))?);
+                replaced.extend(self.remove(&full_key(bucket, key)?)?);
                 breathe(at).await;
             }
             self.committer.ticket(replaced).await
@@ -291,6 +286,7 @@ impl SledKeyValue {
 
     /// Puts a large value into its file; it is on disk after that.
     pub(super) async fn prepare(&self, full: &[u8], value: &[u8]) -> Result<Prepared, StoreError> {
+        check_value(value)?;
         if value.len() <= INLINE_MAX {
             return Ok(Prepared {
                 raw: Stored::Inline(value).encode(),
@@ -350,22 +346,16 @@ impl Prepared {
     }
 }
 
+/// Where the tree keeps `key` of `bucket`, if it can be one.
+pub(super) fn full_key(bucket: &BucketId, key: &str) -> Result<Vec<u8>, StoreError> {
+    check_key(key)?;
+    Ok(stored::key(bucket, key))
+}
+
 /// A cursor is the last key of its page: it stays right whatever is written.
 fn last_key(cursor: &str) -> Result<String, StoreError> {
     let key = BASE64.decode(cursor).map_err(|_| StoreError::BadCursor)?;
     String::from_utf8(key).map_err(|_| StoreError::BadCursor)
-}
-
-fn number(key: &str, value: &[u8]) -> Result<i64, StoreError> {
-    let text = std::str::from_utf8(value).ok();
-    text.and_then(|text| text.parse().ok())
-        .ok_or_else(|| StoreError::NotANumber {
-            key: key.to_owned(),
-            found: match text {
-                Some(text) => format!("{:?}", text.chars().take(40).collect::<String>()),
-                None => format!("{} bytes that are no text", value.len()),
-            },
-        })
 }
 
 async fn breathe(at: usize) {

@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use crate::conformance::everything_is_delivered_in_order;
-use crate::conformance::model::{Mortal, agree, operations};
+use crate::conformance::model::{agree, operations};
 use crate::log::Peek;
+use crate::sled::tests::Reopened;
 use crate::{Log, Store};
 
 pub(super) const ALL: Peek<'static> = Peek {
@@ -25,33 +26,6 @@ fn fresh() -> (Arc<dyn Log>, (Store, TempDir)) {
 }
 
 crate::log_conformance!(fresh);
-
-/// A store that is opened again and again.
-struct Reopened {
-    dir: TempDir,
-    store: Option<Store>,
-}
-
-impl Reopened {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Some(Store::open(dir.path()).unwrap());
-        Self { dir, store }
-    }
-}
-
-impl Mortal for Reopened {
-    fn log(&self) -> Arc<dyn Log> {
-        self.store.as_ref().unwrap().log()
-    }
-
-    fn crash(&mut self) {
-        // A closed store keeps nothing that a killed one would not: leases are in
-        // memory alone. That a killed one keeps all is tested with a child.
-        self.store.take().unwrap().close();
-        self.store = Some(Store::open(self.dir.path()).unwrap());
-    }
-}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]

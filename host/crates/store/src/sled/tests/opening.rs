@@ -1,6 +1,7 @@
 //! The directory of a store: opened, closed, damaged.
 
 use super::*;
+use crate::StoreError;
 
 #[tokio::test]
 async fn a_closed_store_takes_no_writes_and_can_be_opened_again() {
