@@ -6,10 +6,11 @@ use proptest::prelude::*;
 
 use super::{Faults, Memory};
 use crate::conformance::commit::nothing_is_committed_by_half;
+use crate::conformance::holders::nobody_holds_a_lease_beside_another;
 use crate::conformance::keyvalue::no_acknowledged_count_is_lost;
 use crate::conformance::model::{agree, operations};
 use crate::conformance::{Mortal, everything_is_delivered_in_order};
-use crate::{Commit, KeyValue, Log};
+use crate::{Commit, KeyValue, Leases, Log};
 
 fn fresh() -> (Arc<dyn Log>, Memory) {
     let memory = Memory::default();
@@ -24,6 +25,7 @@ fn fresh_keyvalue() -> (Arc<dyn KeyValue>, Memory) {
 crate::log_conformance!(fresh);
 crate::keyvalue_conformance!(fresh_keyvalue);
 crate::commit_conformance!(Memory::default);
+crate::leases_conformance!(Memory::default);
 
 impl Mortal for Memory {
     fn log(&self) -> Arc<dyn Log> {
@@ -36,6 +38,10 @@ impl Mortal for Memory {
 
     fn commits(&self) -> Arc<dyn Commit> {
         Memory::commits(self)
+    }
+
+    fn leases(&self) -> Arc<dyn Leases> {
+        Memory::leases(self)
     }
 
     fn crash(&mut self) {
@@ -82,6 +88,15 @@ async fn nothing_is_committed_by_half_though_much_fails() {
         let memory = Memory::default();
         let callers = (0..4).map(|own| memory.faulty(Faults::some(4 * seed + own)).commits());
         nothing_is_committed_by_half(callers.collect(), &*memory.log()).await;
+    }
+}
+
+#[tokio::test]
+async fn nobody_holds_a_lease_beside_another_though_much_fails() {
+    for seed in 0..100 {
+        let memory = Memory::default();
+        let callers = (0..4).map(|own| memory.faulty(Faults::some(4 * seed + own)).leases());
+        nobody_holds_a_lease_beside_another(callers.collect(), seed).await;
     }
 }
 
