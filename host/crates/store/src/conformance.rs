@@ -7,6 +7,7 @@
 
 mod at_least_once;
 mod bounds;
+pub mod bucket_model;
 pub mod commit;
 mod given_up;
 pub mod holders;

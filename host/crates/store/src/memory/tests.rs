@@ -5,6 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::{Faults, Memory};
+use crate::conformance::bucket_model;
 use crate::conformance::commit::nothing_is_committed_by_half;
 use crate::conformance::holders::nobody_holds_a_lease_beside_another;
 use crate::conformance::keyvalue::no_acknowledged_count_is_lost;
@@ -55,6 +56,15 @@ proptest! {
     fn it_is_as_the_model_says(operations in operations()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(agree(Memory::default(), &operations));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+    #[test]
+    fn its_buckets_are_as_the_model_says(operations in bucket_model::operations()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(bucket_model::agree(Memory::default(), &operations));
     }
 }
 

@@ -4,12 +4,13 @@ mod opening;
 
 use std::sync::Arc;
 
+use proptest::prelude::*;
 use serde_json::json;
 use tempfile::TempDir;
 
 use super::Store;
 use super::large::INLINE_MAX;
-use crate::conformance::Mortal;
+use crate::conformance::{Mortal, bucket_model};
 use crate::{BucketId, Change, Commit, KeyValue, Leases, Log};
 
 crate::keyvalue_conformance!(fresh);
@@ -67,6 +68,15 @@ impl Mortal for Reopened {
         // messages are in memory alone. That a killed one keeps all is tested with a child.
         self.store.take().unwrap().close();
         self.store = Some(Store::open(self.dir.path()).unwrap());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    #[test]
+    fn its_buckets_are_as_the_model_says(operations in bucket_model::operations()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(bucket_model::agree(Reopened::new(), &operations));
     }
 }
 
