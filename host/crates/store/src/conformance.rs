@@ -1,5 +1,5 @@
 //! What every engine promises, as tests that each engine runs: of [`Log`] here, and in
-//! modules of their own of [`KeyValue`] and of [`Commit`].
+//! modules of their own of [`KeyValue`], [`Commit`] and [`Leases`].
 //!
 //! [`log_conformance!`](crate::log_conformance) makes a test of each check. A check
 //! gets a log of its own, tells it the time, and panics where a promise is broken.
@@ -7,8 +7,10 @@
 
 mod at_least_once;
 mod bounds;
+pub mod bucket_model;
 pub mod commit;
 mod given_up;
+pub mod holders;
 pub mod keyvalue;
 mod leases;
 mod looking;
@@ -31,7 +33,7 @@ pub use self::subscribers::*;
 use crate::log::{
     Again, Appended, Bounds, Delivery, NewMessage, Peek, Peeked, SubscriberStats, Subscription,
 };
-use crate::{Commit, KeyValue, Log};
+use crate::{Commit, KeyValue, Leases, Log};
 
 /// An engine that can die.
 pub trait Mortal {
@@ -43,6 +45,9 @@ pub trait Mortal {
 
     /// Both in one step.
     fn commits(&self) -> Arc<dyn Commit>;
+
+    /// Its leases.
+    fn leases(&self) -> Arc<dyn Leases>;
 
     /// Dies and starts again with what is on disk.
     fn crash(&mut self);

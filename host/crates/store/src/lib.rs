@@ -16,6 +16,7 @@ mod disk;
 mod error;
 mod expiring;
 mod keyvalue;
+mod leases;
 pub mod log;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;
@@ -29,6 +30,7 @@ pub use self::disk::bytes_in;
 pub use self::error::StoreError;
 pub use self::expiring::{Expiring, KeyDigest, OWNER};
 pub use self::keyvalue::{BucketId, Current, KeyValue, MAX_KEY, MAX_VALUE, Page};
+pub use self::leases::{Held, Lease, Leases, Term};
 pub use self::log::Log;
 pub use self::records::{Change, Records};
 pub use self::secret::{make_secret, read_secret};

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use tokio::sync::watch;
 
 pub(crate) use self::index::{Message, Millis};
-pub(crate) use self::local::{Local, Queue, check_message};
+pub(crate) use self::local::{Local, Queue, check_message, check_name, millis, time};
 pub use self::types::{
     Again, Appended, Bound, Bounds, Dedupe, Delivery, Exhausted, Full, NewMessage, Peek, Peeked,
     Purge, QueueStats, Receipt, Redrive, Standing, SubscriberStats, Subscription,

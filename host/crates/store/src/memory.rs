@@ -5,6 +5,7 @@ mod commit;
 mod faults;
 mod journal;
 mod keyvalue;
+mod leases;
 mod log;
 #[cfg(test)]
 mod tests;
@@ -17,23 +18,31 @@ use self::faults::Chance;
 pub use self::faults::Faults;
 pub(crate) use self::journal::MemoryJournal;
 use self::keyvalue::MemoryKeyValue;
+use self::leases::{MemoryLeases, Names};
 pub use self::log::Faulty;
 use crate::log::Local;
-use crate::{Commit, KeyValue, Log};
+use crate::{Commit, KeyValue, Leases, Log};
 
 /// State in memory that can be opened again, as if a host had died with all that it had
 /// not written down.
 pub struct Memory {
+    disk: Disk,
+    caller: Caller,
+}
+
+/// What outlives a crash. A clone has the same.
+#[derive(Clone, Default)]
+struct Disk {
     journal: MemoryJournal,
     buckets: Buckets,
-    log: Arc<Local<MemoryJournal>>,
-    caller: Caller,
+    names: Names,
 }
 
 /// What one of many hosts has of the state.
 #[derive(Clone)]
 pub struct Caller {
     keyvalue: Arc<MemoryKeyValue>,
+    leases: Arc<MemoryLeases>,
     log: Arc<Local<MemoryJournal>>,
 }
 
@@ -41,25 +50,20 @@ pub struct Caller {
 
 impl Default for Memory {
     fn default() -> Self {
-        Self::with(MemoryJournal::default(), Buckets::default())
+        Self::with(Disk::default())
     }
 }
 
 impl Memory {
-    fn with(journal: MemoryJournal, buckets: Buckets) -> Self {
-        let log = Arc::new(journal.open());
-        let caller = Caller::new(&log, &buckets, Faults::default());
-        Self {
-            journal,
-            buckets,
-            log,
-            caller,
-        }
+    fn with(disk: Disk) -> Self {
+        let log = Arc::new(disk.journal.open());
+        let caller = disk.caller(log, Faults::default());
+        Self { disk, caller }
     }
 
     /// The queues.
     pub fn log(&self) -> Arc<dyn Log> {
-        Arc::clone(&self.log) as Arc<dyn Log>
+        Arc::clone(&self.caller.log) as Arc<dyn Log>
     }
 
     /// The queues, failing by chance.
@@ -77,33 +81,51 @@ impl Memory {
         self.caller.commits()
     }
 
-    /// The same state as another host has it, failing by chance.
-    pub fn faulty(&self, faults: Faults) -> Caller {
-        Caller::new(&self.log, &self.buckets, faults)
+    /// Which host does what.
+    pub fn leases(&self) -> Arc<dyn Leases> {
+        self.caller.leases()
     }
 
-    /// The same state after a crash: what was applied is there, leases are not. Who
-    /// still has the log of before must not use it.
+    /// The same as another host has it, failing by chance.
+    pub fn faulty(&self, faults: Faults) -> Caller {
+        self.disk.caller(Arc::clone(&self.caller.log), faults)
+    }
+
+    /// The same state after a crash: what was applied is there, leases of messages are
+    /// not. Who still has the log of before must not use it.
     #[must_use]
     pub fn reopened(&self) -> Self {
-        Self::with(self.journal.clone(), self.buckets.clone())
+        Self::with(self.disk.clone())
+    }
+}
+
+// === impl Disk ===
+
+impl Disk {
+    fn caller(&self, log: Arc<Local<MemoryJournal>>, faults: Faults) -> Caller {
+        let buckets = self.buckets.clone();
+        Caller {
+            keyvalue: Arc::new(MemoryKeyValue::new(buckets, Chance::new(faults))),
+            leases: Arc::new(MemoryLeases {
+                names: Arc::clone(&self.names),
+                chance: Chance::new(faults),
+            }),
+            log,
+        }
     }
 }
 
 // === impl Caller ===
 
 impl Caller {
-    fn new(log: &Arc<Local<MemoryJournal>>, buckets: &Buckets, faults: Faults) -> Self {
-        let chance = Chance::new(faults);
-        Self {
-            keyvalue: Arc::new(MemoryKeyValue::new(buckets.clone(), chance)),
-            log: Arc::clone(log),
-        }
-    }
-
     /// The buckets of all services.
     pub fn keyvalue(&self) -> Arc<dyn KeyValue> {
         Arc::clone(&self.keyvalue) as Arc<dyn KeyValue>
+    }
+
+    /// Which host does what.
+    pub fn leases(&self) -> Arc<dyn Leases> {
+        Arc::clone(&self.leases) as Arc<dyn Leases>
     }
 
     /// Writes of buckets and messages of queues in one step.

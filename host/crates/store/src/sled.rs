@@ -10,6 +10,7 @@ mod committer;
 mod expiring;
 mod keyvalue;
 mod large;
+mod leases;
 mod lock;
 mod log;
 mod records;
@@ -33,11 +34,12 @@ use self::committer::Committer;
 use self::expiring::SledExpiring;
 use self::keyvalue::SledKeyValue;
 use self::large::LargeValues;
+use self::leases::SledLeases;
 use self::lock::DirectoryLock;
 use self::log::SledLog;
 use self::records::SledRecords;
 use self::stored::Stored;
-use super::{Commit, Expiring, KeyValue, Log, Records, StoreError};
+use super::{Commit, Expiring, KeyValue, Leases, Log, Records, StoreError};
 
 /// Pages kept in memory, in bytes. Enough for the working set of a host of small
 /// services, and well within an idle host's budget.
@@ -59,6 +61,7 @@ pub struct Store {
     keyvalue: Arc<SledKeyValue>,
     records: Arc<SledRecords>,
     expiring: Arc<SledExpiring>,
+    leases: Arc<SledLeases>,
     log: Arc<SledLog>,
     committer: Arc<Committer>,
     _lock: DirectoryLock,
@@ -80,7 +83,7 @@ impl Store {
                 .map_err(|error| fault("opening the store", error))
         };
         let (buckets, records) = (tree("keyvalue")?, tree("records")?);
-        let expiring = tree("expiring")?;
+        let (expiring, leases) = (tree("expiring")?, tree("leases")?);
 
         let large = Arc::new(LargeValues::open(dir.join("values"))?);
         sweep(&large, &buckets)?;
@@ -102,6 +105,10 @@ impl Store {
                 tree: records,
                 committer: Arc::clone(&committer),
             }),
+            leases: Arc::new(SledLeases {
+                tree: leases,
+                committer: Arc::clone(&committer),
+            }),
             expiring: Arc::new(SledExpiring::new(expiring, Arc::clone(&committer))?),
             committer,
             _lock: lock,
@@ -121,6 +128,11 @@ impl Store {
     /// What the host keeps for a time.
     pub fn expiring(&self) -> Arc<dyn Expiring> {
         Arc::clone(&self.expiring) as Arc<dyn Expiring>
+    }
+
+    /// Which host does what.
+    pub fn leases(&self) -> Arc<dyn Leases> {
+        Arc::clone(&self.leases) as Arc<dyn Leases>
     }
 
     /// The queues of all services.

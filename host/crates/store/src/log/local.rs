@@ -1,6 +1,6 @@
 //! Queues of one process: an index of each in memory, and a journal that keeps them.
 //!
-//! A change holds its queue's lock while it is checked, applied to the journal and made
+//! A change holds its queue's lock while it is check_name, applied to the journal and made
 //! in the index, so that both see the same order; nothing is awaited meanwhile. Only
 //! then its ticket is taken. Where applying fails, the index stays as it was.
 
@@ -243,7 +243,11 @@ fn gone(index: &Index, id: u64) -> Option<Write> {
     Some(Write::Gone(index.message(id)?.gone(id)))
 }
 
-fn checked(name: &str) -> Result<(), StoreError> {
+/// Whether a queue or a subscriber may have this name.
+///
+/// # Errors
+/// [`StoreError::BadName`].
+pub(crate) fn check_name(name: &str) -> Result<(), StoreError> {
     let fits = (1..=MAX_NAME).contains(&name.len()) && !name.chars().any(char::is_control);
     let bad = || StoreError::BadName {
         found: name.to_owned(),
@@ -257,7 +261,7 @@ pub(crate) fn millis(time: SystemTime) -> Millis {
 }
 
 /// Times beyond what the system can tell are its epoch: nothing waits for ever.
-fn time(millis: Millis) -> SystemTime {
+pub(crate) fn time(millis: Millis) -> SystemTime {
     let since = Duration::from_millis(millis);
     UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
 }

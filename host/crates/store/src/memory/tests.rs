@@ -5,11 +5,13 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::{Faults, Memory};
+use crate::conformance::bucket_model;
 use crate::conformance::commit::nothing_is_committed_by_half;
+use crate::conformance::holders::nobody_holds_a_lease_beside_another;
 use crate::conformance::keyvalue::no_acknowledged_count_is_lost;
 use crate::conformance::model::{agree, operations};
 use crate::conformance::{Mortal, everything_is_delivered_in_order};
-use crate::{Commit, KeyValue, Log};
+use crate::{Commit, KeyValue, Leases, Log};
 
 fn fresh() -> (Arc<dyn Log>, Memory) {
     let memory = Memory::default();
@@ -24,6 +26,7 @@ fn fresh_keyvalue() -> (Arc<dyn KeyValue>, Memory) {
 crate::log_conformance!(fresh);
 crate::keyvalue_conformance!(fresh_keyvalue);
 crate::commit_conformance!(Memory::default);
+crate::leases_conformance!(Memory::default);
 
 impl Mortal for Memory {
     fn log(&self) -> Arc<dyn Log> {
@@ -38,6 +41,10 @@ impl Mortal for Memory {
         Memory::commits(self)
     }
 
+    fn leases(&self) -> Arc<dyn Leases> {
+        Memory::leases(self)
+    }
+
     fn crash(&mut self) {
         *self = self.reopened();
     }
@@ -49,6 +56,15 @@ proptest! {
     fn it_is_as_the_model_says(operations in operations()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(agree(Memory::default(), &operations));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+    #[test]
+    fn its_buckets_are_as_the_model_says(operations in bucket_model::operations()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(bucket_model::agree(Memory::default(), &operations));
     }
 }
 
@@ -82,6 +98,15 @@ async fn nothing_is_committed_by_half_though_much_fails() {
         let memory = Memory::default();
         let callers = (0..4).map(|own| memory.faulty(Faults::some(4 * seed + own)).commits());
         nothing_is_committed_by_half(callers.collect(), &*memory.log()).await;
+    }
+}
+
+#[tokio::test]
+async fn nobody_holds_a_lease_beside_another_though_much_fails() {
+    for seed in 0..100 {
+        let memory = Memory::default();
+        let callers = (0..4).map(|own| memory.faulty(Faults::some(4 * seed + own)).leases());
+        nobody_holds_a_lease_beside_another(callers.collect(), seed).await;
     }
 }
 

@@ -4,16 +4,18 @@ mod opening;
 
 use std::sync::Arc;
 
+use proptest::prelude::*;
 use serde_json::json;
 use tempfile::TempDir;
 
 use super::Store;
 use super::large::INLINE_MAX;
-use crate::conformance::Mortal;
-use crate::{BucketId, Change, Commit, KeyValue, Log};
+use crate::conformance::{Mortal, bucket_model};
+use crate::{BucketId, Change, Commit, KeyValue, Leases, Log};
 
 crate::keyvalue_conformance!(fresh);
 crate::commit_conformance!(Reopened::new);
+crate::leases_conformance!(Reopened::new);
 
 fn fresh() -> (Arc<dyn KeyValue>, (Store, TempDir)) {
     let (dir, store) = store();
@@ -57,11 +59,24 @@ impl Mortal for Reopened {
         self.store().commits()
     }
 
+    fn leases(&self) -> Arc<dyn Leases> {
+        self.store().leases()
+    }
+
     fn crash(&mut self) {
-        // A closed store keeps nothing that a killed one would not: leases are in
-        // memory alone. That a killed one keeps all is tested with a child.
+        // A closed store keeps nothing that a killed one would not: leases of
+        // messages are in memory alone. That a killed one keeps all is tested with a child.
         self.store.take().unwrap().close();
         self.store = Some(Store::open(self.dir.path()).unwrap());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    #[test]
+    fn its_buckets_are_as_the_model_says(operations in bucket_model::operations()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(bucket_model::agree(Reopened::new(), &operations));
     }
 }
 

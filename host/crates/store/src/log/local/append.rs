@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard};
 use std::time::SystemTime;
 
-use super::{Local, Queue, checked, millis};
+use super::{Local, Queue, check_name, millis};
 use crate::StoreError;
 use crate::log::index::{Index, Message, Millis};
 use crate::log::journal::{Digest, Journal, Record, Remembered, Write};
@@ -48,7 +48,7 @@ impl<J: Journal> Local<J> {
         bounds: Bounds,
         now: SystemTime,
     ) -> Result<Result<Vec<Appended>, Full>, StoreError> {
-        checked(name)?;
+        check_name(name)?;
         messages.iter().try_for_each(fits)?;
         self.journal.check()?;
         let queue = self.open(name);
@@ -205,7 +205,7 @@ fn known(dedupe: &Dedupe) -> (Digest, Millis) {
 /// # Errors
 /// [`StoreError::BadName`], [`StoreError::TooLarge`].
 pub(crate) fn check_message(queue: &str, message: &NewMessage) -> Result<(), StoreError> {
-    checked(queue)?;
+    check_name(queue)?;
     fits(message)
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use stoa_call::turns;
 
-use super::{Local, Queue, checked, gone};
+use super::{Local, Queue, check_name, gone};
 use crate::StoreError;
 use crate::log::index::{Cursor, Entry, Index, Message, State};
 use crate::log::journal::{Journal, Mark, Verdict, Write};
@@ -15,8 +15,8 @@ const BATCH: usize = 250;
 
 impl<J: Journal> Local<J> {
     pub(super) fn subscribe_now(&self, queue: &str, subscriber: &str) -> Result<(), StoreError> {
-        checked(queue)?;
-        checked(subscriber)?;
+        check_name(queue)?;
+        check_name(subscriber)?;
         self.journal.check()?;
         let queue = self.open(queue);
         let mut index = queue.index();
