@@ -56,8 +56,9 @@ pub trait KeyValue: Send + Sync {
 
     /// Adds `delta` to the number at `key` (0 when nothing is there) and returns
     /// the sum. After an error it may have been added: to ask again may add twice,
-    /// where [`Self::compare_and_swap`] does not. Numbers are kept as decimal text, `-17`: a plain `get` reads
-    /// them and a plain `set` makes them, in every language.
+    /// where the same [`Self::compare_and_swap`] again does not. Numbers are kept
+    /// as decimal text, `-17`: a plain `get` reads them and a plain `set` makes
+    /// them, in every language.
     ///
     /// # Errors
     /// [`StoreError::NotANumber`], [`StoreError::Overflow`]; the value stays.

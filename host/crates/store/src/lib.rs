@@ -1,11 +1,11 @@
-//! Durable state: what guests keep in buckets, what waits in queues, and what the host
-//! knows of itself.
+//! Durable state: what guests keep in buckets, what waits in queues, what the host knows
+//! of itself, and which of many hosts does what.
 //!
 //! The traits say what state can do; [`Store`] is the one for a single machine.
 //! A write whose future completed is on disk and survives `kill -9` and the loss
 //! of power. A read never waits for the disk's acknowledgement: it may see a
-//! write that is still on its way there, and a later write that completes puts
-//! that one on disk too.
+//! write that is still on its way there. A later write to the same [`Store`] that
+//! completes puts that one on disk too.
 //!
 //! Nothing here knows of WebAssembly, of grants or of limits for guests.
 

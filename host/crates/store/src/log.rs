@@ -21,7 +21,8 @@ use crate::Reply;
 /// can move to one.
 pub const MAX_BODY: usize = 1 << 20;
 
-/// Longest key of a message, in bytes: as long as a key of a bucket may be.
+/// Longest key of a message, in bytes: longer than most names or paths, and each message
+/// that waits has its own in memory.
 pub const MAX_KEY: usize = 1 << 10;
 
 /// Longest name of a queue or a subscriber, in bytes: as a bucket's.

@@ -1,5 +1,4 @@
-//! What every engine of [`Commit`](crate::Commit) promises, as tests that each engine
-//! runs.
+//! What every engine of [`Commit`] promises, as tests that each engine runs.
 //!
 //! [`commit_conformance!`](crate::commit_conformance) makes a test of each check.
 

@@ -1,5 +1,5 @@
-//! A queue as simple as can be, and operations by chance that it and a [`Log`] should
-//! answer alike.
+//! A queue as simple as can be, and operations by chance that it and a
+//! [`Log`](crate::Log) should answer alike.
 //!
 //! It keeps a list of messages and asks all of them each time. What a crash leaves of it
 //! is what an engine must find on its disk.

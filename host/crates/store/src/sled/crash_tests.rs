@@ -3,19 +3,25 @@
 //! The test runs its own executable again as a child that writes and tells each
 //! acknowledgement, kills it at a random one, and looks.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
 use super::Store;
 use super::large::INLINE_MAX;
-use crate::BucketId;
+use crate::log::{Bounds, NewMessage, Peek};
+use crate::{Append, BucketId, Swap, Term};
 
 const ROUNDS: usize = 12;
 const WRITERS: usize = 8;
+const KINDS: [&str; 7] = [
+    "small", "large", "swap", "record", "count", "commit", "lease",
+];
 const DIR: &str = "STOA_CRASH_TEST_DIR";
 const ROUND: &str = "STOA_CRASH_TEST_ROUND";
 
@@ -84,8 +90,8 @@ async fn write(store: Arc<Store>, round: String, writer: usize) {
     let (keyvalue, records) = (store.keyvalue(), store.records());
     let bucket = BucketId::new("crash", "test").unwrap();
     for number in 0.. {
-        let key = format!("{round}-{writer}-{number}");
-        let kind = ["small", "large", "swap", "record", "count"][number % 5];
+        let mut key = format!("{round}-{writer}-{number}");
+        let kind = KINDS[number % KINDS.len()];
         match kind {
             "small" => keyvalue.set(&bucket, &key, key.as_bytes()).await.unwrap(),
             "large" => keyvalue.set(&bucket, &key, &large(&key)).await.unwrap(),
@@ -95,6 +101,8 @@ async fn write(store: Arc<Store>, round: String, writer: usize) {
                 .unwrap()
                 .unwrap(),
             "record" => records.put("crash", &key, json!(key)).await.unwrap(),
+            "commit" => commit(&store, &key).await,
+            "lease" => key = format!("{writer}={}", lease(&store, writer).await),
             _ => drop(keyvalue.increment(&bucket, "count", 1).await.unwrap()),
         }
         let mut out = std::io::stdout().lock();
@@ -102,6 +110,42 @@ async fn write(store: Arc<Store>, round: String, writer: usize) {
             .and_then(|()| out.flush())
             .unwrap();
     }
+}
+
+/// Writes a key of a bucket of its own, and tells it to a queue.
+async fn commit(store: &Store, key: &str) {
+    let bucket = BucketId::new("crash", "commits").unwrap();
+    let swap = Swap {
+        bucket: &bucket,
+        key,
+        expected: None,
+        new: b"",
+    };
+    let append = Append {
+        queue: "commits".to_owned(),
+        message: NewMessage {
+            body: key.into(),
+            ..NewMessage::default()
+        },
+        bounds: Bounds {
+            messages: u64::MAX,
+            bytes: u64::MAX,
+        },
+    };
+    let commits = store.commits();
+    let done = commits.commit(swap, vec![append], SystemTime::now());
+    done.await.unwrap().unwrap();
+}
+
+/// Acquires the lease of a writer, and says its number.
+async fn lease(store: &Store, writer: usize) -> u64 {
+    let term = Term {
+        now: UNIX_EPOCH,
+        until: UNIX_EPOCH + Duration::from_secs(1),
+    };
+    let (leases, name) = (store.leases(), writer.to_string());
+    let acquired = leases.acquire(&name, "crash", term).await;
+    acquired.unwrap().unwrap().fence
 }
 
 fn large(key: &str) -> Vec<u8> {
@@ -117,10 +161,18 @@ async fn check(dir: &Path, acknowledged: &[String], counted: usize) -> usize {
     let store = Store::open(dir).unwrap();
     let (keyvalue, records) = (store.keyvalue(), store.records());
     let bucket = BucketId::new("crash", "test").unwrap();
+    let committed = committed(&store).await;
     for line in acknowledged {
         let (kind, key) = line["ack ".len()..].split_once(' ').unwrap();
         match kind {
             "count" => {}
+            "commit" => assert!(committed.contains(key), "{line}"),
+            "lease" => {
+                let (name, fence) = key.split_once('=').unwrap();
+                let held = store.leases().holder(name, UNIX_EPOCH).await;
+                let held = held.unwrap().unwrap().fence;
+                assert!(held >= fence.parse().unwrap(), "{line}, {held} is there");
+            }
             "record" => assert_eq!(
                 records.get("crash", key).await.unwrap(),
                 Some(json!(key)),
@@ -149,4 +201,24 @@ async fn check(dir: &Path, acknowledged: &[String], counted: usize) -> usize {
         "{counted} increments were acknowledged, {count} are there"
     );
     count
+}
+
+/// What was committed: each key was told once, and nothing else was.
+async fn committed(store: &Store) -> BTreeSet<String> {
+    let (bucket, log) = (BucketId::new("crash", "commits").unwrap(), store.log());
+    let keys = store.keyvalue().list(&bucket, None, usize::MAX).await;
+    let keys = keys.unwrap().keys;
+    let all = Peek {
+        subscriber: None,
+        standing: None,
+        after: 0,
+        most: usize::MAX,
+        body: 100,
+    };
+    let told = log.peek("commits", all, SystemTime::now()).await.unwrap();
+    let told = told.into_iter().map(|peeked| peeked.body);
+    let mut told: Vec<_> = told.map(|body| String::from_utf8(body).unwrap()).collect();
+    told.sort_unstable();
+    assert_eq!(told, keys);
+    keys.into_iter().collect()
 }

@@ -10,6 +10,9 @@ use tempfile::TempDir;
 
 use super::Store;
 use super::large::INLINE_MAX;
+use crate::conformance::commit::nothing_is_committed_by_half;
+use crate::conformance::holders::nobody_holds_a_lease_beside_another;
+use crate::conformance::keyvalue::no_acknowledged_count_is_lost;
 use crate::conformance::{Mortal, bucket_model};
 use crate::{BucketId, Change, Commit, KeyValue, Leases, Log};
 
@@ -88,6 +91,17 @@ fn files(dir: &TempDir) -> usize {
     std::fs::read_dir(dir.path().join("values"))
         .unwrap()
         .count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn callers_in_one_process_lose_and_double_nothing() {
+    let (_dir, store) = store();
+    let callers = (0..4).map(|_| store.keyvalue()).collect();
+    no_acknowledged_count_is_lost(callers).await;
+    let callers = (0..4).map(|_| store.commits()).collect();
+    nothing_is_committed_by_half(callers, &*store.log()).await;
+    let callers = (0..4).map(|_| store.leases()).collect();
+    nobody_holds_a_lease_beside_another(callers, 7).await;
 }
 
 #[tokio::test]
