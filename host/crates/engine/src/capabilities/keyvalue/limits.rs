@@ -21,10 +21,9 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            // Longer than any name or path; pages of such keys are still small.
-            key: 4 << 10,
-            // Documents and images fit; files belong in a blob store.
-            value: 8 << 20,
+            // What the store takes; pages of such keys are small.
+            key: stoa_store::MAX_KEY,
+            value: stoa_store::MAX_VALUE,
             // A guest can't ask for fewer, so a short list costs a page: as many as
             // lists for people have at most. One of all keys costs no more for it.
             page: 100,
