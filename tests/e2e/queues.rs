@@ -1,12 +1,15 @@
 //! Calls that are made later: kept on disk, delivered at least once, in order per key.
 
+mod outside;
+mod refused;
+
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use stoa_tests::client::Answer;
 use stoa_tests::process::HostProcess;
 use stoa_tests::service::Service;
 
-use crate::{answered, guests, host, serving};
+use crate::{answered, guests, serving};
 
 const QUEUE: &str = "test:queue/events";
 const PATH: &str = "/v1/queues/test%3Aqueue%2Fevents";
@@ -300,49 +303,14 @@ async fn what_the_host_refuses_is_no_attempt() -> Result<()> {
     ] {
         host.cli(hold).await?.expect(0)?;
         happen(&host, "a", number).await?.expect(204)?;
-        let waits =
-            |held: &Value| held["retrying"] == 1 || held["delayed"] == 1 || held["waiting"] == 1;
+        // It was refused, and is to come again.
+        let waits = |held: &Value| held["retrying"] == 1 || held["delayed"] == 1;
         held(&host, "sink", waits).await?;
         host.cli(free).await?.expect(0)?;
     }
     heard(&host, "/sink/heard/a", &[1, 2]).await?;
     held(&host, "sink", |held| held["dead"] == 0).await?;
     Ok(())
-}
-
-/// What is kept in a queue must be what the revision that gets it can read.
-#[tokio::test]
-async fn a_revision_that_waiting_calls_do_not_fit_is_refused() -> Result<()> {
-    let host = serving(&[source(ordered()), sink("sink")]).await?;
-    host.cli(&["queue", "pause", QUEUE]).await?.expect(0)?;
-    happen(&host, "a", 1).await?.expect(204)?;
-    let admin = host.admin()?;
-    undeploy(&host, "source").await?;
-    // It exports the interface without one of its functions.
-    let bytes = std::fs::read(guests::QUEUE_SINK)?;
-    let other = renamed(bytes, "happened", "occurred");
-    let faults = admin.refused(&Service::of_bytes("sink", other)).await?;
-    let told = format!("{faults:?}");
-    ensure!(
-        told.contains("1 of them") && told.contains("happened"),
-        "{told}"
-    );
-    Ok(())
-}
-
-/// A component with another name of the same length in the place of one.
-fn renamed(mut component: Vec<u8>, from: &str, to: &str) -> Vec<u8> {
-    assert_eq!(from.len(), to.len());
-    let mut at = 0;
-    while let Some(found) = component[at..]
-        .windows(from.len())
-        .position(|part| part == from.as_bytes())
-    {
-        let place = at + found..at + found + from.len();
-        component[place.clone()].copy_from_slice(to.as_bytes());
-        at = place.end;
-    }
-    component
 }
 
 /// What was kept is delivered to its end, whoever kept it.
@@ -388,118 +356,4 @@ async fn undeploy(host: &HostProcess, service: &str) -> Result<()> {
         .send(http::Method::DELETE, &path, empty)
         .await?;
     gone.expect(204).map(drop)
-}
-
-/// A request of a client's can be kept in the place of being answered.
-#[tokio::test]
-async fn a_route_keeps_its_calls() -> Result<()> {
-    let kept = json!({ "target": { "queue": "test:queue/events.happened" }, "access": "public" });
-    let sink = sink("sink")
-        .route("POST /events", kept)
-        .set("queues", json!({ QUEUE: ordered() }));
-    let host = serving(&[sink]).await?;
-    for number in 1..=3 {
-        let answer = host
-            .post("/events", &json!({ "key": "a", "number": number }))
-            .await?;
-        answer.expect(202)?;
-    }
-    heard(&host, "/sink/heard/a", &[1, 2, 3]).await?;
-    host.post("/events", &json!({ "key": "a" }))
-        .await?
-        .problem(422)?;
-    let document = host
-        .admin()?
-        .get("/v1/app/openapi.json")
-        .await?
-        .expect(200)?
-        .json()?;
-    let responses = &document["paths"]["/events"]["post"]["responses"];
-    ensure!(responses["202"].is_object(), "{responses}");
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_call_can_come_from_outside_once() -> Result<()> {
-    let host = serving(&[source(ordered()), sink("sink")]).await?;
-    let admin = host.admin()?;
-    let call = json!({ "function": "happened", "arguments": { "key": "a", "number": 7 }, "dedupe": "evt_1" });
-    let first = admin
-        .json(http::Method::POST, PATH, &call)
-        .await?
-        .expect(200)?
-        .json()?;
-    let again = admin
-        .json(http::Method::POST, PATH, &call)
-        .await?
-        .expect(200)?
-        .json()?;
-    ensure!(
-        first["duplicate"] == false && again["duplicate"] == true,
-        "{again}"
-    );
-    ensure!(first["id"] == again["id"], "{again}");
-    heard(&host, "/sink/heard/a", &[7]).await?;
-    let wrong = json!({ "function": "happened", "arguments": { "key": "a", "number": -1 } });
-    let refused = admin.json(http::Method::POST, PATH, &wrong).await?;
-    ensure!(
-        refused.problem(422)?["detail"]
-            .as_str()
-            .is_some_and(|text| text.contains("number")),
-        "{}",
-        refused.text()
-    );
-    let unknown = json!({ "function": "happend", "arguments": {} });
-    admin
-        .json(http::Method::POST, PATH, &unknown)
-        .await?
-        .problem(422)?;
-    let nowhere = admin
-        .json(http::Method::POST, "/v1/queues/test%3Aqueue%2Fevent", &call)
-        .await?;
-    ensure!(
-        nowhere.problem(404)?["detail"]
-            .as_str()
-            .is_some_and(|text| text.contains(QUEUE)),
-        "{}",
-        nowhere.text()
-    );
-    Ok(())
-}
-
-#[tokio::test]
-async fn what_makes_no_queue_is_refused_when_it_is_deployed() -> Result<()> {
-    let host = host().await?;
-    let admin = host.admin()?;
-    let faults = |service: Service| {
-        let admin = &admin;
-        async move {
-            let faults = admin.refused(&service).await?;
-            anyhow::Ok(format!("{faults:?}"))
-        }
-    };
-    let told = faults(source(json!({ "key": "kee" }))).await?;
-    ensure!(
-        told.contains("happened") && told.contains("key, number"),
-        "{told}"
-    );
-    let unknown = source(json!({})).set("queues", json!({ "test:queue/event": {} }));
-    let told = faults(unknown).await?;
-    ensure!(
-        told.contains("did you mean") && told.contains(QUEUE),
-        "{told}"
-    );
-    let returning =
-        Service::new("relay", guests::RELAY).set("queues", json!({ "test:chain/probe": {} }));
-    let told = faults(returning).await?;
-    ensure!(
-        told.contains("nobody waits for what a call in a queue gives back"),
-        "{told}"
-    );
-    // Two that bind it must say the same of it.
-    admin.deploy_one(&source(json!({}))).await?;
-    let other = source(json!({ "max_attempts": 3 })).named("second");
-    let told = faults(other.set("routes", json!([]))).await?;
-    ensure!(told.contains("with other settings"), "{told}");
-    Ok(())
 }

@@ -69,6 +69,11 @@ pub fn unavailable(text: impl Into<String>) -> Val {
     Val::Variant(ErrorCase::Unavailable.name().to_owned(), Some(text.into()))
 }
 
+/// The result of a function whose dependency can't answer.
+pub fn unavailable_result(text: impl Into<String>) -> Val {
+    Val::Result(Err(Some(Box::new(unavailable(text)))))
+}
+
 impl ServiceError {
     /// Reads a value of the standard type; none for a value of another type.
     pub fn from_val(value: &Val) -> Option<Self> {

@@ -22,6 +22,7 @@ mod permit;
 mod state;
 #[cfg(test)]
 mod tests;
+mod verdict;
 mod window;
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -283,33 +284,6 @@ impl Breaker {
     /// What was counted within the window.
     fn within(&self, now: Instant) -> Counts {
         self.window.within(now, || self.record.counts())
-    }
-
-    /// Whether what was counted is enough to open, and why.
-    fn verdict(&self, now: Instant) -> Option<Reason> {
-        let settings = &self.settings;
-        let row = self.consecutive.load(Ordering::Relaxed);
-        if row >= settings.consecutive {
-            return Some(Reason::Consecutive { failures: row });
-        }
-        let Counts {
-            calls,
-            failed,
-            slow,
-        } = self.within(now);
-        if calls < u64::from(settings.min_calls) {
-            return None;
-        }
-        let share = |part: u64| {
-            #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
-            let share = part as f64 / calls as f64;
-            share
-        };
-        if share(calls - failed) < settings.success_rate {
-            return Some(Reason::SuccessRate { failed, calls });
-        }
-        (self.times_calls() && share(slow) >= settings.slow_rate)
-            .then_some(Reason::SlowCalls { slow, calls })
     }
 
     fn trip(&self, gate: u64, reason: Reason, now: Instant) {

@@ -218,8 +218,7 @@ impl LinkTarget for ServiceLink {
                 function.failure,
             ) {
                 (Err(failure), Failure::Value) => {
-                    let error = service_error::unavailable(failure.reason);
-                    results[0] = Val::Result(Err(Some(Box::new(error))));
+                    results[0] = service_error::unavailable_result(failure.reason);
                     Ok(())
                 }
                 (outcome, _) => outcome,

@@ -297,9 +297,11 @@ fn links(
         metrics: &parts.telemetry.metrics,
     };
     for import in linked {
+        let name = import.name.to_string();
+        let functions = prepared.compiled.imported_functions(&name);
         if let Some(queue) = queues::binding(settings, import) {
             let log = parts.queues.log();
-            match queues::link(log, (service, record.number), prepared, (import, queue)) {
+            match queues::link(log, (service, record.number), (import, queue), &functions) {
                 Ok(link) => links.push(link),
                 Err(found) => faults.extend(found),
             }
@@ -308,9 +310,7 @@ fn links(
         let import = Import {
             interface: import.name.clone(),
             chosen: settings.links.get(&import.name.unversioned()).cloned(),
-            functions: prepared
-                .compiled
-                .imported_functions(&import.name.to_string()),
+            functions,
         };
         links.push(ServiceLink::link(mesh, service, import));
     }

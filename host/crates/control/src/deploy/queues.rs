@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::candidates::{Candidate, Candidates};
-use super::load::Prepared;
 use super::state::{Linked, State};
 use super::{ChangeError, Deployments, fault};
 use stoa_api::Fault;
 use stoa_engine::link::Link;
+use stoa_engine::value::FunctionType;
 use stoa_mesh::queue::{Publisher, Publishing, Queues, StoredCall, Topic, Topics};
 use stoa_mesh::target::Queue;
 use stoa_service::contract::Interface;
@@ -116,16 +116,13 @@ fn idle(service: &str, name: &str, interfaces: &[String]) -> Fault {
 pub(super) fn link(
     log: &Arc<dyn Log>,
     (service, revision): (&Arc<str>, u64),
-    prepared: &Prepared,
     (import, settings): (&Interface, &stoa_settings::Queue),
+    functions: &[(String, FunctionType)],
 ) -> Result<Link, Vec<Fault>> {
     let name = import.name.unversioned();
-    let functions = prepared
-        .compiled
-        .imported_functions(&import.name.to_string());
     let mut faults = Vec::new();
     let mut publishing = Vec::new();
-    for (function, ty) in &functions {
+    for (function, ty) in functions {
         match Publishing::compile(function, ty, settings) {
             Ok(one) => publishing.push(one),
             Err(found) => faults.extend(found.into_iter().map(|reason| {

@@ -87,10 +87,10 @@ impl LinkTarget for Publisher {
             if !function.has_result {
                 return kept;
             }
-            results[0] = Val::Result(kept.map(|()| None).map_err(|failure| {
-                let error = service_error::unavailable(failure.reason);
-                Some(Box::new(error))
-            }));
+            results[0] = match kept {
+                Ok(()) => Val::Result(Ok(None)),
+                Err(failure) => service_error::unavailable_result(failure.reason),
+            };
             Ok(())
         })
     }
