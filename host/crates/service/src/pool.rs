@@ -167,7 +167,7 @@ impl Pool {
                 Ok(Lease::new(self, slot))
             }
             // Boxed: the common ways out are those above, and its future should be small.
-            Some(new) => Box::pin(self.start(Handoff::new(self, new))).await,
+            Some(new) => Box::pin(self.start(Handoff::new(self, new), context)).await,
             None => Box::pin(self.wait(context)).await,
         }
     }
@@ -272,7 +272,17 @@ impl Pool {
     }
 
     /// Uses what was handed over: an instance, or the right to make one.
-    async fn start(self: &Arc<Self>, handoff: Handoff) -> Result<Lease<'_>, PoolError> {
+    ///
+    /// The call waits for nobody from here on, and counts as under way: it has begun, so
+    /// that a client that leaves while its instance is made finds it as it says.
+    async fn start(
+        self: &Arc<Self>,
+        handoff: Handoff,
+        context: &CallContext,
+    ) -> Result<Lease<'_>, PoolError> {
+        if let Some(tie) = &context.tie {
+            tie.begin();
+        }
         let slot = self.instantiate(handoff).await?;
         Ok(Lease::new(self, slot))
     }

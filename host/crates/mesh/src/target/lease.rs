@@ -23,6 +23,7 @@ pub(super) async fn acquire<'r>(
     let lease = lease.map_err(|Elapsed| CallError::DeadlineInQueue)??;
     let late = |since| !revision.has_fair_time(since, deadline);
     let late = lease.since().is_some_and(late);
+    // One that had to be made began before that.
     if let Some(tie) = &context.tie {
         tie.begin();
     }

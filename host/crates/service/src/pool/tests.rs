@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use super::*;
 use fixture::{Hosted, at_once, call, identity, nested, park_elsewhere, whole};
+use stoa_call::Tie;
+use stoa_settings::OnDisconnect;
 
 #[tokio::test]
 async fn a_worker_has_its_own_instance_again_without_the_pools_lock() {
@@ -26,6 +28,24 @@ async fn a_worker_has_its_own_instance_again_without_the_pools_lock() {
     assert_eq!(pool.calls(), 4);
     let found = hosted.metrics.queue_wait.count();
     assert_eq!(found, 3, "the first had its instance made");
+}
+
+/// Its client may leave while that is done.
+#[tokio::test]
+async fn a_call_has_begun_before_its_instance_is_made() {
+    let hosted = Hosted::new(64, Concurrency::Off);
+    let mut leases = Vec::new();
+    let (failed, tie) = loop {
+        let (mut context, tie) = (call(), Tie::default());
+        tie.wait(OnDisconnect::Finish);
+        context.tie = Some(tie.clone());
+        match hosted.pool.acquire(&context).await {
+            Ok(lease) => leases.push(lease),
+            Err(failed) => break (failed, tie),
+        }
+    };
+    assert!(matches!(failed, PoolError::Start(_)), "{failed}");
+    assert!(tie.goes_on(), "the engine has no room for its instance");
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ impl Pool {
         let waited = now - since;
         self.metrics.queue_wait.observe(waited);
         match turn {
-            Ok(Ok(turn)) => Ok(self.start(turn?).await?.had_since(now)),
+            Ok(Ok(turn)) => Ok(self.start(turn?, context).await?.had_since(now)),
             _ => Err(PoolError::QueueDeadline {
                 waited,
                 retry_after: self.retry_after(),
