@@ -32,7 +32,7 @@ impl Warehouse for Link {
     }
 
     fn reserve(&self, order: &str, lines: &[ReserveLine]) -> Result<(), Error> {
-        inventory::reserve(order, lines).map(drop)
+        inventory::reserve(order, lines, None).map(drop)
     }
 
     fn commit(&self, order: &str) -> Result<(), Error> {

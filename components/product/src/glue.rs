@@ -6,7 +6,7 @@ use stoa_sdk::context::Conditions;
 use stoa_sdk::{Bucket, Error, Index, Timestamp, config, log};
 
 use crate::bindings::exports::shop::product::{inventory, maintenance, products};
-use crate::inventory::Adjustment;
+use crate::inventory::{Adjustment, Wish};
 use crate::{Inventory, Products};
 
 /// How long a reservation is held when `reservation_ttl` is not set: longer than a
@@ -100,11 +100,15 @@ impl inventory::Guest for Component {
     fn reserve(
         order_id: String,
         lines: Vec<inventory::ReserveLine>,
+        locations: Option<Vec<String>>,
     ) -> Result<inventory::Reservation, Error> {
         let ttl = config::get("reservation_ttl")?.unwrap_or(RESERVATION_TTL);
         inventory()?.reserve(
             &order_id,
-            &lines,
+            Wish {
+                lines: &lines,
+                locations: locations.as_deref(),
+            },
             Timestamp::now(),
             Duration::from_secs(ttl),
         )
@@ -120,6 +124,18 @@ impl inventory::Guest for Component {
 
     fn cancel(order_id: String) -> Result<inventory::Reservation, Error> {
         inventory()?.cancel(&order_id, Timestamp::now())
+    }
+
+    fn ship(order_id: String) -> Result<inventory::Reservation, Error> {
+        inventory()?.ship(&order_id, Timestamp::now())
+    }
+
+    fn take_back(
+        order_id: String,
+        return_id: String,
+        lines: Vec<inventory::ReserveLine>,
+    ) -> Result<inventory::Reservation, Error> {
+        inventory()?.take_back(&order_id, &return_id, &lines, Timestamp::now())
     }
 }
 

@@ -11,7 +11,6 @@
 //!    says so or the swap fails.
 //! 3. Every step looks whether it was done, so that each can be repeated.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use stoa_sdk::context::{Conditions, check_version};
@@ -22,10 +21,11 @@ use crate::bindings::exports::shop::product::inventory::{
     Allocation, Reservation, ReservationState as State, ReserveLine, Stock, StockChange,
 };
 use crate::input::{CODE, is_code};
-use crate::reservation::{Record, Transition, by_sku, illegal, step, sum};
+use crate::reservation::{Record, Transition, illegal, step, sum};
 use crate::shelf::{MOST, Shelf};
 
 mod lapse;
+mod leaving;
 
 /// SKUs that one call may ask for.
 const GET_LIMIT: usize = 1000;
@@ -39,6 +39,15 @@ pub struct Adjustment<'a> {
     pub change: &'a StockChange,
     /// The version that the client knows.
     pub conditions: Option<Conditions>,
+}
+
+/// What an order wants to be set aside.
+#[derive(Clone, Copy)]
+pub struct Wish<'a> {
+    /// How much of what.
+    pub lines: &'a [ReserveLine],
+    /// At which locations; `None` for all.
+    pub locations: Option<&'a [String]>,
 }
 
 /// The stock of the shop.
@@ -119,13 +128,17 @@ impl Inventory {
     pub fn reserve(
         &self,
         order: &str,
-        lines: &[ReserveLine],
+        wish: Wish<'_>,
         now: Timestamp,
         ttl: Duration,
     ) -> Result<Reservation, Error> {
-        let wanted = sum(order, lines)?;
+        let wanted = sum(order, wish.lines)?;
+        let locations = wish.locations.map(<[String]>::to_vec);
         let record = self.records.update_if(order, |record| match record {
-            None => Ok(Change::Write(Record::held(wanted.clone(), now + ttl))),
+            None => Ok(Change::Write(Record {
+                locations: locations.clone(),
+                ..Record::held(wanted.clone(), now + ttl)
+            })),
             Some(Record {
                 state: State::Held | State::Committed,
                 wanted: other,
@@ -186,35 +199,6 @@ impl Inventory {
         self.view(order, &record)
     }
 
-    /// Gives back whatever the order still has.
-    pub fn cancel(&self, order: &str, now: Timestamp) -> Result<Reservation, Error> {
-        let mut record = self.records.update_if(order, |record| {
-            Ok::<_, Error>(match record {
-                None => Change::Write(Record::never(now)),
-                Some(record) if record.state == State::Held => {
-                    Change::Write(record.to(State::Released))
-                }
-                Some(record) => Change::Leave(record),
-            })
-        })?;
-        if record.state == State::Committed {
-            for (sku, units) in by_sku(&record.sold) {
-                self.reopen(order, &sku, &units, now)?;
-            }
-            record = step(
-                &self.records,
-                order,
-                Transition {
-                    from: State::Committed,
-                    to: State::Returned,
-                },
-                |_| (),
-            )?;
-        }
-        self.settle(order, &record)?;
-        self.view(order, &record)
-    }
-
     /// Holds units of one SKU; the number available if they are too few.
     fn hold(
         &self,
@@ -230,11 +214,11 @@ impl Inventory {
         // Others may hold units longer than they may.
         self.expire_on(&shelf, now)?;
         let shelf = self.try_hold(order, sku, quantity)?;
-        let ended = || Ok::<_, Error>(self.record(order)?.end().is_some());
-        Ok(if shelf.entry(order).is_some() || ended()? {
+        let record = self.record(order)?;
+        Ok(if shelf.entry(order).is_some() || record.end().is_some() {
             None
         } else {
-            Some(shelf.available())
+            Some(shelf.available_at(record.locations.as_deref()))
         })
     }
 
@@ -245,8 +229,7 @@ impl Inventory {
                 return Ok(Change::Leave(shelf));
             }
             let record = self.record(order)?;
-            let fits =
-                record.state == State::Held && shelf.hold(order, quantity, record.expires_at);
+            let fits = record.state == State::Held && shelf.hold(order, quantity, &record);
             Ok::<_, Error>(if fits {
                 Change::Write(shelf)
             } else {
@@ -265,27 +248,6 @@ impl Inventory {
                     ..record.to(State::Released)
                 }),
                 _ => Change::Leave(record),
-            })
-        })?;
-        Ok(())
-    }
-
-    /// Prepares a shelf for the return of sold units.
-    fn reopen(
-        &self,
-        order: &str,
-        sku: &str,
-        units: &BTreeMap<String, u32>,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        self.shelves.update_if(sku, |shelf| {
-            let mut shelf = shelf.unwrap_or_default();
-            let sold = self.record(order)?.state == State::Committed;
-            let opened = sold && shelf.reopen(order, units.clone(), now);
-            Ok::<_, Error>(if opened {
-                Change::Write(shelf)
-            } else {
-                Change::Leave(shelf)
             })
         })?;
         Ok(())
@@ -344,7 +306,7 @@ impl Inventory {
                     newer => self.with_units(order, newer),
                 },
             },
-            State::Committed => Ok((record.clone(), record.sold)),
+            State::Committed | State::Shipped => Ok((record.clone(), record.sold)),
             State::Released | State::Expired | State::Returned => Ok((record, Vec::new())),
         }
     }

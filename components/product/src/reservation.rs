@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use stoa_sdk::{Bucket, Change, Error, Timestamp, Violations, conflict};
+use stoa_sdk::{Bucket, Change, Error, Timestamp, Violations, conflict, not_found};
 
 use crate::bindings::exports::shop::product::inventory::{
     Allocation, Reservation, ReservationState as State, ReserveLine,
@@ -21,11 +21,41 @@ pub(crate) struct Record {
     pub(crate) version: u64,
     /// Quantity by SKU.
     pub(crate) wanted: BTreeMap<String, u32>,
-    /// Where a committed reservation has its units.
+    /// The locations that it may have its units at; all if none are named.
+    #[serde(default)]
+    pub(crate) locations: Option<Vec<String>>,
+    /// Where a committed reservation has its units, and a shipped one had them.
     pub(crate) sold: Vec<Allocation>,
     pub(crate) expires_at: Timestamp,
     /// Why it was released, when that was for want of stock.
     pub(crate) refusal: Option<String>,
+    /// What came back of a shipped one, by the return's id.
+    #[serde(default)]
+    pub(crate) back: BTreeMap<String, Back>,
+}
+
+/// Shipped units that come back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Back {
+    /// To where.
+    pub(crate) units: Vec<Allocation>,
+    /// Whether they are all on the shelves.
+    pub(crate) done: bool,
+}
+
+impl Back {
+    pub(crate) fn on_its_way(units: Vec<Allocation>) -> Self {
+        Self { units, done: false }
+    }
+
+    /// Quantity by SKU.
+    pub(crate) fn wanted(&self) -> BTreeMap<String, u32> {
+        let mut wanted = BTreeMap::new();
+        for unit in &self.units {
+            *wanted.entry(unit.sku.clone()).or_default() += unit.quantity;
+        }
+        wanted
+    }
 }
 
 impl Record {
@@ -35,9 +65,11 @@ impl Record {
             state: State::Held,
             version: 1,
             wanted,
+            locations: None,
             sold: Vec::new(),
             expires_at,
             refusal: None,
+            back: BTreeMap::new(),
         }
     }
 
@@ -63,6 +95,7 @@ impl Record {
         match self.state {
             State::Held => None,
             State::Committed => Some(End::Sold),
+            State::Shipped => Some(End::Shipped),
             State::Released | State::Expired | State::Returned => Some(End::GivenBack),
         }
     }
@@ -77,6 +110,63 @@ impl Record {
         self.has_lapsed(now)
             .then_some(End::GivenBack)
             .or_else(|| self.end())
+    }
+
+    /// A return that is written down.
+    pub(crate) fn returned(&self, order: &str, id: &str) -> Result<&Back, Error> {
+        let back = self.back.get(id);
+        back.ok_or_else(|| not_found!("order {order} has no return {id}"))
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn returned_mut(&mut self, order: &str, id: &str) -> Result<&mut Back, Error> {
+        let back = self.back.get_mut(id);
+        back.ok_or_else(|| not_found!("order {order} has no return {id}"))
+    }
+
+    /// Where so many shipped units came from; conflict when fewer are out.
+    pub(crate) fn still_out(
+        &self,
+        order: &str,
+        wanted: &BTreeMap<String, u32>,
+    ) -> Result<Vec<Allocation>, Error> {
+        let mut out = by_sku(&self.sold);
+        for unit in self.back.values().flat_map(|back| &back.units) {
+            let place = out
+                .get_mut(&unit.sku)
+                .and_then(|at| at.get_mut(&unit.location));
+            if let Some(left) = place {
+                *left = left.saturating_sub(unit.quantity);
+            }
+        }
+        let mut units = Vec::new();
+        for (sku, quantity) in wanted {
+            let (mut left, places) = (*quantity, out.remove(sku).unwrap_or_default());
+            let sent: u32 = places.values().sum();
+            if sent < left {
+                return Err(conflict!(
+                    "{sku}: {left} are to come back, and order {order} has {sent} of them"
+                ));
+            }
+            for (location, there) in places {
+                let quantity = there.min(left);
+                left -= quantity;
+                if quantity > 0 {
+                    let sku = sku.clone();
+                    units.push(Allocation {
+                        sku,
+                        location,
+                        quantity,
+                    });
+                }
+            }
+        }
+        Ok(units)
+    }
+
+    /// As the contract writes its state.
+    pub(crate) fn state_name(&self) -> &'static str {
+        name(self.state)
     }
 
     /// As the contract shows it.
@@ -107,7 +197,7 @@ pub(crate) fn step(
     change: impl Fn(&mut Record),
 ) -> Result<Record, Error> {
     records.update_if(order, |record| match record {
-        None => Err(stoa_sdk::not_found!("order {order} has no reservation")),
+        None => Err(not_found!("order {order} has no reservation")),
         Some(record) if record.state == to => Ok(Change::Leave(record)),
         Some(record) if record.state == from => {
             let mut record = record.to(to);
@@ -131,6 +221,7 @@ fn name(state: State) -> &'static str {
     match state {
         State::Held => "HELD",
         State::Committed => "COMMITTED",
+        State::Shipped => "SHIPPED",
         State::Released => "RELEASED",
         State::Expired => "EXPIRED",
         State::Returned => "RETURNED",

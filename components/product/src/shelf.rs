@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use stoa_sdk::{Error, Timestamp, conflict};
 
 use crate::bindings::exports::shop::product::inventory::{Level, Stock};
+use crate::reservation::Record;
 
 /// Units at one location at most: sums of many locations stay far from 64 bits.
 pub(crate) const MOST: u64 = 1_000_000_000_000;
@@ -46,6 +47,19 @@ enum Purpose {
     Hold,
     /// Sold before, and about to be given back.
     Return,
+    /// Sold before, and about to leave.
+    Ship,
+    /// Shipped before, and on the shelf again: a note that says so while the record does not.
+    Back,
+}
+
+/// What is about to become of units that were sold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    /// They are given back.
+    Back,
+    /// They go to the customer.
+    Out,
 }
 
 /// How an open entry ends.
@@ -55,12 +69,30 @@ pub(crate) enum End {
     Sold,
     /// Its units can be reserved by others.
     GivenBack,
+    /// Its units are gone.
+    Shipped,
 }
 
 impl Shelf {
     /// Units that can still be reserved, at all locations.
     pub(crate) fn available(&self) -> u64 {
-        self.places.values().map(Place::available).sum()
+        self.available_at(None)
+    }
+
+    /// The same, at some locations only.
+    pub(crate) fn available_at(&self, locations: Option<&[String]>) -> u64 {
+        self.at(locations).map(|(_, place)| place.available()).sum()
+    }
+
+    /// The places of some locations, or all.
+    fn at<'s>(
+        &'s self,
+        locations: Option<&[String]>,
+    ) -> impl Iterator<Item = (&'s String, &'s Place)> {
+        let asked = move |location| locations.is_none_or(|named| named.contains(location));
+        self.places
+            .iter()
+            .filter(move |(location, _)| asked(location))
     }
 
     /// The version that `If-Match` compares.
@@ -93,21 +125,23 @@ impl Shelf {
         Ok(())
     }
 
-    /// Sets units aside for an order, or says `false` if there are too few.
-    pub(crate) fn hold(&mut self, order: &str, quantity: u32, until: Timestamp) -> bool {
-        if self.available() < u64::from(quantity) {
+    /// Sets units aside for an order that its `record` wants of this SKU, or says `false`
+    /// if there are too few.
+    pub(crate) fn hold(&mut self, order: &str, quantity: u32, record: &Record) -> bool {
+        let locations = record.locations.as_deref();
+        if self.available_at(locations) < u64::from(quantity) {
             return false;
         }
+        let until = record.expires_at;
         let mut units = BTreeMap::new();
         let whole = self
-            .places
-            .iter()
+            .at(locations)
             .find(|(_, place)| place.available() >= u64::from(quantity));
         if let Some((location, _)) = whole {
             units.insert(location.clone(), quantity);
         } else {
             let mut left = quantity;
-            for (location, place) in &self.places {
+            for (location, place) in self.at(locations) {
                 let taken = u32::try_from(place.available())
                     .unwrap_or(u32::MAX)
                     .min(left);
@@ -120,14 +154,7 @@ impl Shelf {
         for (location, quantity) in &units {
             self.places.entry(location.clone()).or_default().reserved += u64::from(*quantity);
         }
-        self.open.insert(
-            order.to_owned(),
-            Open {
-                purpose: Purpose::Hold,
-                until,
-                units,
-            },
-        );
+        self.open(order, Purpose::Hold, units, until);
         self.version += 1;
         true
     }
@@ -137,53 +164,108 @@ impl Shelf {
         self.open.get(order)
     }
 
-    /// Whether units of the order are about to be given back.
-    pub(crate) fn is_returning(&self, order: &str) -> bool {
-        self.entry(order)
-            .is_some_and(|entry| entry.purpose == Purpose::Return)
+    /// What is about to become of units that were sold to the order.
+    pub(crate) fn leaving(&self, order: &str) -> Option<Leaving> {
+        match self.entry(order)?.purpose {
+            Purpose::Return => Some(Leaving::Back),
+            Purpose::Ship => Some(Leaving::Out),
+            Purpose::Hold | Purpose::Back => None,
+        }
     }
 
-    /// Opens an entry for units that were sold and are to be given back; `false` if
-    /// that was done before.
+    /// Whether an entry is a note of units that came back.
+    pub(crate) fn is_note(&self, of: &str) -> bool {
+        (self.entry(of)).is_some_and(|entry| entry.purpose == Purpose::Back)
+    }
+
+    /// Opens an entry for units that were sold and are to go; `false` if that was done
+    /// before. The order's record says in the end where they went.
     pub(crate) fn reopen(
         &mut self,
         order: &str,
         units: BTreeMap<String, u32>,
+        leaving: Leaving,
         now: Timestamp,
     ) -> bool {
-        if self.is_returning(order) {
+        if self.leaving(order).is_some() {
             return false;
         }
-        self.open.insert(
-            order.to_owned(),
-            Open {
-                purpose: Purpose::Return,
-                until: now,
-                units,
-            },
-        );
+        let purpose = match leaving {
+            Leaving::Back => Purpose::Return,
+            Leaving::Out => Purpose::Ship,
+        };
+        self.open(order, purpose, units, now);
         self.version += 1;
         true
     }
 
+    /// Puts units back that were shipped, with a note that it is done; `false` if there is
+    /// one.
+    pub(crate) fn take_back(
+        &mut self,
+        note: &str,
+        units: BTreeMap<String, u32>,
+        now: Timestamp,
+    ) -> bool {
+        if self.open.contains_key(note) {
+            return false;
+        }
+        for (location, quantity) in &units {
+            self.places.entry(location.clone()).or_default().on_hand += u64::from(*quantity);
+        }
+        self.open(note, Purpose::Back, units, now);
+        self.version += 1;
+        true
+    }
+
+    /// Forgets the note of units that came back; `false` if there is none. The stock stays
+    /// as it is.
+    pub(crate) fn forget(&mut self, note: &str) -> bool {
+        self.open.remove(note).is_some()
+    }
+
     /// Closes the order's entry; `false` if there is nothing to close. Units that
-    /// are about to be given back can't be sold.
+    /// are about to go can't be sold.
     pub(crate) fn close(&mut self, order: &str, end: End) -> bool {
-        let purpose = self.open.get(order).map(|entry| entry.purpose);
-        if purpose.is_none() || (purpose, end) == (Some(Purpose::Return), End::Sold) {
+        let Some(entry) = self.open.get(order) else {
+            return false;
+        };
+        if entry.purpose != Purpose::Hold && end == End::Sold {
             return false;
         }
         let entry = self.open.remove(order);
         for (location, quantity) in entry.map(|entry| entry.units).unwrap_or_default() {
-            if end == End::GivenBack
-                && let Some(place) = self.places.get_mut(&location)
-            {
-                let reserved = place.reserved.checked_sub(u64::from(quantity));
-                place.reserved = reserved.expect("units of an open entry are reserved");
+            let Some(place) = self.places.get_mut(&location) else {
+                continue;
+            };
+            let less = |units: u64| {
+                let less = units.checked_sub(u64::from(quantity));
+                less.expect("units of an open entry are reserved, and on hand")
+            };
+            if end != End::Sold {
+                place.reserved = less(place.reserved);
+            }
+            if end == End::Shipped {
+                place.on_hand = less(place.on_hand);
             }
         }
         self.version += 1;
         true
+    }
+
+    fn open(
+        &mut self,
+        order: &str,
+        purpose: Purpose,
+        units: BTreeMap<String, u32>,
+        until: Timestamp,
+    ) {
+        let entry = Open {
+            purpose,
+            until,
+            units,
+        };
+        self.open.insert(order.to_owned(), entry);
     }
 
     /// Orders whose entries should have been closed by now.

@@ -4,7 +4,7 @@
 use stoa_sdk::{Change, Error, Timestamp};
 
 use super::{GET_LIMIT, Inventory, State, unknown};
-use crate::shelf::Shelf;
+use crate::shelf::{Leaving, Shelf};
 
 impl Inventory {
     /// Gives back the stock of reservations that nobody committed in time, and
@@ -27,6 +27,10 @@ impl Inventory {
     pub(super) fn expire_on(&self, shelf: &Shelf, now: Timestamp) -> Result<u32, Error> {
         let mut expired = 0;
         for order in shelf.lapsed(now) {
+            if shelf.is_note(&order) {
+                self.resume_return(&order, now)?;
+                continue;
+            }
             let mut ended = false;
             let record = self.records.update_if(&order, |record| {
                 let record = record.ok_or_else(|| unknown(&order))?;
@@ -38,9 +42,14 @@ impl Inventory {
             })?;
             expired += u32::from(ended);
             self.settle(&order, &record)?;
-            if record.state == State::Committed && shelf.is_returning(&order) {
-                // A cancellation that did not come to its end.
-                self.cancel(&order, now)?;
+            // One that did not come to its end.
+            match shelf
+                .leaving(&order)
+                .filter(|_| record.state == State::Committed)
+            {
+                Some(Leaving::Back) => drop(self.cancel(&order, now)?),
+                Some(Leaving::Out) => drop(self.ship(&order, now)?),
+                None => {}
             }
         }
         Ok(expired)

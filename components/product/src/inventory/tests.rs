@@ -1,5 +1,8 @@
 mod interrupted;
 mod lapse;
+mod leaving;
+mod model;
+mod races;
 
 use stoa_sdk::Money;
 
@@ -13,6 +16,13 @@ fn line(sku: &str, quantity: u32) -> ReserveLine {
     ReserveLine {
         sku: sku.into(),
         quantity,
+    }
+}
+
+fn anywhere(lines: &[ReserveLine]) -> Wish<'_> {
+    Wish {
+        lines,
+        locations: None,
     }
 }
 
@@ -139,7 +149,9 @@ fn stock_of_unknown_and_unstocked_skus() {
 #[test]
 fn stock_never_falls_below_what_is_reserved() {
     let inventory = shop();
-    inventory.reserve("o1", &[line("A", 4)], NOW, TTL).unwrap();
+    inventory
+        .reserve("o1", anywhere(&[line("A", 4)]), NOW, TTL)
+        .unwrap();
     let products = products(&["A"]);
     let change = |delta| StockChange {
         location: "berlin".into(),
@@ -173,7 +185,7 @@ fn stock_never_falls_below_what_is_reserved() {
 fn reserve_commit_and_repeats() {
     let inventory = shop();
     let lines = [line("B", 1), line("A", 2), line("B", 3)];
-    let held = inventory.reserve("o1", &lines, NOW, TTL).unwrap();
+    let held = inventory.reserve("o1", anywhere(&lines), NOW, TTL).unwrap();
     assert_eq!(held.state, State::Held);
     let at = |sku: &str, location: &str, quantity| Allocation {
         sku: sku.into(),
@@ -189,7 +201,10 @@ fn reserve_commit_and_repeats() {
             at("B", "lyon", 2)
         ]
     );
-    assert_eq!(inventory.reserve("o1", &lines, NOW, TTL).unwrap(), held);
+    assert_eq!(
+        inventory.reserve("o1", anywhere(&lines), NOW, TTL).unwrap(),
+        held
+    );
     assert_eq!(level(&inventory, "B"), (5, 4, 1));
 
     let sold = inventory.commit("o1").unwrap();
@@ -198,35 +213,44 @@ fn reserve_commit_and_repeats() {
         (State::Committed, &held.allocations)
     );
     assert_eq!(inventory.commit("o1").unwrap(), sold);
-    assert_eq!(inventory.reserve("o1", &lines, NOW, TTL).unwrap(), sold);
-    conflict_text(inventory.reserve("o1", &[line("A", 1)], NOW, TTL));
+    assert_eq!(
+        inventory.reserve("o1", anywhere(&lines), NOW, TTL).unwrap(),
+        sold
+    );
+    conflict_text(inventory.reserve("o1", anywhere(&[line("A", 1)]), NOW, TTL));
     assert_eq!(level(&inventory, "B"), (5, 4, 1));
 }
 
 #[test]
 fn a_location_with_the_whole_quantity_is_preferred() {
     let inventory = shop();
-    let held = inventory.reserve("o1", &[line("B", 3)], NOW, TTL).unwrap();
+    let held = inventory
+        .reserve("o1", anywhere(&[line("B", 3)]), NOW, TTL)
+        .unwrap();
     assert_eq!(held.allocations[0].location, "lyon");
 }
 
 #[test]
 fn too_little_stock_reserves_nothing_and_says_what_is_missing() {
     let inventory = shop();
-    let refused = conflict_text(inventory.reserve("o1", &[line("A", 1), line("B", 6)], NOW, TTL));
+    let refused =
+        conflict_text(inventory.reserve("o1", anywhere(&[line("A", 1), line("B", 6)]), NOW, TTL));
     assert_eq!(refused, "not enough stock of B: wanted 6, available 5");
     assert_eq!(level(&inventory, "A"), (5, 0, 5));
     stock(&inventory, "B", "lyon", 10);
-    let again = conflict_text(inventory.reserve("o1", &[line("A", 1), line("B", 6)], NOW, TTL));
+    let again =
+        conflict_text(inventory.reserve("o1", anywhere(&[line("A", 1), line("B", 6)]), NOW, TTL));
     assert_eq!(again, refused);
-    conflict_text(inventory.reserve("o2", &[line("NONE", 1)], NOW, TTL));
+    conflict_text(inventory.reserve("o2", anywhere(&[line("NONE", 1)]), NOW, TTL));
 }
 
 #[test]
 fn illegal_steps_name_both_states() {
     let inventory = shop();
     assert!(matches!(inventory.commit("none"), Err(Error::NotFound(_))));
-    inventory.reserve("o1", &[line("A", 1)], NOW, TTL).unwrap();
+    inventory
+        .reserve("o1", anywhere(&[line("A", 1)]), NOW, TTL)
+        .unwrap();
     let released = inventory.release("o1").unwrap();
     assert_eq!(
         (released.state, inventory.release("o1").unwrap()),
@@ -238,8 +262,10 @@ fn illegal_steps_name_both_states() {
         text.contains("RELEASED") && text.contains("COMMITTED"),
         "{text}"
     );
-    conflict_text(inventory.reserve("o1", &[line("A", 1)], NOW, TTL));
-    inventory.reserve("o2", &[line("A", 1)], NOW, TTL).unwrap();
+    conflict_text(inventory.reserve("o1", anywhere(&[line("A", 1)]), NOW, TTL));
+    inventory
+        .reserve("o2", anywhere(&[line("A", 1)]), NOW, TTL)
+        .unwrap();
     inventory.commit("o2").unwrap();
     let text = conflict_text(inventory.release("o2"));
     assert!(
@@ -252,14 +278,14 @@ fn illegal_steps_name_both_states() {
 fn cancel_gives_back_whatever_there_is() {
     let inventory = shop();
     inventory
-        .reserve("held", &[line("A", 1)], NOW, TTL)
+        .reserve("held", anywhere(&[line("A", 1)]), NOW, TTL)
         .unwrap();
     assert_eq!(
         inventory.cancel("held", NOW).unwrap().state,
         State::Released
     );
     inventory
-        .reserve("sold", &[line("A", 1), line("B", 4)], NOW, TTL)
+        .reserve("sold", anywhere(&[line("A", 1), line("B", 4)]), NOW, TTL)
         .unwrap();
     inventory.commit("sold").unwrap();
     assert_eq!(
@@ -274,7 +300,7 @@ fn cancel_gives_back_whatever_there_is() {
         inventory.cancel("never", NOW).unwrap().state,
         State::Released
     );
-    conflict_text(inventory.reserve("never", &[line("A", 1)], NOW, TTL));
+    conflict_text(inventory.reserve("never", anywhere(&[line("A", 1)]), NOW, TTL));
     assert_eq!(
         (level(&inventory, "A"), level(&inventory, "B")),
         ((5, 0, 5), (5, 0, 5))
@@ -285,10 +311,10 @@ fn cancel_gives_back_whatever_there_is() {
 fn lapsed_reservations_expire() {
     let inventory = shop();
     inventory
-        .reserve("late", &[line("A", 3), line("B", 1)], NOW, TTL)
+        .reserve("late", anywhere(&[line("A", 3), line("B", 1)]), NOW, TTL)
         .unwrap();
     inventory
-        .reserve("sold", &[line("A", 1)], NOW, TTL)
+        .reserve("sold", anywhere(&[line("A", 1)]), NOW, TTL)
         .unwrap();
     inventory.commit("sold").unwrap();
     assert_eq!(inventory.expire(NOW).unwrap(), 0);
@@ -306,36 +332,13 @@ fn lapsed_reservations_expire() {
 fn a_lapsed_reservation_makes_room_without_maintenance() {
     let inventory = shop();
     inventory
-        .reserve("late", &[line("A", 5)], NOW, TTL)
+        .reserve("late", anywhere(&[line("A", 5)]), NOW, TTL)
         .unwrap();
-    conflict_text(inventory.reserve("early", &[line("A", 1)], NOW, TTL));
+    conflict_text(inventory.reserve("early", anywhere(&[line("A", 1)]), NOW, TTL));
     inventory
-        .reserve("next", &[line("A", 5)], NOW + TTL, TTL)
+        .reserve("next", anywhere(&[line("A", 5)]), NOW + TTL, TTL)
         .unwrap();
     assert_eq!(level(&inventory, "A"), (5, 5, 0));
-}
-
-#[test]
-fn last_units_go_to_exactly_as_many_orders() {
-    let inventory = shop();
-    let sold: Vec<bool> = std::thread::scope(|threads| {
-        let inventory = &inventory;
-        let buy = |n: usize| {
-            let order = format!("o{n}");
-            let lines = [line("B", 1), line("A", 1)];
-            let bought = inventory.reserve(&order, &lines, NOW, TTL).is_ok();
-            bought && inventory.commit(&order).is_ok()
-        };
-        let all: Vec<_> = (0..24).map(|n| threads.spawn(move || buy(n))).collect();
-        all.into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
-    });
-    assert_eq!(sold.iter().filter(|sold| **sold).count(), 5);
-    assert_eq!(
-        (level(&inventory, "A"), level(&inventory, "B")),
-        ((5, 5, 0), (5, 5, 0))
-    );
 }
 
 #[test]
@@ -374,27 +377,4 @@ fn changes_of_stock_name_their_limits() {
     let text = conflict_text(adjust("berlin", MOST as i64, None));
     assert!(text.contains("1000000000000"), "{text}");
     adjust("lyon", MOST as i64, Some("counted")).unwrap();
-}
-
-#[test]
-fn calls_about_one_order_agree_whatever_they_race_with() {
-    for round in 0..50 {
-        let inventory = shop();
-        let lines = [line("A", 2), line("B", 4)];
-        std::thread::scope(|threads| {
-            let place = || {
-                let _ = inventory.reserve("o", &lines, NOW, TTL);
-                let _ = inventory.commit("o");
-            };
-            threads.spawn(place);
-            threads.spawn(place);
-            threads.spawn(|| inventory.cancel("o", NOW));
-            threads.spawn(|| inventory.expire(NOW + TTL));
-        });
-        let end = inventory.cancel("o", NOW).unwrap().state;
-        assert_ne!(end, State::Held, "round {round}");
-        inventory.expire(NOW + TTL).unwrap();
-        let levels = (level(&inventory, "A"), level(&inventory, "B"));
-        assert_eq!(levels, ((5, 0, 5), (5, 0, 5)), "round {round}: {end:?}");
-    }
 }

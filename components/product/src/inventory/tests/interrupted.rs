@@ -9,7 +9,7 @@ use stoa_sdk::unavailable;
 use super::*;
 
 /// A store whose host dies at a write.
-fn dying(writes_left: &Arc<AtomicUsize>) -> Arc<dyn Store> {
+pub(super) fn dying(writes_left: &Arc<AtomicUsize>) -> Arc<dyn Store> {
     let left = writes_left.clone();
     Arc::new(Watched::new(move |access| {
         if access != Access::Write {
@@ -39,7 +39,9 @@ fn selling_takes_two_writes_and_two_for_each_sku() {
     for (order, skus) in [("o1", &["A"][..]), ("o2", &["A", "B"])] {
         writes.store(0, Ordering::SeqCst);
         let lines: Vec<_> = skus.iter().map(|sku| line(sku, 1)).collect();
-        inventory.reserve(order, &lines, NOW, TTL).unwrap();
+        inventory
+            .reserve(order, anywhere(&lines), NOW, TTL)
+            .unwrap();
         inventory.commit(order).unwrap();
         assert_eq!(writes.load(Ordering::SeqCst), 2 + 2 * skus.len());
     }
@@ -55,7 +57,7 @@ fn every_step_can_be_repeated_after_a_crash_at_any_write() {
         stock(&inventory, "B", "lyon", 5);
         let lines = [line("A", 2), line("B", 4)];
         let steps: [&dyn Fn() -> Result<Reservation, Error>; 3] = [
-            &|| inventory.reserve("o", &lines, NOW, TTL),
+            &|| inventory.reserve("o", anywhere(&lines), NOW, TTL),
             &|| inventory.commit("o"),
             &|| inventory.cancel("o", NOW),
         ];
@@ -88,7 +90,9 @@ fn maintenance_ends_a_cancellation_that_a_crash_cut_short() {
     let left = Arc::new(AtomicUsize::new(usize::MAX));
     let inventory = Inventory::new(Bucket::over(dying(&left)), Bucket::over(dying(&left)));
     stock(&inventory, "A", "berlin", 5);
-    inventory.reserve("o", &[line("A", 2)], NOW, TTL).unwrap();
+    inventory
+        .reserve("o", anywhere(&[line("A", 2)]), NOW, TTL)
+        .unwrap();
     inventory.commit("o").unwrap();
     left.store(1, Ordering::SeqCst);
     assert!(inventory.cancel("o", NOW).is_err());
@@ -153,7 +157,7 @@ impl Store for Interrupted {
 type Call = fn(&Inventory);
 
 fn place(inventory: &Inventory) {
-    let _ = inventory.reserve("o", &[line("A", 2), line("B", 4)], NOW, TTL);
+    let _ = inventory.reserve("o", anywhere(&[line("A", 2), line("B", 4)]), NOW, TTL);
     let _ = inventory.commit("o");
 }
 
@@ -177,7 +181,12 @@ fn interleave(first: Call, other: Call, point: usize) -> bool {
     let inventory = plain();
     // Somebody else's units, which nobody may give back.
     inventory
-        .reserve("else", &[line("A", 1), line("B", 1)], NOW, TTL * 9)
+        .reserve(
+            "else",
+            anywhere(&[line("A", 1), line("B", 1)]),
+            NOW,
+            TTL * 9,
+        )
         .unwrap();
     let turn = Arc::new(Turn {
         left: AtomicUsize::new(point),

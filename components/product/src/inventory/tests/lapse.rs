@@ -7,10 +7,10 @@ use crate::reservation::Transition;
 fn lapsed_holds_are_free_for_all_who_read() {
     let (inventory, products) = (shop(), products(&["B"]));
     inventory
-        .reserve("late", &[line("B", 4)], NOW, TTL)
+        .reserve("late", anywhere(&[line("B", 4)]), NOW, TTL)
         .unwrap();
     inventory
-        .reserve("sold", &[line("B", 1)], NOW, TTL)
+        .reserve("sold", anywhere(&[line("B", 1)]), NOW, TTL)
         .unwrap();
     // Sold, and the host died before the shelf was told.
     step(
@@ -43,7 +43,7 @@ fn lapsed_holds_are_free_for_all_who_read() {
 fn lapsed_holds_stand_in_nobodys_way() {
     let (inventory, products) = (shop(), products(&["A"]));
     inventory
-        .reserve("late", &[line("A", 5)], NOW, TTL)
+        .reserve("late", anywhere(&[line("A", 5)]), NOW, TTL)
         .unwrap();
     let change = StockChange {
         location: "berlin".into(),
