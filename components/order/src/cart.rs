@@ -157,7 +157,7 @@ fn check_address(address: &Address, faults: &mut Violations) {
         (&address.city, 100, "city"),
         (&address.postal_code, 20, "postal_code"),
     ] {
-        faults.expect_name(text, longest, &format!("/address/{field}"));
+        faults.expect_name(text, longest, format!("/address/{field}"));
     }
 }
 
