@@ -5,6 +5,7 @@ mod access;
 mod conditions;
 mod crowd;
 mod endings;
+mod fulfilment;
 mod settings;
 
 use anyhow::{Context as _, Result, ensure};
@@ -135,7 +136,7 @@ async fn stock(shop: &Shop, sku: &str) -> Result<(u64, u64)> {
     Ok((read("on_hand")?, read("reserved")?))
 }
 
-/// All orders, page by page.
+/// All orders but those that were refused, page by page.
 async fn orders(shop: &Shop) -> Result<Vec<Value>> {
     let (mut all, mut cursor) = (Vec::new(), String::new());
     let mut staff = shop.staff();
