@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use http::HeaderMap;
 use serde_json::{Value, json};
 use stoa_engine::value::{FunctionType, Type, Val};
 use stoa_transcode::{FaultKind, InputFault, Operation, Place, Reply};
@@ -110,7 +111,7 @@ impl Echo {
 
     fn query(&self, text: &str) {
         if let Some(operation) = &self.query
-            && let Err(fault) = operation.decode(&[], Some(text), b"")
+            && let Err(fault) = operation.decode(&[], Some(text), &HeaderMap::new(), b"")
         {
             assert!(matches!(fault.place, Place::Query { .. }), "{fault}");
         }
@@ -118,7 +119,7 @@ impl Echo {
 
     fn path(&self, text: &str) {
         if let Some(operation) = &self.path
-            && let Err(fault) = operation.decode(&[text], None, b"")
+            && let Err(fault) = operation.decode(&[text], None, &HeaderMap::new(), b"")
         {
             let place = Place::Path {
                 name: "value".to_owned(),
@@ -128,7 +129,7 @@ impl Echo {
     }
 
     fn read(&self, json: &[u8]) -> Result<Val, InputFault> {
-        let values = self.body.decode(&[], None, json);
+        let values = self.body.decode(&[], None, &HeaderMap::new(), json);
         values.map(|mut values| values.remove(0))
     }
 

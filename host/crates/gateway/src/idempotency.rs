@@ -122,7 +122,7 @@ impl Idempotency {
         };
         let (service, route) = (endpoint.service(), &endpoint.route);
         let place = key::place(asker, service, route, &key);
-        let fingerprint = key::fingerprint(&exchange.head, &body);
+        let fingerprint = key::fingerprint(&exchange.head, &body, &route.bound_headers());
         exchange.idempotency_key = Some(key.into());
         exchange.body = RequestBody::Whole(body);
         match self.find(place, fingerprint).await? {

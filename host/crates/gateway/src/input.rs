@@ -17,6 +17,7 @@ use stoa_http::min_rate::MinRateError;
 use stoa_http::remainder::IncomingBody;
 use stoa_mesh::{RequestBodyState, UploadFault};
 use stoa_telemetry::Metrics;
+use stoa_transcode::BodyForm;
 
 /// What the body of a request to a function may be coded in.
 pub(super) const ACCEPTED_CODINGS: &str = "gzip, br, zstd";
@@ -112,32 +113,28 @@ impl Body for RequestBody {
     }
 }
 
-/// Reads a body of any type whole, at the latest by `deadline`.
-pub(super) async fn read_whole(
-    body: RequestBody,
-    limit: u64,
-    deadline: Instant,
-) -> Result<Bytes, BodyFault> {
-    announced_within(&body, limit)?;
-    within(deadline, collect(body, limit))
-        .await
-        .map_err(|_| UploadFault::TooSlow)?
+/// How much of a body is read, and until when.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Bytes: of what was sent, and of what that is once it is decoded.
+    pub(super) limit: u64,
+    pub(super) deadline: Instant,
 }
 
-/// Reads a JSON body whole, at the latest by `deadline`. The limit is for what was sent,
-/// and for what that is once it is decoded.
-pub(super) async fn read_json<B>(
+/// Reads what a function takes of a request: JSON as it was meant, anything else as it
+/// was sent.
+pub(super) async fn read<B>(
+    form: BodyForm,
     headers: &HeaderMap,
     body: B,
-    limit: u64,
-    deadline: Instant,
+    Bounds { limit, deadline }: Bounds,
 ) -> Result<Bytes, BodyFault>
 where
     B: Body<Data = Bytes, Error: Into<BodyFault>> + Unpin,
 {
     announced_within(&body, limit)?;
     let mut coded = None;
-    if !body.is_end_stream() {
+    if form == BodyForm::Json && !body.is_end_stream() {
         check_media_type(headers)?;
         coded = compress::content_coding(headers)?;
     }
@@ -148,6 +145,18 @@ where
         Some(coding) => Ok(compress::decode(coding, &sent, limit)?),
         None => Ok(sent),
     }
+}
+
+/// Reads a body of any type whole, at the latest by `deadline`.
+pub(super) async fn read_whole(
+    body: RequestBody,
+    limit: u64,
+    deadline: Instant,
+) -> Result<Bytes, BodyFault> {
+    announced_within(&body, limit)?;
+    within(deadline, collect(body, limit))
+        .await
+        .map_err(|_| UploadFault::TooSlow)?
 }
 
 /// Refuses a body whose announced length is over the limit, before it is read.

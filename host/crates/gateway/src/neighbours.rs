@@ -15,7 +15,7 @@ use http_body_util::BodyExt;
 use tokio::task::JoinSet;
 
 use super::endpoint::Destination;
-use super::input::{Limited, read_json};
+use super::input::{Bounds, Limited, read};
 use super::origin::{self, Origin};
 use super::respond::{self, Refusal};
 use super::serve::{Asking, repeat};
@@ -249,21 +249,20 @@ impl Gateway {
             conditions: origin::conditions(&parts.headers),
             ..within(&guard, context)
         };
-        let json = if operation.takes_body() {
-            read_json(
-                &parts.headers,
-                body,
-                endpoint.body_limit(),
-                context.deadline,
-            )
-            .await
-            .map_err(Refusal::Body)?
-        } else {
-            bytes::Bytes::new()
+        let body = match operation.body() {
+            Some(form) => {
+                let bounds = Bounds {
+                    limit: endpoint.body_limit(),
+                    deadline: context.deadline,
+                };
+                let read = read(form, &parts.headers, body, bounds);
+                read.await.map_err(Refusal::Body)?
+            }
+            None => bytes::Bytes::new(),
         };
-        let params = operation
-            .decode(parameters.as_slice(), parts.uri.query(), &json)
-            .map_err(Refusal::Input)?;
+        let query = parts.uri.query();
+        let params = operation.decode(parameters.as_slice(), query, &parts.headers, &body);
+        let params = params.map_err(Refusal::Input)?;
         let asking = Asking {
             guard: &guard,
             operation,

@@ -7,7 +7,7 @@ use http::Method;
 use super::endpoint::{Destination, Endpoint, Queued, Transcoded};
 use super::exchange::Exchange;
 use super::forward;
-use super::input::{Limited, read_json};
+use super::input::{Bounds, Limited, read};
 use super::origin::Origin;
 use super::respond::{self, Refusal, Response};
 use stoa_call::CallContext;
@@ -90,18 +90,22 @@ async fn params(
     endpoint: &Endpoint,
     operation: &Operation,
 ) -> Result<Vec<Val>, Refusal> {
-    let json = if operation.takes_body() {
-        let body = exchange.take_body();
-        let (headers, deadline) = (&exchange.head.headers, exchange.deadline);
-        let read = read_json(headers, body, endpoint.body_limit(), deadline);
-        read.await.map_err(Refusal::Body)?
-    } else {
-        bytes::Bytes::new()
+    let body = match operation.body() {
+        Some(form) => {
+            let body = exchange.take_body();
+            let bounds = Bounds {
+                limit: endpoint.body_limit(),
+                deadline: exchange.deadline,
+            };
+            let read = read(form, &exchange.head.headers, body, bounds);
+            read.await.map_err(Refusal::Body)?
+        }
+        None => bytes::Bytes::new(),
     };
-    let uri = &exchange.head.uri;
+    let (uri, headers) = (&exchange.head.uri, &exchange.head.headers);
     let parameters = exchange.places.of(uri.path());
     operation
-        .decode(parameters.as_slice(), uri.query(), &json)
+        .decode(parameters.as_slice(), uri.query(), headers, &body)
         .map_err(Refusal::Input)
 }
 

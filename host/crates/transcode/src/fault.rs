@@ -24,6 +24,10 @@ pub enum FaultKind {
     Path,
     /// The query: an unknown name, a missing one, or a value.
     Query,
+    /// A header: a missing one, or a value.
+    Header,
+    /// The body is to be a text and is not UTF-8.
+    Text,
 }
 
 /// Where in the request an [`InputFault`] is.
@@ -42,6 +46,11 @@ pub enum Place {
     /// In the query.
     Query {
         /// The query parameter's name, decoded.
+        name: String,
+    },
+    /// In a header.
+    Header {
+        /// The header's name, in lower case.
         name: String,
     },
 }
@@ -66,6 +75,16 @@ impl InputFault {
             message,
         }
     }
+
+    pub(super) fn header(name: &str, message: String) -> Self {
+        Self {
+            kind: FaultKind::Header,
+            place: Place::Header {
+                name: name.to_owned(),
+            },
+            message,
+        }
+    }
 }
 
 impl Display for InputFault {
@@ -74,6 +93,7 @@ impl Display for InputFault {
             Place::Body { pointer } => write!(f, "body at {pointer:?}: {}", self.message),
             Place::Path { name } => write!(f, "path parameter {name}: {}", self.message),
             Place::Query { name } => write!(f, "query parameter {name}: {}", self.message),
+            Place::Header { name } => write!(f, "header {name}: {}", self.message),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! From a request's path, query and body to the parameters of a function.
 
+use http::HeaderMap;
 use percent_encoding::percent_decode_str;
 
+use super::binding::{HeaderParameter, RawBody, take};
 use super::body;
 use super::fault::{FaultKind, InputFault, Place, Quoted};
-use super::names::{Names, snake_case};
+use super::names::Names;
 use super::plan::{Fields, Plan, Planner};
 use super::query;
 use super::scalar;
@@ -17,7 +19,18 @@ pub(super) struct Input {
     parameters: usize,
     /// In the order of the template.
     path: Box<[PathParameter]>,
+    headers: Box<[HeaderParameter]>,
+    raw: Option<RawBody>,
     rest: Rest,
+}
+
+/// What a body has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyForm {
+    /// JSON.
+    Json,
+    /// Anything: it is taken as it was sent.
+    Raw,
 }
 
 #[derive(Debug)]
@@ -28,7 +41,7 @@ struct PathParameter {
     plan: Plan,
 }
 
-/// The parameters that are not in the path.
+/// The parameters that nothing names.
 #[derive(Debug)]
 enum Rest {
     Nothing,
@@ -43,10 +56,10 @@ enum Rest {
 }
 
 /// A parameter of the function.
-struct Parameter {
-    index: usize,
-    name: String,
-    plan: Plan,
+pub(super) struct Parameter {
+    pub index: usize,
+    pub name: String,
+    pub plan: Plan,
 }
 
 impl Input {
@@ -69,34 +82,54 @@ impl Input {
             .into_iter()
             .filter_map(|name| take_path(name, &mut rest, planner))
             .collect();
+        let headers = route.headers.iter();
+        let headers = headers
+            .filter_map(|bound| HeaderParameter::compile(bound, &mut rest, planner))
+            .collect();
+        let raw = route.body.as_deref();
+        let raw = raw.and_then(|name| RawBody::compile(name, &mut rest, planner));
         let rest = match route.method.as_deref() {
             Some("GET" | "HEAD" | "DELETE") => query_rest(rest, planner),
+            _ if route.body.is_some() => query_rest(rest, planner),
             _ => body_rest(rest),
         };
         Some(Self {
             parameters,
             path,
+            headers,
+            raw,
             rest,
         })
     }
 
-    pub fn takes_body(&self) -> bool {
-        matches!(self.rest, Rest::Body(..) | Rest::BodyFields(..))
+    pub fn body(&self) -> Option<BodyForm> {
+        match self.rest {
+            _ if self.raw.is_some() => Some(BodyForm::Raw),
+            Rest::Body(..) | Rest::BodyFields(..) => Some(BodyForm::Json),
+            Rest::Nothing | Rest::QueryRecord(..) | Rest::QueryFields(..) => None,
+        }
     }
 
     pub fn decode(
         &self,
         path: &[&str],
         query: Option<&str>,
+        headers: &HeaderMap,
         body: &[u8],
     ) -> Result<Vec<Val>, InputFault> {
-        // Each is overwritten: path and rest cover all parameters.
+        // Each is overwritten: together the sources cover all parameters.
         let mut values = vec![Val::Bool(false); self.parameters];
         for (at, parameter) in self.path.iter().enumerate() {
             values[parameter.index] = parameter.decode(path.get(at).copied())?;
         }
         if !matches!(self.rest, Rest::QueryRecord(..) | Rest::QueryFields(..)) {
             query::expect_none(query)?;
+        }
+        for parameter in &self.headers {
+            values[parameter.index] = parameter.decode(headers)?;
+        }
+        if let Some(raw) = &self.raw {
+            values[raw.index] = raw.decode(body)?;
         }
         match &self.rest {
             Rest::Nothing => {}
@@ -178,29 +211,11 @@ fn take_path(
     rest: &mut Vec<Parameter>,
     planner: &mut Planner,
 ) -> Option<PathParameter> {
-    let wanted = snake_case(name);
-    let Some(at) = rest
-        .iter()
-        .position(|parameter| snake_case(&parameter.name) == wanted)
-    else {
-        let left: Vec<String> = rest
-            .iter()
-            .map(|parameter| snake_case(&parameter.name))
-            .collect();
-        let left = if left.is_empty() {
-            "none is left".to_owned()
-        } else {
-            left.join(", ")
-        };
-        planner.refuse(format!(
-            "path parameter {{{name}}}: expected the name of one of the function's parameters ({left}), each once"
-        ));
-        return None;
-    };
-    let Parameter { index, plan, .. } = rest.remove(at);
+    let place = format!("path parameter {{{name}}}");
+    let Parameter { index, plan, .. } = take(name, &place, rest, planner)?;
     if !scalar::is_text(&plan) {
         planner.refuse(format!(
-            "path parameter {{{name}}}: expected a number, string, enum or other type without parts, found {plan}"
+            "{place}: expected a number, string, enum or other type without parts, found {plan}"
         ));
         return None;
     }
@@ -256,7 +271,7 @@ fn refuse_in_query(fields: &Fields, prefix: &str, planner: &mut Planner) {
         if let Some(found) = query::refusal(plan) {
             planner.refuse(format!(
                 "parameter {prefix}{}: expected a type that a query can carry (numbers, strings, enums, flags, \
-                 options and lists of those), found {found}; use a method with a body, such as POST",
+                 options and lists of those), found {found}; take it from a JSON body, which POST has",
                 name.wit
             ));
         }

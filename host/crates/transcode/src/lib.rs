@@ -38,6 +38,11 @@
 //! those. The rest comes from the query for GET, HEAD and DELETE, from the body
 //! for every other method and for routes of any method.
 //!
+//! * Header: a parameter that the route's `headers` name; a scalar, enum, bytes or an option
+//!   of those. Several lines of one header are one list (RFC 9110 section 5.3). Without the
+//!   header an option is `none`.
+//! * Raw body: the bytes or the string that the route's `body` names gets the body as it
+//!   was sent, of any type. What else there is then comes from the query.
 //! * Body: one parameter is the whole body, several are its fields. No body
 //!   at all means `{}` or `null` where everything may be left out.
 //! * Query: the fields of one record, or the parameters themselves; scalars,
@@ -51,6 +56,7 @@
 //! `none`, is [`Reply::Empty`].
 
 mod arguments;
+mod binding;
 mod body;
 mod fault;
 mod input;
@@ -70,9 +76,11 @@ mod tests;
 
 pub use arguments::{Arguments, NotOfType};
 pub use fault::{FaultKind, InputFault, Place};
+pub use input::BodyForm;
 pub use names::snake_case;
 pub use output::Reply;
 
+use http::HeaderMap;
 use input::Input;
 use output::Output;
 use plan::Planner;
@@ -103,9 +111,9 @@ impl Operation {
         }
     }
 
-    /// Whether the body is looked at. Where not, it need not be read.
-    pub fn takes_body(&self) -> bool {
-        self.input.takes_body()
+    /// What the body has to be. Where nothing looks at it, it need not be read.
+    pub fn body(&self) -> Option<BodyForm> {
+        self.input.body()
     }
 
     /// The parameters of the call. `path` has the raw, percent-encoded values
@@ -117,9 +125,10 @@ impl Operation {
         &self,
         path: &[&str],
         query: Option<&str>,
+        headers: &HeaderMap,
         body: &[u8],
     ) -> Result<Vec<Val>, InputFault> {
-        self.input.decode(path, query, body)
+        self.input.decode(path, query, headers, body)
     }
 
     /// How many results the function returns: 0 or 1.

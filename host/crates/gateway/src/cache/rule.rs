@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use stoa_http::cache::storable::{Defaults, speaks};
 use stoa_settings::{Access, Cache, Route};
@@ -30,13 +30,20 @@ impl Rule {
     pub(crate) fn of(route: &Route) -> Option<Self> {
         let settings = route.cache.as_ref()?;
         let vary = settings.vary.iter();
+        let mut vary: Vec<HeaderName> = vary.filter_map(|name| name.parse().ok()).collect();
+        // An answer depends on its arguments.
+        for name in route.bound_headers() {
+            if !vary.contains(&name) {
+                vary.push(name);
+            }
+        }
         Some(Self {
             told: cache_control(settings, &route.access),
             defaults: Defaults {
                 max_age: settings.max_age,
                 stale_while_revalidate: settings.stale_while_revalidate,
                 stale_if_error: settings.stale_if_error,
-                vary: vary.filter_map(|name| name.parse().ok()).collect(),
+                vary,
             },
             tags: settings.tags.clone(),
         })

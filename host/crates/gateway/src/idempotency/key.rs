@@ -106,13 +106,20 @@ pub(super) fn place(
     place
 }
 
-/// What a request asks for; two with the same key must ask for the same.
-pub(super) fn fingerprint(parts: &Parts, body: &[u8]) -> KeyDigest {
+/// What a request asks for; two with the same key must ask for the same. `bound` are the
+/// headers that are arguments.
+pub(super) fn fingerprint(parts: &Parts, body: &[u8], bound: &[HeaderName]) -> KeyDigest {
     let target = parts
         .uri
         .path_and_query()
         .map_or("/", |target| target.as_str());
-    hash(&[parts.method.as_str().as_bytes(), target.as_bytes(), body])
+    let mut fields = vec![parts.method.as_str().as_bytes(), target.as_bytes(), body];
+    for name in bound {
+        for value in parts.headers.get_all(name) {
+            fields.extend([name.as_str().as_bytes(), value.as_bytes()]);
+        }
+    }
+    hash(&fields)
 }
 
 /// Lengths keep the fields apart.

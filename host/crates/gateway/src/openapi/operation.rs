@@ -21,14 +21,19 @@ impl Operation {
         let mut parameters: Vec<_> = path_parameters(&route.path)
             .filter_map(|name| path_parameter(name, &mut rest, schemas))
             .collect();
+        let headers = route.headers.iter();
+        parameters.extend(headers.filter_map(|bound| header(bound, &mut rest, schemas)));
+        let raw = route.body.as_deref();
+        let raw = raw.and_then(|name| raw_body(name, &mut rest));
         let has_query = matches!(route.method.as_deref(), Some("GET" | "HEAD" | "DELETE"));
-        let body = if has_query {
+        let body = if has_query || raw.is_some() {
             parameters.extend(query(&rest, schemas));
             None
         } else {
             body(&rest, schemas)
         };
         let input = match (&body, parameters.is_empty()) {
+            _ if raw.is_some() => Input::Raw,
             (Some(_), _) => Input::Body,
             (None, false) => Input::Parameters,
             (None, true) => Input::Nothing,
@@ -49,7 +54,7 @@ impl Operation {
         }
         Self {
             parameters,
-            body,
+            body: raw.or(body),
             responses,
         }
     }
@@ -80,12 +85,43 @@ pub(super) fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Takes the parameter of that name out of `rest`.
-fn path_parameter(name: &str, rest: &mut Vec<&Field>, schemas: &mut Schemas) -> Option<Value> {
+fn take<'f>(name: &str, rest: &mut Vec<&'f Field>) -> Option<&'f Field> {
     let at = rest
         .iter()
         .position(|field| snake_case(&field.name) == snake_case(name))?;
-    let schema = schemas.of(required(&rest.remove(at).ty));
+    Some(rest.remove(at))
+}
+
+fn path_parameter(name: &str, rest: &mut Vec<&Field>, schemas: &mut Schemas) -> Option<Value> {
+    let schema = schemas.of(required(&take(name, rest)?.ty));
     Some(json!({ "name": name, "in": "path", "required": true, "schema": schema }))
+}
+
+/// A parameter that is a header.
+fn header(
+    (name, header): (&String, &String),
+    rest: &mut Vec<&Field>,
+    schemas: &mut Schemas,
+) -> Option<Value> {
+    let ty = &take(name, rest)?.ty;
+    Some(json!({
+        "name": header,
+        "in": "header",
+        "required": !is_option(ty),
+        "schema": schemas.of(required(ty)),
+    }))
+}
+
+/// The parameter that is the body as it was sent. A schema is for JSON: bytes have none.
+fn raw_body(name: &str, rest: &mut Vec<&Field>) -> Option<Value> {
+    let content = match take(name, rest)?.ty {
+        Type::String => json!({ "schema": { "type": "string" } }),
+        _ => json!({}),
+    };
+    Some(json!({
+        "description": "Taken as it is sent, whatever its type.",
+        "content": { "*/*": content },
+    }))
 }
 
 /// The header by which a client asks again for the same answer.

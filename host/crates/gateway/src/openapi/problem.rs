@@ -42,7 +42,10 @@ pub(super) fn schema() -> Value {
 pub(super) enum Input {
     Nothing,
     Parameters,
+    /// JSON.
     Body,
+    /// A body of any type.
+    Raw,
 }
 
 /// The responses that are no success, by status.
@@ -51,8 +54,10 @@ pub(super) fn responses(function: &Function, route: &Route, input: Input) -> Map
     if input != Input::Nothing {
         reasons.add(400, "The request is not what this operation takes.");
     }
-    if input == Input::Body {
+    if matches!(input, Input::Body | Input::Raw) {
         reasons.add(413, "The body is too large.");
+    }
+    if input == Input::Body {
         reasons.add(415, "The body is not JSON.");
         reasons.add(422, "The body is JSON of another shape.");
     }

@@ -7,6 +7,7 @@ use stoa_service::contract::Contract;
 use stoa_settings::{Access, Idempotency, IdempotencyKey, Route, Target};
 use stoa_test_components::{SHOP, component};
 
+mod bindings;
 mod check;
 mod responses;
 mod types;

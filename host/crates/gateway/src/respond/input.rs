@@ -16,6 +16,8 @@ pub(super) fn input_fault(fault: InputFault, origin: &Origin) -> Response {
         FaultKind::Syntax => (StatusCode::BAD_REQUEST, "malformed_json"),
         FaultKind::Path => (StatusCode::BAD_REQUEST, "bad_path_parameter"),
         FaultKind::Query => (StatusCode::BAD_REQUEST, "bad_query_parameter"),
+        FaultKind::Header => (StatusCode::BAD_REQUEST, "bad_header"),
+        FaultKind::Text => (StatusCode::BAD_REQUEST, "malformed_text"),
         FaultKind::Shape => (StatusCode::UNPROCESSABLE_ENTITY, "bad_shape"),
     };
     let problem = Problem::new(status, code).detail(fault.to_string());
@@ -23,7 +25,7 @@ pub(super) fn input_fault(fault: InputFault, origin: &Origin) -> Response {
         Place::Body { pointer } => problem
             .errors(vec![(pointer, fault.message)])
             .response(origin),
-        Place::Path { .. } | Place::Query { .. } => problem.response(origin),
+        Place::Path { .. } | Place::Query { .. } | Place::Header { .. } => problem.response(origin),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Routes: where they are, and which of their settings go together.
 
+mod binding;
+
 use std::collections::BTreeSet;
 
 use http::HeaderName;
@@ -81,6 +83,7 @@ fn one(check: &mut Check, route: &Route, owner: Owner) {
             }
         }
     });
+    binding::bindings(check, route);
     if let Some(cache) = &route.cache {
         check.within("cache", |check| self::cache(check, cache));
     }

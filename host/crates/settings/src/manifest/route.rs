@@ -33,6 +33,14 @@ const ROUTE: Keys<Draft> = Keys(&[
             it.route.errors.insert(e.name().to_owned(), found);
         });
     }),
+    ("headers", |it, e| {
+        e.each("headers", |e| {
+            if let Some(header) = e.string() {
+                it.route.headers.insert(e.name().to_owned(), header);
+            }
+        });
+    }),
+    ("body", |it, e| it.route.body = e.string()),
     ("rate", |it, e| {
         it.route.rate = policy::choice(e).or_else(|| policy::rate(e).map(Choice::Own));
     }),

@@ -5,8 +5,10 @@ use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::{Config, Engine};
 
-use super::super::Operation;
-use stoa_engine::value::FunctionType;
+use http::HeaderMap;
+
+use super::super::{InputFault, Operation};
+use stoa_engine::value::{FunctionType, Val};
 use stoa_settings::{Access, Route};
 
 /// A WIT type.
@@ -134,6 +136,18 @@ pub fn route(key: &str) -> Route {
 /// `POST /` to a function with these parameters and this result.
 pub fn operation(key: &str, parameters: &[(&str, T)], result: Option<T>) -> Operation {
     Operation::compile(&route(key), &function(parameters, result)).expect("the route compiles")
+}
+
+impl Operation {
+    /// The parameters of a request without headers.
+    pub fn plain(
+        &self,
+        path: &[&str],
+        query: Option<&str>,
+        body: &[u8],
+    ) -> Result<Vec<Val>, InputFault> {
+        self.decode(path, query, &HeaderMap::new(), body)
+    }
 }
 
 /// Type definitions: types with names of their own must be imported.

@@ -1,6 +1,6 @@
 //! Routes: where parameters come from, and which routes are refused.
 
-use super::super::{FaultKind, InputFault, Operation, Place};
+use super::super::{BodyForm, FaultKind, InputFault, Operation, Place};
 use super::fixture::{
     T, enumeration, flags, function, list, operation, option, record, result, route, word,
 };
@@ -31,10 +31,10 @@ fn some(value: Val) -> Val {
 fn path_parameters_bind_by_name() {
     let parameters = [("sku", word("string")), ("line-number", word("u32"))];
     let operation = operation("GET /lines/{line_number}/of/{sku}/*", &parameters, None);
-    assert!(!operation.takes_body());
+    assert_eq!(operation.body(), None);
     assert_eq!(operation.result_slots(), 0);
     assert_eq!(
-        operation.decode(&["7", "a%2Fb+c"], None, b""),
+        operation.plain(&["7", "a%2Fb+c"], None, b""),
         Ok(vec![text("a/b+c"), Val::U32(7)])
     );
     let faults = [
@@ -54,11 +54,11 @@ fn path_parameters_bind_by_name() {
         let place = Place::Path {
             name: name.to_owned(),
         };
-        let fault = operation.decode(&path, None, b"").expect_err(name);
+        let fault = operation.plain(&path, None, b"").expect_err(name);
         assert_eq!((fault.kind, fault.place), (FaultKind::Path, place));
         assert!(fault.message.contains(message), "{}", fault.message);
     }
-    assert!(operation.decode(&["7"], None, b"").is_err());
+    assert!(operation.plain(&["7"], None, b"").is_err());
 }
 
 #[test]
@@ -83,15 +83,11 @@ fn a_path_carries_every_type_without_parts() {
     ];
     for (ty, raw, value) in cases {
         let operation = operation("GET /{x}", &[("x", ty)], None);
-        assert_eq!(
-            operation.decode(&[raw], None, b""),
-            Ok(vec![value]),
-            "{raw}"
-        );
+        assert_eq!(operation.plain(&[raw], None, b""), Ok(vec![value]), "{raw}");
     }
     let float = operation("GET /{x}", &[("x", word("f64"))], None);
     for raw in ["inf", "1.", ".5", "+1", "1e400", "%201", "0x1", ""] {
-        assert!(float.decode(&[raw], None, b"").is_err(), "{raw}");
+        assert!(float.plain(&[raw], None, b"").is_err(), "{raw}");
     }
 }
 
@@ -102,10 +98,10 @@ fn one_parameter_takes_the_whole_body_and_several_take_its_fields() {
         &[("id", word("string")), ("names", list(word("string")))],
         None,
     );
-    assert!(whole.takes_body());
+    assert_eq!(whole.body(), Some(BodyForm::Json));
     let names = Val::List(vec![text("x")]);
     assert_eq!(
-        whole.decode(&["a"], None, b"[\"x\"]"),
+        whole.plain(&["a"], None, b"[\"x\"]"),
         Ok(vec![text("a"), names])
     );
 
@@ -117,11 +113,11 @@ fn one_parameter_takes_the_whole_body_and_several_take_its_fields() {
     let several = operation("/{id}", &parameters, None);
     let expected = vec![text("late"), text("a"), Val::Option(None)];
     assert_eq!(
-        several.decode(&["a"], None, b"{\"reason_text\":\"late\"}"),
+        several.plain(&["a"], None, b"{\"reason_text\":\"late\"}"),
         Ok(expected)
     );
     let fault = several
-        .decode(&["a"], None, b"{\"id\":\"b\"}")
+        .plain(&["a"], None, b"{\"id\":\"b\"}")
         .expect_err("id is in the path");
     assert_eq!(
         fault.place,
@@ -129,7 +125,7 @@ fn one_parameter_takes_the_whole_body_and_several_take_its_fields() {
             pointer: "/id".to_owned()
         }
     );
-    let fault = several.decode(&["a"], None, b"").expect_err("no body");
+    let fault = several.plain(&["a"], None, b"").expect_err("no body");
     assert_eq!(
         (fault.kind, fault.message.contains("found no body")),
         (FaultKind::Syntax, true)
@@ -139,19 +135,19 @@ fn one_parameter_takes_the_whole_body_and_several_take_its_fields() {
 #[test]
 fn no_body_is_none_where_all_may_be_left_out() {
     let one = operation("POST /", &[("x", option(word("u32")))], None);
-    assert_eq!(one.decode(&[], None, b""), Ok(vec![Val::Option(None)]));
+    assert_eq!(one.plain(&[], None, b""), Ok(vec![Val::Option(None)]));
     let two = operation(
         "POST /",
         &[("x", option(word("u32"))), ("y", option(word("u32")))],
         None,
     );
     assert_eq!(
-        two.decode(&[], None, b""),
+        two.plain(&[], None, b""),
         Ok(vec![Val::Option(None), Val::Option(None)])
     );
     let nothing = operation("POST /", &[], None);
-    assert!(!nothing.takes_body());
-    assert_eq!(nothing.decode(&[], None, b"{}"), Ok(vec![]));
+    assert_eq!(nothing.body(), None);
+    assert_eq!(nothing.plain(&[], None, b"{}"), Ok(vec![]));
 }
 
 fn search() -> Operation {
@@ -177,7 +173,7 @@ fn a_query_carries_scalars_lists_and_flags() {
         Val::Flags(vec!["stock".to_owned(), "old-price".to_owned()]),
         some(Val::List(vec![Val::U64(9_007_199_254_740_993)])),
     ];
-    assert_eq!(search().decode(&[], Some(full), b""), Ok(expected));
+    assert_eq!(search().plain(&[], Some(full), b""), Ok(expected));
     let bare = vec![
         some(text("")),
         Val::Option(None),
@@ -187,7 +183,7 @@ fn a_query_carries_scalars_lists_and_flags() {
         Val::Option(None),
     ];
     assert_eq!(
-        search().decode(&[], Some("q=&page_size=&sort=name"), b""),
+        search().plain(&[], Some("q=&page_size=&sort=name"), b""),
         Ok(bare)
     );
 }
@@ -219,7 +215,7 @@ fn faults_in_a_query_name_the_parameter() {
         ("sort=name&only=", "only", "found \"\""),
     ];
     for (query, name, message) in cases {
-        let fault = search().decode(&[], Some(query), b"").expect_err(query);
+        let fault = search().plain(&[], Some(query), b"").expect_err(query);
         assert_eq!(fault.kind, FaultKind::Query);
         assert_eq!(
             fault.place,
@@ -245,7 +241,7 @@ fn one_record_takes_its_fields_from_the_query() {
         ("text".to_owned(), Val::Option(None)),
     ];
     assert_eq!(
-        operation.decode(&["1"], Some("min_price=5"), b""),
+        operation.plain(&["1"], Some("min_price=5"), b""),
         Ok(vec![Val::Record(fields), Val::U8(1)])
     );
 }
@@ -254,9 +250,9 @@ fn one_record_takes_its_fields_from_the_query() {
 fn a_query_that_nobody_takes_is_refused() {
     for key in ["GET /", "POST /"] {
         let operation = operation(key, &[], None);
-        assert_eq!(operation.decode(&[], Some(""), b""), Ok(vec![]));
+        assert_eq!(operation.plain(&[], Some(""), b""), Ok(vec![]));
         let InputFault { kind, place, .. } =
-            operation.decode(&[], Some("a+b=1"), b"").expect_err(key);
+            operation.plain(&[], Some("a+b=1"), b"").expect_err(key);
         assert_eq!(
             (kind, place),
             (

@@ -262,6 +262,6 @@ proptest! {
     fn no_noise_panics(ty in types(), bytes in vec(any::<u8>(), 0..64), query in ".{0,40}") {
         let operation = echo(&ty);
         let _ = decode(&operation, &bytes);
-        let _ = operation.decode(&[], Some(&query), &bytes);
+        let _ = operation.plain(&[], Some(&query), &bytes);
     }
 }

@@ -34,7 +34,7 @@ pub fn encode(operation: &Operation, value: Val) -> String {
 
 pub fn decode(operation: &Operation, json: &[u8]) -> Result<Val, InputFault> {
     operation
-        .decode(&[], None, json)
+        .plain(&[], None, json)
         .map(|mut values| values.remove(0))
 }
 

@@ -61,7 +61,7 @@ fn check_parameters(path: &str, item: &Value, operation: &Value) {
             "{path}: {name} in {place} stands twice"
         );
         assert!(
-            place == "query" || parameter["required"] == true,
+            place != "path" || parameter["required"] == true,
             "{path}: {name}"
         );
         assert!(parameter["schema"].is_object(), "{path}: {name}");

@@ -8,7 +8,7 @@ use crate::config::document::{Document, Entry};
 use crate::manifest::sections;
 
 /// Lines of a service that can be read, and can't be served: with line 3 first.
-const REFUSED: [&str; 47] = [
+const REFUSED: [&str; 56] = [
     "pool.min = 3\npool.max = 2",
     "pool.max = 0",
     "pool.max = 1_000_001",
@@ -56,6 +56,15 @@ const REFUSED: [&str; 47] = [
     "routes.\"GET /a\" = { call = \"a:b/c.d\", cache = { max_age = \"1s\", vary = [\"*\"] } }",
     "routes.\"GET /a\" = { call = \"a:b/c.d\", idempotency = \"required\" }",
     "routes.\"POST /a\" = { call = \"a:b/c.d\", idempotency = { key = \"optional\", window = \"0s\" } }",
+    "routes.\"GET /a\" = { call = \"a:b/c.d\", headers = { a = \"a b\" } }",
+    "routes.\"GET /a\" = { call = \"a:b/c.d\", headers = { a-b = \"x-a\" } }",
+    "routes.\"GET /a\" = { call = \"a:b/c.d\", headers = { a = \"X-API-Key\" } }",
+    "routes.\"GET /a\" = { queue = \"a:b/c.d\", headers = { a = \"transfer-encoding\" } }",
+    "routes.\"GET /a\" = { call = \"a:b/c.d\", headers = { a = \"x-forwarded-for\" } }",
+    "routes.\"GET /a\" = { http = true, headers = { a = \"x-a\" } }",
+    "routes.\"GET /a\" = { call = \"a:b/c.d\", body = \"a\" }",
+    "routes.\"POST /a\" = { call = \"a:b/c.d\", body = \"a-b\" }",
+    "routes.\"POST /a\" = { call = \"a:b/c.d\", body = \"a\", headers = { a = \"x-a\" } }",
 ];
 
 /// The settings of a service, read but not checked.
@@ -99,6 +108,24 @@ fn a_host_is_of_any_case_to_the_api_too() {
     assert_eq!(sent["routes"][0]["host"], "shop.example");
     sent["routes"][0]["host"] = "Shop.Example".into();
     assert_eq!(serde_json::from_value::<Settings>(sent).unwrap(), settings);
+}
+
+#[test]
+fn headers_and_a_body_are_bound_by_name() {
+    let text = "[service.a]\ncomponent = \"a\"\nroutes.\"POST /a\" = { queue = \"a:b/c.d\", headers = { sig = \
+                \"Stripe-Signature\", same = \"stripe-signature\" }, body = \"payload\" }";
+    let settings = parse(text).unwrap().services["a"].settings.clone();
+    let route = &settings.routes[0];
+    assert_eq!(route.body.as_deref(), Some("payload"));
+    assert_eq!(route.headers["sig"], "Stripe-Signature");
+    assert_eq!(route.bound_headers(), ["stripe-signature"]);
+    let sent = serde_json::to_value(&settings).unwrap();
+    assert_eq!(serde_json::from_value::<Settings>(sent).unwrap(), settings);
+    let told = fault("routes.\"GET /a\" = { call = \"a:b/c.d\", headers = { a = 1 } }");
+    assert!(
+        told.contains("expected a string, found an integer"),
+        "{told}"
+    );
 }
 
 #[test]
