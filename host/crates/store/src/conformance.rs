@@ -1,11 +1,12 @@
 //! What every engine promises, as tests that each engine runs: of [`Log`] here, and in
-//! modules of their own of [`KeyValue`], [`Commit`] and [`Leases`].
+//! modules of their own of [`KeyValue`], [`Commit`], [`Leases`] and [`Blobs`].
 //!
 //! [`log_conformance!`](crate::log_conformance) makes a test of each check. A check
 //! gets a log of its own, tells it the time, and panics where a promise is broken.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod at_least_once;
+pub mod blobs;
 mod bounds;
 pub mod bucket_model;
 pub mod commit;
@@ -33,7 +34,7 @@ pub use self::subscribers::*;
 use crate::log::{
     Again, Appended, Bounds, Delivery, NewMessage, Peek, Peeked, SubscriberStats, Subscription,
 };
-use crate::{Commit, KeyValue, Leases, Log};
+use crate::{Blobs, Commit, KeyValue, Leases, Log};
 
 /// An engine that can die.
 pub trait Mortal {
@@ -48,6 +49,9 @@ pub trait Mortal {
 
     /// Its leases.
     fn leases(&self) -> Arc<dyn Leases>;
+
+    /// Its blobs.
+    fn blobs(&self) -> Arc<dyn Blobs>;
 
     /// Dies and starts again with what is on disk.
     fn crash(&mut self);

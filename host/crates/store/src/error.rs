@@ -41,8 +41,8 @@ pub enum StoreError {
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
-    /// A name of a bucket, service, queue or subscriber that can't be one.
-    #[error("expected a name of 1 to {max} bytes without control characters, and without '/' if it is a bucket's or a service's, found {found:?}", max = super::BucketId::MAX_NAME)]
+    /// A name of a bucket, container, service, queue or subscriber that can't be one.
+    #[error("expected a name of 1 to {max} bytes without control characters, and without '/' if it is a bucket's, a container's or a service's, found {found:?}", max = super::BucketId::MAX_NAME)]
     BadName {
         /// The name.
         found: String,

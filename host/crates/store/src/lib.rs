@@ -1,4 +1,4 @@
-//! Durable state: what guests keep in buckets, what waits in queues, what the host knows
+//! Durable state: what guests keep in buckets and in blobs, what waits in queues, what the host knows
 //! of itself, and which of many hosts does what.
 //!
 //! The traits say what state can do; [`Store`] is the one for a single machine.
@@ -9,6 +9,7 @@
 //!
 //! Nothing here knows of WebAssembly, of grants or of limits for guests.
 
+mod blobs;
 mod commit;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
@@ -25,6 +26,10 @@ mod secret;
 pub mod secrets;
 mod sled;
 
+pub use self::blobs::{
+    BlobError, BlobReply, Blobs, ContainerId, Content, Copying, MAX_OBJECT_NAME, ObjectId,
+    ObjectInfo, Source, Upload, Usage,
+};
 pub use self::commit::{Append, Commit, Swap, Uncommitted};
 pub use self::disk::bytes_in;
 pub use self::error::StoreError;

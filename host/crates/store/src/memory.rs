@@ -1,5 +1,6 @@
 //! State in memory, for tests: what it forgets is up to the test, and what fails.
 
+mod blobs;
 mod buckets;
 mod commit;
 mod faults;
@@ -12,6 +13,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use self::blobs::{MemoryBlobs, SharedAccounts};
 use self::buckets::Buckets;
 use self::commit::MemoryCommit;
 use self::faults::Chance;
@@ -21,7 +23,7 @@ use self::keyvalue::MemoryKeyValue;
 use self::leases::{MemoryLeases, Names};
 pub use self::log::Faulty;
 use crate::log::Local;
-use crate::{Commit, KeyValue, Leases, Log};
+use crate::{Blobs, Commit, KeyValue, Leases, Log};
 
 /// State in memory that can be opened again, as if a host had died with all that it had
 /// not written down.
@@ -36,6 +38,8 @@ struct Disk {
     journal: MemoryJournal,
     buckets: Buckets,
     names: Names,
+    blobs: Buckets,
+    accounts: SharedAccounts,
 }
 
 /// What one of many hosts has of the state.
@@ -43,6 +47,7 @@ struct Disk {
 pub struct Caller {
     keyvalue: Arc<MemoryKeyValue>,
     leases: Arc<MemoryLeases>,
+    blobs: MemoryBlobs,
     log: Arc<Local<MemoryJournal>>,
 }
 
@@ -86,6 +91,11 @@ impl Memory {
         self.caller.leases()
     }
 
+    /// The blobs of all services.
+    pub fn blobs(&self) -> Arc<dyn Blobs> {
+        self.caller.blobs()
+    }
+
     /// The same as another host has it, failing by chance.
     pub fn faulty(&self, faults: Faults) -> Caller {
         self.disk.caller(Arc::clone(&self.caller.log), faults)
@@ -110,6 +120,10 @@ impl Disk {
                 names: Arc::clone(&self.names),
                 chance: Chance::new(faults),
             }),
+            blobs: MemoryBlobs {
+                buckets: Arc::new(MemoryKeyValue::new(self.blobs.clone(), Chance::new(faults))),
+                accounts: Arc::clone(&self.accounts),
+            },
             log,
         }
     }
@@ -126,6 +140,11 @@ impl Caller {
     /// Which host does what.
     pub fn leases(&self) -> Arc<dyn Leases> {
         Arc::clone(&self.leases) as Arc<dyn Leases>
+    }
+
+    /// The blobs of all services.
+    pub fn blobs(&self) -> Arc<dyn Blobs> {
+        Arc::new(self.blobs.clone())
     }
 
     /// Writes of buckets and messages of queues in one step.

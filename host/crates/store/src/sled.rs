@@ -1,10 +1,11 @@
-//! State on one machine: sled for the entries, files for large values.
+//! State on one machine: sled for the entries, files for large values and for blobs.
 //!
 //! The only place that knows sled. Its own flush timer is off, and its flush is
 //! called from the committer thread alone: called from tasks it can deadlock.
 //!
-//! In the data directory: `lock`, `state/` (sled's) and `values/`.
+//! In the data directory: `lock`, `state/` (sled's), `values/` and `blobs/`.
 
+mod blobs;
 mod commit;
 mod committer;
 mod expiring;
@@ -29,6 +30,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::blobs::{Files, Names, SledBlobs};
 use self::commit::SledCommit;
 use self::committer::Committer;
 use self::expiring::SledExpiring;
@@ -39,7 +41,7 @@ use self::lock::DirectoryLock;
 use self::log::SledLog;
 use self::records::SledRecords;
 use self::stored::Stored;
-use super::{Commit, Expiring, KeyValue, Leases, Log, Records, StoreError};
+use super::{Blobs, Commit, Expiring, KeyValue, Leases, Log, Records, StoreError};
 
 /// Pages kept in memory, in bytes. Enough for the working set of a host of small
 /// services, and well within an idle host's budget.
@@ -55,13 +57,14 @@ const LINGER: Duration = Duration::from_secs(2);
 
 /// The state of one host, in its data directory.
 ///
-/// Large values are read and written on tokio's blocking threads, so replies
+/// Large values and blobs are read and written on tokio's blocking threads, so replies
 /// must be awaited within its runtime.
 pub struct Store {
     keyvalue: Arc<SledKeyValue>,
     records: Arc<SledRecords>,
     expiring: Arc<SledExpiring>,
     leases: Arc<SledLeases>,
+    blobs: Arc<SledBlobs>,
     log: Arc<SledLog>,
     committer: Arc<Committer>,
     _lock: DirectoryLock,
@@ -84,6 +87,7 @@ impl Store {
         };
         let (buckets, records) = (tree("keyvalue")?, tree("records")?);
         let (expiring, leases) = (tree("expiring")?, tree("leases")?);
+        let (blobs, files) = (tree("blobs")?, Files::open_in(dir.join("blobs"))?);
 
         let large = Arc::new(LargeValues::open(dir.join("values"))?);
         sweep(&large, &buckets)?;
@@ -94,8 +98,10 @@ impl Store {
             .try_for_each(|made| large::sync_dir(made))
             .map_err(|fault| unusable(dir, &fault))?;
         let log = log::open(buckets.clone(), Arc::clone(&committer))?;
+        let names = Names::open(blobs, files, Arc::clone(&committer))?;
         Ok(Self {
             log: Arc::new(log),
+            blobs: Arc::new(SledBlobs(names)),
             keyvalue: Arc::new(SledKeyValue {
                 tree: buckets,
                 large,
@@ -133,6 +139,11 @@ impl Store {
     /// Which host does what.
     pub fn leases(&self) -> Arc<dyn Leases> {
         Arc::clone(&self.leases) as Arc<dyn Leases>
+    }
+
+    /// The blobs of all services.
+    pub fn blobs(&self) -> Arc<dyn Blobs> {
+        Arc::clone(&self.blobs) as Arc<dyn Blobs>
     }
 
     /// The queues of all services.

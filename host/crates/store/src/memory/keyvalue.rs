@@ -192,7 +192,7 @@ impl KeyValue for MemoryKeyValue {
 
 impl Call<'_> {
     /// What the caller reads at a key.
-    fn read(&mut self, bucket: &BucketId, key: &str) -> Version {
+    pub(super) fn read(&mut self, bucket: &BucketId, key: &str) -> Version {
         let at = (bucket.clone(), key.to_owned());
         let known = self.of.seen().get(&at).copied().unwrap_or_default();
         let mut versions = self.state.versions(bucket, key);
@@ -200,6 +200,21 @@ impl Call<'_> {
         let version = self.of.chance.stale(versions);
         self.learnt.insert(at, version.number);
         version
+    }
+
+    /// What is there, whoever wrote it.
+    pub(super) fn newest(&self, bucket: &BucketId, key: &str) -> Option<Vec<u8>> {
+        self.state.newest(bucket, key).value
+    }
+
+    /// The keys that are or were in a bucket.
+    pub(super) fn keys(&self, bucket: &BucketId) -> Vec<String> {
+        self.state.keys_after(bucket, None)
+    }
+
+    /// The buckets of a service.
+    pub(super) fn buckets_of(&self, service: &str) -> Vec<BucketId> {
+        self.state.of(service)
     }
 
     /// What is there, whoever wrote it, as far as it is not what is expected.
@@ -228,7 +243,7 @@ impl Call<'_> {
         Ok(())
     }
 
-    fn page(
+    pub(super) fn page(
         &mut self,
         bucket: &BucketId,
         cursor: Option<&str>,

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::{Faults, Memory};
+use crate::conformance::blobs::objects_are_whole_whoever_writes;
 use crate::conformance::bucket_model;
 use crate::conformance::commit::nothing_is_committed_by_half;
 use crate::conformance::holders::nobody_holds_a_lease_beside_another;
 use crate::conformance::keyvalue::no_acknowledged_count_is_lost;
 use crate::conformance::model::{agree, operations};
 use crate::conformance::{Mortal, everything_is_delivered_in_order};
-use crate::{Commit, KeyValue, Leases, Log};
+use crate::{Blobs, Commit, KeyValue, Leases, Log};
 
 fn fresh() -> (Arc<dyn Log>, Memory) {
     let memory = Memory::default();
@@ -27,6 +28,7 @@ crate::log_conformance!(fresh);
 crate::keyvalue_conformance!(fresh_keyvalue);
 crate::commit_conformance!(Memory::default);
 crate::leases_conformance!(Memory::default);
+crate::blobs_conformance!(Memory::default);
 
 impl Mortal for Memory {
     fn log(&self) -> Arc<dyn Log> {
@@ -43,6 +45,10 @@ impl Mortal for Memory {
 
     fn leases(&self) -> Arc<dyn Leases> {
         Memory::leases(self)
+    }
+
+    fn blobs(&self) -> Arc<dyn Blobs> {
+        Memory::blobs(self)
     }
 
     fn crash(&mut self) {
@@ -107,6 +113,15 @@ async fn nobody_holds_a_lease_beside_another_though_much_fails() {
         let memory = Memory::default();
         let callers = (0..4).map(|own| memory.faulty(Faults::some(4 * seed + own)).leases());
         nobody_holds_a_lease_beside_another(callers.collect(), seed).await;
+    }
+}
+
+#[tokio::test]
+async fn objects_are_whole_though_much_fails() {
+    for seed in 0..50 {
+        let memory = Memory::default();
+        let callers = (0..4).map(|own| memory.faulty(Faults::some(4 * seed + own)).blobs());
+        objects_are_whole_whoever_writes(callers.collect(), seed).await;
     }
 }
 

@@ -15,12 +15,12 @@ use serde_json::json;
 use super::Store;
 use super::large::INLINE_MAX;
 use crate::log::{Bounds, NewMessage, Peek};
-use crate::{Append, BucketId, Swap, Term};
+use crate::{Append, BucketId, ContainerId, ObjectId, Swap, Term};
 
 const ROUNDS: usize = 12;
 const WRITERS: usize = 8;
-const KINDS: [&str; 7] = [
-    "small", "large", "swap", "record", "count", "commit", "lease",
+const KINDS: [&str; 8] = [
+    "small", "large", "swap", "record", "count", "commit", "lease", "blob",
 ];
 const DIR: &str = "STOA_CRASH_TEST_DIR";
 const ROUND: &str = "STOA_CRASH_TEST_ROUND";
@@ -102,6 +102,7 @@ async fn write(store: Arc<Store>, round: String, writer: usize) {
                 .unwrap(),
             "record" => records.put("crash", &key, json!(key)).await.unwrap(),
             "commit" => commit(&store, &key).await,
+            "blob" => blob(&store, writer, &key).await,
             "lease" => key = format!("{writer}={}", lease(&store, writer).await),
             _ => drop(keyvalue.increment(&bucket, "count", 1).await.unwrap()),
         }
@@ -148,6 +149,55 @@ async fn lease(store: &Store, writer: usize) -> u64 {
     acquired.unwrap().unwrap().fence
 }
 
+/// Writes an object, and the one of its writer: over the last, so that it loses its content.
+async fn blob(store: &Store, writer: usize, key: &str) {
+    let blobs = store.blobs();
+    blobs.create(&container(), UNIX_EPOCH).await.unwrap();
+    for name in [key, &format!("of {writer}")] {
+        let mut upload = blobs.begin("crash", u64::MAX).await.unwrap();
+        for piece in large(key).chunks(1000) {
+            upload.write(piece.to_vec().into()).await.unwrap();
+        }
+        let written = upload.finish(object(name), UNIX_EPOCH).await;
+        written.unwrap();
+    }
+}
+
+fn container() -> ContainerId {
+    ContainerId::new("crash", "blobs").unwrap()
+}
+
+fn object(name: &str) -> ObjectId {
+    ObjectId::new(container(), name).unwrap()
+}
+
+async fn read_blob(store: &Store, name: &str) -> Vec<u8> {
+    let mut content = store
+        .blobs()
+        .open(&object(name), 0..u64::MAX)
+        .await
+        .unwrap();
+    let mut all = Vec::new();
+    while content.left() > 0 {
+        all.extend(content.read(1 << 20).await.unwrap());
+    }
+    all
+}
+
+/// All objects are whole, and each file has a name.
+async fn check_blobs(store: &Store, dir: &Path) {
+    let blobs = store.blobs();
+    blobs.collect().await.unwrap();
+    let names = blobs.list(&container(), None, usize::MAX).await.unwrap();
+    let mut contents = BTreeSet::new();
+    for name in names.keys {
+        contents.insert(read_blob(store, &name).await);
+    }
+    let folders = std::fs::read_dir(dir.join("blobs")).unwrap();
+    let files = folders.flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap());
+    assert_eq!(files.count(), contents.len());
+}
+
 fn large(key: &str) -> Vec<u8> {
     key.as_bytes()
         .iter()
@@ -162,10 +212,12 @@ async fn check(dir: &Path, acknowledged: &[String], counted: usize) -> usize {
     let (keyvalue, records) = (store.keyvalue(), store.records());
     let bucket = BucketId::new("crash", "test").unwrap();
     let committed = committed(&store).await;
+    check_blobs(&store, dir).await;
     for line in acknowledged {
         let (kind, key) = line["ack ".len()..].split_once(' ').unwrap();
         match kind {
             "count" => {}
+            "blob" => assert!(read_blob(&store, key).await == large(key), "{line}"),
             "commit" => assert!(committed.contains(key), "{line}"),
             "lease" => {
                 let (name, fence) = key.split_once('=').unwrap();

@@ -327,7 +327,7 @@ impl SledKeyValue {
                 break;
             };
             if keys.len() == limit {
-                let cursor = keys.last().map(|last: &String| BASE64.encode(last));
+                let cursor = keys.last().map(next_cursor);
                 return Ok(Page { keys, cursor });
             }
             keys.push(String::from_utf8_lossy(key).into_owned());
@@ -353,7 +353,12 @@ pub(super) fn full_key(bucket: &BucketId, key: &str) -> Result<Vec<u8>, StoreErr
 }
 
 /// A cursor is the last key of its page: it stays right whatever is written.
-fn last_key(cursor: &str) -> Result<String, StoreError> {
+pub(super) fn next_cursor(last: &String) -> String {
+    BASE64.encode(last)
+}
+
+/// The key that a cursor is.
+pub(super) fn last_key(cursor: &str) -> Result<String, StoreError> {
     let key = BASE64.decode(cursor).map_err(|_| StoreError::BadCursor)?;
     String::from_utf8(key).map_err(|_| StoreError::BadCursor)
 }
@@ -364,7 +369,8 @@ async fn breathe(at: usize) {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+/// Does what waits for the disk on a thread that may wait.
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     let done = tokio::task::spawn_blocking(work).await;

@@ -10,15 +10,17 @@ use tempfile::TempDir;
 
 use super::Store;
 use super::large::INLINE_MAX;
+use crate::conformance::blobs::objects_are_whole_whoever_writes;
 use crate::conformance::commit::nothing_is_committed_by_half;
 use crate::conformance::holders::nobody_holds_a_lease_beside_another;
 use crate::conformance::keyvalue::no_acknowledged_count_is_lost;
 use crate::conformance::{Mortal, bucket_model};
-use crate::{BucketId, Change, Commit, KeyValue, Leases, Log};
+use crate::{Blobs, BucketId, Change, Commit, KeyValue, Leases, Log};
 
 crate::keyvalue_conformance!(fresh);
 crate::commit_conformance!(Reopened::new);
 crate::leases_conformance!(Reopened::new);
+crate::blobs_conformance!(Reopened::new);
 
 fn fresh() -> (Arc<dyn KeyValue>, (Store, TempDir)) {
     let (dir, store) = store();
@@ -66,6 +68,10 @@ impl Mortal for Reopened {
         self.store().leases()
     }
 
+    fn blobs(&self) -> Arc<dyn Blobs> {
+        self.store().blobs()
+    }
+
     fn crash(&mut self) {
         // A closed store keeps nothing that a killed one would not: leases of
         // messages are in memory alone. That a killed one keeps all is tested with a child.
@@ -102,6 +108,8 @@ async fn callers_in_one_process_lose_and_double_nothing() {
     nothing_is_committed_by_half(callers, &*store.log()).await;
     let callers = (0..4).map(|_| store.leases()).collect();
     nobody_holds_a_lease_beside_another(callers, 7).await;
+    let callers = (0..4).map(|_| store.blobs()).collect();
+    objects_are_whole_whoever_writes(callers, 7).await;
 }
 
 #[tokio::test]
