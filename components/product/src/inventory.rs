@@ -58,7 +58,7 @@ pub struct Inventory {
 
 impl Inventory {
     /// Stock in these buckets.
-    pub(crate) fn new(shelves: Bucket<Shelf>, records: Bucket<Record>) -> Self {
+    pub fn new(shelves: Bucket<Shelf>, records: Bucket<Record>) -> Self {
         Self { shelves, records }
     }
 
