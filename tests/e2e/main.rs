@@ -4,6 +4,7 @@
 //! on time; [`stoa_tests`] holds what they share.
 
 mod admin_api;
+mod blobs;
 mod breaker;
 mod browsers;
 mod cached_writes;
