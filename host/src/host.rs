@@ -167,6 +167,7 @@ impl Host {
             gateway: gateway.clone(),
             deployments: deployments.clone(),
             metrics: telemetry.metrics.clone(),
+            blobs: store.blobs(),
             data: config.data.clone(),
         };
         upkeep.begin(&drainer);
@@ -334,6 +335,7 @@ async fn deployments(
         records: store.records(),
         keyvalue: store.keyvalue(),
         commits: store.commits(),
+        blobs: store.blobs(),
         secrets,
         telemetry: telemetry.clone(),
         region: config.region.as_deref().map(Arc::from),

@@ -2,6 +2,7 @@
 //! is refused.
 
 mod access;
+mod catalog;
 mod conditions;
 mod crowd;
 mod endings;
@@ -77,7 +78,12 @@ async fn shop_with(edit: impl Fn(String) -> String) -> Result<Shop> {
         .to_str()
         .context("a path of the test is UTF-8")?;
     host.cli(&["deploy", directory]).await?.expect(0)?;
-    let scopes = ["products:write", "inventory:write", "orders:read"];
+    let scopes = [
+        "products:write",
+        "inventory:write",
+        "orders:read",
+        "catalog:write",
+    ];
     let staff = token(&host, "staff", &scopes).await?;
     let ann = token(&host, "ann", &[]).await?;
     Ok(Shop { host, staff, ann })
@@ -167,11 +173,8 @@ async fn a_customers_tour() -> Result<()> {
         "Cup CUP-1"
     );
 
-    let listed = host
-        .get("/catalog/eu/products?in_stock=true")
-        .await?
-        .expect(200)?
-        .json()?;
+    let in_stock = |found: &Value| found["items"][0]["in_stock"] == true;
+    let listed = catalog::shown(host, "/catalog/eu/products?in_stock=true", in_stock).await?;
     assert_eq!(listed["items"][0]["id"], json!(id), "{listed}");
     assert_eq!(
         listed["items"][0]["price"],

@@ -1,5 +1,5 @@
 //! Generated from `shop:catalog` and from what it imports of `shop:product`. The
-//! records are what the domain works with.
+//! records are what the domain works with and what is kept.
 
 #![allow(missing_docs, unused_qualifications, unsafe_code, clippy::all)]
 
@@ -16,5 +16,5 @@ wit_bindgen::generate!({
         "stoa:money/types@0.1.0": stoa_sdk::bindings::stoa::money::types,
     },
     generate_all,
-    additional_derives: [PartialEq],
+    additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
 });

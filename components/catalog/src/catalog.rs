@@ -1,17 +1,23 @@
-//! Lists and searches of one region, read from the product service.
+//! Lists and searches of one region, from the catalog's own copies.
 //!
-//! A list by creation costs two calls a page, however many products there are, in
-//! the region's currency or not. One that is sorted or searched reads every product
-//! of the currency, so its cost grows with the shop.
+//! An index says which items an answer has, and their copies what they are. A page costs what
+//! the page has, and a search or a count what it finds.
 
-use stoa_sdk::page::{self, Cursor, Keyed, Page};
-use stoa_sdk::{Error, invalid, not_found};
+use stoa_sdk::{Error, invalid, not_found, page};
 
-use crate::bindings::exports::shop::catalog::catalog::{Item, ItemPage, RegionInfo, Sort};
-use crate::bindings::shop::product::products::Product;
-use crate::item::{available, item, stocked};
-use crate::search::Query;
-use crate::{Region, Source};
+use crate::Region;
+use crate::bindings::exports::shop::catalog::catalog::{
+    CategoryCount, Facets, Item, ItemPage, PriceCount, RegionInfo, Sort,
+};
+use crate::copies::Copied;
+use crate::index::{self, Ask, Order};
+use crate::item::item;
+use crate::language::best;
+use crate::warm::{Kept, Warm};
+use crate::words::words;
+
+/// Words of a query at most; more are ignored.
+const MAX_WORDS: usize = 8;
 
 /// Which items a list has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,31 +32,33 @@ pub struct Filter {
     pub in_stock: bool,
 }
 
-impl Filter {
-    fn accepts(&self, item: &Item) -> bool {
-        let price = item.price.minor;
-        (self.category.is_none() || self.category == item.category)
-            && self.min_price.is_none_or(|min| min <= price)
-            && self.max_price.is_none_or(|max| price <= max)
-    }
+/// Which part of a list is wanted, and what is wanted beside it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Part {
+    /// How many items there are of each kind.
+    pub facets: bool,
+    /// 1 to 100.
+    pub limit: Option<u32>,
+    /// The `next` of the page before.
+    pub cursor: Option<String>,
 }
 
-/// The catalog of one region.
-pub struct Catalog<S> {
+/// The catalog of one region, for one reader.
+pub struct Catalog<'a> {
     region: Region,
-    source: S,
+    language: String,
+    kept: Kept<'a>,
 }
 
-impl Keyed for Product {
-    fn key(&self) -> &str {
-        &self.id
-    }
-}
-
-impl<S: Source> Catalog<S> {
-    /// What a region sees of a source.
-    pub fn new(region: Region, source: S) -> Self {
-        Self { region, source }
+impl<'a> Catalog<'a> {
+    /// What a region has for who sends this `Accept-Language`.
+    pub fn new(region: Region, languages: Option<&str>, kept: Kept<'a>) -> Self {
+        let language = best(languages, &region.languages);
+        Self {
+            language: language.unwrap_or_default().to_owned(),
+            region,
+            kept,
+        }
     }
 
     /// The region itself.
@@ -60,13 +68,24 @@ impl<S: Source> Catalog<S> {
 
     /// One item.
     pub fn get(&self, id: &str) -> Result<Item, Error> {
-        let item = item(self.source.product(id)?, &self.region);
-        let item = item.ok_or_else(|| {
-            not_found!("product {id:?} is not sold in region {}", self.region.code)
-        })?;
-        self.with_stock(vec![item])?
-            .pop()
-            .ok_or_else(|| not_found!("there is no product {id:?}"))
+        let copied = self.kept.copies.items.get(id)?;
+        let product = copied.and_then(|copied| copied.product);
+        let product = product.ok_or_else(|| not_found!("there is no product {id:?}"))?;
+        let skus: Vec<_> = product
+            .variants
+            .iter()
+            .map(|variant| variant.sku.clone())
+            .collect();
+        let levels = self.kept.copies.levels.get_many(&skus)?;
+        let available = |sku: &str| {
+            let at = skus.iter().position(|other| other == sku);
+            let level = at.and_then(|at| levels[at].as_ref());
+            let near = level.into_iter().flat_map(|level| &level.units);
+            let near = near.filter(|(location, _)| self.region.locations.contains(location));
+            near.map(|(_, units)| units).sum()
+        };
+        item(product, &self.region, &self.language, available)
+            .ok_or_else(|| not_found!("product {id:?} is not sold in region {}", self.region.code))
     }
 
     /// Items that pass a filter.
@@ -74,20 +93,16 @@ impl<S: Source> Catalog<S> {
         &self,
         filter: &Filter,
         sort: Sort,
-        limit: Option<u32>,
-        cursor: Option<&str>,
+        part: &Part,
+        warm: &mut Warm,
     ) -> Result<ItemPage, Error> {
-        let limit = page::limit(limit)?;
-        if sort == Sort::Created {
-            return Ok(to_page(self.scan(filter, limit, cursor)?));
-        }
-        let key = |item: &Item| match sort {
-            Sort::Created => String::new(),
-            Sort::Name => item.name.to_lowercase(),
-            Sort::PriceAsc => format!("{:020}", item.price.minor),
-            Sort::PriceDesc => format!("{:020}", i64::MAX - item.price.minor),
+        let order = match sort {
+            Sort::Created => Order::Created,
+            Sort::Name => Order::Name(&self.language),
+            Sort::PriceAsc => Order::PriceAsc,
+            Sort::PriceDesc => Order::PriceDesc,
         };
-        self.sorted(filter, limit, cursor, |item| Some(key(item)))
+        self.page(filter, order, part, warm)
     }
 
     /// Items that match what somebody typed, best first.
@@ -95,121 +110,65 @@ impl<S: Source> Catalog<S> {
         &self,
         text: &str,
         filter: &Filter,
-        limit: Option<u32>,
-        cursor: Option<&str>,
+        part: &Part,
+        warm: &mut Warm,
     ) -> Result<ItemPage, Error> {
-        let limit = page::limit(limit)?;
-        let query =
-            Query::read(text).ok_or_else(|| invalid!("/q", "expected a word, found {text:?}"))?;
-        self.sorted(filter, limit, cursor, |item| {
-            Some(format!("{:010}", u32::MAX - query.rank(item)?))
-        })
-    }
-
-    /// A page of all items that have a key, sorted by it and then by creation.
-    fn sorted(
-        &self,
-        filter: &Filter,
-        limit: usize,
-        cursor: Option<&str>,
-        key: impl Fn(&Item) -> Option<String>,
-    ) -> Result<ItemPage, Error> {
-        let at = Cursor::parse(cursor)?;
-        let start = (at.page.unwrap_or_default(), at.after);
-        let all = self.scan(filter, usize::MAX, None)?.items;
-        let mut rest: Vec<_> = all
-            .into_iter()
-            .filter_map(|item| Some(((key(&item)?, item.id.clone()), item)))
-            .collect();
-        rest.retain(|(place, _)| *place > start);
-        rest.sort_by(|(left, _), (right, _)| left.cmp(right));
-        let more = rest.len() > limit;
-        rest.truncate(limit);
-        let last = rest
-            .last()
-            .filter(|_| more)
-            .map(|((key, id), _)| (key.clone(), id.clone()));
-        let next = last.map(|(key, id)| {
-            Cursor {
-                page: Some(key),
-                after: id,
-            }
-            .encode()
-        });
-        Ok(ItemPage {
-            items: rest.into_iter().map(|(_, item)| item).collect(),
-            next,
-        })
-    }
-
-    /// Items by creation.
-    fn scan(
-        &self,
-        filter: &Filter,
-        limit: usize,
-        cursor: Option<&str>,
-    ) -> Result<Page<Item>, Error> {
-        // Without a filter one page of products is one page of items, as a rule.
-        let narrow = *filter != Filter::default();
-        let batch = if narrow {
-            page::MAX_LIMIT
-        } else {
-            limit.min(page::MAX_LIMIT)
-        };
-        page::scan(
-            cursor,
-            limit,
-            |from| {
-                let currency = &self.region.currency;
-                let page = self.source.products(currency, batch as u32, from)?;
-                Ok((page.items, page.next))
-            },
-            |products| self.load(products, filter),
-        )
-    }
-
-    /// The items of some products, `None` for each that is not to be shown.
-    fn load(&self, products: Vec<Product>, filter: &Filter) -> Result<Vec<Option<Item>>, Error> {
-        let shown = |product| item(product, &self.region).filter(|item| filter.accepts(item));
-        let items: Vec<_> = products.into_iter().map(shown).collect();
-        let present = items.iter().map(Option::is_some).collect::<Vec<_>>();
-        let mut stocked = self
-            .with_stock(items.into_iter().flatten().collect())?
-            .into_iter();
-        let stocked = present
-            .into_iter()
-            .map(|present| if present { stocked.next() } else { None });
-        Ok(stocked
-            .map(|item| item.filter(|item| item.in_stock || !filter.in_stock))
-            .collect())
-    }
-
-    /// The items with their stock, which takes one call however many there are.
-    fn with_stock(&self, items: Vec<Item>) -> Result<Vec<Item>, Error> {
-        let skus = items
-            .iter()
-            .flat_map(|item| &item.variants)
-            .map(|variant| variant.sku.clone());
-        let skus: Vec<_> = skus.collect();
-        let mut stock = Vec::new();
-        for skus in skus.chunks(STOCK_LIMIT) {
-            stock.extend(self.source.stock(skus)?);
+        let mut typed = words(text);
+        typed.truncate(MAX_WORDS);
+        if typed.is_empty() {
+            return Err(invalid!("/q", "expected a word, found {text:?}"));
         }
-        let available = available(stock, &self.region);
-        Ok(items
+        self.page(filter, Order::Rank(&typed), part, warm)
+    }
+
+    fn page(
+        &self,
+        filter: &Filter,
+        order: Order<'_>,
+        part: &Part,
+        warm: &mut Warm,
+    ) -> Result<ItemPage, Error> {
+        let limit = page::limit(part.limit)?;
+        let index = warm.index(self.kept)?;
+        let found = index.ask(&Ask {
+            currency: &self.region.currency,
+            locations: &self.region.locations,
+            filter,
+            order,
+            facets: part.facets,
+            limit,
+            cursor: part.cursor.as_deref(),
+        })?;
+        let copied = self.kept.copies.items.get_many(&found.ids)?;
+        let available = |sku: &str| index.available(sku, &self.region.locations);
+        // One may be gone since: a page may hold fewer.
+        let items = copied
             .into_iter()
-            .map(|item| stocked(item, &available))
-            .collect())
+            .flatten()
+            .filter_map(|Copied { product, .. }| {
+                item(product?, &self.region, &self.language, available)
+            });
+        Ok(ItemPage {
+            items: items.collect(),
+            facets: found.facets.map(told),
+            next: found.next,
+        })
     }
 }
 
-/// SKUs that the product service tells the stock of in one call.
-const STOCK_LIMIT: usize = 1000;
-
-fn to_page(page: Page<Item>) -> ItemPage {
-    ItemPage {
-        items: page.items,
-        next: page.next,
+/// As the contract says it.
+fn told(facets: index::Facets) -> Facets {
+    let categories = facets.categories.into_iter();
+    let prices = facets.prices.into_iter();
+    Facets {
+        total: facets.total,
+        categories: categories
+            .map(|(category, count)| CategoryCount { category, count })
+            .collect(),
+        prices: prices
+            .map(|(from, to, count)| PriceCount { from, to, count })
+            .collect(),
+        in_stock: facets.in_stock,
     }
 }
 

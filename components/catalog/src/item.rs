@@ -1,38 +1,25 @@
-//! From a product and its stock to what a region's customers see. Pure.
-
-use std::collections::BTreeMap;
+//! From a product to what a region's customers see. Pure.
 
 use crate::Region;
 use crate::bindings::exports::shop::catalog::catalog::{Item, ItemVariant};
-use crate::bindings::shop::product::inventory::Stock;
 use crate::bindings::shop::product::products::Product;
+use crate::language::prefixes;
 
-/// Units that a region can order, by SKU.
-pub(crate) type Available = BTreeMap<String, u64>;
-
-/// What the region's locations have of each SKU.
-pub(crate) fn available(stock: Vec<Stock>, region: &Region) -> Available {
-    let units = |stock: &Stock| {
-        let near = stock
-            .levels
-            .iter()
-            .filter(|level| region.locations.contains(&level.location));
-        near.map(|level| level.available).sum()
-    };
-    stock
-        .into_iter()
-        .map(|stock| (stock.sku.clone(), units(&stock)))
-        .collect()
-}
-
-/// The product in a region, its stock not yet known; `None` where it is not sold there.
-pub(crate) fn item(product: Product, region: &Region) -> Option<Item> {
+/// The product in a region, its names in the best language for who reads `language`, with the
+/// units of each SKU that `available` says; `None` where it is not sold.
+pub(crate) fn item(
+    product: Product,
+    region: &Region,
+    language: &str,
+    available: impl Fn(&str) -> u64,
+) -> Option<Item> {
     let Product {
         id,
         name,
         description,
         category,
         variants,
+        translations,
         version,
         ..
     } = product;
@@ -42,10 +29,10 @@ pub(crate) fn item(product: Product, region: &Region) -> Option<Item> {
             .into_iter()
             .find(|price| price.currency == region.currency)?;
         Some(ItemVariant {
+            available: available(&variant.sku),
             sku: variant.sku,
             title: variant.title,
             price,
-            available: 0,
         })
     });
     let variants: Vec<_> = sold.collect();
@@ -54,23 +41,24 @@ pub(crate) fn item(product: Product, region: &Region) -> Option<Item> {
         .map(|variant| &variant.price)
         .min_by_key(|price| price.minor)?
         .clone();
+    let translations = translations.unwrap_or_default();
+    let best = prefixes(language).find_map(|tag| {
+        let mut translations = translations.iter();
+        translations.find(|translation| translation.language.eq_ignore_ascii_case(tag))
+    });
+    let (name, description, language) = match best.cloned() {
+        Some(best) => (best.name, best.description, Some(best.language)),
+        None => (name, description, None),
+    };
     Some(Item {
         id,
         name,
         description,
+        language,
         category,
+        in_stock: variants.iter().any(|variant| variant.available > 0),
         variants,
         price,
-        in_stock: false,
-        version,
+        product_version: version,
     })
-}
-
-/// The item with its stock.
-pub(crate) fn stocked(mut item: Item, available: &Available) -> Item {
-    for variant in &mut item.variants {
-        variant.available = available.get(&variant.sku).copied().unwrap_or(0);
-    }
-    item.in_stock = item.variants.iter().any(|variant| variant.available > 0);
-    item
 }

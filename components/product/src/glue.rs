@@ -1,13 +1,15 @@
 //! The contract's functions over the host's buckets. No logic here.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use stoa_sdk::context::Conditions;
 use stoa_sdk::{Bucket, Error, Index, Timestamp, config, log};
 
 use crate::bindings::exports::shop::product::{inventory, maintenance, products};
+use crate::bindings::shop::product::{product_changes, stock_changes};
 use crate::inventory::{Adjustment, Wish};
-use crate::{Inventory, Products};
+use crate::{Inventory, Products, Tell};
 
 /// How long a reservation is held when `reservation_ttl` is not set: longer than a
 /// customer takes to pay.
@@ -24,21 +26,33 @@ mod exported {
     crate::bindings::export!(Component with_types_in crate::bindings);
 }
 
+/// The queues of changes.
+struct Queues;
+
+impl Tell for Queues {
+    fn product(&self, id: &str, version: u64) -> Result<(), Error> {
+        product_changes::changed(id, version)
+    }
+
+    fn stock(&self, sku: &str) -> Result<(), Error> {
+        stock_changes::changed(sku)
+    }
+}
+
 fn products() -> Result<Products, Error> {
     log::init();
-    Ok(Products::new(
+    let products = Products::new(
         Bucket::open("products")?,
         Bucket::open("skus")?,
         Index::open("sold-in"),
-    ))
+    );
+    Ok(products.telling(Arc::new(Queues)))
 }
 
 fn inventory() -> Result<Inventory, Error> {
     log::init();
-    Ok(Inventory::new(
-        Bucket::open("stock")?,
-        Bucket::open("reservations")?,
-    ))
+    let inventory = Inventory::new(Bucket::open("stock")?, Bucket::open("reservations")?);
+    Ok(inventory.telling(Arc::new(Queues)))
 }
 
 impl products::Guest for Component {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use stoa_sdk::{Error, Money, Violations};
 
-use crate::bindings::exports::shop::product::products::NewProduct;
+use crate::bindings::exports::shop::product::products::{NewProduct, Translation};
 
 /// What [`is_code`] expects, for errors.
 pub(crate) const CODE: &str = "1 to 64 letters, digits, -, _ or ., and neither . nor ..";
@@ -46,7 +46,51 @@ pub(crate) fn check(input: &NewProduct) -> Result<(), Error> {
         }
         check_prices(&variant.prices, &format!("{pointer}/prices"), &mut faults);
     }
+    check_translations(
+        input.translations.as_deref().unwrap_or_default(),
+        &mut faults,
+    );
     faults.check()
+}
+
+fn check_translations(translations: &[Translation], faults: &mut Violations) {
+    let count = translations.len();
+    faults.expect(count <= MOST_LANGUAGES, "/translations", || {
+        format!("expected at most {MOST_LANGUAGES}, found {count}")
+    });
+    let mut languages = BTreeSet::new();
+    for (at, translation) in translations.iter().enumerate() {
+        let Translation {
+            language,
+            name,
+            description,
+        } = translation;
+        let pointer = format!("/translations/{at}");
+        faults.expect(is_language(language), format!("{pointer}/language"), || {
+            format!("expected a BCP 47 tag such as de or zh-Hant, found {language:?}")
+        });
+        let new = languages.insert(language.to_ascii_lowercase());
+        faults.expect(new, format!("{pointer}/language"), || {
+            format!("{language:?} is there twice")
+        });
+        faults.expect_name(name, 200, format!("{pointer}/name"));
+        let description = description.as_deref().unwrap_or_default();
+        faults.expect_text(description, 5000, format!("{pointer}/description"));
+    }
+}
+
+/// Languages that a product is named in at most.
+const MOST_LANGUAGES: usize = 50;
+
+/// Whether text is in the form of a language tag (RFC 5646, section 2.1): whether there is
+/// such a language is for people to say.
+fn is_language(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let primary = parts.next().unwrap_or_default();
+    let sized = |part: &str, least| (least..=8).contains(&part.len());
+    let alphabetic = primary.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let fine = |part: &str| sized(part, 1) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    text.len() <= 35 && sized(primary, 2) && alphabetic && parts.all(fine)
 }
 
 fn is_category(text: &str) -> bool {
@@ -83,6 +127,27 @@ fn check_prices(prices: &[Money], pointer: &str, faults: &mut Violations) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_language_has_the_form_of_a_tag() {
+        for fine in ["de", "gsw", "zh-Hant-TW", "de-1996", "sl-rozaj-biske"] {
+            assert!(is_language(fine), "{fine}");
+        }
+        let long = format!("de-{}", "x-".repeat(20));
+        for bad in [
+            "",
+            "d",
+            "de_DE",
+            "de-",
+            "-de",
+            "1a",
+            "deutschland",
+            "*",
+            &long,
+        ] {
+            assert!(!is_language(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn a_code_can_stand_in_a_path() {

@@ -11,18 +11,21 @@
 //!    says so or the swap fails.
 //! 3. Every step looks whether it was done, so that each can be repeated.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use stoa_sdk::context::{Conditions, check_version};
 use stoa_sdk::{Bucket, Change, Error, Timestamp, Violations, conflict, invalid, not_found};
 
-use crate::Products;
 use crate::bindings::exports::shop::product::inventory::{
     Allocation, Reservation, ReservationState as State, ReserveLine, Stock, StockChange,
 };
 use crate::input::{CODE, is_code};
 use crate::reservation::{Record, Transition, illegal, step, sum};
 use crate::shelf::{MOST, Shelf};
+use crate::shelves::Shelves;
+use crate::tell::Nobody;
+use crate::{Products, Tell};
 
 mod lapse;
 mod leaving;
@@ -52,14 +55,21 @@ pub struct Wish<'a> {
 
 /// The stock of the shop.
 pub struct Inventory {
-    shelves: Bucket<Shelf>,
+    shelves: Shelves,
     records: Bucket<Record>,
 }
 
 impl Inventory {
     /// Stock in these buckets.
     pub fn new(shelves: Bucket<Shelf>, records: Bucket<Record>) -> Self {
+        let shelves = Shelves::new(shelves, Arc::new(Nobody));
         Self { shelves, records }
+    }
+
+    /// The same, telling `told` when what can be ordered of a SKU has changed.
+    pub fn telling(mut self, told: Arc<dyn Tell>) -> Self {
+        self.shelves.told = told;
+        self
     }
 
     /// No stock, for tests.

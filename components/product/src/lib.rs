@@ -13,10 +13,13 @@ mod inventory;
 mod products;
 mod reservation;
 mod shelf;
+mod shelves;
 mod skus;
+mod tell;
 
 pub use bindings::exports::shop::product::{
     inventory as inventory_contract, products as products_contract,
 };
 pub use inventory::Inventory;
 pub use products::Products;
+pub use tell::Tell;

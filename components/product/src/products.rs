@@ -4,16 +4,19 @@
 //! Knows nothing of stock.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use stoa_sdk::context::{Conditions, check_version};
-use stoa_sdk::{Bucket, Error, Index, Timestamp, id, invalid, not_found, page};
+use stoa_sdk::{Bucket, Change, Error, Index, Timestamp, id, invalid, not_found, page};
 
+use crate::Tell;
 use crate::bindings::exports::shop::product::products::{
     NewProduct, Offer, Product, ProductPage, ProductVariant,
 };
 use crate::input::check;
 use crate::skus::{Claim, Owner, Skus};
+use crate::tell::Nobody;
 
 /// SKUs that one call may ask for.
 const FIND_LIMIT: usize = 100;
@@ -24,6 +27,7 @@ pub struct Products {
     skus: Skus,
     /// By currency. It may name a product that has left a currency.
     sold_in: Index,
+    told: Arc<dyn Tell>,
 }
 
 /// A product as it is kept. Of a deleted one that is left only if its deletion was cut
@@ -36,12 +40,18 @@ pub(crate) struct Entry {
 
 impl Products {
     /// Products in these buckets.
-    pub(crate) fn new(entries: Bucket<Entry>, skus: Bucket<Claim>, sold_in: Index) -> Self {
+    pub fn new(entries: Bucket<Entry>, skus: Bucket<Claim>, sold_in: Index) -> Self {
         Self {
             entries,
             skus: Skus(skus),
             sold_in,
+            told: Arc::new(Nobody),
         }
+    }
+
+    /// The same, telling `told` of each change.
+    pub fn telling(self, told: Arc<dyn Tell>) -> Self {
+        Self { told, ..self }
     }
 
     /// No products, for tests.
@@ -56,13 +66,14 @@ impl Products {
         self.claim(&input, &BTreeSet::new(), &id, now)?;
         let product = product(id, input, now);
         self.sell_in(&product.id, currencies(&product.variants).iter())?;
-        self.entries.set(
-            &product.id,
-            &Entry {
+        let entry = self.entries.update_telling(&product.id, |_| {
+            self.told.product(&product.id, product.version)?;
+            Ok::<_, Error>(Change::Write(Entry {
                 product: product.clone(),
                 deleted: false,
-            },
-        )?;
+            }))
+        })?;
+        let product = entry.product;
         tracing::info!(id = product.id, "product created");
         Ok(product)
     }
@@ -91,7 +102,7 @@ impl Products {
         self.claim(&input, &had, id, now)?;
         let new = currencies(&input.variants);
         self.sell_in(id, new.difference(&currencies(&before.variants)))?;
-        let entry = self.entries.update(id, |entry| {
+        let entry = self.entries.update_telling(id, |entry| {
             let current = live(entry).ok_or_else(|| missing(id))?;
             // The claims above are for what was read above.
             check_version(current.version, Some(Conditions::Version(before.version)))?;
@@ -100,10 +111,11 @@ impl Products {
                 version: current.version + 1,
                 ..product(id.to_owned(), input.clone(), now)
             };
-            Ok::<_, Error>(Entry {
+            self.told.product(id, product.version)?;
+            Ok::<_, Error>(Change::Write(Entry {
                 product,
                 deleted: false,
-            })
+            }))
         })?;
         let has: BTreeSet<_> = entry
             .product
@@ -119,13 +131,14 @@ impl Products {
 
     /// Takes a product out of the shop.
     pub fn delete(&self, id: &str, conditions: Option<Conditions>) -> Result<(), Error> {
-        let Entry { product, .. } = self.entries.update(id, |entry| {
+        let Entry { product, .. } = self.entries.update_telling(id, |entry| {
             let product = live(entry).ok_or_else(|| missing(id))?;
             check_version(product.version, conditions)?;
-            Ok::<_, Error>(Entry {
+            self.told.product(id, product.version + 1)?;
+            Ok::<_, Error>(Change::Write(Entry {
                 product,
                 deleted: true,
-            })
+            }))
         })?;
         // Nobody changes it any more: what follows may be cut short, and need not.
         for variant in &product.variants {
@@ -287,6 +300,7 @@ fn product(id: String, input: NewProduct, now: Timestamp) -> Product {
         description,
         category,
         variants,
+        translations,
     } = input;
     Product {
         id,
@@ -294,6 +308,7 @@ fn product(id: String, input: NewProduct, now: Timestamp) -> Product {
         description,
         category,
         variants,
+        translations,
         created_at: now.to_string(),
         updated_at: now.to_string(),
         version: 1,

@@ -95,6 +95,16 @@ impl Shelf {
             .filter(move |(location, _)| asked(location))
     }
 
+    /// Units that can still be reserved, by location; not those that have none.
+    pub(crate) fn orderable(&self) -> BTreeMap<String, u64> {
+        let some = self
+            .places
+            .iter()
+            .filter(|(_, place)| place.available() > 0);
+        some.map(|(location, place)| (location.clone(), place.available()))
+            .collect()
+    }
+
     /// The version that `If-Match` compares.
     pub(crate) fn version(&self) -> u64 {
         self.version

@@ -295,7 +295,7 @@ async fn lapsed_holds_are_free_after_a_crash() -> Result<()> {
         turns.tick().await;
     }
     let path = "/catalog/eu/products?in_stock=true";
-    let listed = shop.host.get(path).await?.expect(200)?.json()?;
-    ensure!(listed["items"][0]["in_stock"] == true, "{listed}");
+    let free = |found: &Value| found["items"][0]["in_stock"] == true;
+    catalog::shown(&shop.host, path, free).await?;
     Ok(())
 }

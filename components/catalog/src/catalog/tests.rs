@@ -1,254 +1,235 @@
-use std::cell::Cell;
-
 use stoa_sdk::Money;
 
 use super::*;
-use crate::bindings::shop::product::inventory::{Level, Stock};
-use crate::bindings::shop::product::products::{ProductPage, ProductVariant};
+use crate::bindings::shop::product::products::Product;
+use crate::testing::{Buckets, Shop, product, stock, translation};
 
-/// Products with ids that sort, and one level of stock for each SKU.
-struct Fake {
-    products: Vec<Product>,
-    stock: Vec<Stock>,
-    calls: Cell<u32>,
-}
-
-impl Source for &Fake {
-    fn product(&self, id: &str) -> Result<Product, Error> {
-        let found = self.products.iter().find(|product| product.id == id);
-        found.cloned().ok_or_else(|| not_found!("no product {id}"))
-    }
-
-    fn products(
-        &self,
-        currency: &str,
-        limit: u32,
-        cursor: Option<&str>,
-    ) -> Result<ProductPage, Error> {
-        self.calls.set(self.calls.get() + 1);
-        let sold = self.products.iter().filter(|product| {
-            let mut prices = product.variants.iter().flat_map(|variant| &variant.prices);
-            prices.any(|price| price.currency == currency)
-        });
-        let sold: Vec<_> = sold.cloned().collect();
-        let start: usize = cursor.map_or(0, |cursor| cursor.parse().unwrap());
-        let end = (start + limit as usize).min(sold.len());
-        let next = (end < sold.len()).then(|| end.to_string());
-        Ok(ProductPage {
-            items: sold[start..end].to_vec(),
-            next,
-        })
-    }
-
-    fn stock(&self, skus: &[String]) -> Result<Vec<Stock>, Error> {
-        self.calls.set(self.calls.get() + 1);
-        Ok(self
-            .stock
-            .iter()
-            .filter(|stock| skus.contains(&stock.sku))
-            .cloned()
-            .collect())
+fn region() -> Region {
+    Region {
+        code: "eu".into(),
+        currency: "EUR".into(),
+        countries: vec!["DE".into()],
+        languages: vec!["de".into(), "fr".into(), "en".into()],
+        tax_inclusive: true,
+        locations: vec!["berlin".into(), "lyon".into()],
     }
 }
 
-impl Fake {
-    fn new() -> Self {
-        Self {
-            products: Vec::new(),
-            stock: Vec::new(),
-            calls: Cell::new(0),
-        }
-    }
-
-    /// A product of one variant with its price and its stock in Berlin.
-    fn with(mut self, name: &str, category: &str, prices: &[&str], units: u64) -> Self {
-        let n = self.products.len();
-        let sku = format!("SKU-{n}");
-        let prices = prices
-            .iter()
-            .map(|price| price.parse::<Money>().unwrap())
-            .collect();
-        self.products.push(Product {
-            id: format!("{n:04}"),
-            name: name.into(),
-            description: None,
-            category: Some(category.into()),
-            variants: vec![ProductVariant {
-                sku: sku.clone(),
-                title: None,
-                prices,
-            }],
-            created_at: String::new(),
-            updated_at: String::new(),
-            version: 1,
-        });
-        let level = |location: &str, available| Level {
-            location: location.into(),
-            on_hand: available,
-            reserved: 0,
-            available,
-        };
-        let levels = vec![level("berlin", units), level("tokyo", 99)];
-        self.stock.push(Stock {
-            sku,
-            on_hand: 0,
-            reserved: 0,
-            available: 0,
-            levels,
-            version: 1,
-        });
-        self
-    }
-
-    fn catalog(&self) -> Catalog<&Self> {
-        let region = Region {
-            code: "eu".into(),
-            currency: "EUR".into(),
-            countries: vec!["DE".into()],
-            languages: vec!["de".into()],
-            tax_inclusive: true,
-            locations: vec!["berlin".into(), "lyon".into()],
-        };
-        Catalog::new(region, self)
-    }
+/// A product of one variant with its prices.
+fn priced(id: &str, name: &str, category: &str, prices: &[&str]) -> Product {
+    let mut product = product(id, name);
+    product.category = Some(category.into());
+    let prices = prices.iter().map(|price| price.parse::<Money>().unwrap());
+    product.variants[0].prices = prices.collect();
+    product
 }
 
-fn shop() -> Fake {
-    Fake::new()
-        .with("Espresso cup", "kitchen", &["12.90 EUR", "15.00 USD"], 3)
-        .with("Teapot", "kitchen", &["39.00 EUR"], 0)
-        .with("Desk lamp", "office", &["59.00 EUR"], 1)
-        .with("Only overseas", "office", &["10.00 USD"], 5)
-        .with("armchair", "living", &["249.00 EUR"], 2)
+/// Some products, with their units in Berlin and many in Tokyo, as a catalog heard of them.
+fn heard(products: Vec<(Product, u64)>) -> (Shop, Buckets) {
+    let (shop, buckets) = (Shop::default(), Buckets::new());
+    for (product, units) in products {
+        let sku = product.variants[0].sku.clone();
+        let units = stock(&sku, 1, &[("berlin", units), ("tokyo", 99)]);
+        buckets.copies.stock(&units).unwrap();
+        let changed = crate::changes::Changed::Stock(sku);
+        buckets.changes.add(&[changed]).unwrap();
+        let (id, version) = (product.id.clone(), product.version);
+        shop.put(product);
+        buckets.hear(&shop, &id, version).unwrap();
+    }
+    // All of them can be answered without it.
+    shop.is_down.set(true);
+    (shop, buckets)
 }
 
-fn names(page: &ItemPage) -> Vec<&str> {
-    page.items.iter().map(|item| item.name.as_str()).collect()
+fn some() -> (Shop, Buckets) {
+    heard(vec![
+        (
+            priced("0", "Espresso cup", "kitchen", &["12.90 EUR", "15.00 USD"]),
+            3,
+        ),
+        (priced("1", "Teapot", "kitchen", &["39.00 EUR"]), 0),
+        (priced("2", "Desk lamp", "office", &["59.00 EUR"]), 1),
+        (priced("3", "Only overseas", "office", &["10.00 USD"]), 5),
+        (priced("4", "armchair", "living", &["249.00 EUR"]), 2),
+    ])
+}
+
+fn names(page: &ItemPage) -> String {
+    let names: Vec<_> = page.items.iter().map(|item| item.name.as_str()).collect();
+    names.join(", ")
 }
 
 #[test]
 fn item_has_the_regions_price_and_stock() {
-    let fake = shop();
-    let item = fake.catalog().get("0000").unwrap();
+    let (_, buckets) = some();
+    let catalog = Catalog::new(region(), None, buckets.kept());
+    let item = catalog.get("0").unwrap();
     assert_eq!(item.price, "12.90 EUR".parse().unwrap());
     assert_eq!((item.variants[0].available, item.in_stock), (3, true));
-    assert!(matches!(
-        fake.catalog().get("0003"),
-        Err(Error::NotFound(_))
-    ));
-    assert!(matches!(
-        fake.catalog().get("none"),
-        Err(Error::NotFound(_))
-    ));
-}
-
-#[test]
-fn one_page_takes_two_calls() {
-    let fake = shop();
-    let page = fake
-        .catalog()
-        .list(&Filter::default(), Sort::Created, Some(3), None)
-        .unwrap();
-    assert_eq!(names(&page), ["Espresso cup", "Teapot", "Desk lamp"]);
-    assert_eq!(fake.calls.get(), 2);
-}
-
-#[test]
-fn filters_narrow_the_list() {
-    let fake = shop();
-    let list = |filter| {
-        let page = fake
-            .catalog()
-            .list(&filter, Sort::Created, None, None)
-            .unwrap();
-        assert_eq!(page.next, None);
-        names(&page).join(", ")
-    };
-    let all = Filter::default;
-    assert_eq!(
-        list(Filter {
-            category: Some("kitchen".into()),
-            ..all()
-        }),
-        "Espresso cup, Teapot"
+    let listed = catalog.list(
+        &Filter::default(),
+        Sort::Created,
+        &Part::default(),
+        &mut Warm::default(),
     );
-    assert_eq!(
-        list(Filter {
-            min_price: Some(3900),
-            max_price: Some(5900),
-            ..all()
-        }),
-        "Teapot, Desk lamp"
-    );
-    assert_eq!(
-        list(Filter {
-            in_stock: true,
-            ..all()
-        }),
-        "Espresso cup, Desk lamp, armchair"
-    );
-}
-
-#[test]
-fn every_sort_goes_through_all_pages() {
-    let fake = shop();
-    for (sort, expected) in [
-        (
-            Sort::Created,
-            ["Espresso cup", "Teapot", "Desk lamp", "armchair"],
-        ),
-        (
-            Sort::Name,
-            ["armchair", "Desk lamp", "Espresso cup", "Teapot"],
-        ),
-        (
-            Sort::PriceAsc,
-            ["Espresso cup", "Teapot", "Desk lamp", "armchair"],
-        ),
-        (
-            Sort::PriceDesc,
-            ["armchair", "Desk lamp", "Teapot", "Espresso cup"],
-        ),
-    ] {
-        let (mut listed, mut cursor) = (Vec::new(), None);
-        loop {
-            let page = fake
-                .catalog()
-                .list(&Filter::default(), sort, Some(2), cursor.as_deref())
-                .unwrap();
-            listed.extend(page.items.into_iter().map(|item| item.name));
-            cursor = page.next;
-            if cursor.is_none() {
-                break;
-            }
-        }
-        assert_eq!(listed, expected, "{sort:?}");
+    assert_eq!(listed.unwrap().items[0], item);
+    for missing in ["3", "none"] {
+        assert!(
+            matches!(catalog.get(missing), Err(Error::NotFound(_))),
+            "{missing}"
+        );
     }
 }
 
 #[test]
-fn search_finds_beginnings_and_typing_errors_best_first() {
-    let fake = shop().with("Cup", "kitchen", &["5.00 EUR"], 1).with(
-        "Espresso machine",
-        "kitchen",
-        &["499.00 EUR"],
-        1,
-    );
-    let search = |text: &str| {
-        let page = fake
-            .catalog()
-            .search(text, &Filter::default(), None, None)
+fn filters_narrow_lists_and_searches() {
+    let (_, buckets) = some();
+    let catalog = Catalog::new(region(), None, buckets.kept());
+    let mut warm = Warm::default();
+    let mut list = |filter| {
+        let page = catalog
+            .list(&filter, Sort::Created, &Part::default(), &mut warm)
             .unwrap();
-        names(&page).join(", ")
+        assert_eq!(page.next, None);
+        names(&page)
     };
-    assert_eq!(search("cup"), "Espresso cup, Cup");
-    assert_eq!(search("espreso"), "Espresso cup, Espresso machine");
-    assert_eq!(search("machine kitch"), "Espresso machine");
-    assert_eq!(search("SKU-2"), "Desk lamp");
-    assert_eq!(search("LAMP office"), "Desk lamp");
-    assert_eq!(search("zebra"), "");
-    assert!(matches!(
-        fake.catalog().search(" ,", &Filter::default(), None, None),
-        Err(Error::Invalid(_))
-    ));
+    let all = Filter::default();
+    let kitchen = Filter {
+        category: Some("kitchen".into()),
+        ..all.clone()
+    };
+    assert_eq!(list(kitchen.clone()), "Espresso cup, Teapot");
+    let between = Filter {
+        min_price: Some(3900),
+        max_price: Some(5900),
+        ..all.clone()
+    };
+    assert_eq!(list(between.clone()), "Teapot, Desk lamp");
+    let in_stock = Filter {
+        in_stock: true,
+        ..all
+    };
+    assert_eq!(list(in_stock.clone()), "Espresso cup, Desk lamp, armchair");
+    let mut search = |filter| {
+        names(
+            &catalog
+                .search("sku", &filter, &Part::default(), &mut warm)
+                .unwrap(),
+        )
+    };
+    assert_eq!(search(kitchen), "Espresso cup, Teapot");
+    assert_eq!(search(between), "Teapot, Desk lamp");
+    assert_eq!(search(in_stock), "Espresso cup, Desk lamp, armchair");
+    let nothing = catalog.search(" ,", &Filter::default(), &Part::default(), &mut warm);
+    assert!(matches!(nothing, Err(Error::Invalid(_))));
+}
+
+#[test]
+fn every_sort_goes_through_all_pages() {
+    let (_, buckets) = some();
+    let catalog = Catalog::new(region(), None, buckets.kept());
+    let mut warm = Warm::default();
+    for (sort, expected) in [
+        (Sort::Created, "Espresso cup, Teapot, Desk lamp, armchair"),
+        (Sort::Name, "armchair, Desk lamp, Espresso cup, Teapot"),
+        (Sort::PriceAsc, "Espresso cup, Teapot, Desk lamp, armchair"),
+        (Sort::PriceDesc, "armchair, Desk lamp, Teapot, Espresso cup"),
+    ] {
+        let mut part = Part {
+            limit: Some(2),
+            ..Part::default()
+        };
+        let mut pages = Vec::new();
+        loop {
+            let page = catalog
+                .list(&Filter::default(), sort, &part, &mut warm)
+                .unwrap();
+            pages.push(names(&page));
+            part.cursor = page.next;
+            if part.cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(pages.join(", "), expected, "{sort:?}");
+    }
+}
+
+#[test]
+fn names_come_in_the_language_of_who_reads_them() {
+    let mut cup = priced("0", "Cup", "kitchen", &["1.00 EUR"]);
+    let mut french = translation("fr", "Tasse à café");
+    french.description = Some("Pour le café".into());
+    cup.translations = Some(vec![translation("de", "Espressotasse"), french]);
+    cup.description = Some("For coffee".into());
+    let lamp = priced("1", "Desk lamp", "office", &["1.00 EUR"]);
+    let (_, buckets) = heard(vec![(cup, 1), (lamp, 1)]);
+    let mut warm = Warm::default();
+    let mut seen = |languages: Option<&str>| {
+        let catalog = Catalog::new(region(), languages, buckets.kept());
+        let listed = catalog
+            .list(&Filter::default(), Sort::Name, &Part::default(), &mut warm)
+            .unwrap();
+        let item = catalog.get("0").unwrap();
+        (
+            names(&listed),
+            item.language.unwrap_or_default(),
+            item.description,
+        )
+    };
+    let seen_by = |names: &str, language: &str, description: Option<&str>| {
+        (
+            names.to_owned(),
+            language.to_owned(),
+            description.map(str::to_owned),
+        )
+    };
+    let german = seen_by("Desk lamp, Espressotasse", "de", None);
+    assert_eq!(seen(None), german);
+    assert_eq!(seen(Some("ja")), german);
+    assert_eq!(
+        seen(Some("fr-CA, de;q=0.9")),
+        seen_by("Desk lamp, Tasse à café", "fr", Some("Pour le café"))
+    );
+    assert_eq!(
+        seen(Some("en")),
+        seen_by("Cup, Desk lamp", "", Some("For coffee"))
+    );
+    let catalog = Catalog::new(region(), Some("en"), buckets.kept());
+    for typed in ["espressotase", "CAFE", "coffee"] {
+        let found = catalog.search(typed, &Filter::default(), &Part::default(), &mut warm);
+        assert_eq!(names(&found.unwrap()), "Cup", "{typed}");
+    }
+}
+
+#[test]
+fn facets_say_what_another_choice_would_find() {
+    let (_, buckets) = some();
+    let catalog = Catalog::new(region(), None, buckets.kept());
+    let filter = Filter {
+        category: Some("kitchen".into()),
+        in_stock: true,
+        ..Filter::default()
+    };
+    let part = Part {
+        facets: true,
+        limit: Some(1),
+        ..Part::default()
+    };
+    let mut warm = Warm::default();
+    let page = catalog.list(&filter, Sort::Name, &part, &mut warm).unwrap();
+    let facets = page.facets.unwrap();
+    assert_eq!((facets.total, facets.in_stock), (1, 1));
+    let categories = facets.categories.iter();
+    let categories: Vec<_> = categories
+        .map(|counted| (counted.category.as_str(), counted.count))
+        .collect();
+    assert_eq!(categories, [("kitchen", 1), ("living", 1), ("office", 1)]);
+    let prices = facets.prices.iter();
+    let prices: Vec<_> = prices
+        .map(|counted| (counted.from, counted.to, counted.count))
+        .collect();
+    assert_eq!(prices, [(1000, 2000, 1)]);
+    let unasked = catalog.list(&filter, Sort::Name, &Part::default(), &mut warm);
+    assert_eq!(unasked.unwrap().facets, None);
 }

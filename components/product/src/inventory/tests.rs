@@ -42,6 +42,7 @@ fn products(skus: &[&str]) -> Products {
         description: None,
         category: None,
         variants,
+        translations: None,
     };
     products.create(input, NOW).unwrap();
     products

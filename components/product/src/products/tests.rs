@@ -6,6 +6,7 @@ use stoa_sdk::Money;
 use stoa_sdk::store::{Access, Store, Watched};
 
 use super::*;
+use crate::bindings::exports::shop::product::products::Translation;
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 const LATER: Timestamp = Timestamp::from_millis(1_800_000_061_000);
@@ -24,6 +25,7 @@ fn cup(skus: &[&str]) -> NewProduct {
         description: None,
         category: Some("kitchen".into()),
         variants: skus.iter().map(variant).collect(),
+        translations: None,
     }
 }
 
@@ -277,4 +279,77 @@ fn every_fault_of_the_input_is_reported() {
         "/variants/3/sku",
     ];
     assert_eq!(pointers, expected);
+}
+
+/// Remembers what it is told.
+#[derive(Default)]
+struct Heard(Mutex<Vec<(String, u64)>>);
+
+impl Tell for Heard {
+    fn product(&self, id: &str, version: u64) -> Result<(), Error> {
+        self.0.lock().unwrap().push((id.to_owned(), version));
+        Ok(())
+    }
+
+    fn stock(&self, _: &str) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[test]
+fn each_change_is_told_with_its_version() {
+    let heard = Arc::new(Heard::default());
+    let shop = Products::in_memory().telling(heard.clone());
+    let id = shop.create(cup(&["A"]), NOW).unwrap().id;
+    assert!(shop.create(cup(&["A"]), NOW).is_err());
+    shop.update(&id, cup(&["A"]), None, NOW).unwrap();
+    let stale = shop.update(&id, cup(&["A"]), Some(Conditions::Version(1)), NOW);
+    assert!(stale.is_err());
+    shop.delete(&id, None).unwrap();
+    assert!(shop.delete(&id, None).is_err());
+    let told = heard.0.lock().unwrap().clone();
+    assert_eq!(told, [1, 2, 3].map(|version| (id.clone(), version)));
+}
+
+#[test]
+fn translations_are_kept_and_checked() {
+    let shop = Products::in_memory();
+    let translation = |language: &str, name: &str| Translation {
+        language: language.into(),
+        name: name.into(),
+        description: None,
+    };
+    let named = |translations: Vec<Translation>| NewProduct {
+        translations: Some(translations),
+        ..cup(&["A"])
+    };
+    let fine = vec![translation("de", "Tasse"), translation("fr", "Tasse")];
+    let made = shop.create(named(fine.clone()), NOW).unwrap();
+    assert_eq!(shop.get(&made.id).unwrap().translations, Some(fine));
+    let bad = vec![
+        translation("de_DE", "Tasse"),
+        translation("fr", ""),
+        translation("FR", "x"),
+    ];
+    let Err(Error::Invalid(found)) = shop.update(&made.id, named(bad), None, NOW) else {
+        panic!("expected invalid")
+    };
+    let pointers: Vec<_> = found.iter().map(|found| found.pointer.as_str()).collect();
+    assert_eq!(
+        pointers,
+        [
+            "/translations/0/language",
+            "/translations/1/name",
+            "/translations/2/language"
+        ]
+    );
+}
+
+#[test]
+fn a_product_from_before_translations_is_read() {
+    let shop = Products::in_memory();
+    let made = shop.create(cup(&["A"]), NOW).unwrap();
+    let mut kept = serde_json::to_value(&made).unwrap();
+    kept.as_object_mut().unwrap().remove("translations");
+    assert_eq!(serde_json::from_value::<Product>(kept).unwrap(), made);
 }

@@ -3,8 +3,9 @@
 //! behind.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::{Bench, figure, shop};
@@ -20,6 +21,8 @@ const MANY: u16 = 256;
 pub(super) const PRODUCTS: usize = 100;
 /// More than anybody orders here.
 const UNITS: u64 = 10_000_000;
+/// Far more than the catalog takes to hear of a product.
+const HEARD: Duration = Duration::from_secs(30);
 
 /// Loads each route of the shop, one after the other.
 ///
@@ -131,9 +134,25 @@ impl Shelf {
             let change = json!({ "location": "berlin", "delta": UNITS });
             shelf.send(post(&path, &change, &inventory)?)?;
         }
+        shelf.is_listed()?;
         let placed = shelf.send(shelf.order(0)?)?;
         shelf.order = id(&placed)?;
         Ok(shelf)
+    }
+
+    /// Waits until the catalog has heard of the last product and of its stock.
+    fn is_listed(&self) -> Result<()> {
+        let path = format!("/catalog/eu/products/{}", self.product);
+        let mut connection = Connection::open(self.stoa)?;
+        let begun = Instant::now();
+        while begun.elapsed() < HEARD {
+            let reply = connection.call(&self.get(&path))?;
+            let item: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+            if item["in_stock"] == true {
+                return Ok(());
+            }
+        }
+        bail!("the catalog does not show {path} as in stock after {HEARD:?}")
     }
 
     /// The requests of each route; placing orders comes last, since it makes the others
