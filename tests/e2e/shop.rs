@@ -7,6 +7,7 @@ mod conditions;
 mod crowd;
 mod endings;
 mod fulfilment;
+mod money;
 mod settings;
 
 use anyhow::{Context as _, Result, ensure};

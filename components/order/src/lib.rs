@@ -20,6 +20,10 @@ mod saga;
 mod world;
 
 pub use bindings::exports::shop::order::orders as contract;
+pub use bindings::shop::payment::payments::Payment;
+pub use bindings::shop::product::inventory::ReserveLine;
+pub use bindings::shop::product::products::Offer;
+pub use bindings::shop::shipping::carriers::{Address, Shipment, ShippingQuote};
 pub use discount::Uses;
 pub use entry::Entry;
 pub use orders::{Filter, Kept, Orders, Part};

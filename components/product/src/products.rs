@@ -33,7 +33,7 @@ pub struct Products {
 /// A product as it is kept. Of a deleted one that is left only if its deletion was cut
 /// short, and says whom its SKUs no longer belong to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Entry {
+pub struct Entry {
     product: Product,
     deleted: bool,
 }

@@ -122,6 +122,8 @@ pub enum Part {
     Place,
     /// Calls that a queue keeps and delivers, over the store's own writes
     Queue,
+    /// A million simulated reservations: nothing is sold twice
+    Oversell,
 }
 
 impl Args {

@@ -8,6 +8,7 @@ mod deploy;
 mod idle;
 mod neighbour;
 mod overload;
+mod oversell;
 mod paired;
 mod place;
 mod queue;
@@ -56,13 +57,14 @@ const ON_STOA: [Part; 11] = [
 ];
 
 /// Parts that start hosts of their own.
-const ALONE: [Part; 6] = [
+const ALONE: [Part; 7] = [
     Part::Scale,
     Part::Neighbour,
     Part::Idle,
     Part::Clients,
     Part::Place,
     Part::Queue,
+    Part::Oversell,
 ];
 
 /// What every scenario needs to know.
@@ -142,13 +144,14 @@ const FIGURES: [(Part, Measure); 7] = [
 /// Measures one part on hosts of its own.
 type MeasureAlone = fn(&Bench<'_>, &Path, &mut Report) -> Result<()>;
 
-const HOSTS: [(Part, MeasureAlone); 6] = [
+const HOSTS: [(Part, MeasureAlone); 7] = [
     (Part::Scale, scale::measure),
     (Part::Neighbour, neighbour::measure),
     (Part::Idle, idle::measure),
     (Part::Clients, clients::measure),
     (Part::Place, place::measure),
     (Part::Queue, queue::measure),
+    (Part::Oversell, oversell::measure),
 ];
 
 impl Bench<'_> {

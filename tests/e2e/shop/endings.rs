@@ -79,7 +79,7 @@ async fn expect_ended(shop: &Shop) -> Result<usize> {
 }
 
 /// What is left of an order goes on at once, for a test's sake.
-fn soon(text: String) -> String {
+pub(super) fn soon(text: String) -> String {
     text.replace(
         "delay = \"10s\"",
         "delay = \"100ms\", backoff = \"100ms\", backoff_max = \"1s\"",
@@ -202,7 +202,7 @@ async fn acknowledged_orders_survive() -> Result<()> {
 }
 
 /// Waits until the queue of orders has nothing left to do.
-async fn nothing_left(shop: &Shop) -> Result<()> {
+pub(super) async fn nothing_left(shop: &Shop) -> Result<()> {
     let admin = shop.host.admin()?;
     let is_empty = |answer: &Answer| {
         let queue = answer.json().unwrap_or_default();

@@ -19,13 +19,13 @@ use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
 use order::contract::NewOrder;
 use order::{
-    Address, Carrier, Kept, Later, Offer, Orders, Payment, ReserveLine, Shipment, ShippingQuote, Till,
-    Warehouse,
+    Address, Carrier, Kept, Later, Offer, Orders, Payment, ReserveLine, Shipment, ShippingQuote,
+    Till, Warehouse,
 };
 use payment::{Changes, Payments, Provider, Sandbox};
 use product::inventory_contract::StockChange;
 use product::products_contract::{NewProduct, ProductVariant};
-use product::{Adjustment, Inventory, Products, Wish};
+use product::{Adjustment, Inventory, Products, Tell, Wish};
 use stoa_sdk::context::Caller;
 use stoa_sdk::{Bucket, Error, Index, Money, Timestamp, unavailable};
 use stoa_store::{BucketId, Store};
@@ -80,7 +80,8 @@ impl Shop {
             writes: AtomicU64::new(0),
             _store: store,
         };
-        shop.fill().map_err(|error| anyhow!("filling the shop: {error:?}"))?;
+        shop.fill()
+            .map_err(|error| anyhow!("filling the shop: {error:?}"))?;
         Ok(Arc::new(shop))
     }
 
@@ -99,6 +100,7 @@ impl Shop {
             let product = NewProduct {
                 name: format!("Cup {number}"),
                 description: None,
+                translations: None,
                 category: Some("kitchen".to_owned()),
                 variants: vec![variant],
             };
@@ -113,7 +115,8 @@ impl Shop {
                 change: &change,
                 conditions: None,
             };
-            near.inventory()?.adjust(&near.products()?, adjustment, now)?;
+            near.inventory()?
+                .adjust(&near.products()?, adjustment, now)?;
         }
         Ok(())
     }
@@ -149,7 +152,9 @@ impl Shop {
         let key = self.writes.fetch_add(1, Ordering::Relaxed).to_string();
         let bucket = BucketId::new("bench", "writes").map_err(|fault| fault.to_string())?;
         let written = self.place.keyvalue.set(&bucket, &key, body).await;
-        written.map(|()| Vec::new()).map_err(|fault| fault.to_string())
+        written
+            .map(|()| Vec::new())
+            .map_err(|fault| fault.to_string())
     }
 
     fn order(&self, body: &[u8]) -> Result<Vec<u8>, String> {
@@ -185,22 +190,27 @@ impl Shop {
 impl Near<'_> {
     fn products(&self) -> Result<Products, Error> {
         let place = self.0.clone();
-        Ok(Products::new(
+        let products = Products::new(
             Bucket::over(self.0.bucket("product", "products")?),
             Bucket::over(self.0.bucket("product", "skus")?),
             Index::over(move |value| place.bucket("product", &format!("sold-in.{value}"))),
-        ))
+        );
+        Ok(products.telling(Arc::new(Queues)))
     }
 
     fn inventory(&self) -> Result<Inventory, Error> {
-        Ok(Inventory::new(
+        let inventory = Inventory::new(
             Bucket::over(self.0.bucket("product", "stock")?),
             Bucket::over(self.0.bucket("product", "reservations")?),
-        ))
+        );
+        Ok(inventory.telling(Arc::new(Queues)))
     }
 
     fn payments(&self) -> Result<Payments<impl Provider, Nobody>, Error> {
-        let sandbox = Sandbox::new(Bucket::over(self.0.bucket("payment", "sandbox")?), || Ok(()));
+        let sandbox = Sandbox::new(
+            Bucket::over(self.0.bucket("payment", "sandbox")?),
+            || Ok(()),
+        );
         let records = Bucket::over(self.0.bucket("payment", "payments")?);
         Ok(Payments::new(records, sandbox, Nobody))
     }
@@ -231,7 +241,9 @@ impl Warehouse for Near<'_> {
             lines: &lines,
             locations,
         };
-        let held = self.inventory()?.reserve(order, wish, Timestamp::now(), HELD);
+        let held = self
+            .inventory()?
+            .reserve(order, wish, Timestamp::now(), HELD);
         held.map(drop)
     }
 
@@ -249,7 +261,9 @@ impl Warehouse for Near<'_> {
 
     fn take_back(&self, order: &str, id: &str, lines: &[ReserveLine]) -> Result<(), Error> {
         let lines: Vec<_> = lines.iter().map(own_line).collect();
-        let back = self.inventory()?.take_back(order, id, &lines, Timestamp::now());
+        let back = self
+            .inventory()?
+            .take_back(order, id, &lines, Timestamp::now());
         back.map(drop)
     }
 }
@@ -263,7 +277,9 @@ fn own_line(line: &ReserveLine) -> product::inventory_contract::ReserveLine {
 
 impl Till for Near<'_> {
     fn authorize(&self, order: &str, amount: &Money, token: &str) -> Result<Payment, Error> {
-        let made = self.payments()?.authorize(order, amount, token, Timestamp::now())?;
+        let made = self
+            .payments()?
+            .authorize(order, amount, token, Timestamp::now())?;
         // The same records, generated twice.
         let json = serde_json::to_value(made).and_then(serde_json::from_value);
         json.map_err(|fault| unavailable!("a payment can't be read: {fault}"))
@@ -274,7 +290,9 @@ impl Till for Near<'_> {
     }
 
     fn void(&self, order: &str, reason: &str) -> Result<(), Error> {
-        self.payments()?.void(order, reason, Timestamp::now()).map(drop)
+        self.payments()?
+            .void(order, reason, Timestamp::now())
+            .map(drop)
     }
 
     fn refund(&self, order: &str, id: &str, amount: &Money) -> Result<(), Error> {
@@ -300,7 +318,26 @@ impl Carrier for Near<'_> {
 
 impl Later for Near<'_> {
     fn advance_later(&self, order: &str) -> Result<(), Error> {
-        tell("shop:order/saga", order);
+        tell("shop:order/saga", order, None);
+        Ok(())
+    }
+}
+
+/// The queues of the product service.
+struct Queues;
+
+impl Tell for Queues {
+    fn product(&self, id: &str, _: u64) -> Result<(), Error> {
+        tell("shop:product/product-changes", id, None);
+        Ok(())
+    }
+
+    fn stock(&self, sku: &str) -> Result<(), Error> {
+        tell(
+            "shop:product/stock-changes",
+            sku,
+            Some(Duration::from_secs(1)),
+        );
         Ok(())
     }
 }

@@ -22,7 +22,9 @@ const FLUSHES: &str = "stoa_state_flush_seconds_count";
 /// The shop is built, but can't be deployed or filled; an order fails.
 pub fn measure(bench: &Bench<'_>, program: &Path, report: &mut Report) -> Result<()> {
     if let Some(reason) = shop::unbuilt()? {
-        report.skipped.push(format!("orders that are placed ({reason})"));
+        report
+            .skipped
+            .push(format!("orders that are placed ({reason})"));
         return Ok(());
     }
     say("deploying the shop");
@@ -35,11 +37,17 @@ pub fn measure(bench: &Bench<'_>, program: &Path, report: &mut Report) -> Result
     let pids = [stoa.pid(), native.pid()];
     let (mut share, mut hot, mut flushes) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..bench.args.rounds() {
-        let theirs = bench.quiet.round(&pids, || place(bench, native_addr, &orders))?;
+        let theirs = bench
+            .quiet
+            .round(&pids, || place(bench, native_addr, &orders))?;
         let before = count(stoa.admin)?;
-        let ours = bench.quiet.round(&pids, || place(bench, stoa.addr, &orders))?;
+        let ours = bench
+            .quiet
+            .round(&pids, || place(bench, stoa.addr, &orders))?;
         flushes.push((count(stoa.admin)? - before) / ours.requests as f64);
-        let one = bench.quiet.round(&pids, || place(bench, stoa.addr, &orders[..1]))?;
+        let one = bench
+            .quiet
+            .round(&pids, || place(bench, stoa.addr, &orders[..1]))?;
         say(&format!(
             "native {:.0}/s, p50 {} µs; stoa {:.0}/s, p50 {} µs, of one product {:.0}/s",
             theirs.rate(),
@@ -52,8 +60,18 @@ pub fn measure(bench: &Bench<'_>, program: &Path, report: &mut Report) -> Result
         hot.push(100.0 * one.rate() / ours.rate());
     }
     report.figures.extend([
-        figure("placing an order, of a native process", "%", Some("≥ 50"), share)?,
-        figure("all orders of one product, of orders of all", "%", Some("≥ 30"), hot)?,
+        figure(
+            "placing an order, of a native process",
+            "%",
+            Some("≥ 50"),
+            share,
+        )?,
+        figure(
+            "all orders of one product, of orders of all",
+            "%",
+            Some("≥ 30"),
+            hot,
+        )?,
         figure("flushes of the disk for each order", "", None, flushes)?,
     ]);
     Ok(())

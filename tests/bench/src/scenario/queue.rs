@@ -38,12 +38,18 @@ pub fn measure(bench: &Bench<'_>, program: &Path, report: &mut Report) -> Result
     let (mut share, mut late) = (Vec::new(), Vec::new());
     for _ in 0..bench.args.rounds() {
         let theirs = bench.quiet.round(&pids, || {
-            bench.load(native_addr, &write, bench.args.duration()).run(Client::Own)?.flawless("writing")
+            bench
+                .load(native_addr, &write, bench.args.duration())
+                .run(Client::Own)?
+                .flawless("writing")
         })?;
         let before = noted(&mut connection)?;
         let begun = Instant::now();
         let kept = bench.quiet.round(&pids, || {
-            bench.load(stoa.addr, &publish, bench.args.duration()).run(Client::Own)?.flawless("publishing")
+            bench
+                .load(stoa.addr, &publish, bench.args.duration())
+                .run(Client::Own)?
+                .flawless("publishing")
         })?;
         // Of a round that was taken again, all came.
         while depth(&mut stoa)? > 0 {}
@@ -70,15 +76,18 @@ pub fn measure(bench: &Bench<'_>, program: &Path, report: &mut Report) -> Result
             Some("≥ 60"),
             share,
         )?,
-        figure("an idle queue: from the disk to the subscriber", "ms", Some("≤ 2"), late)?,
+        figure(
+            "an idle queue: from the disk to the subscriber",
+            "ms",
+            Some("≤ 2"),
+            late,
+        )?,
     ]);
     Ok(())
 }
 
 fn settings() -> Value {
-    let route = |method: &str, path: &str, target: Value| {
-        json!({"method": method, "path": path, "target": target, "access": "public"})
-    };
+    let route = |method: &str, path: &str, target: Value| json!({"method": method, "path": path, "target": target, "access": "public"});
     json!({
         "routes": [
             route("POST", "/notes", json!({"queue": "stoa:bench/events.note"})),

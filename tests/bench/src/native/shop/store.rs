@@ -2,12 +2,12 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use futures::executor::block_on;
 use stoa_sdk::store::{Change, Store as Bytes};
 use stoa_sdk::{Error, unavailable};
-use stoa_store::log::{Bounds, NewMessage};
+use stoa_store::log::{Bounds, Dedupe, NewMessage};
 use stoa_store::{Append, BucketId, Commit, Current, KeyValue, StoreError, Swap, Uncommitted};
 
 /// Keys of a page, as the host gives them to guests.
@@ -44,16 +44,21 @@ impl Place {
     }
 }
 
-/// Has a message appended to a queue together with the next write of this thread.
-pub fn tell(queue: &str, key: &str) {
-    let body = format!("{{\"function\":\"advance\",\"arguments\":{{\"order_id\":\"{key}\"}}}}");
+/// Has a message appended to a queue together with the next write of this thread; one for a
+/// key in a window, if there is one.
+pub fn tell(queue: &str, key: &str, window: Option<Duration>) {
+    let body = format!("{{\"function\":\"changed\",\"arguments\":{{\"id\":\"{key}\"}}}}");
+    let dedupe = window.map(|window| Dedupe {
+        id: key.to_owned(),
+        until: SystemTime::now() + window,
+    });
     let append = Append {
         queue: queue.to_owned(),
         message: NewMessage {
             key: Some(key.to_owned()),
             body: body.into_bytes(),
             due: None,
-            dedupe: None,
+            dedupe,
         },
         bounds: Bounds {
             messages: u64::MAX,
