@@ -5,6 +5,8 @@ mod access;
 mod catalog;
 mod conditions;
 mod crowd;
+#[cfg(debug_assertions)]
+mod dying;
 mod endings;
 mod fulfilment;
 mod money;
@@ -73,7 +75,12 @@ async fn shop() -> Result<Shop> {
 
 /// The shop with a changed manifest.
 async fn shop_with(edit: impl Fn(String) -> String) -> Result<Shop> {
-    let (host, manifest) = (host().await?, manifest(edit)?);
+    shop_in(host().await?, edit).await
+}
+
+/// The shop with a changed manifest, on this host.
+async fn shop_in(host: HostProcess, edit: impl Fn(String) -> String) -> Result<Shop> {
+    let manifest = manifest(edit)?;
     let directory = manifest
         .path()
         .to_str()
