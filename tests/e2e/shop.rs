@@ -8,6 +8,7 @@ mod crowd;
 #[cfg(debug_assertions)]
 mod dying;
 mod endings;
+mod payment;
 mod settings;
 
 use anyhow::{Context as _, Result, ensure};
@@ -29,6 +30,7 @@ fn manifest(edit: impl Fn(String) -> String) -> Result<TempDir> {
         ("product", components::PRODUCT),
         ("order", components::ORDER),
         ("catalog", components::CATALOG),
+        ("payment", components::PAYMENT),
     ] {
         let built = format!("\"../target/wasm32-wasip2/release/{name}.wasm\"");
         ensure!(text.contains(&built), "{file} names no {built}");
