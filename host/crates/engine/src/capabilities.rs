@@ -7,6 +7,7 @@
 //!
 //! Knows the store and its traits; must not know pools, routes or HTTP.
 
+pub mod cache;
 pub mod config;
 pub mod context;
 pub mod keyvalue;
@@ -21,6 +22,7 @@ use prometheus_client::metrics::counter::Counter;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{HasData, Linker, ResourceTable};
 
+use self::cache::KeptAnswers;
 use self::config::{LiveConfig, Pinned, Snapshot};
 use self::context::CurrentCall;
 use self::logging::GuestLog;
@@ -40,6 +42,7 @@ pub fn add_to_linker<T: View>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     logging::add_to_linker(linker)?;
     secrets::add_to_linker(linker)?;
     outbox::add_to_linker(linker)?;
+    cache::add_to_linker(linker)?;
     context::add_to_linker(linker)
 }
 
@@ -92,6 +95,8 @@ pub struct Granted {
     pub limits: keyvalue::Limits,
     /// The service's configuration.
     pub config: LiveConfig,
+    /// The answers that the gateway keeps.
+    pub answers: Arc<dyn KeptAnswers>,
     /// The secrets of the host.
     pub secrets: Arc<Secrets>,
     /// Those that this service may read.

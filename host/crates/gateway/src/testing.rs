@@ -148,6 +148,7 @@ fn revision(
         buckets: Vec::new(),
         limits: keyvalue::Limits::default(),
         config: LiveConfig::new(BTreeMap::new(), Overrides::default()),
+        answers: Arc::new(()),
         secrets: Arc::new(Secrets::new(store.records(), "unused.key".into())),
         secret_names: Vec::new(),
         outgoing: Arc::new(Outgoing::new(

@@ -196,6 +196,7 @@ fn make_revision(
         buckets: settings.grants.keyvalue.clone(),
         limits: keyvalue::Limits::default(),
         config: LiveConfig::new(settings.config.clone(), overrides),
+        answers: parts.gateway.answers(),
         secrets: parts.secrets.clone(),
         secret_names: settings.grants.secrets.clone(),
         outgoing: Arc::new(outgoing(parts, &service, &settings)),

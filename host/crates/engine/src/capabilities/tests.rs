@@ -84,6 +84,7 @@ fn granted(store: &Store, buckets: &[&str]) -> Granted {
         buckets: buckets.iter().map(|bucket| (*bucket).to_owned()).collect(),
         limits: keyvalue::Limits::default(),
         config: config(Overrides::default()),
+        answers: Arc::new(()),
         secrets: Arc::new(Secrets::new(store.records(), "unused.key".into())),
         secret_names: vec!["granted".into()],
         outgoing: Arc::new(Outgoing::new(

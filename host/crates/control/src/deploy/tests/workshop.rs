@@ -95,6 +95,7 @@ impl Workshop {
             buckets: Vec::new(),
             limits: keyvalue::Limits::default(),
             config: LiveConfig::new(BTreeMap::new(), Overrides::default()),
+            answers: Arc::new(()),
             secrets: Arc::new(Secrets::new(self.store.records(), "unused.key".into())),
             secret_names: Vec::new(),
             outgoing: Arc::new(Outgoing::new(

@@ -125,6 +125,7 @@ fn granted(store: &Store) -> Granted {
         buckets: Vec::new(),
         limits: keyvalue::Limits::default(),
         config: LiveConfig::new(BTreeMap::new(), Overrides::default()),
+        answers: Arc::new(()),
         secrets: Arc::new(Secrets::new(store.records(), "unused.key".into())),
         secret_names: Vec::new(),
         outgoing: Arc::new(outgoing),
