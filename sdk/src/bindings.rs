@@ -24,6 +24,7 @@ wit_bindgen::generate!({
             import stoa:service/context@0.1.0;
             import stoa:service/secrets@0.1.0;
             import stoa:service/outbox@0.1.0;
+            import stoa:service/cache@0.1.0;
             import stoa:money/types@0.1.0;
         }
     ",

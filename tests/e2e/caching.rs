@@ -3,6 +3,7 @@
 mod conditions;
 mod filling;
 mod lifetime;
+mod purging;
 
 use anyhow::{Result, ensure};
 use http::Request;

@@ -10,6 +10,7 @@ mod dying;
 mod endings;
 mod fulfilment;
 mod money;
+mod payment;
 mod settings;
 
 use anyhow::{Context as _, Result, ensure};
@@ -31,6 +32,7 @@ fn manifest(edit: impl Fn(String) -> String) -> Result<TempDir> {
         ("product", components::PRODUCT),
         ("order", components::ORDER),
         ("catalog", components::CATALOG),
+        ("payment", components::PAYMENT),
     ] {
         let built = format!("\"../target/wasm32-wasip2/release/{name}.wasm\"");
         ensure!(text.contains(&built), "{file} names no {built}");

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use stoa_sdk::bindings::stoa::service::cache;
 use stoa_sdk::store::Wasi;
 use stoa_sdk::{Bucket, Error, Timestamp, config, log};
 
@@ -63,8 +64,8 @@ impl Source for Link {
 }
 
 impl Edge for Link {
-    fn forget(&self) -> Result<(), Error> {
-        Ok(())
+    fn forget(&self) {
+        cache::purge(&["catalog".to_owned()]);
     }
 }
 

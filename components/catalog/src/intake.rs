@@ -63,7 +63,7 @@ impl<'a, S: Source + Edge> Intake<'a, S> {
         }
         let upkeep = self.kept.changes.add(&changes)?;
         if came.iter().any(|(_, came)| *came == Came::Seen) {
-            self.source.forget()?;
+            self.source.forget();
         }
         // Lists and searches do without it: it is tried again some changes later.
         if upkeep == Upkeep::Save

@@ -23,7 +23,7 @@ pub trait Source {
 /// Answers that the gateway keeps.
 pub trait Edge {
     /// Has lists, searches and items asked for again.
-    fn forget(&self) -> Result<(), Error>;
+    fn forget(&self);
 }
 
 /// A queue of a rebuild's steps.

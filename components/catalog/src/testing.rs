@@ -132,9 +132,8 @@ impl Source for &Shop {
 }
 
 impl Edge for &Shop {
-    fn forget(&self) -> Result<(), Error> {
+    fn forget(&self) {
         self.forgotten.set(self.forgotten.get() + 1);
-        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use stoa_tests::client::{Answer, Client, empty, json_request};
 use stoa_tests::process::HostProcess;
 
-use super::{Shop, order, shop, stocked};
+use super::{Shop, order, shop, shop_with, stocked};
 use crate::answered;
 
 /// What a path shows, once it is as wanted: the catalog hears of changes a little later.
@@ -293,12 +293,46 @@ async fn regions_change_while_it_runs() -> Result<()> {
         .cli(&["config", "catalog", "set", &set])
         .await?
         .expect(0)?;
+    // What was kept came of the other locations.
     assert_eq!(names(&shop.host.get(in_stock).await?.json()?), [""; 0]);
     let change = json!({ "location": "lyon", "delta": 1 });
     let adjust = "/inventory/CUP-1/adjustments";
     shop.staff().post(adjust, &change).await?.expect(200)?;
     names_shown(&shop, in_stock, &["Cup CUP-1"]).await?;
     Ok(())
+}
+
+#[tokio::test]
+async fn answers_are_kept_until_what_they_say_changes() -> Result<()> {
+    let for_good = "max_age = \"1h\", stale_while_revalidate = \"0s\"";
+    let kept = "max_age = \"5s\", stale_while_revalidate = \"10s\"";
+    let shop = shop_with(|text| text.replace(kept, for_good)).await?;
+    let id = stocked(&shop, "CUP-1", 1).await?;
+    let paths = [
+        "/catalog/eu/products".to_owned(),
+        "/catalog/eu/search?q=cup".to_owned(),
+        format!("/catalog/eu/products/{id}"),
+    ];
+    let all_show = async |wanted: &str| {
+        for path in &paths {
+            let shows = |answer: &Answer| answer.text().contains(wanted);
+            answered(async || shop.host.get(path).await, shows).await?;
+        }
+        anyhow::Ok(())
+    };
+    all_show("\"in_stock\":true").await?;
+    for path in &paths {
+        let status = shop.host.get(path).await?.expect(200)?;
+        let status = status.header("cache-status")?.to_owned();
+        ensure!(status.starts_with("stoa; hit"), "{path}: {status}");
+    }
+    shop.ann()
+        .post("/orders", &order("CUP-1", 1))
+        .await?
+        .expect(201)?;
+    all_show("\"in_stock\":false").await?;
+    rename(&shop, &id, "CUP-1", "Cup of tea").await?;
+    all_show("Cup of tea").await
 }
 
 /// Waits for the end of the rebuild that is under way; what it tells then.

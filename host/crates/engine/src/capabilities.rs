@@ -8,6 +8,7 @@
 //! Knows the store and its traits; must not know pools, routes or HTTP.
 
 pub mod blobs;
+pub mod cache;
 pub mod config;
 pub mod context;
 pub mod keyvalue;
@@ -23,6 +24,7 @@ use tokio::sync::Semaphore;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{HasData, Linker, ResourceTable};
 
+use self::cache::KeptAnswers;
 use self::config::{LiveConfig, Pinned, Snapshot};
 use self::context::CurrentCall;
 use self::logging::GuestLog;
@@ -43,6 +45,7 @@ pub fn add_to_linker<T: View>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     logging::add_to_linker(linker)?;
     secrets::add_to_linker(linker)?;
     outbox::add_to_linker(linker)?;
+    cache::add_to_linker(linker)?;
     context::add_to_linker(linker)
 }
 
@@ -104,6 +107,8 @@ pub struct Granted {
     pub blob_limits: blobs::Limits,
     /// The service's configuration.
     pub config: LiveConfig,
+    /// The answers that the gateway keeps.
+    pub answers: Arc<dyn KeptAnswers>,
     /// The secrets of the host.
     pub secrets: Arc<Secrets>,
     /// Those that this service may read.

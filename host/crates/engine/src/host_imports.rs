@@ -47,6 +47,7 @@ const OWN: &[&str] = &[
     "stoa:service/context",
     "stoa:service/secrets",
     "stoa:service/outbox",
+    "stoa:service/cache",
     "stoa:service/health",
 ];
 
@@ -182,7 +183,7 @@ mod tests {
             ),
             (
                 "stoa:service/context@0.2.0",
-                "stoa:service/context, stoa:service/secrets, stoa:service/outbox",
+                "stoa:service/context, stoa:service/secrets, stoa:service/outbox, stoa:service/cache",
             ),
             (
                 "wasi:nn/graph@0.2.0",

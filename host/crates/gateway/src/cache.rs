@@ -14,6 +14,7 @@
 
 mod fetch;
 mod rule;
+mod tags;
 
 use std::sync::Arc;
 
@@ -40,6 +41,7 @@ use stoa_http::validators::tag;
 use stoa_settings::spelling::laxest;
 use stoa_telemetry::Metrics;
 use stoa_telemetry::metrics::CacheMetrics;
+pub(super) use tags::Tags;
 
 /// What the cache says of itself in answers.
 const STATUS: CacheStatus = CacheStatus("stoa");
@@ -49,6 +51,7 @@ pub(super) struct ResponseCache {
     store: CacheStore,
     flights: Arc<SingleFlight<Failure>>,
     writes: Arc<Writes>,
+    tags: Arc<Tags>,
     metrics: CacheMetrics,
 }
 
@@ -83,6 +86,7 @@ impl ResponseCache {
         Arc::new(Self {
             store: CacheStore::new(bytes, metrics.bytes.clone(), writes.clone()),
             flights: Arc::default(),
+            tags: Arc::default(),
             writes,
             metrics,
         })
@@ -91,6 +95,11 @@ impl ResponseCache {
     /// Makes ready for the first answers, before a route with a cache gets requests.
     pub(super) fn expect(&self) {
         self.writes.heed();
+    }
+
+    /// By which services purge their answers.
+    pub(super) fn tags(&self) -> &Arc<Tags> {
+        &self.tags
     }
 
     /// What a request may change of what is stored.
@@ -169,7 +178,7 @@ impl ResponseCache {
         let client = &request.exchange.client;
         let primary = key::primary(endpoint.id, client, parts, &rule.defaults.vary);
         let slot = self.writes.slot(client, parts);
-        let asked = self.store.moment(slot);
+        let asked = self.store.moment(slot, rule.tags.purges());
         let (key, item) = self.look(primary, &parts.headers, &asked);
         let now = Instant::now();
         // Who wants a new answer does not take one that was asked for before.

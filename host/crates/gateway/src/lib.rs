@@ -49,6 +49,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
+use stoa_engine::capabilities::cache::KeptAnswers;
 use stoa_http::peers::{self, Peers};
 use stoa_http::proxies::{Proxies, ProxyProtocol};
 use stoa_http::shutdown::Holds;
@@ -200,6 +201,11 @@ impl Gateway {
     /// Says how many there were.
     pub fn purge_cache(&self, service: Option<&str>, tag: Option<&str>) -> u64 {
         self.shared.cache.purge(service, tag)
+    }
+
+    /// The kept answers, for the services that gave them.
+    pub fn answers(&self) -> Arc<dyn KeptAnswers> {
+        self.shared.cache.tags().clone()
     }
 
     /// The tags that cached answers can have.

@@ -151,6 +151,7 @@ fn revision(
         containers: Vec::new(),
         blob_limits: blobs::Limits::of(0),
         config: LiveConfig::new(BTreeMap::new(), Overrides::default()),
+        answers: Arc::new(()),
         secrets: Arc::new(Secrets::new(store.records(), "unused.key".into())),
         secret_names: Vec::new(),
         outgoing: Arc::new(Outgoing::new(

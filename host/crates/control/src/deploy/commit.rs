@@ -176,6 +176,10 @@ impl Deployments {
             self.parts.upstreams.tell();
         }
         now.set_values(effects);
+        // Answers that came of other values are as old as those of another revision.
+        for service in &effects.values {
+            self.parts.gateway.purge_cache(Some(service), None);
+        }
     }
 
     /// Holds breakers and closes intakes, or lets go those that nobody holds any more.

@@ -199,6 +199,7 @@ fn make_revision(
         containers: settings.grants.blobs.clone(),
         blob_limits: blobs::Limits::of(settings.limits.blobs),
         config: LiveConfig::new(settings.config.clone(), overrides),
+        answers: parts.gateway.answers(),
         secrets: parts.secrets.clone(),
         secret_names: settings.grants.secrets.clone(),
         outgoing: Arc::new(outgoing(parts, &service, &settings)),

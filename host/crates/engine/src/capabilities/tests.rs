@@ -95,6 +95,7 @@ fn granted(store: &Store, buckets: &[&str]) -> Granted {
         containers: Vec::new(),
         blob_limits: blobs::Limits::of(1 << 20),
         config: config(Overrides::default()),
+        answers: Arc::new(()),
         secrets: Arc::new(Secrets::new(store.records(), "unused.key".into())),
         secret_names: vec!["granted".into()],
         outgoing: Arc::new(Outgoing::new(

@@ -186,7 +186,7 @@ impl ResponseCache {
             // Of its own: it may be part of a buffer that is much larger.
             body: Bytes::copy_from_slice(&body),
             service: endpoint.service().clone(),
-            tags: rule.tags.clone(),
+            tags: rule.tags.names.clone(),
             anyone: terms.anyone,
             key,
             vary: terms.vary,

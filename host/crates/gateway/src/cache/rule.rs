@@ -1,9 +1,11 @@
 //! What a route's settings say of its cache, ready to be written.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+use super::tags::{RouteTags, Tags};
 use stoa_http::cache::storable::{Defaults, speaks};
 use stoa_settings::{Access, Cache, Route};
 
@@ -12,7 +14,7 @@ pub(crate) struct Rule {
     /// For answers that name no time, and what all of them depend on.
     pub(super) defaults: Defaults,
     /// What its answers can be purged by.
-    pub(super) tags: Vec<String>,
+    pub(super) tags: RouteTags,
     told: Option<CacheControl>,
 }
 
@@ -27,7 +29,7 @@ struct CacheControl {
 
 impl Rule {
     /// `None` of a route without a cache.
-    pub(crate) fn of(route: &Route) -> Option<Self> {
+    pub(crate) fn of(route: &Route, service: &Arc<str>, tags: &Tags) -> Option<Self> {
         let settings = route.cache.as_ref()?;
         let vary = settings.vary.iter();
         let mut vary: Vec<HeaderName> = vary.filter_map(|name| name.parse().ok()).collect();
@@ -45,7 +47,7 @@ impl Rule {
                 stale_if_error: settings.stale_if_error,
                 vary,
             },
-            tags: settings.tags.clone(),
+            tags: tags.of_route(service, &settings.tags),
         })
     }
 

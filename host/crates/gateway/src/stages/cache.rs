@@ -20,7 +20,7 @@ pub(crate) struct Cache {
 impl Cache {
     /// Where the route has a cache.
     pub(crate) fn compile(to: &Endpoint, cache: &Arc<ResponseCache>) -> Option<Self> {
-        let rule = Rule::of(&to.route)?;
+        let rule = Rule::of(&to.route, to.service(), cache.tags())?;
         // Writes are counted before the first answer is stored.
         cache.expect();
         Some(Self {

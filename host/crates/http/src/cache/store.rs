@@ -25,12 +25,14 @@ pub enum Item {
 }
 
 /// When a service was asked: an answer is stored only if there was neither a purge nor
-/// a write to its URI since, and is good until the next write.
+/// a write to its URI since, and is good until the next write, and until the service takes
+/// it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Moment {
     purges: u64,
     slot: WriteSlot,
     writes: u32,
+    recalls: u64,
 }
 
 /// Items by key.
@@ -72,15 +74,17 @@ impl CacheStore {
     /// What stands at a key, for who asks now.
     pub fn get(&self, key: &Key, now: &Moment) -> Option<Item> {
         let stored = self.items.get(key)?;
-        (stored.asked.writes == now.writes).then_some(stored.item)
+        stored.asked.is_good(now).then_some(stored.item)
     }
 
-    /// To be taken before a stored answer is looked for, or its service asked.
-    pub fn moment(&self, slot: WriteSlot) -> Moment {
+    /// To be taken before a stored answer is looked for, or its service asked, which has
+    /// taken back its answers so often.
+    pub fn moment(&self, slot: WriteSlot, recalls: u64) -> Moment {
         Moment {
             purges: self.purges.load(Ordering::Acquire),
             slot,
             writes: self.writes.count(slot),
+            recalls,
         }
     }
 
@@ -88,7 +92,7 @@ impl CacheStore {
     /// written since.
     pub fn put(&self, key: Key, endpoint: u64, item: Item, asked: Moment) {
         let has_room = self.items.policy().max_capacity() != Some(0);
-        if has_room && self.moment(asked.slot) == asked {
+        if has_room && self.moment(asked.slot, asked.recalls) == asked {
             self.used.inc_by(gauge(size(&item)));
             let stored = Stored {
                 item,
@@ -97,7 +101,7 @@ impl CacheStore {
             };
             self.items.insert(key, stored);
             // A purge in between did not see it.
-            if self.moment(asked.slot) != asked {
+            if self.moment(asked.slot, asked.recalls) != asked {
                 self.items.invalidate(&key);
             }
             self.make_room();
@@ -141,6 +145,13 @@ impl CacheStore {
         }
         self.items.run_pending_tasks();
         removed
+    }
+}
+
+impl Moment {
+    /// Whether an answer that was asked for then is good for who asks now.
+    fn is_good(&self, now: &Self) -> bool {
+        (self.writes, self.recalls) == (now.writes, now.recalls)
     }
 }
 
@@ -210,9 +221,23 @@ mod tests {
     }
 
     #[test]
+    fn what_a_service_takes_back_is_gone_and_so_is_what_was_under_way() {
+        let store = CacheStore::new(1 << 20, Gauge::default(), writes());
+        let at = |recalls| store.moment(WriteSlot::default(), recalls);
+        let before = at(0);
+        store.put([1; 32], 1, answer("a", "t", 10), before);
+        assert!(store.get(&[1; 32], &at(0)).is_some());
+        assert!(store.get(&[1; 32], &at(1)).is_none());
+        store.put([2; 32], 1, answer("a", "t", 10), before);
+        assert!(store.get(&[2; 32], &at(1)).is_none());
+        store.put([2; 32], 1, answer("a", "t", 10), at(1));
+        assert!(store.get(&[2; 32], &at(1)).is_some());
+    }
+
+    #[test]
     fn a_purge_takes_what_it_names_and_what_was_asked_for_before() {
         let store = CacheStore::new(1 << 20, Gauge::default(), writes());
-        let asked = store.moment(WriteSlot::default());
+        let asked = store.moment(WriteSlot::default(), 0);
         store.put([1; 32], 1, answer("a", "t", 10), asked);
         store.put([2; 32], 2, answer("b", "t", 10), asked);
         store.put(

@@ -128,6 +128,7 @@ fn granted(store: &Store) -> Granted {
         containers: Vec::new(),
         blob_limits: blobs::Limits::of(0),
         config: LiveConfig::new(BTreeMap::new(), Overrides::default()),
+        answers: Arc::new(()),
         secrets: Arc::new(Secrets::new(store.records(), "unused.key".into())),
         secret_names: Vec::new(),
         outgoing: Arc::new(outgoing),
