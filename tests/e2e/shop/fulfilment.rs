@@ -97,7 +97,7 @@ async fn an_order_is_paid_sent_brought_and_returned() -> Result<()> {
         "{told}"
     );
 
-    for state in ["in-transit", "delivered"] {
+    for state in ["in_transit", "delivered"] {
         clerk
             .post(&format!("/shipments/{id}/scans"), &json!(state))
             .await?
