@@ -1,5 +1,7 @@
 //! The composition root: builds the host, runs it, drains it.
 
+#[cfg(debug_assertions)]
+mod dying;
 mod upkeep;
 
 use std::future::Future;
@@ -32,7 +34,7 @@ use stoa_service::threads::Threads;
 use stoa_settings::config::{Config, Development, LogFormat};
 use stoa_settings::schedule::Slot;
 use stoa_store::secrets::Secrets;
-use stoa_store::{Store, make_secret, read_secret};
+use stoa_store::{Store, StoreError, make_secret, read_secret};
 use stoa_telemetry::{Telemetry, logs};
 use upkeep::Upkeep;
 
@@ -138,7 +140,7 @@ impl Host {
         let admin_listener = bind(config.admin, "the admin API", "--admin").await?;
         let gateway_addr = gateway_listener.local_addr()?;
         let admin_addr = admin_listener.local_addr()?;
-        let store = Store::open(&config.data)?;
+        let store = open_store(&config.data)?;
         let token: Arc<str> = token(&config.data)?.into();
         let (records, metrics) = (store.records(), &telemetry.metrics);
         let identity = Identity::open(&config, &token, records, metrics).await?;
@@ -167,6 +169,7 @@ impl Host {
             gateway: gateway.clone(),
             deployments: deployments.clone(),
             metrics: telemetry.metrics.clone(),
+            blobs: store.blobs(),
             data: config.data.clone(),
         };
         upkeep.begin(&drainer);
@@ -199,6 +202,18 @@ impl Host {
             store,
         })
     }
+}
+
+/// Opens the data directory. A host of tests may be told to die there.
+#[cfg(debug_assertions)]
+fn open_store(data: &Path) -> Result<Store, StoreError> {
+    dying::open(data)
+}
+
+/// Opens the data directory.
+#[cfg(not(debug_assertions))]
+fn open_store(data: &Path) -> Result<Store, StoreError> {
+    Store::open(data)
 }
 
 /// Where the host can be reached.
@@ -334,6 +349,7 @@ async fn deployments(
         records: store.records(),
         keyvalue: store.keyvalue(),
         commits: store.commits(),
+        blobs: store.blobs(),
         secrets,
         telemetry: telemetry.clone(),
         region: config.region.as_deref().map(Arc::from),

@@ -4,7 +4,7 @@
 //! so that domain logic can be tested with any caller.
 
 use crate::bindings::stoa::service::context;
-use crate::{Error, precondition_failed};
+use crate::{Error, Timestamp, precondition_failed};
 
 /// The caller of this call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,6 +36,14 @@ impl Caller {
 /// The client's `Idempotency-Key`.
 pub fn idempotency_key() -> Option<String> {
     context::idempotency_key()
+}
+
+/// When a queue kept this call; `None` where its caller waits for it.
+pub fn enqueued_at() -> Option<Timestamp> {
+    let millis = context::enqueued_at()?;
+    Some(Timestamp::from_millis(
+        i64::try_from(millis).unwrap_or(i64::MAX),
+    ))
 }
 
 /// Which version of a thing a call may change.

@@ -5,6 +5,7 @@
 
 mod admin_api;
 mod bindings;
+mod blobs;
 mod breaker;
 mod browsers;
 mod cached_writes;

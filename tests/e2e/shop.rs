@@ -5,7 +5,10 @@ mod access;
 mod catalog;
 mod conditions;
 mod crowd;
+#[cfg(debug_assertions)]
+mod dying;
 mod endings;
+mod payment;
 mod settings;
 
 use anyhow::{Context as _, Result, ensure};
@@ -27,6 +30,7 @@ fn manifest(edit: impl Fn(String) -> String) -> Result<TempDir> {
         ("product", components::PRODUCT),
         ("order", components::ORDER),
         ("catalog", components::CATALOG),
+        ("payment", components::PAYMENT),
     ] {
         let built = format!("\"../target/wasm32-wasip2/release/{name}.wasm\"");
         ensure!(text.contains(&built), "{file} names no {built}");
@@ -71,7 +75,12 @@ async fn shop() -> Result<Shop> {
 
 /// The shop with a changed manifest.
 async fn shop_with(edit: impl Fn(String) -> String) -> Result<Shop> {
-    let (host, manifest) = (host().await?, manifest(edit)?);
+    shop_in(host().await?, edit).await
+}
+
+/// The shop with a changed manifest, on this host.
+async fn shop_in(host: HostProcess, edit: impl Fn(String) -> String) -> Result<Shop> {
+    let manifest = manifest(edit)?;
     let directory = manifest
         .path()
         .to_str()

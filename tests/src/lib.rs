@@ -10,6 +10,7 @@
 //! - [`tls`]: certificates, and clients that believe them
 //! - [`frames`]: HTTP/2 frame by frame
 //! - [`issuer`]: signed tokens, and a server of the keys that check them
+//! - [`webhook`]: signatures of webhooks
 //! - [`load`]: many connections that count every answer
 //! - [`docs`]: README.md and the manual, as tests read them
 //!
@@ -30,6 +31,7 @@ pub mod process;
 pub mod raw;
 pub mod service;
 pub mod tls;
+pub mod webhook;
 
 /// Guests of the tests, one behaviour each: `tests/guests/examples`.
 pub mod guests {

@@ -182,6 +182,11 @@ fn grants(settings: &Settings) -> Vec<String> {
         .keyvalue
         .iter()
         .map(|bucket| format!("keyvalue {bucket}"));
+    let blobs = settings
+        .grants
+        .blobs
+        .iter()
+        .map(|container| format!("blobs {container}"));
     let http = settings
         .grants
         .http
@@ -192,7 +197,7 @@ fn grants(settings: &Settings) -> Vec<String> {
         .secrets
         .iter()
         .map(|name| format!("secret {name}"));
-    keyvalue.chain(http).chain(secrets).collect()
+    keyvalue.chain(blobs).chain(http).chain(secrets).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
 //! Calls that no component makes: of a route, of an operator's program.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+
 use super::*;
 
 /// A request of a client's can be kept in the place of being answered.
@@ -28,6 +32,36 @@ async fn a_route_keeps_its_calls() -> Result<()> {
         .json()?;
     let responses = &document["paths"]["/events"]["post"]["responses"];
     ensure!(responses["202"].is_object(), "{responses}");
+    Ok(())
+}
+
+/// However late it comes, and however often.
+#[tokio::test]
+async fn a_delivery_says_when_its_call_was_kept() -> Result<()> {
+    let sink = sink("sink")
+        .call("GET /kept/{key}", "test:queue/sink.kept")
+        .call("POST /direct", "test:queue/events.happened");
+    let host = serving(&[source(ordered()), sink]).await?;
+    host.cli(&["queue", "pause", QUEUE]).await?.expect(0)?;
+    spoil(&host, "a", "fail", 2).await?;
+    let before = SystemTime::now();
+    happen(&host, "a", 1).await?.expect(204)?;
+    let after = SystemTime::now();
+    let host = host.crash_and_restart().await?;
+    host.cli(&["queue", "resume", QUEUE]).await?.expect(0)?;
+    heard(&host, "/sink/heard/a", &[1]).await?;
+    let kept = host.get("/kept/a").await?.expect(200)?.json()?;
+    let kept = kept.as_u64().context("a number of milliseconds")?;
+    let kept = UNIX_EPOCH + Duration::from_millis(kept);
+    let rounded = Duration::from_millis(1);
+    ensure!(
+        before <= kept + rounded && kept <= after,
+        "{before:?} {kept:?} {after:?}"
+    );
+    // Who waits for a call knows when it was made.
+    let direct = json!({ "key": "b", "number": 1 });
+    host.post("/direct", &direct).await?.expect(204)?;
+    host.get("/kept/b").await?.expect(204)?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ wit_bindgen::generate!({ path: ["../../wit/stoa-service", "wit"], world: "test:g
 use std::time::Duration;
 
 use exports::test::queue::{events, sink};
-use stoa::service::types::Error;
+use stoa::service::{context, types::Error};
 use wasi::keyvalue::store::{self, Bucket};
 
 struct Sink;
@@ -13,6 +13,9 @@ export!(Sink);
 
 impl events::Guest for Sink {
     fn happened(key: String, number: u32) -> Result<(), Error> {
+        if let Some(kept) = context::enqueued_at() {
+            write(&format!("kept/{key}"), &kept.to_string());
+        }
         fail(&key)?;
         let mut heard = heard(&key);
         heard.push(number);
@@ -29,6 +32,11 @@ impl events::Guest for Sink {
 impl sink::Guest for Sink {
     fn heard(key: String) -> Vec<u32> {
         heard(&key)
+    }
+
+    fn kept(key: String) -> Option<u64> {
+        let kept = read(&format!("kept/{key}"))?;
+        Some(kept.parse().expect("it is written so"))
     }
 
     fn spoil(key: String, how: String, times: u32) {

@@ -1,7 +1,7 @@
 //! What is known of one call.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use stoa_settings::Priority;
 
@@ -21,6 +21,8 @@ pub struct CallContext {
     pub deadline: Instant,
     /// The client's `Idempotency-Key` header.
     pub idempotency_key: Option<Arc<str>>,
+    /// When a queue kept it that now delivers it.
+    pub enqueued: Option<SystemTime>,
     /// What the client says of the version that it means, if anything.
     pub conditions: Option<Arc<Conditions>>,
     /// Calls between services that led here; 0 for the first.
@@ -41,6 +43,7 @@ impl CallContext {
             trace: TraceContext::root(),
             deadline,
             idempotency_key: None,
+            enqueued: None,
             conditions: None,
             depth: 0,
             priority: Priority::default(),
@@ -50,12 +53,14 @@ impl CallContext {
 
     /// The context of a call that this one makes to another service, or to its own:
     /// the same caller, request, trace and deadline. Conditions of the client's
-    /// request stay behind, as they are about the function that its route names.
+    /// request stay behind, as they are about the function that its route names, and so
+    /// does when it was kept.
     #[must_use]
     pub fn child(&self) -> Self {
         Self {
             trace: self.trace.child(),
             idempotency_key: None,
+            enqueued: None,
             conditions: None,
             depth: self.depth.saturating_add(1),
             tie: None,
@@ -84,6 +89,7 @@ mod tests {
         let first = CallContext {
             principal: Some(Arc::default()),
             idempotency_key: Some("k".into()),
+            enqueued: Some(SystemTime::now()),
             conditions: Some(Arc::default()),
             depth: u8::MAX - 1,
             priority: Priority::High,
@@ -103,6 +109,7 @@ mod tests {
             (next.idempotency_key.clone(), next.conditions.clone()),
             (None, None)
         );
+        assert_eq!(next.enqueued, None);
         assert_eq!(next.depth, u8::MAX);
         assert_eq!(next.child().depth, u8::MAX, "depth never wraps");
         assert!(

@@ -79,7 +79,7 @@ use stoa_service::threads::Threads;
 use stoa_settings::config::Keep;
 use stoa_settings::config::faults::meant;
 use stoa_store::secrets::Secrets;
-use stoa_store::{Commit, KeyValue, Records, StoreError};
+use stoa_store::{Blobs, Commit, KeyValue, Records, StoreError};
 use stoa_telemetry::Telemetry;
 
 /// What the deployments need of the host.
@@ -112,6 +112,8 @@ pub struct Parts {
     pub keyvalue: Arc<dyn KeyValue>,
     /// Writes of it and calls of queues in one step.
     pub commits: Arc<dyn Commit>,
+    /// The services' blobs.
+    pub blobs: Arc<dyn Blobs>,
     /// What services may read of the operator's secrets.
     pub secrets: Arc<Secrets>,
     /// Logs and metrics.

@@ -7,6 +7,7 @@
 //!
 //! Knows the store and its traits; must not know pools, routes or HTTP.
 
+pub mod blobs;
 pub mod cache;
 pub mod config;
 pub mod context;
@@ -19,6 +20,7 @@ pub mod secrets;
 use std::sync::Arc;
 
 use prometheus_client::metrics::counter::Counter;
+use tokio::sync::Semaphore;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{HasData, Linker, ResourceTable};
 
@@ -30,7 +32,7 @@ use self::outbound::outgoing::Outgoing;
 use self::outbox::Outbox;
 use stoa_call::CallContext;
 use stoa_store::secrets::Secrets;
-use stoa_store::{Commit, KeyValue};
+use stoa_store::{Blobs, Commit, KeyValue};
 
 /// Adds every capability of this module, under each name that guests use.
 ///
@@ -38,6 +40,7 @@ use stoa_store::{Commit, KeyValue};
 /// When `linker` has one of the names already.
 pub fn add_to_linker<T: View>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     keyvalue::add_to_linker(linker)?;
+    blobs::add_to_linker(linker)?;
     config::add_to_linker(linker)?;
     logging::add_to_linker(linker)?;
     secrets::add_to_linker(linker)?;
@@ -78,6 +81,8 @@ pub struct Capabilities {
     pinned: Pinned,
     /// Bytes that the host keeps for the guest's compare-and-swap handles.
     held: usize,
+    /// Objects that the guest may still read and write at the same time.
+    open_blobs: Arc<Semaphore>,
 }
 
 /// What a service was granted, the same for all instances of a revision.
@@ -93,6 +98,13 @@ pub struct Granted {
     pub buckets: Vec<String>,
     /// What one call to the buckets may use.
     pub limits: keyvalue::Limits,
+    /// The blobs of all services.
+    pub blobs: Arc<dyn Blobs>,
+    /// Others' containers that this one may read: `product` for all of that service,
+    /// `product/pictures` for one.
+    pub containers: Vec<String>,
+    /// What it may keep in blobs, and what one call to them may use.
+    pub blob_limits: blobs::Limits,
     /// The service's configuration.
     pub config: LiveConfig,
     /// The answers that the gateway keeps.
@@ -114,7 +126,9 @@ pub struct Granted {
 impl Capabilities {
     /// The capabilities of a new instance.
     pub fn new(granted: Arc<Granted>, call: CurrentCall) -> Self {
+        let open_blobs = Arc::new(Semaphore::new(granted.blob_limits.open));
         Self {
+            open_blobs,
             granted,
             call,
             outbox: Outbox::default(),

@@ -30,6 +30,9 @@ const DRAFTS: &[(&str, &[&str])] = &[
     ("wasi:keyvalue/store", &["0.2.0-draft2", "0.2.0-draft"]),
     ("wasi:keyvalue/atomics", &["0.2.0-draft2", "0.2.0-draft"]),
     ("wasi:keyvalue/batch", &["0.2.0-draft2", "0.2.0-draft"]),
+    ("wasi:blobstore/blobstore", &["0.2.0-draft"]),
+    ("wasi:blobstore/container", &["0.2.0-draft"]),
+    ("wasi:blobstore/types", &["0.2.0-draft"]),
     (
         "wasi:config/store",
         &["0.2.0-rc.1", "0.2.0-draft", "0.2.0-draft-2024-09-27"],
@@ -184,7 +187,7 @@ mod tests {
             ),
             (
                 "wasi:nn/graph@0.2.0",
-                "nothing of wasi:nn, only wasi:cli, wasi:clocks",
+                "nothing of wasi:nn, only wasi:blobstore, wasi:cli, wasi:clocks",
             ),
         ] {
             let told = instead(import).unwrap();
@@ -201,6 +204,7 @@ mod tests {
             "wasi:http/types@0.3.2",
             "wasi:http/client@0.3.2",
             "wasi:keyvalue/store@0.2.0-draft2",
+            "wasi:blobstore/container@0.2.0-draft",
             "wasi:logging/logging",
             "wasi:config/runtime@0.2.0-draft",
             "stoa:service/context@0.1.0",

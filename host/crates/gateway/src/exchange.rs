@@ -108,6 +108,7 @@ impl Exchange {
             trace: self.origin.trace,
             deadline: self.deadline,
             idempotency_key: self.idempotency_key.take(),
+            enqueued: None,
             conditions: self.conditions.take(),
             depth: 0,
             priority,

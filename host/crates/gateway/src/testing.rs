@@ -15,7 +15,7 @@ use stoa_call::CallContext;
 use stoa_engine::capabilities::config::{LiveConfig, Overrides};
 use stoa_engine::capabilities::logging::{GuestLog, Level};
 use stoa_engine::capabilities::outbound::outgoing::{Allowance, Neighbours, Outgoing};
-use stoa_engine::capabilities::{Granted, keyvalue};
+use stoa_engine::capabilities::{Granted, blobs, keyvalue};
 use stoa_engine::{EngineSettings, InstanceSettings, Runtime};
 use stoa_http::shutdown::Drainer;
 use stoa_mesh::discovery::Discovery;
@@ -147,6 +147,9 @@ fn revision(
         commits: store.commits(),
         buckets: Vec::new(),
         limits: keyvalue::Limits::default(),
+        blobs: store.blobs(),
+        containers: Vec::new(),
+        blob_limits: blobs::Limits::of(0),
         config: LiveConfig::new(BTreeMap::new(), Overrides::default()),
         answers: Arc::new(()),
         secrets: Arc::new(Secrets::new(store.records(), "unused.key".into())),

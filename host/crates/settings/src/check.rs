@@ -17,7 +17,10 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::origin::OriginGrant;
-use super::{Cors, Grants, Limits, Pool, Rate, Settings, bucket_grant, secret_name, service_name};
+use super::{
+    Cors, Grants, Limits, Pool, Rate, Settings, bucket_grant, container_grant, secret_name,
+    service_name,
+};
 
 /// The most of anything that is counted (instances, calls, requests): beyond, a number
 /// is a slip.
@@ -131,6 +134,9 @@ fn limits(check: &mut Check, limits: &Limits) {
 fn grants(check: &mut Check, grants: &Grants) {
     for bucket in &grants.keyvalue {
         check.value("keyvalue", bucket_grant(bucket));
+    }
+    for container in &grants.blobs {
+        check.value("blobs", container_grant(container));
     }
     for origin in &grants.http {
         check.value("http", OriginGrant::parse(origin));

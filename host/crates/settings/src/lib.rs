@@ -12,6 +12,7 @@ pub mod duration_option;
 mod kept;
 mod load;
 pub mod manifest;
+mod names;
 pub mod origin;
 mod policy;
 mod queue;
@@ -30,6 +31,7 @@ pub use check::SettingFault;
 pub use cors::Cors;
 pub use kept::{Cache, Idempotency, IdempotencyKey};
 pub use load::{Class, Concurrency, OnDisconnect, Priority};
+pub use names::{bucket_grant, container_grant, secret_name, service_name};
 pub use policy::{By, Choice, Compression, Rate};
 pub use queue::{OnExhausted, Queue};
 pub use resilience::{Breaker, Retry, Rollout};
@@ -57,7 +59,7 @@ pub struct Settings {
     /// JSON Schema of `config`: of the object that its keys and values make.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config_schema: Option<serde_json::Value>,
-    /// Capabilities beyond the service's own buckets.
+    /// Capabilities beyond the service's own buckets and containers.
     pub grants: Grants,
     /// Imported interface (without version) → the service that serves it, for
     /// when more than one exports it.
@@ -77,65 +79,6 @@ pub struct Settings {
     pub cors: Option<Cors>,
     /// Which threads serve it.
     pub class: Class,
-}
-
-/// Checks a service's name, which stands in metrics, paths and host names.
-///
-/// # Errors
-///
-/// What was expected and what was found. The rule is that of DNS labels (RFC 1035).
-pub fn service_name(name: &str) -> Result<&str, String> {
-    let letters = name
-        .bytes()
-        .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-    if letters && name.len() <= 63 && name.starts_with(|first: char| first.is_ascii_lowercase()) {
-        return Ok(name);
-    }
-    Err(format!(
-        "expected a service name of lower-case letters, digits and dashes that begins with a letter and has 63 \
-         characters at most, found {name:?}"
-    ))
-}
-
-/// Checks a grant of buckets: `product`, or `product/stock`.
-///
-/// # Errors
-///
-/// What was expected and what was found.
-pub fn bucket_grant(grant: &str) -> Result<(), String> {
-    let (service, bucket) = match grant.split_once('/') {
-        Some((service, bucket)) => (service, Some(bucket)),
-        None => (grant, None),
-    };
-    let names_one = bucket.is_none_or(|bucket| !bucket.is_empty() && !bucket.contains(['/', '*']));
-    if names_one && service_name(service).is_ok() {
-        return Ok(());
-    }
-    Err(format!(
-        "expected a service, such as \"product\", for all of its buckets, or one, such as \"product/stock\", found \
-         {grant:?}"
-    ))
-}
-
-/// Checks a secret's name, which stands in paths.
-///
-/// # Errors
-///
-/// What was expected and what was found.
-pub fn secret_name(name: &str) -> Result<(), String> {
-    // As long as any other name that people type.
-    const LONGEST: usize = 128;
-    let letters = name
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
-    let begins = name.starts_with(|first: char| first.is_ascii_alphanumeric());
-    if letters && begins && name.len() <= LONGEST {
-        return Ok(());
-    }
-    Err(format!(
-        "expected a secret's name of letters, digits, `.`, `_` and `-` that begins with a letter or a digit and has \
-         {LONGEST} characters at most, found {name:?}"
-    ))
 }
 
 /// Parameters that a route's path may have.
@@ -270,7 +213,7 @@ impl Default for Pool {
     }
 }
 
-/// What one call may use.
+/// What one call may use, and what a service may keep.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -285,6 +228,8 @@ pub struct Limits {
     pub concurrency: Concurrency,
     /// Outgoing HTTP requests under way at a time.
     pub connections: u32,
+    /// What the service keeps in blobs, in bytes: of all its containers together.
+    pub blobs: u64,
 }
 
 impl Default for Limits {
@@ -301,6 +246,9 @@ impl Default for Limits {
             concurrency: Concurrency::Adaptive,
             // Twice as many as the instances of a pool; each holds a file descriptor.
             connections: 128,
+            // Thousands of pictures and documents; a disk that others need, too, has
+            // room for some dozen such services.
+            blobs: 1 << 30,
         }
     }
 }
@@ -311,6 +259,10 @@ impl Default for Limits {
 pub struct Grants {
     /// Buckets of other services: `product` for all of them, `product/stock` for one.
     pub keyvalue: Vec<String>,
+    /// Containers of other services that it may read: `product` for all of them,
+    /// `product/pictures` for one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub blobs: Vec<String>,
     /// Origins that outgoing HTTP may reach: `https://api.example.com`,
     /// `https://*.example.com`, `http://NAME.svc`.
     pub http: Vec<String>,

@@ -16,7 +16,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
-use super::Page;
+use super::{Page, Reply};
 
 /// An answer of [`Blobs`].
 pub type BlobReply<'a, T> = BoxFuture<'a, Result<T, BlobError>>;
@@ -99,11 +99,11 @@ pub trait Blobs: Send + Sync {
     /// # Errors
     /// [`StoreError::BadName`](crate::StoreError::BadName) for what can't be a service's
     /// name.
-    fn purge<'a>(&'a self, service: &'a str) -> BlobReply<'a, ()>;
+    fn purge<'a>(&'a self, service: &'a str) -> Reply<'a, ()>;
 
     /// Frees what no name leads to: what was left over where a write or a host ended in
     /// between. Says how many contents there were. To be called now and then.
-    fn collect(&self) -> BlobReply<'_, u64>;
+    fn collect(&self) -> Reply<'_, u64>;
 
     /// What each service keeps that keeps something, in the order of their names, as far as
     /// this host knows. For people and limits; it does not wait.

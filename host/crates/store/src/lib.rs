@@ -21,6 +21,7 @@ mod leases;
 pub mod log;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;
+mod moment;
 mod records;
 mod secret;
 pub mod secrets;
@@ -37,6 +38,7 @@ pub use self::expiring::{Expiring, KeyDigest, OWNER};
 pub use self::keyvalue::{BucketId, Current, KeyValue, MAX_KEY, MAX_VALUE, Page};
 pub use self::leases::{Held, Lease, Leases, Term};
 pub use self::log::Log;
+pub use self::moment::{Moment, Watch};
 pub use self::records::{Change, Records};
 pub use self::secret::{make_secret, read_secret};
 pub use self::sled::Store;

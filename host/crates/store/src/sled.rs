@@ -41,7 +41,7 @@ use self::lock::DirectoryLock;
 use self::log::SledLog;
 use self::records::SledRecords;
 use self::stored::Stored;
-use super::{Blobs, Commit, Expiring, KeyValue, Leases, Log, Records, StoreError};
+use super::{Blobs, Commit, Expiring, KeyValue, Leases, Log, Records, StoreError, Watch};
 
 /// Pages kept in memory, in bytes. Enough for the working set of a host of small
 /// services, and well within an idle host's budget.
@@ -78,6 +78,14 @@ impl Store {
     /// [`StoreError::InUse`], [`StoreError::NotWritable`],
     /// [`StoreError::NoSpace`], [`StoreError::Corrupt`].
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        Self::open_watched(dir, None)
+    }
+
+    /// The same, with somebody who is there at each write.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_watched(dir: &Path, watch: Option<Watch>) -> Result<Self, StoreError> {
         fs::create_dir_all(dir).map_err(|fault| unusable(dir, &fault))?;
         let lock = DirectoryLock::take(dir)?;
         let db = open_sled(dir, &dir.join("state"))?;
@@ -91,7 +99,7 @@ impl Store {
 
         let large = Arc::new(LargeValues::open(dir.join("values"))?);
         sweep(&large, &buckets)?;
-        let committer = Arc::new(Committer::start(flush(db, &dir.join("state"))?)?);
+        let committer = Arc::new(Committer::start(flush(db, &dir.join("state"))?, watch)?);
         // The files exist from now on: so should their names, after a crash.
         [dir, &dir.join("state")]
             .iter()

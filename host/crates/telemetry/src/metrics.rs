@@ -11,6 +11,7 @@
 //!
 //! Other parts add families of their own with [`Metrics::register`].
 
+mod blob;
 mod buckets;
 mod cache;
 mod call;
@@ -39,6 +40,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+pub use blob::BlobSample;
 pub use cache::CacheMetrics;
 pub use call::CallMetrics;
 pub use histogram::Histogram;
@@ -201,6 +203,11 @@ impl Metrics {
         self.queues.register(reading);
     }
 
+    /// Asks at each scrape what services keep in blobs. It must not wait.
+    pub fn register_blobs(&self, read: impl Fn() -> Vec<BlobSample> + Send + Sync + 'static) {
+        self.register(blob::Blobs(read));
+    }
+
     /// Drops what nothing holds any more of queues.
     pub fn forget_unused_queues(&self) {
         self.queues.forget_unused();
@@ -240,7 +247,7 @@ impl Metrics {
     }
 
     /// Tells how much disk one of a few things takes: `components`, `compiled`,
-    /// `answers`, `state`.
+    /// `answers`, `state`, `values`, `blobs`.
     pub fn disk(&self, of: &'static str, bytes: u64) {
         let gauge = self.disk.get_or_create_owned(&[("of", of)]);
         gauge.set(i64::try_from(bytes).unwrap_or(i64::MAX));

@@ -90,7 +90,9 @@ impl Input {
         let raw = raw.and_then(|name| RawBody::compile(name, &mut rest, planner));
         let rest = match route.method.as_deref() {
             Some("GET" | "HEAD" | "DELETE") => query_rest(rest, planner),
-            _ if route.body.is_some() => query_rest(rest, planner),
+            _ if raw.is_some() => query_rest(rest, planner),
+            // Refused: what else there is has no place to be judged by.
+            _ if route.body.is_some() => Rest::Nothing,
             _ => body_rest(rest),
         };
         Some(Self {

@@ -10,7 +10,7 @@ use super::{ComponentError, Parts, contract_fault, fault, queues, runtime_fault,
 use stoa_api::Fault;
 use stoa_engine::capabilities::config::{LiveConfig, Overrides};
 use stoa_engine::capabilities::outbound::outgoing::{Allowance, Outgoing};
-use stoa_engine::capabilities::{Granted, keyvalue};
+use stoa_engine::capabilities::{Granted, blobs, keyvalue};
 use stoa_engine::handler_link::{Handler, HandlerLink};
 use stoa_engine::link::Link;
 use stoa_engine::{Code, Compiled, FunctionIndex, InstanceSettings, Origin, host_meets};
@@ -195,6 +195,9 @@ fn make_revision(
         commits: parts.commits.clone(),
         buckets: settings.grants.keyvalue.clone(),
         limits: keyvalue::Limits::default(),
+        blobs: parts.blobs.clone(),
+        containers: settings.grants.blobs.clone(),
+        blob_limits: blobs::Limits::of(settings.limits.blobs),
         config: LiveConfig::new(settings.config.clone(), overrides),
         answers: parts.gateway.answers(),
         secrets: parts.secrets.clone(),

@@ -55,6 +55,7 @@ impl Deployments {
             self.purging.begin(service)
         };
         self.parts.keyvalue.purge(service).await?;
+        self.parts.blobs.purge(service).await?;
         self.parts.queues.purge_service(service).await?;
         self.parts.gateway.forget_answers(service).await?;
         drop(purging);

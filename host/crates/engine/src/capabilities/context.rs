@@ -1,6 +1,7 @@
 //! `stoa:service/context`: who calls, and under which conditions.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::UNIX_EPOCH;
 
 use wasmtime::AsContextMut;
 use wasmtime::component::{Access, Linker};
@@ -92,6 +93,14 @@ impl<T: View> contract::HostWithStore<T> for HasCapabilities {
     fn remaining_ms(store: Access<'_, T, Self>) -> wasmtime::Result<u64> {
         let left = call_of(store).remaining();
         Ok(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn enqueued_at(store: Access<'_, T, Self>) -> wasmtime::Result<Option<u64>> {
+        let since_epoch = call_of(store).enqueued.map(|enqueued| {
+            let since_epoch = enqueued.duration_since(UNIX_EPOCH).unwrap_or_default();
+            u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+        });
+        Ok(since_epoch)
     }
 
     fn idempotency_key(store: Access<'_, T, Self>) -> wasmtime::Result<Option<String>> {

@@ -72,6 +72,14 @@ pub(super) fn data(store: &Store, buckets: &[&str], limits: keyvalue::Limits) ->
     })
 }
 
+/// An instance of `order` with these limits of its blobs.
+pub(super) fn blob_data(store: &Store, blob_limits: blobs::Limits) -> Data {
+    data_of(Granted {
+        blob_limits,
+        ..granted(store, &[])
+    })
+}
+
 fn config(overrides: Overrides) -> LiveConfig {
     LiveConfig::new(BTreeMap::from([("region".into(), "eu".into())]), overrides)
 }
@@ -83,6 +91,9 @@ fn granted(store: &Store, buckets: &[&str]) -> Granted {
         commits: store.commits(),
         buckets: buckets.iter().map(|bucket| (*bucket).to_owned()).collect(),
         limits: keyvalue::Limits::default(),
+        blobs: store.blobs(),
+        containers: Vec::new(),
+        blob_limits: blobs::Limits::of(1 << 20),
         config: config(Overrides::default()),
         answers: Arc::new(()),
         secrets: Arc::new(Secrets::new(store.records(), "unused.key".into())),

@@ -88,7 +88,12 @@ impl Subscriber {
     }
 
     /// The context of the call: nobody's, unhurried, in a trace of its own.
-    pub(super) fn context(&self, stored: &StoredCall<'_>, revision: &Revision) -> CallContext {
+    pub(super) fn context(
+        &self,
+        stored: &StoredCall<'_>,
+        enqueued: SystemTime,
+        revision: &Revision,
+    ) -> CallContext {
         let trace = TraceContext::root();
         if let Some(made) = stored.made_at() {
             tracing::debug!(
@@ -106,6 +111,7 @@ impl Subscriber {
             request_id: stored
                 .request_id()
                 .unwrap_or_else(|| RequestId::new(Instant::now())),
+            enqueued: Some(enqueued),
             priority: Priority::Low,
             ..CallContext::new(revision.deadline(None))
         }

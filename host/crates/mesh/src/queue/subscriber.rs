@@ -199,7 +199,7 @@ impl Subscriber {
         let arguments = self.arguments(revision, index)?;
         let params = arguments.decode(stored.arguments.get().as_bytes());
         let params = params.map_err(|fault| format!("the stored arguments do not fit: {fault}"))?;
-        let context = self.context(&stored, revision);
+        let context = self.context(&stored, delivery.enqueued, revision);
         let guard = self.guards.function(revision, index, LINK);
         Ok((guard, params, context))
     }

@@ -91,12 +91,14 @@ const LIMITS: Keys<Limits> = Keys(&[
         e.set(&mut it.concurrency, str::parse);
     }),
     ("connections", |it, e| e.set(&mut it.connections, count)),
+    ("blobs", |it, e| e.set(&mut it.blobs, size)),
 ]);
 
 const GRANTS: Keys<Grants> = Keys(&[
     ("keyvalue", |it, e| {
         it.keyvalue = e.strings().unwrap_or_default();
     }),
+    ("blobs", |it, e| it.blobs = e.strings().unwrap_or_default()),
     ("http", |it, e| it.http = e.strings().unwrap_or_default()),
     ("secrets", |it, e| {
         it.secrets = e.strings().unwrap_or_default();

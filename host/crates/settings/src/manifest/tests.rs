@@ -71,6 +71,7 @@ queue_target = "20ms"
 deadline = "2s"
 memory = "64MiB"
 body = 1_000
+blobs = "2GiB"
 concurrency = 8
 [service.product.config]
 currency = "EUR"
@@ -78,6 +79,7 @@ margin = 0.5
 strict = true
 [service.product.grants]
 keyvalue = ["order/archive"]
+blobs = ["order/scans", "payment"]
 http = ["https://api.example.com", "http://127.0.0.1:9000"]
 [service.product.links]
 "shop:payment/payments" = "payment-eu"
@@ -152,6 +154,8 @@ http = ["https://api.example.com", "http://127.0.0.1:9000"]
         (settings.limits.memory, settings.limits.body),
         (64 << 20, 1000)
     );
+    assert_eq!(settings.limits.blobs, 2 << 30);
+    assert_eq!(settings.grants.blobs, ["order/scans", "payment"]);
     let config: Vec<_> = settings
         .config
         .iter()

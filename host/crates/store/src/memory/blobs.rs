@@ -15,7 +15,7 @@ use crate::keyvalue::checked;
 use crate::log::{Millis, millis, time};
 use crate::{
     BlobError, BlobReply, Blobs, BucketId, ContainerId, Content, Copying, ObjectId, ObjectInfo,
-    Page, Source, StoreError, Upload, Usage,
+    Page, Reply, Source, StoreError, Upload, Usage,
 };
 
 /// Where a bucket has when its container was made.
@@ -63,17 +63,19 @@ impl MemoryBlobs {
 
     /// Writes over what is there, and counts it.
     fn put(&self, call: &mut Call<'_>, object: &ObjectId, raw: &[u8]) -> Result<(), BlobError> {
-        self.take(call, object)?;
         let (bucket, key) = place(object)?;
+        self.take(call, &bucket, &key)?;
         call.write(&bucket, &key, Some(raw))?;
         self.accounts().add(bucket.service(), parse(raw)?.0.size);
         Ok(())
     }
 
-    fn take(&self, call: &mut Call<'_>, object: &ObjectId) -> Result<(), BlobError> {
-        let (bucket, key) = place(object)?;
-        if let Some(old) = call.newest(&bucket, &key) {
-            call.write(&bucket, &key, None)?;
+    fn take(&self, call: &mut Call<'_>, bucket: &BucketId, key: &str) -> Result<(), StoreError> {
+        let Some(old) = call.newest(bucket, key) else {
+            return Ok(());
+        };
+        call.write(bucket, key, None)?;
+        if key != MADE {
             let size = parse(&old)?.0.size;
             self.accounts().subtract(bucket.service(), size);
         }
@@ -81,13 +83,9 @@ impl MemoryBlobs {
     }
 
     /// Removes what is in a bucket, and the container.
-    fn empty(&self, call: &mut Call<'_>, container: &ContainerId) -> Result<(), BlobError> {
-        let bucket = bucket(container)?;
-        for key in call.keys(&bucket) {
-            match key.strip_prefix(OBJECTS) {
-                Some(name) => self.take(call, &ObjectId::new(container.clone(), name)?)?,
-                None => call.write(&bucket, &key, None)?,
-            }
+    fn empty(&self, call: &mut Call<'_>, bucket: &BucketId) -> Result<(), StoreError> {
+        for key in call.keys(bucket) {
+            self.take(call, bucket, &key)?;
         }
         Ok(())
     }
@@ -116,9 +114,10 @@ impl MemoryBlobs {
             .check(target.service(), grows, copying.quota)?;
         self.put(call, to, &encode(copying.now, &raw[8..]))?;
         match copying.source {
-            Source::Goes => self.take(call, from),
-            Source::Stays => Ok(()),
+            Source::Goes => self.take(call, &bucket, &key)?,
+            Source::Stays => {}
         }
+        Ok(())
     }
 }
 
@@ -141,7 +140,7 @@ impl Blobs for MemoryBlobs {
     }
 
     fn remove<'a>(&'a self, container: &'a ContainerId) -> BlobReply<'a, ()> {
-        Box::pin(self.call(move |call| self.empty(call, container)))
+        Box::pin(self.call(move |call| Ok(self.empty(call, &bucket(container)?)?)))
     }
 
     fn begin<'a>(&'a self, service: &'a str, quota: u64) -> BlobReply<'a, Box<dyn Upload>> {
@@ -202,8 +201,11 @@ impl Blobs for MemoryBlobs {
     fn delete<'a>(&'a self, container: &'a ContainerId, names: &'a [String]) -> BlobReply<'a, ()> {
         Box::pin(self.call(move |call| {
             names.iter().try_for_each(|name| check_object(name))?;
-            let mut objects = names.iter();
-            objects.try_for_each(|name| self.take(call, &ObjectId::new(container.clone(), name)?))
+            let bucket = bucket(container)?;
+            for name in names {
+                self.take(call, &bucket, &format!("{OBJECTS}{name}"))?;
+            }
+            Ok(())
         }))
     }
 
@@ -216,19 +218,18 @@ impl Blobs for MemoryBlobs {
         Box::pin(self.call(move |call| self.copy_now(call, (from, to), copying)))
     }
 
-    fn purge<'a>(&'a self, service: &'a str) -> BlobReply<'a, ()> {
-        Box::pin(self.call(move |call| {
+    fn purge<'a>(&'a self, service: &'a str) -> Reply<'a, ()> {
+        self.buckets.call(move |call| {
             checked(service.to_owned())?;
             for bucket in call.buckets_of(service) {
-                let container = ContainerId::new(service, bucket.name())?;
-                self.empty(call, &container)?;
+                self.empty(call, &bucket)?;
             }
             Ok(())
-        }))
+        })
     }
 
-    fn collect(&self) -> BlobReply<'_, u64> {
-        Box::pin(self.call(|_| Ok(0)))
+    fn collect(&self) -> Reply<'_, u64> {
+        self.buckets.call(|_| Ok(0))
     }
 
     fn usage(&self) -> Vec<(String, Usage)> {

@@ -25,8 +25,8 @@ use self::upload::DiskUpload;
 use crate::blobs::check_object;
 use crate::keyvalue::checked;
 use crate::{
-    BlobError, BlobReply, Blobs, ContainerId, Content, Copying, ObjectId, ObjectInfo, Page,
-    StoreError, Upload, Usage,
+    BlobError, BlobReply, Blobs, ContainerId, Content, Copying, ObjectId, ObjectInfo, Page, Reply,
+    StoreError, Upload, Usage, waiting,
 };
 
 /// [`Blobs`] on a tree and files.
@@ -116,16 +116,16 @@ impl Blobs for SledBlobs {
         })
     }
 
-    fn purge<'a>(&'a self, service: &'a str) -> BlobReply<'a, ()> {
-        Box::pin(async move {
+    fn purge<'a>(&'a self, service: &'a str) -> Reply<'a, ()> {
+        waiting(async move {
             let service = checked(service.to_owned())?;
             let unnamed = self.0.purge(&service).await?;
-            Ok(self.0.settle(unnamed).await?)
+            self.0.settle(unnamed).await
         })
     }
 
-    fn collect(&self) -> BlobReply<'_, u64> {
-        Box::pin(async move { Ok(self.0.collect().await?) })
+    fn collect(&self) -> Reply<'_, u64> {
+        waiting(self.0.collect())
     }
 
     fn usage(&self) -> Vec<(String, Usage)> {

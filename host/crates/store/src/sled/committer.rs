@@ -17,13 +17,14 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
-use crate::StoreError;
+use crate::{Moment, StoreError, Watch};
 
 type Outcome = Result<(), StoreError>;
 
 /// The thread that flushes, and the queue in front of it.
 pub(super) struct Committer {
     shared: Arc<Shared>,
+    watch: Option<Watch>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -55,6 +56,7 @@ impl Committer {
     /// Starts the thread. `flush` puts all writes made before its call on disk.
     pub(super) fn start(
         flush: impl FnMut() -> Outcome + Send + 'static,
+        watch: Option<Watch>,
     ) -> Result<Self, StoreError> {
         let queue = Queue {
             waiting: Vec::new(),
@@ -68,12 +70,13 @@ impl Committer {
         let thread = std::thread::Builder::new()
             .name("stoa-commit".to_owned())
             .spawn({
-                let shared = Arc::clone(&shared);
-                move || run(&shared, flush)
+                let (shared, watch) = (Arc::clone(&shared), watch.clone());
+                move || run(&shared, flush, watch)
             })
             .map_err(|fault| StoreError::io("starting the committer thread", &fault))?;
         Ok(Self {
             shared,
+            watch,
             thread: Mutex::new(Some(thread)),
         })
     }
@@ -81,6 +84,7 @@ impl Committer {
     /// Take it after the write. `replaced` are files that the write leaves
     /// without a use.
     pub(super) fn ticket(&self, replaced: impl IntoIterator<Item = PathBuf>) -> Ticket {
+        tell(self.watch.as_ref(), Moment::Made);
         let (done, ticket) = oneshot::channel();
         let mut queue = self.shared.queue();
         match &queue.state {
@@ -188,7 +192,7 @@ impl Shared {
     }
 }
 
-fn run(shared: &Shared, mut flush: impl FnMut() -> Outcome) {
+fn run(shared: &Shared, mut flush: impl FnMut() -> Outcome, watch: Option<Watch>) {
     let (mut waiting, mut replaced) = (Vec::new(), Vec::new());
     while shared.next_round(&mut waiting, &mut replaced).is_some() {
         let outcome = guarded(&mut flush);
@@ -196,6 +200,8 @@ fn run(shared: &Shared, mut flush: impl FnMut() -> Outcome) {
         if let Err(fault) = &outcome {
             tracing::error!(%fault, "a flush failed: the store takes no more writes");
             shared.end(&StoreError::Stopped(fault.to_string().into()));
+        } else {
+            tell(watch.as_ref(), Moment::Durable);
         }
         // A writer that gave up waiting is not an error.
         waiting
@@ -215,6 +221,12 @@ fn run(shared: &Shared, mut flush: impl FnMut() -> Outcome) {
     }
 }
 
+fn tell(watch: Option<&Watch>, moment: Moment) {
+    if let Some(watch) = watch {
+        watch(moment);
+    }
+}
+
 fn guarded(flush: &mut impl FnMut() -> Outcome) -> Outcome {
     catch_unwind(AssertUnwindSafe(flush)).unwrap_or_else(|_| {
         Err(StoreError::Io(
@@ -230,12 +242,26 @@ mod tests {
 
     use super::*;
 
+    fn started(flush: impl FnMut() -> Outcome + Send + 'static) -> Result<Committer, StoreError> {
+        Committer::start(flush, None)
+    }
+
+    #[tokio::test]
+    async fn a_watch_is_there_before_who_waits_is_told() {
+        let (told, moments) = mpsc::channel();
+        let watch: Watch = Arc::new(move |moment| told.send(moment).unwrap());
+        let committer = Committer::start(|| Ok(()), Some(watch)).unwrap();
+        committer.ticket(None).await.unwrap();
+        let seen: Vec<_> = moments.try_iter().collect();
+        assert_eq!(seen, [Moment::Made, Moment::Durable]);
+    }
+
     #[tokio::test]
     async fn one_flush_covers_every_ticket_taken_before_it() {
         let (begun, begins) = mpsc::channel();
         let (go, gate) = mpsc::channel::<()>();
         let flushes = Arc::new(AtomicU64::new(0));
-        let committer = Committer::start({
+        let committer = started({
             let flushes = Arc::clone(&flushes);
             move || {
                 begun.send(()).ok();
@@ -270,7 +296,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_failed_flush_fails_its_tickets_and_all_later_ones() {
-        let committer = Committer::start(|| Err(StoreError::NoSpace("test".into()))).unwrap();
+        let committer = started(|| Err(StoreError::NoSpace("test".into()))).unwrap();
         assert!(matches!(
             committer.ticket(None).await,
             Err(StoreError::NoSpace(_))
@@ -284,7 +310,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panicking_flush_fails_its_tickets() {
-        let committer = Committer::start(|| panic!("expected by the test")).unwrap();
+        let committer = started(|| panic!("expected by the test")).unwrap();
         assert!(matches!(
             committer.ticket(None).await,
             Err(StoreError::Io(_))
@@ -297,7 +323,7 @@ mod tests {
 
     #[tokio::test]
     async fn closing_completes_what_waits_and_refuses_what_comes() {
-        let committer = Committer::start(|| Ok(())).unwrap();
+        let committer = started(|| Ok(())).unwrap();
         let early = committer.ticket(None);
         committer.close();
         early.await.unwrap();

@@ -14,7 +14,7 @@ use stoa_call::CallContext;
 use stoa_engine::capabilities::config::{LiveConfig, Overrides};
 use stoa_engine::capabilities::logging::{GuestLog, Level};
 use stoa_engine::capabilities::outbound::outgoing::{Allowance, Outgoing};
-use stoa_engine::capabilities::{Granted, keyvalue};
+use stoa_engine::capabilities::{Granted, blobs, keyvalue};
 use stoa_engine::{EngineSettings, InstanceSettings, Runtime};
 use stoa_gateway::Neighbourhood;
 use stoa_mesh::Guards;
@@ -94,6 +94,9 @@ impl Workshop {
             commits: self.store.commits(),
             buckets: Vec::new(),
             limits: keyvalue::Limits::default(),
+            blobs: self.store.blobs(),
+            containers: Vec::new(),
+            blob_limits: blobs::Limits::of(0),
             config: LiveConfig::new(BTreeMap::new(), Overrides::default()),
             answers: Arc::new(()),
             secrets: Arc::new(Secrets::new(self.store.records(), "unused.key".into())),

@@ -18,7 +18,7 @@ use stoa_call::CallContext;
 use stoa_engine::capabilities::config::{LiveConfig, Overrides};
 use stoa_engine::capabilities::logging::{GuestLog, Level};
 use stoa_engine::capabilities::outbound::outgoing::{Allowance, Neighbours, Outgoing, Passage};
-use stoa_engine::capabilities::{Granted, keyvalue};
+use stoa_engine::capabilities::{Granted, blobs, keyvalue};
 use stoa_engine::http::{BodyError, WasiBody};
 use stoa_engine::{EngineSettings, InstanceSettings, Runtime};
 use stoa_settings::{Concurrency, Settings};
@@ -124,6 +124,9 @@ fn granted(store: &Store) -> Granted {
         commits: store.commits(),
         buckets: Vec::new(),
         limits: keyvalue::Limits::default(),
+        blobs: store.blobs(),
+        containers: Vec::new(),
+        blob_limits: blobs::Limits::of(0),
         config: LiveConfig::new(BTreeMap::new(), Overrides::default()),
         answers: Arc::new(()),
         secrets: Arc::new(Secrets::new(store.records(), "unused.key".into())),

@@ -99,6 +99,10 @@ fn each_fault_says_what_to_do() {
             "3: `keyvalue`: expected a service, such as \"product\", for all of its buckets, or one, such as \"product/stock\", found \"product/*\"",
         ),
         (
+            "grants.blobs = [\"Product\"]",
+            "3: `blobs`: expected a service, such as \"product\", to read all of its containers, or one, such as \"product/pictures\", found \"Product\"",
+        ),
+        (
             "grants.http = [\"api.example.com\"]",
             "3: `http`: expected an origin such as \"https://api.example.com\", \"https://*.example.com\" or \"http://NAME.svc\", found \"api.example.com\"",
         ),

@@ -8,7 +8,7 @@ use crate::config::document::{Document, Entry};
 use crate::manifest::sections;
 
 /// Lines of a service that can be read, and can't be served: with line 3 first.
-const REFUSED: [&str; 56] = [
+const REFUSED: [&str; 57] = [
     "pool.min = 3\npool.max = 2",
     "pool.max = 0",
     "pool.max = 1_000_001",
@@ -35,6 +35,7 @@ const REFUSED: [&str; 56] = [
     "limits.deadline = \"1ns\"",
     "breaker.window = \"999us\"",
     "grants.keyvalue = [\"product/*\"]",
+    "grants.blobs = [\"product/*\"]",
     "grants.http = [\"api.example.com\"]",
     "grants.secrets = [\"a/b\"]",
     "links.\"shop:a/b@0.1.0\" = \"b\"",
