@@ -112,6 +112,8 @@ pub enum Part {
     Idle,
     /// The shop with 1 to 1000 clients that each wait for their answers
     Clients,
+    /// Lists and searches of a shop with 100 000 products
+    Catalog,
 }
 
 impl Args {

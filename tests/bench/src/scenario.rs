@@ -1,6 +1,7 @@
 //! The scenarios and their order. Each file is one; what they share stands here.
 
 mod call;
+mod catalog;
 mod chain;
 mod clients;
 mod compare;
@@ -53,7 +54,13 @@ const ON_STOA: [Part; 11] = [
 ];
 
 /// Parts that start hosts of their own.
-const ALONE: [Part; 4] = [Part::Scale, Part::Neighbour, Part::Idle, Part::Clients];
+const ALONE: [Part; 5] = [
+    Part::Scale,
+    Part::Neighbour,
+    Part::Idle,
+    Part::Clients,
+    Part::Catalog,
+];
 
 /// What every scenario needs to know.
 struct Bench<'a> {
@@ -132,11 +139,12 @@ const FIGURES: [(Part, Measure); 7] = [
 /// Measures one part on hosts of its own.
 type MeasureAlone = fn(&Bench<'_>, &Path, &mut Report) -> Result<()>;
 
-const HOSTS: [(Part, MeasureAlone); 4] = [
+const HOSTS: [(Part, MeasureAlone); 5] = [
     (Part::Scale, scale::measure),
     (Part::Neighbour, neighbour::measure),
     (Part::Idle, idle::measure),
     (Part::Clients, clients::measure),
+    (Part::Catalog, catalog::measure),
 ];
 
 impl Bench<'_> {
