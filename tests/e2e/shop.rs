@@ -12,6 +12,7 @@ mod fulfilment;
 mod money;
 mod payment;
 mod settings;
+mod shipping;
 
 use anyhow::{Context as _, Result, ensure};
 use http::Method;
@@ -33,6 +34,7 @@ fn manifest(edit: impl Fn(String) -> String) -> Result<TempDir> {
         ("order", components::ORDER),
         ("catalog", components::CATALOG),
         ("payment", components::PAYMENT),
+        ("shipping", components::SHIPPING),
     ] {
         let built = format!("\"../target/wasm32-wasip2/release/{name}.wasm\"");
         ensure!(text.contains(&built), "{file} names no {built}");

@@ -188,8 +188,14 @@ impl Index {
             self.by_name.remove(0);
         }
         let chain = self.chain(language);
-        let mut slots = self.by_id.clone();
-        slots.sort_by(|left, right| self.name(*left, &chain).cmp(self.name(*right, &chain)));
+        let named = self
+            .by_id
+            .iter()
+            .map(|slot| (self.name(*slot, &chain), *slot));
+        let mut named: Vec<_> = named.collect();
+        // Stable: those of one name stay in the order of their ids.
+        named.sort_by_key(|(name, _)| *name);
+        let slots = named.into_iter().map(|(_, slot)| slot).collect();
         self.by_name.push((language.to_owned(), slots));
         self.by_name.len() - 1
     }

@@ -124,6 +124,8 @@ pub enum Part {
     Queue,
     /// A million simulated reservations: nothing is sold twice
     Oversell,
+    /// Lists and searches of a shop with 100 000 products
+    Catalog,
 }
 
 impl Args {

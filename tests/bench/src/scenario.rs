@@ -1,6 +1,7 @@
 //! The scenarios and their order. Each file is one; what they share stands here.
 
 mod call;
+mod catalog;
 mod chain;
 mod clients;
 mod compare;
@@ -57,7 +58,7 @@ const ON_STOA: [Part; 11] = [
 ];
 
 /// Parts that start hosts of their own.
-const ALONE: [Part; 7] = [
+const ALONE: [Part; 8] = [
     Part::Scale,
     Part::Neighbour,
     Part::Idle,
@@ -65,6 +66,7 @@ const ALONE: [Part; 7] = [
     Part::Place,
     Part::Queue,
     Part::Oversell,
+    Part::Catalog,
 ];
 
 /// What every scenario needs to know.
@@ -144,7 +146,7 @@ const FIGURES: [(Part, Measure); 7] = [
 /// Measures one part on hosts of its own.
 type MeasureAlone = fn(&Bench<'_>, &Path, &mut Report) -> Result<()>;
 
-const HOSTS: [(Part, MeasureAlone); 7] = [
+const HOSTS: [(Part, MeasureAlone); 8] = [
     (Part::Scale, scale::measure),
     (Part::Neighbour, neighbour::measure),
     (Part::Idle, idle::measure),
@@ -152,6 +154,7 @@ const HOSTS: [(Part, MeasureAlone); 7] = [
     (Part::Place, place::measure),
     (Part::Queue, queue::measure),
     (Part::Oversell, oversell::measure),
+    (Part::Catalog, catalog::measure),
 ];
 
 impl Bench<'_> {

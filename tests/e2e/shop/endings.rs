@@ -259,6 +259,8 @@ async fn wrong_settings_are_refused() -> Result<()> {
         ("product", "reservation_tl=60"),
         ("order", "reservation_ttl=60"),
         ("catalog", "region.us={\"currency\": \"ZZZ\"}"),
+        ("payment", "slow_answer_ms=-1"),
+        ("shipping", "zones=[{\"countries\": [\"ZZ\"]}]"),
     ] {
         let refused = shop.host.cli(&["config", service, "set", setting]).await?;
         refused.expect(1)?;

@@ -1,7 +1,5 @@
 //! How many items there are of each kind.
 
-use std::collections::{BTreeMap, HashMap};
-
 use stoa_sdk::currency;
 
 use super::{Index, NO_CATEGORY, View};
@@ -64,16 +62,29 @@ impl<'a> Accepted<'a> {
 }
 
 /// Facets that are being counted.
-#[derive(Default)]
 pub(super) struct Counting {
     total: u32,
-    categories: HashMap<u32, u32>,
-    /// By price: told as ranges.
-    prices: Vec<i64>,
     in_stock: u32,
+    /// By the category's number.
+    categories: Vec<u32>,
+    /// By the range's number: those up to each of `ends`, and beyond.
+    prices: Vec<u32>,
+    ends: Vec<i64>,
 }
 
 impl Counting {
+    /// Of nothing so far, in a currency.
+    pub(super) fn new(index: &Index, currency: &str) -> Self {
+        let ends = ends(currency);
+        Self {
+            total: 0,
+            in_stock: 0,
+            categories: vec![0; index.categories.len()],
+            prices: vec![0; ends.len() + 1],
+            ends,
+        }
+    }
+
     /// Counts a document wherever all other filters accept it.
     pub(super) fn add(&mut self, accepted: &Accepted<'_>, slot: u32) {
         let (category, price, stock) = accepted.each(slot);
@@ -81,43 +92,53 @@ impl Counting {
         self.total += u32::from(category && price && stock);
         self.in_stock += u32::from(category && price && place.in_stock);
         if price && stock && place.category != NO_CATEGORY {
-            *self.categories.entry(place.category).or_default() += 1;
+            self.categories[place.category as usize] += 1;
         }
-        if category && stock {
-            self.prices.extend(place.price);
+        if category
+            && stock
+            && let Some(minor) = place.price
+        {
+            self.add_price(minor);
         }
     }
 
+    fn add_price(&mut self, minor: i64) {
+        let range = self.ends.partition_point(|end| *end <= minor);
+        self.prices[range] += 1;
+    }
+
     /// What was counted.
-    pub(super) fn facets(self, index: &Index, currency: &str) -> Facets {
-        let categories = self.categories.into_iter();
+    pub(super) fn facets(self, index: &Index) -> Facets {
+        let categories = (0_u32..)
+            .zip(&self.categories)
+            .filter(|(_, count)| **count > 0);
         let mut categories: Vec<_> = categories
-            .map(|(category, count)| (index.categories.text(category).to_owned(), count))
+            .map(|(category, count)| (index.categories.text(category).to_owned(), *count))
             .collect();
         categories.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
         categories.truncate(MOST_CATEGORIES);
         Facets {
             total: self.total,
             categories,
-            prices: ranges(&self.prices, currency),
+            prices: self.ranges(),
             in_stock: self.in_stock,
         }
     }
-}
 
-/// How many of some prices there are in each range.
-fn ranges(prices: &[i64], currency: &str) -> Vec<(i64, i64, u32)> {
-    let ends = ends(currency);
-    let mut counts = BTreeMap::<usize, u32>::new();
-    for price in prices {
-        let range = ends.partition_point(|end| end <= price);
-        *counts.entry(range).or_default() += 1;
+    /// Each range in which there is something, and how much.
+    fn ranges(&self) -> Vec<(i64, i64, u32)> {
+        let counts = self
+            .prices
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0);
+        let told = counts.map(|(range, count)| {
+            let from = range.checked_sub(1).map_or(0, |before| self.ends[before]);
+            let to = self.ends.get(range).copied().unwrap_or(i64::MAX);
+            (from, to, *count)
+        });
+        told.collect()
     }
-    let told = counts.into_iter().map(|(range, count)| {
-        let from = range.checked_sub(1).map_or(0, |before| ends[before]);
-        (from, ends.get(range).copied().unwrap_or(i64::MAX), count)
-    });
-    told.collect()
 }
 
 /// Where ranges end: 1, 2, 5, 10, 20, 50 … of a currency's units, in minor units.
@@ -138,6 +159,11 @@ mod tests {
 
     #[test]
     fn ranges_have_round_ends() {
+        let ranges = |prices: &[i64], currency| {
+            let mut counting = Counting::new(&Index::default(), currency);
+            prices.iter().for_each(|price| counting.add_price(*price));
+            counting.ranges()
+        };
         assert_eq!(
             ranges(&[0, 99, 100, 1250, 1999, 2000, i64::MAX], "EUR"),
             [

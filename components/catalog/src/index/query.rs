@@ -91,9 +91,9 @@ impl Index {
         (slots, after): (&[u32], After),
     ) -> Answer {
         let facets = ask.facets.then(|| {
-            let mut counting = Counting::default();
+            let mut counting = Counting::new(self, ask.currency);
             slots.iter().for_each(|slot| counting.add(accepted, *slot));
-            counting.facets(self, ask.currency)
+            counting.facets(self)
         });
         let chain = match ask.order {
             Order::Name(language) => self.chain(language),
@@ -148,11 +148,11 @@ impl Index {
     ) -> Answer {
         let found = self.terms.search(words, self.docs.len());
         let facets = ask.facets.then(|| {
-            let mut counting = Counting::default();
+            let mut counting = Counting::new(self, ask.currency);
             found
                 .iter()
                 .for_each(|(slot, _)| counting.add(accepted, *slot));
-            counting.facets(self, ask.currency)
+            counting.facets(self)
         });
         // Best first, then the oldest.
         let order = |left: &(u32, u32), right: &(u32, u32)| {
