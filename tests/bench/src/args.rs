@@ -134,6 +134,11 @@ impl Args {
         if self.quick { 3 } else { self.rounds as usize }
     }
 
+    /// So many things, or a hundredth of them for a quick look.
+    pub fn many(&self, usual: usize) -> usize {
+        if self.quick { usual / 100 } else { usual }
+    }
+
     /// How long a server is measured in a round.
     pub fn duration(&self) -> Duration {
         Duration::from_secs(if self.quick { 1 } else { self.seconds })

@@ -61,11 +61,7 @@ pub fn measure(bench: &Bench<'_>, program: &Path, report: &mut Report) -> Result
         report.skipped.push(skipped);
         return Ok(());
     }
-    let products = if bench.args.quick {
-        PRODUCTS / 100
-    } else {
-        PRODUCTS
-    };
+    let products = bench.args.many(PRODUCTS);
     say(&format!("filling a shop with {products} products"));
     let mut stoa = Stoa::start(bench.cores.on_server(program))?;
     shop::deploy(program, &stoa)?;
