@@ -141,6 +141,8 @@ impl Host {
         let gateway_addr = gateway_listener.local_addr()?;
         let admin_addr = admin_listener.local_addr()?;
         let store = open_store(&config.data)?;
+        let flushes = telemetry.metrics.state_flush();
+        store.tell_flushes(Box::new(move |took| flushes.observe(took)));
         let token: Arc<str> = token(&config.data)?.into();
         let (records, metrics) = (store.records(), &telemetry.metrics);
         let identity = Identity::open(&config, &token, records, metrics).await?;

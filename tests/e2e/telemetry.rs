@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use stoa_tests::raw;
 use stoa_tests::service::Service;
 
-use crate::{guests, hello, host_with, serving};
+use crate::{guests, hello, host, host_with, serving};
 
 /// Each line that the host wrote as a log record; the two first ones are for people.
 fn records(lines: &[String]) -> Result<Vec<Value>> {
@@ -202,6 +202,21 @@ async fn what_the_host_sheds_is_counted() -> Result<()> {
         shed as f64,
         "{metrics}"
     );
+    Ok(())
+}
+
+/// A deployment is written down.
+#[tokio::test]
+async fn flushes_of_the_disk_are_timed() -> Result<()> {
+    let host = host().await?;
+    let flushes = async || {
+        let metrics = host.admin()?.metrics().await?;
+        anyhow::Ok(sum(&metrics, "stoa_state_flush_seconds_count", &[]))
+    };
+    let before = flushes().await?;
+    host.admin()?.deploy_one(&hello()).await?;
+    let after = flushes().await?;
+    assert!(after > before, "{before} flushes, then {after}");
     Ok(())
 }
 

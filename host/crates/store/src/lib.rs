@@ -38,7 +38,7 @@ pub use self::expiring::{Expiring, KeyDigest, OWNER};
 pub use self::keyvalue::{BucketId, Current, KeyValue, MAX_KEY, MAX_VALUE, Page};
 pub use self::leases::{Held, Lease, Leases, Term};
 pub use self::log::Log;
-pub use self::moment::{Moment, Watch};
+pub use self::moment::{Flushed, Moment, Watch};
 pub use self::records::{Change, Records};
 pub use self::secret::{make_secret, read_secret};
 pub use self::sled::Store;

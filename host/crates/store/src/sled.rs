@@ -41,7 +41,7 @@ use self::lock::DirectoryLock;
 use self::log::SledLog;
 use self::records::SledRecords;
 use self::stored::Stored;
-use super::{Blobs, Commit, Expiring, KeyValue, Leases, Log, Records, StoreError, Watch};
+use super::{Blobs, Commit, Expiring, Flushed, KeyValue, Leases, Log, Records, StoreError, Watch};
 
 /// Pages kept in memory, in bytes. Enough for the working set of a host of small
 /// services, and well within an idle host's budget.
@@ -127,6 +127,11 @@ impl Store {
             committer,
             _lock: lock,
         })
+    }
+
+    /// Has the time of each flush told from now on, to who asks first.
+    pub fn tell_flushes(&self, flushed: Flushed) {
+        self.committer.tell_flushes(flushed);
     }
 
     /// The buckets of all services.

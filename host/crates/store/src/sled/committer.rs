@@ -11,13 +11,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use crate::{Moment, StoreError, Watch};
+use crate::{Flushed, Moment, StoreError, Watch};
 
 type Outcome = Result<(), StoreError>;
 
@@ -35,6 +36,7 @@ pub(super) struct Ticket(oneshot::Receiver<Outcome>);
 struct Shared {
     queue: Mutex<Queue>,
     wake: Condvar,
+    flushed: OnceLock<Flushed>,
 }
 
 struct Queue {
@@ -66,6 +68,7 @@ impl Committer {
         let shared = Arc::new(Shared {
             queue: Mutex::new(queue),
             wake: Condvar::new(),
+            flushed: OnceLock::new(),
         });
         let thread = std::thread::Builder::new()
             .name("stoa-commit".to_owned())
@@ -79,6 +82,12 @@ impl Committer {
             watch,
             thread: Mutex::new(Some(thread)),
         })
+    }
+
+    /// Has the time of each flush told from now on, to who asks first.
+    pub(super) fn tell_flushes(&self, flushed: Flushed) {
+        // A second one would have asked for nothing.
+        let _ = self.shared.flushed.set(flushed);
     }
 
     /// Take it after the write. `replaced` are files that the write leaves
@@ -195,7 +204,11 @@ impl Shared {
 fn run(shared: &Shared, mut flush: impl FnMut() -> Outcome, watch: Option<Watch>) {
     let (mut waiting, mut replaced) = (Vec::new(), Vec::new());
     while shared.next_round(&mut waiting, &mut replaced).is_some() {
+        let began = Instant::now();
         let outcome = guarded(&mut flush);
+        if let Some(flushed) = shared.flushed.get() {
+            flushed(began.elapsed());
+        }
         // Who waits gets the failure itself, who comes later that it happened.
         if let Err(fault) = &outcome {
             tracing::error!(%fault, "a flush failed: the store takes no more writes");
@@ -254,6 +267,17 @@ mod tests {
         committer.ticket(None).await.unwrap();
         let seen: Vec<_> = moments.try_iter().collect();
         assert_eq!(seen, [Moment::Made, Moment::Durable]);
+    }
+
+    #[tokio::test]
+    async fn flushes_are_told_once_each() {
+        let committer = started(|| Ok(())).unwrap();
+        let (told, flushes) = mpsc::channel();
+        committer.tell_flushes(Box::new(move |took| told.send(took).unwrap()));
+        for _ in 0..3 {
+            committer.ticket(None).await.unwrap();
+        }
+        assert_eq!(flushes.try_iter().count(), 3);
     }
 
     #[tokio::test]
