@@ -17,6 +17,14 @@ pub fn text(key: &str) -> Result<Option<String>, Error> {
     })
 }
 
+/// All settings, by key.
+pub fn all() -> Result<Vec<(String, String)>, Error> {
+    store::get_all().map_err(|fault| {
+        tracing::error!("settings: {fault:?}");
+        unavailable!("the service's settings can't be read now")
+    })
+}
+
 /// The setting as a number, a bool or anything else that is read from text.
 pub fn get<T: FromStr<Err: Display>>(key: &str) -> Result<Option<T>, Error> {
     text(key)?.map(|text| parse(key, &text)).transpose()

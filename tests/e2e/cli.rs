@@ -133,7 +133,7 @@ async fn it_tells_what_a_service_may_use_and_what_its_routes_do() -> Result<()> 
     let host = serving(&[service]).await?;
     let shown = host.cli(&["show", "hello"]).await?.expect(0)?.to_owned();
     for told in [
-        "memory 96 MiB, body 1 MiB",
+        "memory 96 MiB, body 1 MiB, blobs 1 GiB",
         "GET /late, on disconnect finish\n",
     ] {
         assert!(shown.contains(told), "{told} in {shown}");

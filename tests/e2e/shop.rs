@@ -8,8 +8,11 @@ mod crowd;
 #[cfg(debug_assertions)]
 mod dying;
 mod endings;
+mod fulfilment;
+mod money;
 mod payment;
 mod settings;
+mod shipping;
 
 use anyhow::{Context as _, Result, ensure};
 use http::Method;
@@ -31,6 +34,7 @@ fn manifest(edit: impl Fn(String) -> String) -> Result<TempDir> {
         ("order", components::ORDER),
         ("catalog", components::CATALOG),
         ("payment", components::PAYMENT),
+        ("shipping", components::SHIPPING),
     ] {
         let built = format!("\"../target/wasm32-wasip2/release/{name}.wasm\"");
         ensure!(text.contains(&built), "{file} names no {built}");
@@ -150,7 +154,7 @@ async fn stock(shop: &Shop, sku: &str) -> Result<(u64, u64)> {
     Ok((read("on_hand")?, read("reserved")?))
 }
 
-/// All orders, page by page.
+/// All orders but those that were refused, page by page.
 async fn orders(shop: &Shop) -> Result<Vec<Value>> {
     let (mut all, mut cursor) = (Vec::new(), String::new());
     let mut staff = shop.staff();

@@ -1,4 +1,4 @@
-//! Generated from `shop:order` and from what it imports of `shop:product`. The
+//! Generated from `shop:order` and from what it imports of the other services. The
 //! records are what the domain works with and what is kept.
 
 #![allow(missing_docs, unused_qualifications, unsafe_code, clippy::all)]
@@ -8,6 +8,8 @@ wit_bindgen::generate!({
         "../../wit/stoa-service",
         "../../wit/stoa-money",
         "../../wit/shop-product",
+        "../../wit/shop-payment",
+        "../../wit/shop-shipping",
         "../../wit/shop-order",
     ],
     world: "shop:order/order-service",

@@ -6,6 +6,7 @@ use stoa_sdk::{Error, Money, Violations, invalid};
 
 use crate::bindings::exports::shop::order::orders::{NewOrder, OrderLine};
 use crate::bindings::shop::product::products::Offer;
+use crate::bindings::shop::shipping::carriers::Address;
 
 /// Lines of one order at most.
 const MAX_LINES: usize = 100;
@@ -50,6 +51,9 @@ impl Cart {
                 }
             });
         }
+        if let Some(address) = &order.address {
+            check_address(address, &mut faults);
+        }
         faults.check()?;
         Ok(Self {
             currency: order.currency.clone(),
@@ -63,8 +67,8 @@ impl Cart {
         self.wanted.keys().cloned().collect()
     }
 
-    /// Lines at today's prices, and their total.
-    pub(crate) fn price(&self, offers: &[Offer]) -> Result<(Vec<OrderLine>, Money), Error> {
+    /// Lines at today's prices, and what they come to.
+    pub(crate) fn lines(&self, offers: &[Offer]) -> Result<(Vec<OrderLine>, Money), Error> {
         let mut faults = Violations::default();
         let mut lines = Vec::new();
         for (sku, quantity) in &self.wanted {
@@ -88,6 +92,11 @@ impl Cart {
             invalid!("/lines", "{}", self.too_much(sum))
         })?;
         Ok((lines, total))
+    }
+
+    /// Units of all lines.
+    pub(crate) fn units(&self) -> u32 {
+        self.wanted.values().sum()
     }
 
     fn line(&self, offers: &[Offer], sku: &str, quantity: u32) -> Result<OrderLine, String> {
@@ -115,6 +124,9 @@ impl Cart {
             quantity,
             unit_price,
             total,
+            discount: None,
+            tax: None,
+            returned: None,
         })
     }
 
@@ -134,6 +146,18 @@ impl Cart {
         total.currency == self.currency
             && lines.len() == self.wanted.len()
             && lines.iter().zip(&self.wanted).all(same)
+    }
+}
+
+/// Refuses what no carrier could find.
+fn check_address(address: &Address, faults: &mut Violations) {
+    for (text, longest, field) in [
+        (&address.name, 200, "name"),
+        (&address.street, 200, "street"),
+        (&address.city, 100, "city"),
+        (&address.postal_code, 20, "postal_code"),
+    ] {
+        faults.expect_name(text, longest, format!("/address/{field}"));
     }
 }
 
@@ -162,10 +186,15 @@ mod tests {
             };
             let order = NewOrder {
                 currency: "EUR".into(),
+                region: None,
                 lines: names.iter().zip(quantities).map(line).collect(),
+                discount: None,
+                address: None,
+                shipping: None,
+                payment: None,
             };
             let cart = Cart::read(&order).unwrap();
-            let fault = cart.price(&names.map(offer)).unwrap_err();
+            let fault = cart.lines(&names.map(offer)).unwrap_err();
             let told = format!("{fault:?}");
             for said in [sum, "9223372036854775807", "EUR"] {
                 assert!(told.contains(said), "no {said} in {told}");

@@ -1,16 +1,22 @@
 //! The contract's functions over the host's buckets and links. No logic here.
 
 use stoa_sdk::context::{self, Caller, Conditions};
-use stoa_sdk::{Bucket, Error, Index, Timestamp, log};
+use stoa_sdk::{Bucket, Error, Index, Money, Timestamp, config, log};
 
-use crate::bindings::exports::shop::order::orders::{Guest, NewOrder, Order, OrderPage};
+use crate::bindings::exports::shop::order::orders::{
+    Guest, NewLine, NewOrder, Order, OrderPage, OrderState,
+};
 use crate::bindings::exports::shop::order::saga::Guest as SagaGuest;
+use crate::bindings::exports::shop::payment::payment_changes::Guest as PaymentGuest;
+use crate::bindings::exports::shop::shipping::shipment_changes::Guest as ShipmentGuest;
 use crate::bindings::shop::order::saga;
+use crate::bindings::shop::payment::payments::{self, Payment};
 use crate::bindings::shop::product::{
     inventory::{self, ReserveLine},
     products::{self, Offer},
 };
-use crate::{Kept, Later, Orders, Warehouse};
+use crate::bindings::shop::shipping::carriers::{self, Address, Shipment, ShippingQuote};
+use crate::{Carrier, Filter, Kept, Later, Orders, Part, Till, Warehouse};
 
 /// What the contract's functions are exported from.
 struct Component;
@@ -23,7 +29,7 @@ mod exported {
     crate::bindings::export!(Component with_types_in crate::bindings);
 }
 
-/// The product service behind the link, and the queue.
+/// The other services behind their links, and the queue.
 struct Link;
 
 impl Warehouse for Link {
@@ -31,8 +37,13 @@ impl Warehouse for Link {
         products::find(skus)
     }
 
-    fn reserve(&self, order: &str, lines: &[ReserveLine]) -> Result<(), Error> {
-        inventory::reserve(order, lines, None).map(drop)
+    fn reserve(
+        &self,
+        order: &str,
+        lines: &[ReserveLine],
+        locations: Option<&[String]>,
+    ) -> Result<(), Error> {
+        inventory::reserve(order, lines, locations).map(drop)
     }
 
     fn commit(&self, order: &str) -> Result<(), Error> {
@@ -41,6 +52,57 @@ impl Warehouse for Link {
 
     fn cancel(&self, order: &str) -> Result<(), Error> {
         inventory::cancel(order).map(drop)
+    }
+
+    fn ship(&self, order: &str) -> Result<(), Error> {
+        inventory::ship(order).map(drop)
+    }
+
+    fn take_back(&self, order: &str, id: &str, lines: &[ReserveLine]) -> Result<(), Error> {
+        inventory::take_back(order, id, lines).map(drop)
+    }
+}
+
+impl Till for Link {
+    fn authorize(&self, order: &str, amount: &Money, token: &str) -> Result<Payment, Error> {
+        payments::authorize(order, amount, token)
+    }
+
+    fn capture(&self, order: &str) -> Result<(), Error> {
+        payments::capture(order).map(drop)
+    }
+
+    fn void(&self, order: &str, reason: &str) -> Result<(), Error> {
+        payments::void(order, reason).map(drop)
+    }
+
+    fn refund(&self, order: &str, id: &str, amount: &Money) -> Result<(), Error> {
+        payments::refund(order, id, amount).map(drop)
+    }
+}
+
+impl Carrier for Link {
+    fn quote(
+        &self,
+        country: &str,
+        currency: &str,
+        units: u32,
+    ) -> Result<Vec<ShippingQuote>, Error> {
+        carriers::quote(country, currency, units)
+    }
+
+    fn send(
+        &self,
+        order: &str,
+        to: &Address,
+        service: &str,
+        units: u32,
+    ) -> Result<Shipment, Error> {
+        carriers::create_shipment(order, to, service, units)
+    }
+
+    fn track(&self, order: &str) -> Result<Shipment, Error> {
+        carriers::track(order)
     }
 }
 
@@ -56,9 +118,11 @@ fn orders() -> Result<Orders<Link>, Error> {
         orders: Bucket::open("orders")?,
         keys: Bucket::open("keys")?,
         owed: Bucket::open("owed")?,
+        uses: Bucket::open("discounts")?,
         by_customer: Index::open("by-customer"),
+        newest: Index::open("newest"),
     };
-    Ok(Orders::new(kept, Link))
+    Ok(Orders::new(kept, Link, config::all()?))
 }
 
 impl Guest for Component {
@@ -71,9 +135,23 @@ impl Guest for Component {
         orders()?.get(&id, &Caller::current(), Timestamp::now())
     }
 
-    fn list(limit: Option<u32>, cursor: Option<String>) -> Result<OrderPage, Error> {
-        let caller = Caller::current();
-        orders()?.list(limit, cursor.as_deref(), &caller, Timestamp::now())
+    fn list(
+        limit: Option<u32>,
+        cursor: Option<String>,
+        state: Option<OrderState>,
+        region: Option<String>,
+        customer: Option<String>,
+    ) -> Result<OrderPage, Error> {
+        let filter = Filter {
+            state,
+            region,
+            customer,
+        };
+        let part = Part {
+            limit,
+            cursor: cursor.as_deref(),
+        };
+        orders()?.list(part, &filter, &Caller::current(), Timestamp::now())
     }
 
     fn cancel(id: String) -> Result<Order, Error> {
@@ -84,10 +162,35 @@ impl Guest for Component {
             Timestamp::now(),
         )
     }
+
+    fn ship(id: String) -> Result<Order, Error> {
+        orders()?.ship(&id, &Caller::current(), Timestamp::now())
+    }
+
+    fn deliver(id: String) -> Result<Order, Error> {
+        orders()?.deliver(&id, &Caller::current(), Timestamp::now())
+    }
+
+    fn return_(id: String, lines: Vec<NewLine>) -> Result<Order, Error> {
+        let (caller, key) = (Caller::current(), context::idempotency_key());
+        orders()?.take_back(&id, &lines, (&caller, key.as_deref()), Timestamp::now())
+    }
 }
 
 impl SagaGuest for Component {
     fn advance(order_id: String) -> Result<(), Error> {
         orders()?.resume(&order_id, Timestamp::now())
+    }
+}
+
+impl PaymentGuest for Component {
+    fn changed(order_id: String) -> Result<(), Error> {
+        orders()?.payment_changed(&order_id, Timestamp::now())
+    }
+}
+
+impl ShipmentGuest for Component {
+    fn changed(order_id: String) -> Result<(), Error> {
+        orders()?.shipment_changed(&order_id, Timestamp::now())
     }
 }

@@ -38,25 +38,6 @@ pub(crate) fn order_id(
     })
 }
 
-/// Frees a key from the order that it stands for, so that its next use makes another.
-pub(crate) fn forget(
-    keys: &Bucket<String>,
-    subject: &str,
-    key: Option<&str>,
-    order: &str,
-) -> Result<(), Error> {
-    let Some(key) = key else { return Ok(()) };
-    keys.update_if(&scoped(subject, key), |known| {
-        let known = known.unwrap_or_default();
-        Ok::<_, Error>(match known == order {
-            // No id of any order.
-            true => Change::Write(String::new()),
-            false => Change::Leave(known),
-        })
-    })?;
-    Ok(())
-}
-
 /// The length keeps `a:` + `b` and `a` + `:b` apart.
 fn scoped(subject: &str, key: &str) -> String {
     format!("{}:{subject}:{key}", subject.len())
@@ -88,20 +69,6 @@ mod tests {
             order_id(&keys, "ann", Some("k"), NOW + LIFE).unwrap(),
             first
         );
-    }
-
-    #[test]
-    fn key_is_freed_from_its_own_order_only() {
-        let keys = Bucket::in_memory();
-        let id = || order_id(&keys, "ann", Some("k"), NOW).unwrap();
-        let first = id();
-        forget(&keys, "ann", Some("k"), "another").unwrap();
-        assert_eq!(id(), first);
-        forget(&keys, "ann", Some("k"), &first).unwrap();
-        let second = id();
-        assert_ne!(second, first);
-        forget(&keys, "ann", Some("k"), &first).unwrap();
-        assert_eq!(id(), second);
     }
 
     #[test]

@@ -1,142 +1,219 @@
-//! How an order ends: confirmed with its stock, or cancelled without any.
+//! How an order comes to its fate: confirmed with its stock and its money, or cancelled
+//! without either.
 //!
 //! Every step is idempotent by the order's id, and its state moves by
 //! compare-and-swap: whoever comes next, after a crash or at the same time, goes on
-//! from what it finds. Nothing here waits for somebody to ask again: `place` ends what
-//! it began, and what a crash left goes on by the queue, to which each order is told
-//! together with its first write, or by whoever reads it first.
+//! from what it finds. Nothing here waits for somebody to ask again: `place` goes on as far as
+//! it can, and what is left goes on by the queue, to which each order is told together with
+//! the write that begins a step, or by whoever reads it first.
 //!
-//! A cancelled order may still have stock. That is owed, and written down before the
-//! order is cancelled, so that it can be given back whatever happens in between.
+//! A cancelled order may still have stock, money or a discount. That is owed, and written
+//! down before the order is cancelled, so that it can be given back whatever happens in
+//! between.
 
 use std::time::Duration;
 
-use stoa_sdk::{Bucket, Change, Error, Timestamp};
+use stoa_sdk::{Bucket, Change, Error, Timestamp, unavailable};
 
-use crate::bindings::exports::shop::order::orders::{Order, OrderLine, OrderState as State};
+use crate::World;
+use crate::bindings::exports::shop::order::orders::{OrderLine, OrderState as State};
+use crate::bindings::shop::payment::payments::PaymentState;
 use crate::bindings::shop::product::inventory::ReserveLine;
+use crate::discount::Discounts;
+use crate::entry::{Entry, name};
 use crate::orders::missing;
-use crate::{Later, Warehouse};
 
-/// How long an order that a crash left may still be confirmed. Nobody waits for it
-/// after that, at the price of that time.
+/// How long an order may be on its way. Nobody waits for it after that, at the price of that
+/// time. As long as stock is held, unless an operator says otherwise.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// Longer than a call may last: who wrote an older note of what is owed is gone.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// Orders on their way to an end.
+/// Orders on their way.
 pub(crate) struct Saga<W> {
-    pub(crate) orders: Bucket<Order>,
-    /// Orders whose stock is to be given back, and since when.
+    pub(crate) orders: Bucket<Entry>,
+    /// Orders whose stock and money are to be given back, and since when.
     owed: Bucket<Timestamp>,
-    warehouse: W,
+    pub(crate) discounts: Discounts,
+    pub(crate) world: W,
 }
 
-impl<W: Warehouse + Later> Saga<W> {
-    pub(crate) fn new(orders: Bucket<Order>, owed: Bucket<Timestamp>, warehouse: W) -> Self {
+impl<W: World> Saga<W> {
+    pub(crate) fn new(
+        orders: Bucket<Entry>,
+        owed: Bucket<Timestamp>,
+        discounts: Discounts,
+        world: W,
+    ) -> Self {
         Self {
             orders,
             owed,
-            warehouse,
+            discounts,
+            world,
         }
     }
 
-    pub(crate) fn warehouse(&self) -> &W {
-        &self.warehouse
-    }
-
-    /// Takes an order to its end, which another caller may have chosen. An error
-    /// leaves it where it is.
-    pub(crate) fn advance(&self, order: &Order, now: Timestamp) -> Result<Order, Error> {
-        if is_over(order) {
-            return Ok(order.clone());
-        }
-        let lines: Vec<_> = order.lines.iter().map(reserve_line).collect();
-        match refusal(self.warehouse.reserve(&order.id, &lines))? {
-            // All or none: it has no stock.
-            Some(reason) => return self.end(&order.id, State::Cancelled, Some(&reason), now),
-            None => tracing::debug!(id = order.id, "stock reserved"),
-        }
-        match refusal(self.warehouse.commit(&order.id))? {
-            Some(reason) => self.call_off(&order.id, &reason, now),
-            None => self.end(&order.id, State::Confirmed, None, now),
+    /// Takes an order as far as it can go. An error leaves it where it is.
+    pub(crate) fn advance(&self, entry: &Entry, now: Timestamp) -> Result<Entry, Error> {
+        match entry.is_open() {
+            true if now < entry.since() + PATIENCE => self.conclude(entry, now),
+            true => self.call_off(&entry.order.id, "was left unfinished", now),
+            false => self.fulfil(entry, now),
         }
     }
 
-    /// Cancels an order that is not over, and gives back what stock it may have.
-    pub(crate) fn call_off(&self, id: &str, reason: &str, now: Timestamp) -> Result<Order, Error> {
+    /// Stock, then money, then the sale: or back again.
+    fn conclude(&self, entry: &Entry, now: Timestamp) -> Result<Entry, Error> {
+        let (id, world) = (&entry.order.id, &self.world);
+        let lines: Vec<_> = entry.order.lines.iter().map(reserve_line).collect();
+        let reserved = world.reserve(id, &lines, entry.locations.as_deref());
+        if let Some(reason) = refusal(reserved)? {
+            return self.refuse(entry, &reason, now);
+        }
+        tracing::debug!(id, "stock reserved");
+        if entry.costs() {
+            let token = entry.token.as_deref().unwrap_or_default();
+            let mut payment = None;
+            let authorized = world.authorize(id, &entry.order.total, token);
+            let refused = refusal(authorized.map(|made| payment = Some(made)))?;
+            let reason = match payment {
+                Some(payment) => match payment.state {
+                    PaymentState::RequiresAction => {
+                        return self.wait(id, payment.action_url, now);
+                    }
+                    PaymentState::Failed | PaymentState::Voided => Some(format!(
+                        "payment refused: {}",
+                        payment.reason.as_deref().unwrap_or("no reason given")
+                    )),
+                    _ => None,
+                },
+                None => refused,
+            };
+            if let Some(reason) = reason {
+                return self.call_off(id, &reason, now);
+            }
+        }
+        match refusal(world.commit(id))? {
+            Some(reason) => self.call_off(id, &reason, now),
+            None => self.end(id, |entry| entry.to(State::Confirmed, None, now)),
+        }
+    }
+
+    /// Its customer has to confirm the payment first.
+    fn wait(&self, id: &str, url: Option<String>, now: Timestamp) -> Result<Entry, Error> {
+        self.orders.update_if(id, |entry| {
+            let entry = entry.ok_or_else(|| missing(id))?;
+            Ok(match entry.order.state {
+                State::Pending => Change::Write(entry.changed(now, |entry| {
+                    entry.order.state = State::Reserved;
+                    entry.order.action_url.clone_from(&url);
+                })),
+                _ => Change::Leave(entry),
+            })
+        })
+    }
+
+    /// Ends an order that found no stock: all or none, so that it has none.
+    fn refuse(&self, entry: &Entry, reason: &str, now: Timestamp) -> Result<Entry, Error> {
+        let id = &entry.order.id;
+        // A first try may have come further before a crash.
+        let has_more = entry.order.state != State::Pending || entry.order.discount_code.is_some();
+        if has_more {
+            self.owe(id, now)?;
+        }
+        let ended = self.end(id, |entry| Entry {
+            refused: true,
+            ..entry.to(State::Cancelled, Some(reason), now)
+        })?;
+        if has_more && ended.order.state == State::Cancelled {
+            self.pay_or_tell(&ended);
+        }
+        Ok(ended)
+    }
+
+    /// Cancels an order that is on its way, and gives back what it may have.
+    pub(crate) fn call_off(&self, id: &str, reason: &str, now: Timestamp) -> Result<Entry, Error> {
         self.owe(id, now)?;
-        let order = self.end(id, State::Cancelled, Some(reason), now)?;
+        let entry = self.end(id, |entry| entry.to(State::Cancelled, Some(reason), now))?;
         // If another caller confirmed it first, the note goes when it is old.
-        if order.state == State::Cancelled {
-            self.pay_or_tell(id);
+        if entry.order.state == State::Cancelled {
+            self.pay_or_tell(&entry);
         }
-        Ok(order)
+        Ok(entry)
     }
 
-    /// Cancels an order in any state, if `check` allows it, and gives its stock back.
+    /// Cancels an order that has not gone out, if `check` allows it, and gives back what it
+    /// has.
     pub(crate) fn cancel(
         &self,
         id: &str,
-        check: impl Fn(Option<Order>) -> Result<Order, Error>,
+        check: impl Fn(Option<Entry>) -> Result<Entry, Error>,
         now: Timestamp,
-    ) -> Result<Order, Error> {
-        check(self.orders.get(id)?)?;
+    ) -> Result<Entry, Error> {
+        let may = |entry: &Entry| match entry.order.state {
+            State::Fulfilling | State::Completed | State::Returned => {
+                Err(entry.illegal(State::Cancelled))
+            }
+            _ => Ok(()),
+        };
+        may(&check(self.orders.get(id)?)?)?;
         // Also when it is cancelled already: an older version kept no note.
         self.owe(id, now)?;
-        let order = self.orders.update_if(id, |order| {
-            let order = check(order)?;
-            Ok::<_, Error>(match order.state {
-                State::Cancelled => Change::Leave(order),
-                _ => Change::Write(to(order, State::Cancelled, Some("called off"), now)),
+        let entry = self.orders.update_if(id, |entry| {
+            let entry = check(entry)?;
+            may(&entry)?;
+            Ok::<_, Error>(match entry.order.state {
+                State::Cancelled => Change::Leave(entry),
+                _ => Change::Write(entry.to(State::Cancelled, Some("called off"), now)),
             })
         })?;
-        self.pay_or_tell(id);
-        Ok(order)
+        self.pay_or_tell(&entry);
+        Ok(entry)
     }
 
     /// Takes an order on that the queue tells of. What is not known is none: its first write
     /// failed.
     pub(crate) fn resume(&self, id: &str, now: Timestamp) -> Result<(), Error> {
-        let Some(order) = self.orders.get(id)? else {
+        let Some(mut entry) = self.orders.get(id)? else {
             return Ok(());
         };
-        let order = match is_over(&order) {
-            true => order,
-            false if now < since(&order) + PATIENCE => self.advance(&order, now)?,
-            false => self.call_off(id, "was left unfinished", now)?,
-        };
-        match order.state == State::Cancelled && self.owed.get(id)?.is_some() {
-            true => self.pay(id),
+        if entry.has_work() {
+            entry = self.advance(&entry, now)?;
+        }
+        if entry.order.state == State::Cancelled && self.owed.get(id)?.is_some() {
+            self.pay(&entry)?;
+        }
+        match entry.is_open() {
+            // Somebody has to call it off in time.
+            true => Err(unavailable!("order {id} waits for its customer")),
             false => Ok(()),
         }
     }
 
-    /// Ends orders that somebody reads and that were left on their way. Those that
-    /// can't be ended now stay as they are, and so do all after the first of them.
-    pub(crate) fn settle(&self, orders: &mut [Order], now: Timestamp) -> Result<(), Error> {
-        let ids = orders
+    /// Goes on with orders that somebody reads and that were left on their way. Those that
+    /// can't be taken on now stay as they are, and so do all after the first of them.
+    pub(crate) fn settle(&self, entries: &mut [Entry], now: Timestamp) -> Result<(), Error> {
+        let cancelled = entries
             .iter()
-            .filter(|order| order.state == State::Cancelled);
-        let ids: Vec<_> = ids.map(|order| order.id.clone()).collect();
+            .filter(|entry| entry.order.state == State::Cancelled);
+        let ids: Vec<_> = cancelled
+            .clone()
+            .map(|entry| entry.order.id.clone())
+            .collect();
         if !ids.is_empty() {
-            let owed = ids.iter().zip(self.owed.get_many(&ids)?);
+            let owed = cancelled.zip(self.owed.get_many(&ids)?);
             let mut owed = owed.filter(|(_, since)| since.is_some());
-            if !owed.all(|(id, _)| self.pay(id).is_ok()) {
+            if !owed.all(|(entry, _)| self.pay(entry).is_ok()) {
                 return Ok(());
             }
         }
-        for order in orders.iter_mut().filter(|order| !is_over(order)) {
-            let ended = if now < since(order) + PATIENCE {
-                self.advance(order, now)
-            } else {
-                self.call_off(&order.id, "was left unfinished", now)
-            };
-            match ended {
-                Ok(ended) => *order = ended,
+        for entry in entries.iter_mut().filter(|entry| entry.has_work()) {
+            match self.advance(entry, now) {
+                Ok(ended) => *entry = ended,
                 Err(fault) => {
-                    tracing::warn!(id = order.id, "order can't be ended now: {fault:?}");
+                    let id = &entry.order.id;
+                    tracing::warn!(id, "the order can't go on now: {fault:?}");
                     break;
                 }
             }
@@ -144,11 +221,11 @@ impl<W: Warehouse + Later> Saga<W> {
         Ok(())
     }
 
-    /// Gives back the stock of one of the cancelled orders that still have some. For a
-    /// call that has just seen the warehouse work.
+    /// Gives back what one of the cancelled orders still has. For a call that has just seen
+    /// the others work.
     pub(crate) fn pay_one(&self, now: Timestamp) {
         if let Err(fault) = self.try_pay_one(now) {
-            tracing::warn!("stock of a cancelled order can't be given back now: {fault:?}");
+            tracing::warn!("what a cancelled order has can't be given back now: {fault:?}");
         }
     }
 
@@ -160,7 +237,7 @@ impl<W: Warehouse + Later> Saga<W> {
         // Calls at the same time take different ones.
         let id = ids.swap_remove(now.millis() as usize % ids.len());
         match self.orders.get(&id)? {
-            Some(order) if order.state == State::Cancelled => self.pay(&id),
+            Some(entry) if entry.order.state == State::Cancelled => self.pay(&entry),
             // Its caller is about to cancel it, or has not come so far.
             _ => match self.owed.get(&id)? {
                 Some(since) if since + GRACE <= now => self.owed.delete(&id),
@@ -169,74 +246,65 @@ impl<W: Warehouse + Later> Saga<W> {
         }
     }
 
-    /// Gives back the stock of a cancelled order, now or when somebody comes by.
-    fn pay_or_tell(&self, id: &str) {
-        if let Err(fault) = self.pay(id) {
-            tracing::warn!(id, "the order's stock can't be given back now: {fault:?}");
+    /// Gives back what a cancelled order has, now or when somebody comes by.
+    fn pay_or_tell(&self, entry: &Entry) {
+        if let Err(fault) = self.pay(entry) {
+            let id = &entry.order.id;
+            tracing::warn!(id, "what the order has can't be given back now: {fault:?}");
         }
     }
 
-    /// Notes that the stock of an order is to be given back; the queue is told in the same
-    /// step.
+    /// Notes that what an order has is to be given back; the queue is told in the same step.
     fn owe(&self, id: &str, now: Timestamp) -> Result<(), Error> {
         self.owed.update_telling(id, |_| {
-            self.warehouse.advance_later(id)?;
+            self.world.advance_later(id)?;
             Ok::<_, Error>(Change::Write(now))
         })?;
         Ok(())
     }
 
-    fn pay(&self, id: &str) -> Result<(), Error> {
-        self.warehouse.cancel(id)?;
+    /// Money, then stock, then the discount: the other way round than it was had.
+    fn pay(&self, entry: &Entry) -> Result<(), Error> {
+        let id = &entry.order.id;
+        if entry.costs() {
+            let reason = entry.order.reason.as_deref().unwrap_or("called off");
+            self.world.void(id, reason)?;
+        }
+        self.world.cancel(id)?;
+        if let Some(code) = &entry.order.discount_code {
+            self.discounts.release(code, id)?;
+        }
         self.owed.delete(id)
     }
 
-    /// Writes the end of an order, unless it is over.
-    fn end(
-        &self,
-        id: &str,
-        state: State,
-        reason: Option<&str>,
-        now: Timestamp,
-    ) -> Result<Order, Error> {
-        let order = self.orders.update_if(id, |order| {
-            let order = order.ok_or_else(|| missing(id))?;
-            Ok::<_, Error>(match is_over(&order) {
-                true => Change::Leave(order),
-                false => Change::Write(to(order, state, reason, now)),
+    /// Writes the fate of an order, unless it has one.
+    fn end(&self, id: &str, end: impl Fn(Entry) -> Entry) -> Result<Entry, Error> {
+        let entry = self.orders.update_if(id, |entry| {
+            let entry = entry.ok_or_else(|| missing(id))?;
+            Ok::<_, Error>(match entry.is_open() {
+                true => Change::Write(end(entry)),
+                false => Change::Leave(entry),
             })
         })?;
-        tracing::info!(id, state = name(order.state), "order ended");
-        Ok(order)
+        tracing::info!(
+            id,
+            state = name(entry.order.state),
+            "the order has its fate"
+        );
+        Ok(entry)
     }
 }
 
-/// Why a step was refused; `None` if it was done. What is no refusal stays an error.
-fn refusal(done: Result<(), Error>) -> Result<Option<String>, Error> {
-    match done {
+/// Why a step is refused for good; `None` when it is done.
+pub(crate) fn refusal(outcome: Result<(), Error>) -> Result<Option<String>, Error> {
+    match outcome {
         Ok(()) => Ok(None),
         Err(Error::Conflict(reason) | Error::NotFound(reason)) => Ok(Some(reason)),
+        Err(Error::Invalid(faults)) => {
+            let told: Vec<_> = faults.into_iter().map(|fault| fault.detail).collect();
+            Ok(Some(told.join("; ")))
+        }
         Err(other) => Err(other),
-    }
-}
-
-fn is_over(order: &Order) -> bool {
-    matches!(order.state, State::Confirmed | State::Cancelled)
-}
-
-/// When an order changed last.
-fn since(order: &Order) -> Timestamp {
-    let epoch = Timestamp::from_millis(0);
-    order.updated_at.parse().unwrap_or(epoch)
-}
-
-fn to(order: Order, state: State, reason: Option<&str>, now: Timestamp) -> Order {
-    Order {
-        state,
-        reason: reason.map(str::to_owned),
-        version: order.version + 1,
-        updated_at: now.to_string(),
-        ..order
     }
 }
 
@@ -244,14 +312,5 @@ fn reserve_line(line: &OrderLine) -> ReserveLine {
     ReserveLine {
         sku: line.sku.clone(),
         quantity: line.quantity,
-    }
-}
-
-fn name(state: State) -> &'static str {
-    match state {
-        State::Pending => "PENDING",
-        State::Reserved => "RESERVED",
-        State::Confirmed => "CONFIRMED",
-        State::Cancelled => "CANCELLED",
     }
 }

@@ -61,7 +61,7 @@ pub struct Inventory {
 
 impl Inventory {
     /// Stock in these buckets.
-    pub(crate) fn new(shelves: Bucket<Shelf>, records: Bucket<Record>) -> Self {
+    pub fn new(shelves: Bucket<Shelf>, records: Bucket<Record>) -> Self {
         let shelves = Shelves::new(shelves, Arc::new(Nobody));
         Self { shelves, records }
     }

@@ -20,6 +20,6 @@ mod tell;
 pub use bindings::exports::shop::product::{
     inventory as inventory_contract, products as products_contract,
 };
-pub use inventory::Inventory;
+pub use inventory::{Adjustment, Inventory, Wish};
 pub use products::Products;
-pub use tell::Tell;
+pub use tell::{Nobody, Tell};

@@ -33,14 +33,14 @@ pub struct Products {
 /// A product as it is kept. Of a deleted one that is left only if its deletion was cut
 /// short, and says whom its SKUs no longer belong to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Entry {
+pub struct Entry {
     product: Product,
     deleted: bool,
 }
 
 impl Products {
     /// Products in these buckets.
-    pub(crate) fn new(entries: Bucket<Entry>, skus: Bucket<Claim>, sold_in: Index) -> Self {
+    pub fn new(entries: Bucket<Entry>, skus: Bucket<Claim>, sold_in: Index) -> Self {
         Self {
             entries,
             skus: Skus(skus),

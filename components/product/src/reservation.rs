@@ -16,7 +16,7 @@ use crate::shelf::End;
 
 /// What an order wants, and where that stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Record {
+pub struct Record {
     pub(crate) state: State,
     pub(crate) version: u64,
     /// Quantity by SKU.

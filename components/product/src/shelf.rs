@@ -17,7 +17,7 @@ pub(crate) const MOST: u64 = 1_000_000_000_000;
 /// Stock of one SKU, and the reservations that are under way. Finished ones leave,
 /// so that the key stays small however much is sold.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Shelf {
+pub struct Shelf {
     version: u64,
     places: BTreeMap<String, Place>,
     /// By order id.

@@ -14,7 +14,7 @@ const GRACE: Duration = Duration::from_secs(60);
 
 /// Who owns a SKU.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Claim {
+pub struct Claim {
     /// The owner; `None` once it gave the SKU up.
     pub(crate) product: Option<String>,
     at: Timestamp,

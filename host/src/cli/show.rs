@@ -170,9 +170,10 @@ fn limits(settings: &Settings) -> String {
     let limits = &settings.limits;
     let deadline = humantime::format_duration(limits.deadline);
     format!(
-        "deadline {deadline}, memory {}, body {}",
+        "deadline {deadline}, memory {}, body {}, blobs {}",
         Size(limits.memory),
-        Size(limits.body)
+        Size(limits.body),
+        Size(limits.blobs)
     )
 }
 

@@ -50,11 +50,17 @@ pub struct Args {
 }
 
 /// What this process is.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Mode {
     /// The native server that others are compared with; ends with its standard input
     #[command(hide = true)]
     Native,
+    /// The shop without a host, with its data in a folder; ends with its standard input
+    #[command(hide = true)]
+    NativeShop {
+        /// Where its data is
+        folder: PathBuf,
+    },
 }
 
 /// The client that makes the load.
@@ -112,6 +118,12 @@ pub enum Part {
     Idle,
     /// The shop with 1 to 1000 clients that each wait for their answers
     Clients,
+    /// Orders that are placed, over the same services in one native process
+    Place,
+    /// Calls that a queue keeps and delivers, over the store's own writes
+    Queue,
+    /// A million simulated reservations: nothing is sold twice
+    Oversell,
     /// Lists and searches of a shop with 100 000 products
     Catalog,
 }

@@ -54,6 +54,8 @@ pub struct Guests {
     pub caller: Component,
     /// Exports `work`.
     pub burn: Component,
+    /// Exports `events` and `counter`.
+    pub listener: Component,
     /// Where they are.
     pub directory: PathBuf,
 }
@@ -81,6 +83,7 @@ impl Guests {
             order: read("order")?,
             caller: read("caller")?,
             burn: read("burn")?,
+            listener: read("listener")?,
             directory: directory.clone(),
         })
     }

@@ -27,8 +27,9 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let result = match args.mode {
+    let result = match &args.mode {
         Some(Mode::Native) => native::serve(),
+        Some(Mode::NativeShop { folder }) => native::serve_shop(folder),
         None => child::end_all_on_signal().and_then(|()| measure(&args)),
     };
     match result {

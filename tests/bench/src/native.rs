@@ -5,9 +5,13 @@
 //! here, and ends when its standard input does, so that it never outlives the
 //! driver.
 
+mod shop;
+
 use std::convert::Infallible;
 use std::io::Read;
 use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -23,12 +27,25 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::child::SERVING;
 use crate::order;
 use crate::report::say;
+use shop::Shop;
 
 /// Serves until standard input ends.
 ///
 /// # Errors
 /// No socket, or no runtime.
 pub fn serve() -> Result<()> {
+    run(None)
+}
+
+/// The same for the shop without a host, with its data in a folder.
+///
+/// # Errors
+/// As [`serve`]; and the folder can't be used.
+pub fn serve_shop(folder: &Path) -> Result<()> {
+    run(Some(Shop::open(folder)?))
+}
+
+fn run(shop: Option<Arc<Shop>>) -> Result<()> {
     std::thread::spawn(|| {
         // Whatever comes, the end of it is the end.
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
@@ -39,10 +56,10 @@ pub fn serve() -> Result<()> {
         .enable_all()
         .build()
         .context("starting tokio")?;
-    runtime.block_on(accept())
+    runtime.block_on(accept(shop))
 }
 
-async fn accept() -> Result<()> {
+async fn accept(shop: Option<Arc<Shop>>) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
         .context("binding a port")?;
@@ -50,15 +67,20 @@ async fn accept() -> Result<()> {
     loop {
         let (stream, _) = listener.accept().await.context("accepting a connection")?;
         stream.set_nodelay(true)?;
-        tokio::spawn(connection(stream));
+        tokio::spawn(connection(stream, shop.clone()));
     }
 }
 
-async fn connection(stream: TcpStream) {
+async fn connection(stream: TcpStream, shop: Option<Arc<Shop>>) {
+    let (server, io) = (http1::Builder::new(), TokioIo::new(stream));
     // A client that went away is no fault of the server.
-    let _ = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service_fn(answer))
-        .await;
+    let _ = match shop {
+        Some(shop) => {
+            let answer = |request| shop.clone().answer(request);
+            server.serve_connection(io, service_fn(answer)).await
+        }
+        None => server.serve_connection(io, service_fn(answer)).await,
+    };
 }
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {

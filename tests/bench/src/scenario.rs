@@ -9,7 +9,10 @@ mod deploy;
 mod idle;
 mod neighbour;
 mod overload;
+mod oversell;
 mod paired;
+mod place;
+mod queue;
 mod rollback;
 mod scale;
 mod services;
@@ -24,6 +27,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use tempfile::TempDir;
 
 use crate::args::{Args, Client, Part};
 use crate::child::{SERVING, Server};
@@ -54,11 +58,14 @@ const ON_STOA: [Part; 11] = [
 ];
 
 /// Parts that start hosts of their own.
-const ALONE: [Part; 5] = [
+const ALONE: [Part; 8] = [
     Part::Scale,
     Part::Neighbour,
     Part::Idle,
     Part::Clients,
+    Part::Place,
+    Part::Queue,
+    Part::Oversell,
     Part::Catalog,
 ];
 
@@ -139,11 +146,14 @@ const FIGURES: [(Part, Measure); 7] = [
 /// Measures one part on hosts of its own.
 type MeasureAlone = fn(&Bench<'_>, &Path, &mut Report) -> Result<()>;
 
-const HOSTS: [(Part, MeasureAlone); 5] = [
+const HOSTS: [(Part, MeasureAlone); 8] = [
     (Part::Scale, scale::measure),
     (Part::Neighbour, neighbour::measure),
     (Part::Idle, idle::measure),
     (Part::Clients, clients::measure),
+    (Part::Place, place::measure),
+    (Part::Queue, queue::measure),
+    (Part::Oversell, oversell::measure),
     (Part::Catalog, catalog::measure),
 ];
 
@@ -159,6 +169,17 @@ impl Bench<'_> {
         let server = Server::start("the native server", command)?;
         let addr = server.address(SERVING)?;
         Ok((server, addr))
+    }
+
+    /// The shop without a host, with its data in a folder that goes with the second value.
+    fn native_shop(&self) -> Result<(Server, SocketAddr, TempDir)> {
+        let program = std::env::current_exe().context("finding this program")?;
+        let data = stoa::data_directory()?;
+        let mut command = self.cores.on_server(program);
+        command.arg("native-shop").arg(data.path());
+        let server = Server::start("the shop without a host", command)?;
+        let addr = server.address(SERVING)?;
+        Ok((server, addr, data))
     }
 
     fn host(&self, program: &Path) -> Result<Host> {

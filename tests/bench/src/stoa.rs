@@ -27,6 +27,18 @@ pub struct Stoa {
     data: TempDir,
 }
 
+/// A folder for a server's data, gone when this is dropped.
+///
+/// # Errors
+/// It can't be made.
+pub fn data_directory() -> Result<TempDir> {
+    // Beside the build, as a temporary directory is often no disk at all.
+    let parent = target_directory().unwrap_or_else(|_| std::env::temp_dir());
+    let data = TempDir::with_prefix_in("bench-data-", parent).context("making a data directory")?;
+    remove_on_signal(data.path());
+    Ok(data)
+}
+
 /// A service to deploy.
 pub struct Deploy<'a> {
     /// Its name.
@@ -43,12 +55,7 @@ impl Stoa {
     /// # Errors
     /// It does not start, with its last words.
     pub fn start(command: Command) -> Result<Self> {
-        // Beside the build, as a temporary directory is often no disk at all.
-        let parent = target_directory().unwrap_or_else(|_| std::env::temp_dir());
-        let data =
-            TempDir::with_prefix_in("bench-data-", parent).context("making a data directory")?;
-        remove_on_signal(data.path());
-        Self::start_in(command, data)
+        Self::start_in(command, data_directory()?)
     }
 
     /// Ends the host at once, and starts it with what it had.

@@ -2,9 +2,13 @@
 
 use std::path::Path;
 
-use super::*;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::Frame;
 use stoa_tests::client::PATIENCE;
 use tokio::time::timeout;
+
+use super::*;
 
 /// What the host says that a service keeps: bytes and objects.
 async fn kept(host: &HostProcess, service: &str) -> Result<[u64; 2]> {
@@ -112,4 +116,27 @@ async fn what_is_not_finished_is_not_kept() -> Result<()> {
     let put = ask(&host, "PUT /a/c/x", &[], full(bytes(1_000_000)));
     put.await?.expect(204)?;
     files_left(&host, 1).await
+}
+
+#[tokio::test]
+async fn an_upload_that_a_crash_ends_leaves_nothing() -> Result<()> {
+    let mut host = with_containers(&[blobs("a")]).await?;
+    ask(&host, "PUT /a/c/x", &[], full("before"))
+        .await?
+        .expect(204)?;
+    let (pieces, body) = futures::channel::mpsc::unbounded();
+    pieces.unbounded_send(Ok(Frame::data(Bytes::from(bytes(500_000)))))?;
+    let put = ask(&host, "PUT /a/c/x", &[], StreamBody::new(body).boxed());
+    let put = tokio::spawn(put);
+    // A part of it is on disk, and the rest does not come.
+    files_left(&host, 2).await?;
+    host.kill_9().await?;
+    assert!(put.await?.is_err());
+    drop(pieces);
+    let host = host.restart().await?;
+    files_left(&host, 1).await?;
+    let read = plain(&host, "GET /a/c/x").await?.expect(200)?;
+    assert_eq!(read.text(), "before");
+    assert_eq!(kept(&host, "a").await?, [6, 1]);
+    Ok(())
 }

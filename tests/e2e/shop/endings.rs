@@ -19,7 +19,7 @@ const READERS: usize = 16;
 const SKUS: [&str; 4] = ["CUP-1", "CUP-2", "CUP-3", "CUP-4"];
 
 /// Many clients place orders one after the other, while others read lists of
-/// products. Counts those that were confirmed in `placed`.
+/// products. Counts those that were confirmed at once in `placed`.
 async fn rush(shop: &Shop, placed: &watch::Sender<usize>) -> Result<()> {
     let reading = watch::Sender::new(true);
     let readers = try_join_all((0..READERS).map(|_| async {
@@ -36,9 +36,11 @@ async fn rush(shop: &Shop, placed: &watch::Sender<usize>) -> Result<()> {
                 let sku = SKUS[(n + turn) % SKUS.len()];
                 let answer = client.post("/orders", &order(sku, 1)).await?;
                 match answer.status.as_u16() {
-                    201 => placed.send_modify(|placed| *placed += 1),
-                    // Out of stock, or not now.
-                    409 | 503 => {}
+                    201 if answer.json()?["state"] == "confirmed" => {
+                        placed.send_modify(|placed| *placed += 1);
+                    }
+                    // It goes on by itself; out of stock; not now.
+                    201 | 409 | 503 => {}
                     other => bail!("an order got {other}"),
                 }
             }
@@ -53,8 +55,9 @@ async fn rush(shop: &Shop, placed: &watch::Sender<usize>) -> Result<()> {
     read.map(drop)
 }
 
-/// Fails unless every order is over and exactly the confirmed ones have stock.
+/// Fails unless every order comes to its end and exactly the confirmed ones have stock.
 async fn expect_ended(shop: &Shop) -> Result<usize> {
+    nothing_left(shop).await?;
     let (mut confirmed, mut sold) = (0, BTreeMap::<String, u64>::new());
     for order in orders(shop).await? {
         match order["state"].as_str() {
@@ -75,8 +78,16 @@ async fn expect_ended(shop: &Shop) -> Result<usize> {
     Ok(confirmed)
 }
 
+/// What is left of an order goes on at once, for a test's sake.
+pub(super) fn soon(text: String) -> String {
+    text.replace(
+        "delay = \"10s\"",
+        "delay = \"100ms\", backoff = \"100ms\", backoff_max = \"1s\"",
+    )
+}
+
 async fn stocked_shop(edit: impl Fn(String) -> String) -> Result<Shop> {
-    let shop = shop_with(edit).await?;
+    let shop = shop_with(|text| edit(soon(text))).await?;
     for sku in SKUS {
         // Fewer than are wanted: some orders are refused.
         stocked(&shop, sku, 150).await?;
@@ -90,7 +101,7 @@ async fn every_order_ends_under_load() -> Result<()> {
     let placed = watch::Sender::new(0);
     rush(&shop, &placed).await?;
     let confirmed = expect_ended(&shop).await?;
-    ensure!(confirmed > 0 && confirmed == *placed.borrow());
+    ensure!(confirmed > 0 && confirmed >= *placed.borrow());
     Ok(())
 }
 
@@ -102,7 +113,7 @@ async fn every_order_ends_with_a_product_service_that_refuses() -> Result<()> {
     let placed = watch::Sender::new(0);
     rush(&shop, &placed).await?;
     let confirmed = expect_ended(&shop).await?;
-    ensure!(confirmed == *placed.borrow());
+    ensure!(confirmed >= *placed.borrow());
     Ok(())
 }
 
@@ -119,15 +130,9 @@ async fn every_order_ends_when_its_link_is_cut() -> Result<()> {
     let (rushed, cut) = join(rush(&shop, &placed), cut).await;
     rushed?;
     cut?;
-    // Ended in the eyes of their customers, although their stock can't be given back.
-    for order in orders(&shop).await? {
-        let over =
-            ["confirmed", "cancelled"].contains(&order["state"].as_str().unwrap_or_default());
-        ensure!(over, "an order did not end: {order}");
-    }
     let mend = ["breaker", "product", "auto", "--link", "order"];
     shop.host.cli(&mend).await?.expect(0)?;
-    ensure!(expect_ended(&shop).await? == *placed.borrow());
+    ensure!(expect_ended(&shop).await? >= *placed.borrow());
     Ok(())
 }
 
@@ -197,7 +202,7 @@ async fn acknowledged_orders_survive() -> Result<()> {
 }
 
 /// Waits until the queue of orders has nothing left to do.
-async fn nothing_left(shop: &Shop) -> Result<()> {
+pub(super) async fn nothing_left(shop: &Shop) -> Result<()> {
     let admin = shop.host.admin()?;
     let is_empty = |answer: &Answer| {
         let queue = answer.json().unwrap_or_default();
@@ -211,7 +216,6 @@ async fn nothing_left(shop: &Shop) -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orders_end_by_themselves_after_a_crash() -> Result<()> {
     const ROUNDS: u64 = 3;
-    let soon = |text: String| text.replace("delay = \"10s\"", "delay = \"100ms\"");
     let mut shop = shop_with(soon).await?;
     stocked(&shop, "CRASH", 1_000_000).await?;
     for round in 0..ROUNDS {
@@ -255,6 +259,8 @@ async fn wrong_settings_are_refused() -> Result<()> {
         ("product", "reservation_tl=60"),
         ("order", "reservation_ttl=60"),
         ("catalog", "region.us={\"currency\": \"ZZZ\"}"),
+        ("payment", "slow_answer_ms=-1"),
+        ("shipping", "zones=[{\"countries\": [\"ZZ\"]}]"),
     ] {
         let refused = shop.host.cli(&["config", service, "set", setting]).await?;
         refused.expect(1)?;

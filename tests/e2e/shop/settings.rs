@@ -26,7 +26,11 @@ async fn what_a_component_can_not_read_is_refused() -> Result<()> {
         .expect(201)?;
 
     for (service, setting, told) in [
-        ("order", "reservation_ttl=1", "the service has no settings"),
+        (
+            "order",
+            "reservation_ttl=1",
+            "it knows payment_token and keys like",
+        ),
         (
             "product",
             "resrvation_ttl=1",

@@ -18,7 +18,7 @@ const CLIENTS: [u16; 6] = [1, 8, 32, 64, 256, 1000];
 /// The number whose rate is compared with the best.
 const MANY: u16 = 256;
 /// Of one SKU each, so that orders don't all want the same.
-const PRODUCTS: usize = 100;
+pub(super) const PRODUCTS: usize = 100;
 /// More than anybody orders here.
 const UNITS: u64 = 10_000_000;
 /// Far more than the catalog takes to hear of a product.
@@ -103,7 +103,7 @@ fn route(bench: &Bench<'_>, stoa: &Stoa, requests: &[Request]) -> Result<Route> 
 }
 
 /// A shop that has something to sell.
-struct Shelf {
+pub(super) struct Shelf {
     stoa: std::net::SocketAddr,
     customer: String,
     product: String,
@@ -111,7 +111,7 @@ struct Shelf {
 }
 
 impl Shelf {
-    fn fill(stoa: &mut Stoa) -> Result<Self> {
+    pub(super) fn fill(stoa: &mut Stoa) -> Result<Self> {
         let [products, inventory] =
             ["products:write", "inventory:write"].map(|scope| stoa.token_of("staff", scope));
         let (products, inventory) = (products?, inventory?);
@@ -209,7 +209,7 @@ impl Shelf {
         }
     }
 
-    fn order(&self, number: usize) -> Result<Request> {
+    pub(super) fn order(&self, number: usize) -> Result<Request> {
         let line = json!({ "sku": sku(number), "quantity": 1 });
         let order = json!({ "currency": "EUR", "lines": [line] });
         post("/orders", &order, &self.customer)

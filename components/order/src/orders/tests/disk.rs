@@ -8,12 +8,13 @@ use stoa_sdk::store::{Access, Store, Watched};
 use stoa_sdk::{Bucket, Error, Index, unavailable};
 
 use super::fake::Fake;
+use super::settings;
 use crate::{Kept, Orders};
 
 /// Orders that are kept over a crash, and what they do with their stores.
 pub(super) struct Disk {
-    stores: [Arc<dyn Store>; 3],
-    customers: Mutex<BTreeMap<String, Arc<dyn Store>>>,
+    stores: [Arc<dyn Store>; 4],
+    indexes: Mutex<BTreeMap<String, Arc<dyn Store>>>,
     pub(super) watch: Arc<Watch>,
 }
 
@@ -51,8 +52,8 @@ impl Disk {
         let watch = Arc::new(Watch::default());
         watch.left.store(usize::MAX, Ordering::SeqCst);
         Arc::new(Self {
-            stores: [(); 3].map(|()| Self::store(&watch)),
-            customers: Mutex::default(),
+            stores: [(); 4].map(|()| Self::store(&watch)),
+            indexes: Mutex::default(),
             watch,
         })
     }
@@ -64,20 +65,24 @@ impl Disk {
 
     /// The orders, with nothing of them in memory.
     pub(super) fn orders<'a>(self: &Arc<Self>, fake: &'a Fake) -> Orders<&'a Fake> {
-        let [orders, keys, owed] = self.stores.clone();
-        let disk = self.clone();
-        let by_customer = Index::over(move |name| {
-            let mut customers = disk.customers.lock().unwrap();
-            let bucket = customers.entry(name.to_owned());
-            Ok(bucket.or_insert_with(|| Self::store(&disk.watch)).clone())
-        });
+        let [orders, keys, owed, uses] = self.stores.clone();
+        let index = |of: &'static str| {
+            let disk = self.clone();
+            Index::over(move |name| {
+                let mut indexes = disk.indexes.lock().unwrap();
+                let bucket = indexes.entry(format!("{of}.{name}"));
+                Ok(bucket.or_insert_with(|| Self::store(&disk.watch)).clone())
+            })
+        };
         let kept = Kept {
             orders: Bucket::over(orders),
             keys: Bucket::over(keys),
             owed: Bucket::over(owed),
-            by_customer,
+            uses: Bucket::over(uses),
+            by_customer: index("by-customer"),
+            newest: index("newest"),
         };
-        Orders::new(kept, fake)
+        Orders::new(kept, fake, settings())
     }
 
     pub(super) fn owes(&self) -> usize {

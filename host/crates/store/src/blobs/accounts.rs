@@ -107,8 +107,7 @@ mod tests {
         let refused = accounts.admit("a", 41, 100).unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "a has 60 bytes of blobs, of 100 that it may have, and 41 more don't fit: delete objects, or raise \
-             `blobs` in [service.a.limits]"
+            "a has 60 bytes of blobs, of 100 that it may have, and 41 more don't fit"
         );
         accounts.admit("b", 100, 100).unwrap();
         accounts.settle("a", 60);

@@ -11,8 +11,7 @@ pub enum BlobError {
     Store(#[from] StoreError),
     /// The service would keep more than it may.
     #[error(
-        "{service} has {used} bytes of blobs, of {quota} that it may have, and {more} more don't fit: delete objects, \
-         or raise `blobs` in [service.{service}.limits]"
+        "{service} has {used} bytes of blobs, of {quota} that it may have, and {more} more don't fit"
     )]
     Full {
         /// Whose blobs they are.

@@ -26,6 +26,7 @@ macro_rules! blobs_conformance {
             $fresh: tokio::test:
             an_object_is_what_was_written_last
             an_object_is_read_in_parts
+            a_read_that_is_dropped_has_read_nothing
             an_object_has_any_name
             a_name_of_an_object_that_can_not_be_one_is_refused
             an_object_that_is_not_there_is_told

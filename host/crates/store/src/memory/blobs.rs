@@ -300,8 +300,8 @@ impl Content for MemoryContent {
     }
 
     fn read(&mut self, most: usize) -> BlobReply<'_, Bytes> {
-        let next = self.left.split_to(most.min(self.left.len()));
-        Box::pin(std::future::ready(Ok(next)))
+        // Not before it is asked for: a reply that is dropped has read nothing.
+        Box::pin(async move { Ok(self.left.split_to(most.min(self.left.len()))) })
     }
 }
 

@@ -33,6 +33,9 @@ impl From<BlobError> for Error {
     fn from(fault: BlobError) -> Self {
         match fault {
             BlobError::Store(fault) => fault.into(),
+            BlobError::Full { ref service, .. } => Self::Told(format!(
+                "{fault}: delete objects, or raise `blobs` in [service.{service}.limits]"
+            )),
             refused => Self::Told(refused.to_string()),
         }
     }

@@ -1,5 +1,7 @@
 //! One object: written, read, replaced.
 
+use std::task::Poll;
+
 use super::{AMPLE, at, bytes, names, object, pictures, put, read, rest, usage, write};
 use crate::conformance::Mortal;
 use crate::{BlobError, MAX_OBJECT_NAME, ObjectId};
@@ -48,6 +50,24 @@ pub async fn an_object_is_read_in_parts(engine: impl Mortal) {
         let [start, end] = [start, end].map(|at| at.min(600_000) as usize);
         assert!(found == content[start..end], "{start}..{end}");
     }
+}
+
+/// Who waits for several things asks again.
+pub async fn a_read_that_is_dropped_has_read_nothing(engine: impl Mortal) {
+    let blobs = &*engine.blobs();
+    let picture = object(&pictures(blobs).await, "a.png");
+    let content = bytes(300_000, 1);
+    put(blobs, &picture, &content).await;
+    let mut reading = blobs.open(&picture, 0..u64::MAX).await.unwrap();
+    let mut all = Vec::new();
+    while reading.left() > 0 {
+        drop(reading.read(1000));
+        match futures::poll!(reading.read(50_000)) {
+            Poll::Ready(read) => all.extend_from_slice(&read.unwrap()),
+            Poll::Pending => all.extend_from_slice(&reading.read(7000).await.unwrap()),
+        }
+    }
+    assert!(all == content);
 }
 
 /// Whatever characters an engine's own names may have.
