@@ -1,5 +1,6 @@
 use super::*;
 use crate::Filter;
+use crate::changes::Saved;
 use crate::index::{Ask, Order};
 use crate::testing::{Buckets, NOW, Shop, product, stock};
 
@@ -108,4 +109,24 @@ fn a_new_instance_begins_with_what_others_saved() {
     let mut fresh = Warm::default();
     assert_eq!(fresh.index(buckets.kept()).unwrap().len(), 3000);
     assert_eq!(listed(&buckets, &mut fresh), listed(&buckets, &mut warm));
+}
+
+#[test]
+fn an_index_that_can_not_be_read_is_made_of_the_copies() {
+    let (shop, buckets) = (Shop::default(), Buckets::new());
+    let mut warm = Warm::default();
+    for id in ["a", "b"] {
+        shop.put(product(id, "Cup"));
+        buckets.hear(&shop, id, 1).unwrap();
+    }
+    let units = stock("SKU-b", 1, &[("berlin", 2)]);
+    shop.stock.borrow_mut().insert("SKU-b".into(), units);
+    buckets
+        .intake(&shop)
+        .stock("SKU-b", &mut warm, NOW)
+        .unwrap();
+    let mut saved = Saved::draft(3, 2, NOW);
+    buckets.changes.write(&mut saved, b"\xff\xff\xff").unwrap();
+    buckets.changes.adopt(&saved, NOW).unwrap();
+    assert_eq!(listed(&buckets, &mut Warm::default()), "a b / b");
 }
