@@ -22,12 +22,18 @@ pub(crate) fn list(frame: Frame<'_>, filter: &Filter, page: &ItemPage) -> Markup
         (None, Some(category)) => category.clone(),
         (None, None) => "All products".to_owned(),
     };
-    let link = |change: &dyn Fn(&mut Filter)| link(frame, filter, change);
+    let at = |cursor: Option<&str>| {
+        let part = Filter {
+            cursor: cursor.map(str::to_owned),
+            ..filter.clone()
+        };
+        link(frame, &part)
+    };
     let content = html! {
         h1 { (title) }
         @if let Some(facets) = &page.facets {
             p { (facets.total) @if facets.total == 1 { " product" } @else { " products" } }
-            (categories(facets, filter, &link))
+            (categories(frame, facets, filter))
         }
         (choices(frame, filter))
         @if page.items.is_empty() {
@@ -38,26 +44,24 @@ pub(crate) fn list(frame: Frame<'_>, filter: &Filter, page: &ItemPage) -> Markup
         }
         nav aria-label="Pages" {
             @if filter.cursor.is_some() {
-                a href=(link(&|filter| filter.cursor = None)) { "First page" }
+                a href=(at(None)) { "First page" }
             }
             @if let Some(next) = &page.next {
-                a rel="next" href=(link(&|filter| filter.cursor = Some(next.clone()))) { "Next page" }
+                a rel="next" href=(at(Some(next))) { "Next page" }
             }
         }
     };
     frame.page(&title, &content)
 }
 
-fn categories(
-    facets: &Facets,
-    filter: &Filter,
-    link: &dyn Fn(&dyn Fn(&mut Filter)) -> String,
-) -> Markup {
-    let choose = |category: Option<String>| {
-        link(&move |filter: &mut Filter| {
-            filter.category.clone_from(&category);
-            filter.cursor = None;
-        })
+fn categories(frame: Frame<'_>, facets: &Facets, filter: &Filter) -> Markup {
+    let choose = |category: Option<&str>| {
+        let chosen = Filter {
+            category: category.map(str::to_owned),
+            cursor: None,
+            ..filter.clone()
+        };
+        link(frame, &chosen)
     };
     let current =
         |category: Option<&str>| (filter.category.as_deref() == category).then_some("true");
@@ -65,7 +69,7 @@ fn categories(
         nav.categories aria-label="Categories" {
             a href=(choose(None)) aria-current=[current(None)] { "All" }
             @for found in &facets.categories {
-                a href=(choose(Some(found.category.clone())))
+                a href=(choose(Some(&found.category)))
                     aria-current=[current(Some(&found.category))] {
                     (found.category) " (" (found.count) ")"
                 }
@@ -111,10 +115,8 @@ fn entry(frame: Frame<'_>, item: &Item) -> Markup {
     }
 }
 
-/// The same list with something changed.
-fn link(frame: Frame<'_>, filter: &Filter, change: &dyn Fn(&mut Filter)) -> String {
-    let mut filter = filter.clone();
-    change(&mut filter);
+/// The path of a list.
+fn link(frame: Frame<'_>, filter: &Filter) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     let sort = SORTS.iter().find(|(_, sort, _)| filter.sort == Some(*sort));
     for (name, value) in [
