@@ -13,6 +13,7 @@ mod money;
 mod payment;
 mod settings;
 mod shipping;
+mod storefront;
 
 use anyhow::{Context as _, Result, ensure};
 use http::Method;
@@ -35,6 +36,7 @@ fn manifest(edit: impl Fn(String) -> String) -> Result<TempDir> {
         ("catalog", components::CATALOG),
         ("payment", components::PAYMENT),
         ("shipping", components::SHIPPING),
+        ("storefront", components::STOREFRONT),
     ] {
         let built = format!("\"../target/wasm32-wasip2/release/{name}.wasm\"");
         ensure!(text.contains(&built), "{file} names no {built}");

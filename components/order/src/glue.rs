@@ -3,6 +3,7 @@
 use stoa_sdk::context::{self, Caller, Conditions};
 use stoa_sdk::{Bucket, Error, Index, Money, Timestamp, config, log};
 
+use crate::bindings::exports::shop::order::counter::Guest as CounterGuest;
 use crate::bindings::exports::shop::order::orders::{
     Guest, NewLine, NewOrder, Order, OrderPage, OrderState,
 };
@@ -16,7 +17,7 @@ use crate::bindings::shop::product::{
     products::{self, Offer},
 };
 use crate::bindings::shop::shipping::carriers::{self, Address, Shipment, ShippingQuote};
-use crate::{Carrier, Filter, Kept, Later, Orders, Part, Till, Warehouse};
+use crate::{Carrier, Filter, Kept, Later, Orders, Part, Till, Warehouse, guest};
 
 /// What the contract's functions are exported from.
 struct Component;
@@ -174,6 +175,21 @@ impl Guest for Component {
     fn return_(id: String, lines: Vec<NewLine>) -> Result<Order, Error> {
         let (caller, key) = (Caller::current(), context::idempotency_key());
         orders()?.take_back(&id, &lines, (&caller, key.as_deref()), Timestamp::now())
+    }
+}
+
+impl CounterGuest for Component {
+    fn place(customer: String, order: NewOrder, key: String) -> Result<Order, Error> {
+        orders()?.place(
+            &order,
+            &guest::caller(&customer)?,
+            Some(&key),
+            Timestamp::now(),
+        )
+    }
+
+    fn get(customer: String, id: String) -> Result<Order, Error> {
+        orders()?.get(&id, &guest::caller(&customer)?, Timestamp::now())
     }
 }
 

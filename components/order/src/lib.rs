@@ -11,6 +11,7 @@ mod entry;
 mod fulfil;
 #[cfg(target_family = "wasm")]
 mod glue;
+pub mod guest;
 mod keys;
 mod newest;
 mod orders;

@@ -383,6 +383,11 @@ async fn a_rebuild_finds_what_it_was_never_told() -> Result<()> {
     let shop = shop().await?;
     let kept = stocked(&shop, "CUP-1", 3).await?;
     names_shown(&shop, "/catalog/eu/products", &["Cup CUP-1"]).await?;
+    // Nothing may go that another service imports.
+    shop.host
+        .cli(&["undeploy", "storefront"])
+        .await?
+        .expect(0)?;
     shop.host
         .cli(&["undeploy", "catalog", "--purge"])
         .await?
