@@ -5,7 +5,7 @@
 //! here, and ends when its standard input does, so that it never outlives the
 //! driver.
 
-mod shop;
+pub mod shop;
 
 use std::convert::Infallible;
 use std::io::Read;

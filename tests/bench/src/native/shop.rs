@@ -86,39 +86,11 @@ impl Shop {
     }
 
     fn fill(&self) -> Result<(), Error> {
-        let (near, now) = (Near(&self.place), Timestamp::now());
-        for number in 0..SKUS {
+        let near = Near(&self.place);
+        (0..SKUS).try_for_each(|number| {
             let sku = format!("CUP-{number}");
-            let variant = ProductVariant {
-                sku: sku.clone(),
-                title: None,
-                prices: vec![Money {
-                    minor: 1250,
-                    currency: "EUR".to_owned(),
-                }],
-            };
-            let product = NewProduct {
-                name: format!("Cup {number}"),
-                description: None,
-                translations: None,
-                category: Some("kitchen".to_owned()),
-                variants: vec![variant],
-            };
-            near.products()?.create(product, now)?;
-            let change = StockChange {
-                location: "berlin".to_owned(),
-                delta: UNITS,
-                reason: None,
-            };
-            let adjustment = Adjustment {
-                sku: &sku,
-                change: &change,
-                conditions: None,
-            };
-            near.inventory()?
-                .adjust(&near.products()?, adjustment, now)?;
-        }
-        Ok(())
+            stock(&near.products()?, &near.inventory()?, &sku, UNITS)
+        })
     }
 
     /// Answers `POST /orders`, and `POST /writes`: one write of the body.
@@ -185,6 +157,46 @@ impl Shop {
         };
         Ok(Orders::new(kept, Near(&self.place), self.settings.clone()))
     }
+}
+
+/// Sells a SKU, of which there are so many units.
+///
+/// # Errors
+/// The product or its stock is refused.
+pub fn stock(
+    products: &Products,
+    inventory: &Inventory,
+    sku: &str,
+    units: i64,
+) -> Result<(), Error> {
+    let now = Timestamp::now();
+    let variant = ProductVariant {
+        sku: sku.to_owned(),
+        title: None,
+        prices: vec![Money {
+            minor: 1250,
+            currency: "EUR".to_owned(),
+        }],
+    };
+    let product = NewProduct {
+        name: sku.to_owned(),
+        description: None,
+        translations: None,
+        category: Some("kitchen".to_owned()),
+        variants: vec![variant],
+    };
+    products.create(product, now)?;
+    let change = StockChange {
+        location: "berlin".to_owned(),
+        delta: units,
+        reason: None,
+    };
+    let adjustment = Adjustment {
+        sku,
+        change: &change,
+        conditions: None,
+    };
+    inventory.adjust(products, adjustment, now).map(drop)
 }
 
 impl Near<'_> {

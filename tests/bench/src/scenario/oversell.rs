@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, ensure};
-use product::inventory_contract::{ReserveLine, StockChange};
-use product::{Adjustment, Inventory, Products, Wish};
-use stoa_sdk::{Error, Money, Timestamp};
+use product::inventory_contract::ReserveLine;
+use product::{Inventory, Products, Wish};
+use stoa_sdk::Timestamp;
 
 use super::{Bench, figure};
+use crate::native::shop::stock;
 use crate::report::{Report, say};
 
 const RESERVATIONS: u64 = 1_000_000;
@@ -29,7 +30,9 @@ const HELD: Duration = Duration::from_secs(900);
 pub fn measure(_: &Bench<'_>, _: &Path, report: &mut Report) -> Result<()> {
     say("simulating reservations");
     let (inventory, begun) = (Inventory::in_memory(), Instant::now());
-    stock(&inventory).map_err(|error| anyhow!("stocking: {error:?}"))?;
+    let products = Products::in_memory();
+    let stocked = (0..SKUS).try_for_each(|n| stock(&products, &inventory, &sku(n), UNITS));
+    stocked.map_err(|error| anyhow!("stocking: {error:?}"))?;
     let (next, sold) = (AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|threads| {
         for _ in 0..THREADS {
@@ -67,44 +70,6 @@ pub fn measure(_: &Bench<'_>, _: &Path, report: &mut Report) -> Result<()> {
 
 fn sku(number: u64) -> String {
     format!("CUP-{number}")
-}
-
-fn stock(inventory: &Inventory) -> Result<(), Error> {
-    let (products, now) = (Products::in_memory(), Timestamp::now());
-    for number in 0..SKUS {
-        let sku = sku(number);
-        products.create(product_of(&sku), now)?;
-        let change = StockChange {
-            location: "berlin".to_owned(),
-            delta: UNITS,
-            reason: None,
-        };
-        let adjustment = Adjustment {
-            sku: &sku,
-            change: &change,
-            conditions: None,
-        };
-        inventory.adjust(&products, adjustment, now)?;
-    }
-    Ok(())
-}
-
-fn product_of(sku: &str) -> product::products_contract::NewProduct {
-    let price = Money {
-        minor: 1250,
-        currency: "EUR".to_owned(),
-    };
-    product::products_contract::NewProduct {
-        name: sku.to_owned(),
-        description: None,
-        category: None,
-        variants: vec![product::products_contract::ProductVariant {
-            sku: sku.to_owned(),
-            title: None,
-            prices: vec![price],
-        }],
-        translations: None,
-    }
 }
 
 /// Reserves one or two units, and then sells them, gives them back or both; the units that
